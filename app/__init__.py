@@ -1,0 +1,1 @@
+"""Understudy: digital replicas act only by contract, and every second is paid."""

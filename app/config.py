@@ -1,0 +1,75 @@
+"""One Settings class. No secret has a default; only entry points and plumbing read it."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting of an installation, from the environment; see docs/configuration.md."""
+
+    model_config = SettingsConfigDict(env_prefix="UNDERSTUDY_", extra="ignore")
+
+    data_dir: Path = Field(Path("var"), description="Where database, keys and objects live.")
+    database_url: str = Field(
+        "",
+        validation_alias=AliasChoices("UNDERSTUDY_DATABASE_URL", "DATABASE_URL"),
+        description="SQLAlchemy URL; empty means SQLite in the data directory.",
+    )
+    keys_directory: Path | None = Field(None, description="Private keys; default DATA_DIR/keys.")
+    object_directory: Path | None = Field(None, description="Objects; default DATA_DIR/objects.")
+    policy_directory: Path | None = Field(None, description="Cedar rules; default: shipped.")
+    host: str = Field("127.0.0.1", description="Address the server binds to.")
+    port: int = Field(8420, ge=0, le=65535, description="Port the server binds to.")
+    public_url: str = Field(
+        "http://127.0.0.1:8420", description="How strangers reach this server; stands in manifests."
+    )
+    log_origin: str = Field("understudy.local/log", description="Origin line of the public log.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line written."
+    )
+    worker_in_process: bool = Field(True, description="Run the pipeline inside `understudy serve`.")
+    worker_id: str = Field("worker-1", description="Stable name under which a worker resumes.")
+    local_generator: bool = Field(
+        True, description="Offer the local puppet (non-commercial landmark model, GPL encoders)."
+    )
+    upload_limit_bytes: int = Field(40 << 20, gt=0, description="Largest portrait upload.")
+    verify_limit_bytes: int = Field(512 << 20, gt=0, description="Largest file to verify.")
+    allow_unsandboxed_media: bool = Field(
+        False, description="Parse untrusted media even where the kernel offers no isolation."
+    )
+    download_link_s: int = Field(60, gt=0, description="How long a download link lasts.")
+
+    @property
+    def database(self) -> str:
+        """The database URL in force, with the psycopg 3 driver named."""
+        if not self.database_url:
+            return f"sqlite:///{(self.data_dir / 'understudy.sqlite').absolute()}"
+        for plain in ("postgres://", "postgresql://"):
+            if self.database_url.startswith(plain):
+                return "postgresql+psycopg://" + self.database_url.removeprefix(plain)
+        return self.database_url
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where private keys live."""
+        return self.keys_directory or self.data_dir / "keys"
+
+    @property
+    def objects_dir(self) -> Path:
+        """Where the object store lives."""
+        return self.object_directory or self.data_dir / "objects"
+
+    @property
+    def policies_dir(self) -> Path:
+        """Where the Cedar rules live."""
+        return self.policy_directory or Path(__file__).parent.parent / "policies"
+
+
+@lru_cache
+def settings() -> Settings:
+    """Return this process's settings, read once; tests call `settings.cache_clear()`."""
+    return Settings()

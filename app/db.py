@@ -1,0 +1,109 @@
+"""The database: one engine per process, and the two ways to open a session.
+
+SQLite takes write locks at BEGIN (a reader that turns writer half way may fail), checks foreign
+keys and flushes every commit to disk; PostgreSQL is used as it comes.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Engine, event
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Session
+
+from app.config import settings
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant in both databases; a naive one is refused before it is stored."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} is naive; instants come from clock.now()")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value: JSONB on PostgreSQL, text on SQLite."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        kind = postgresql.JSONB() if dialect.name == "postgresql" else sa.JSON()
+        return dialect.type_descriptor(kind)
+
+
+def make_engine(url: str) -> Engine:
+    """Open a database; on SQLite also set WAL, foreign keys, full sync and explicit BEGIN."""
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_pre_ping=True, json_serializer=_json)
+    engine = sa.create_engine(
+        url, json_serializer=_json, connect_args={"timeout": 30, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # SQLAlchemy's own BEGIN below, not sqlite3's
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "recursive_triggers=ON",
+            "busy_timeout=30000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: sa.Connection) -> None:
+        kind = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+        connection.exec_driver_sql(f"BEGIN {kind}")
+
+    return engine
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+@lru_cache
+def engine() -> Engine:
+    """Return this process's engine; tests call `engine.cache_clear()`."""
+    if settings().database.startswith("sqlite"):
+        settings().data_dir.mkdir(parents=True, exist_ok=True)
+    return make_engine(settings().database)
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """One transaction that commits on success and rolls back on any exception."""
+    with Session(engine(), expire_on_commit=False) as session:
+        yield session
+        session.commit()
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session that sees one snapshot, takes no write lock and never commits."""
+    with Session(
+        engine().execution_options(sqlite_begin="DEFERRED"), expire_on_commit=False
+    ) as session:
+        yield session
+        session.rollback()
