@@ -1,0 +1,67 @@
+"""Organizations, the keys they call and sign with, and the answers they were given."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from app import clock
+from app.db import Instant, Json
+from app.ids import new_id
+
+ORGANIZATION_KINDS = ("performer", "agency", "production")
+
+
+class Organization(SQLModel, table=True):
+    """Somebody who calls the platform: a performer's own desk, an agency, a production."""
+
+    __table_args__ = (
+        sa.CheckConstraint(
+            "kind IN ('performer', 'agency', 'production')", name="organization_kind"
+        ),
+    )
+
+    id: str = Field(default_factory=lambda: new_id("org"), primary_key=True)
+    name: str
+    kind: str
+    created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
+
+
+class ApiKey(SQLModel, table=True):
+    """A key of an organization; the secret itself is never stored, only its SHA-256."""
+
+    __tablename__ = "api_key"
+
+    id: str = Field(default_factory=lambda: new_id("key"), primary_key=True)
+    organization_id: str = Field(foreign_key="organization.id", index=True)
+    name: str
+    prefix: str = Field(unique=True)
+    secret_sha256: str
+    created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
+    expires_at: datetime | None = Field(default=None, sa_type=Instant)
+    revoked_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class SigningKey(SQLModel, table=True):
+    """A public key an organization signs contracts with (JWK); its private half stays with them."""
+
+    __tablename__ = "signing_key"
+
+    id: str = Field(default_factory=lambda: new_id("sig"), primary_key=True)
+    organization_id: str = Field(foreign_key="organization.id", index=True)
+    algorithm: str
+    public_jwk: dict[str, Any] = Field(sa_type=Json)
+    created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
+    revoked_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Answer(SQLModel, table=True):
+    """What one Idempotency-Key was answered; the same request again gets the same answer."""
+
+    organization_id: str = Field(foreign_key="organization.id", primary_key=True)
+    idempotency_key: str = Field(primary_key=True)
+    request_sha256: str
+    status: int
+    body: str
+    created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
