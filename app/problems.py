@@ -32,7 +32,7 @@ def problem_of(error: AppError) -> Problem:
         status=error.status,
         detail=error.detail,
         code=error.code,
-        **error.extra,  # type: ignore[arg-type]  # extension members, allowed by the model
+        **error.extra,
     )
 
 
@@ -93,6 +93,6 @@ def on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
         status=422,
         detail=f"{where}: {fields[0]['message'] if fields else 'does not fit its schema'}",
         code="invalid-request",
-        errors=fields,  # type: ignore[call-arg]  # extension member
+        errors=fields,
     )
     return problem_response(problem)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 from sqlmodel import Session, select
@@ -148,4 +147,4 @@ def _insert_new(session: Session) -> Any:
 
     bind = session.get_bind()
     insert = postgresql.insert if bind.dialect.name == "postgresql" else sqlite.insert
-    return insert(sa.inspect(Answer).local_table).on_conflict_do_nothing()
+    return insert(Answer).on_conflict_do_nothing()
