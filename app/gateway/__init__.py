@@ -1,0 +1,1 @@
+"""A generation, from request to release."""

@@ -1,0 +1,66 @@
+"""Generations: what was asked, how far it has come, where its bytes are."""
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from app import clock
+from app.db import Instant, Json
+from app.ids import new_id
+
+# The story of a generation, in order; the last line are its endings.
+STATES = (
+    "held",  # permitted, money and seconds held, nothing sent anywhere yet
+    "submitting",  # the intent is committed; whether the generator heard it is not known
+    "rendering",  # the generator has the job
+    "rendered",  # its result is in quarantine
+    "inspected",
+    "marked",
+    "signed",
+    *("released", "refused", "quarantined", "failed"),
+)
+FINAL = frozenset({"released", "refused", "quarantined", "failed"})
+
+
+class Generation(SQLModel, table=True):
+    """One use of one or more replicas, from permit to release; one paid job, one output, ever."""
+
+    __table_args__ = (
+        sa.CheckConstraint(f"state IN {STATES}", name="generation_state"),
+        sa.CheckConstraint("length_ms > 0", name="generation_length"),
+    )
+
+    id: str = Field(default_factory=lambda: new_id("gen"), primary_key=True)
+    organization_id: str = Field(foreign_key="organization.id", index=True)
+    decision_id: str = Field(foreign_key="decision.id")
+    generator: str
+    line: str
+    length_ms: int
+    request: dict[str, Any] = Field(sa_type=Json)
+    payload_hex: str = Field(default_factory=lambda: secrets.token_hex(8), unique=True)
+    state: str = Field(default="held", index=True)
+    reason: str = ""
+    job_reference: str | None = None
+    rendered_key: str | None = None
+    rendered_sha256: str | None = None
+    marked_key: str | None = None
+    output_key: str | None = None
+    output_sha256: str | None = Field(default=None, index=True)
+    output_size_bytes: int | None = None
+    output_facts: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
+    released_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class GenerationReplica(SQLModel, table=True):
+    """A replica in a generation, and the contract that permitted it."""
+
+    __tablename__ = "generation_replica"
+
+    generation_id: str = Field(foreign_key="generation.id", primary_key=True)
+    replica_id: str = Field(foreign_key="replica.id", primary_key=True)
+    performer_id: str = Field(foreign_key="performer.id", index=True)
+    contract_id: str = Field(foreign_key="contract.id", index=True)

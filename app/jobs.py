@@ -1,0 +1,83 @@
+"""Durable work: a named story of stages runs once per id, and goes on after a crash.
+
+DBOS keeps which stages of which id are finished, in a system database of its own; what a stage did
+is in our tables. Arguments and results are ids and words of state, never likeness or terms.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+import structlog
+from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
+
+from app.config import settings
+
+Stage = Callable[[str], bool]  # takes the id; False ends the story here
+GiveUp = Callable[[str, str], bool]  # takes the id and the name of the stage that kept failing
+logger = structlog.get_logger()
+QUEUE = "stories"
+VERSION = "1"  # stories started by an older release are finished by a newer one
+
+
+def launch(name: str, stages: Sequence[Stage], give_up: GiveUp, *, at_once: int = 2) -> None:
+    """Start this process as a worker for one story; stories it left unfinished go on at once.
+
+    A stage that raises is tried again, four times in all; then `give_up` ends the story. `settings().worker_id` must be the same after a restart, and different between workers.
+    """
+    DBOS(
+        config=DBOSConfig(
+            name="understudy",
+            system_database_url=_system_database(),
+            application_version=VERSION,
+            executor_id=settings().worker_id,
+            run_migrations=True,
+            log_level="WARNING",
+            notification_listener_polling_interval_sec=0.2,
+        )
+    )
+
+    @DBOS.workflow(name=name, max_recovery_attempts=None)
+    def story(subject_id: str) -> None:
+        for stage in stages:
+            options = StepOptions(
+                name=stage.__name__, retries_allowed=True, max_attempts=4, interval_seconds=0.5
+            )
+            try:
+                go_on = DBOS.run_step(options, stage, subject_id)
+            except Exception:
+                logger.exception("stage failed for good", stage=stage.__name__, subject=subject_id)
+                go_on = DBOS.run_step(
+                    StepOptions(name="give_up"), give_up, subject_id, stage.__name__
+                )
+            if not go_on:
+                return
+
+    _stories[name] = story
+    DBOS.launch()
+    DBOS.register_queue(QUEUE, worker_concurrency=at_once, polling_interval_sec=0.2)
+
+
+def start(name: str, subject_id: str) -> None:
+    """Put a story in the queue; a second start of the same id changes nothing."""
+    with SetWorkflowID(subject_id):
+        DBOS.enqueue_workflow(QUEUE, _stories[name], subject_id)
+
+
+def stop() -> None:
+    """Stop taking work; stages in progress are taken up again at the next launch."""
+    DBOS.destroy(destroy_registry=True)
+    _stories.clear()
+
+
+_stories: dict[str, Callable[[str], None]] = {}
+
+
+def _system_database() -> str:
+    url = settings().database
+    if not url.startswith("sqlite"):
+        return url
+    path = (settings().data_dir / "jobs.sqlite").absolute()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")  # stays in the file; DBOS does not set it
+    return f"sqlite:///{path}"

@@ -1,0 +1,33 @@
+"""How licensing says no to requests that are not uses; refused uses are decisions, not errors."""
+
+from app.errors import AppError
+
+
+class ContractInvalid(AppError):
+    """The contract document does not fit its schema."""
+
+    status, code = 422, "contract-invalid"
+
+
+class ContractNotFound(AppError):
+    """No contract of the caller's has this id."""
+
+    status, code = 404, "contract-not-found"
+
+
+class ContractAlreadyWithdrawn(AppError):
+    """A contract is withdrawn once; the first moment stands."""
+
+    status, code = 409, "contract-already-withdrawn"
+
+
+class AlreadySigned(AppError):
+    """This role has signed already; a signature is given once."""
+
+    status, code = 409, "already-signed"
+
+
+class SignatureRefused(AppError):
+    """The signature does not verify, or its signer may not sign in this role."""
+
+    status, code = 422, "signature-refused"
