@@ -23,7 +23,8 @@ VERSION = "1"  # stories started by an older release are finished by a newer one
 def launch(name: str, stages: Sequence[Stage], give_up: GiveUp, *, at_once: int = 2) -> None:
     """Start this process as a worker for one story; stories it left unfinished go on at once.
 
-    A stage that raises is tried again, four times in all; then `give_up` ends the story. `settings().worker_id` must be the same after a restart, and different between workers.
+    A stage that raises is tried again, four times in all; then `give_up` ends the story.
+    `settings().worker_id` must be the same after a restart, and different between workers.
     """
     DBOS(
         config=DBOSConfig(
