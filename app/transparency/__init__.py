@@ -1,0 +1,1 @@
+"""What we cannot unsay: an append-only public log of salted commitments."""
