@@ -1,0 +1,200 @@
+"""Read the C2PA credentials of an untrusted file. Plain data in, plain data out: made for a child.
+
+Nothing here opens a key, a database or a socket. Remote manifests and OCSP are never fetched, and
+no URL found in a file is followed.
+"""
+
+import base64
+import binascii
+import json
+import mmap
+import os
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import c2pa
+
+from app.provenance.manifest import ALGORITHM, CONSENT_LABEL
+from app.provenance.media import sniff
+
+CLAIM_LIST, TIME_LIST = "urn:understudy:claim-root", "urn:understudy:time-root"
+HARD_BINDINGS = (
+    "assertion.dataHash.match",
+    "assertion.bmffHash.match",
+    "assertion.boxesHash.match",
+)
+# Failures that are about who signed and when, not about whether bytes changed.
+ABOUT_THE_SIGNER = ("signingCredential.", "timeStamp.", "claimSignature.outsideValidity")
+TEXT_LIMIT, LIST_LIMIT = 200, 16  # strangers' text is cut before it goes anywhere
+GENERATION_ID = re.compile(rb"gen_[0-9A-HJKMNP-TV-Z]{26}")
+MANIFEST_LABEL = re.compile(rb"urn:c2pa:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def context(claim_root_pem: str = "", tsa_root_pem: str = "") -> c2pa.Context:
+    """Return this process's context for the library: nothing fetched, no thumbnails, two lists.
+
+    One per process and pair of roots: a context does not survive a fork.
+    """
+    return _context(os.getpid(), claim_root_pem, tsa_root_pem)
+
+
+@lru_cache(maxsize=8)
+def _context(_process: int, claim_root_pem: str, tsa_root_pem: str) -> c2pa.Context:
+    anchors = [
+        {"trust_anchors": pem, "trust_uri": uri, "trust_kind": kind}
+        for pem, uri, kind in (
+            (claim_root_pem, CLAIM_LIST, "manifest"),
+            (tsa_root_pem, TIME_LIST, "tsa"),
+        )
+        if pem
+    ]
+    return c2pa.Context.from_dict(
+        {
+            "core": {
+                "allowed_network_hosts": [],
+                "backing_store_memory_threshold_in_mb": 16,
+            },
+            "verify": {
+                "remote_manifest_fetch": False,
+                "ocsp_fetch": False,
+                "verify_after_sign": False,  # the placeholder signature would fail; see finish.py
+            },
+            "builder": {"thumbnail": {"enabled": False}},
+            "trust": {"anchors": anchors},
+        }
+    )
+
+
+def read_credentials(*, path: str, claim_root_pem: str, tsa_root_pem: str) -> dict[str, Any]:
+    """Say what the credentials in a file prove; takes and returns JSON, raises nothing of C2PA's.
+
+    `state` of the answer is `absent`, `unparsable`, `invalid` (a hash or the signature does not
+    hold) or `valid`; the signer is judged apart: `signer_ours` only when our claim root, and no
+    other list, answered for the chain.
+    """
+    kind = sniff(Path(path))
+    if kind is None:
+        return _nothing("absent")
+    roots = context(claim_root_pem, tsa_root_pem)
+    try:
+        with (
+            Path(path).open("rb") as file,
+            c2pa.Reader(kind.media_type, file, context=roots) as reader,
+        ):
+            report = json.loads(reader.json())
+            embedded = reader.is_embedded()
+    except c2pa.C2paError as error:
+        missing = type(error).__name__.endswith(("ManifestNotFound", "RemoteManifest"))
+        return _nothing("absent" if missing else "unparsable") | {"reason": str(error)[:TEXT_LIMIT]}
+    except (ValueError, RecursionError) as error:
+        return _nothing("unparsable") | {"reason": type(error).__name__}
+    return _findings(report) if embedded else _nothing("absent")
+
+
+def find_remains(*, path: str) -> dict[str, Any]:
+    """Look through the raw bytes for what is left of a manifest of ours; JSON in, JSON out.
+
+    A cut or broken manifest still spells its label and its generation id. They prove nothing by
+    themselves: anybody can write them; `known` needs a look into the repository.
+    """
+    if Path(path).stat().st_size == 0:
+        return {"generation_ids": [], "labels": []}
+    with (
+        Path(path).open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view,
+    ):
+        if view.find(CONSENT_LABEL.encode()) < 0 and view.find(b"jumb") < 0:
+            return {"generation_ids": [], "labels": []}
+        return {
+            "generation_ids": _distinct(GENERATION_ID, view),
+            "labels": _distinct(MANIFEST_LABEL, view),
+        }
+
+
+def _distinct(pattern: re.Pattern[bytes], view: mmap.mmap) -> list[str]:
+    found: dict[str, None] = {}
+    for match in pattern.finditer(view):
+        found[match.group().decode()] = None
+        if len(found) == LIST_LIMIT:
+            break
+    return list(found)
+
+
+def _nothing(state: str) -> dict[str, Any]:
+    return {
+        "state": state,
+        "reason": "",
+        "codes": [],
+        "signer_ours": False,
+        "signer": None,
+        "time_stamped": False,
+        "time_trusted": False,
+        "signed_at": None,
+        "label": None,
+        "generation_id": None,
+        "payload": None,
+        "generator": None,
+    }
+
+
+def _findings(report: dict[str, Any]) -> dict[str, Any]:
+    """Reduce the library's report to what our steps ask for."""
+    label = str(report.get("active_manifest"))
+    active = report.get("manifests", {}).get(label) or {}
+    results = report.get("validation_results", {})
+    statuses = results.get("activeManifest", {})
+    passed = {status["code"]: status for status in statuses.get("success", [])}
+    failures = [status["code"] for status in statuses.get("failure", [])]
+    broken = [code for code in failures if not code.startswith(ABOUT_THE_SIGNER)]
+    holds = "claimSignature.validated" in passed and any(code in passed for code in HARD_BINDINGS)
+    signature = active.get("signature_info") or {}
+    time_source = str(passed.get("timeStamp.trusted", {}).get("explanation", ""))
+    assertions = {
+        item.get("label"): item.get("data") for item in active.get("assertions", []) if item
+    }
+    consent = assertions.get(CONSENT_LABEL)
+    return {
+        "state": "valid" if holds and not broken else "invalid",
+        "reason": "",
+        "codes": sorted(set(failures))[:LIST_LIMIT],
+        "signer_ours": "signingCredential.trusted" in passed
+        and results.get("trustListUri") == CLAIM_LIST,
+        "signer": {
+            "organization": _text(signature.get("issuer")),
+            "name": _text(signature.get("common_name")),
+            "serial": _text(signature.get("cert_serial_number")),
+            "in_force": not any(code.startswith(ABOUT_THE_SIGNER) for code in failures)
+            or "signingCredential.trusted" in passed,
+        },
+        "time_stamped": "timeStamp.validated" in passed,
+        "time_trusted": time_source.endswith(TIME_LIST),
+        "signed_at": _text(signature.get("time")),
+        "label": _text(label),
+        "generation_id": _text(consent.get("generation")) if isinstance(consent, dict) else None,
+        "payload": _payload(assertions.get("c2pa.soft-binding")),
+        "generator": _generator(active),
+    }
+
+
+def _payload(data: Any) -> str | None:
+    """The watermark payload a soft binding names, in hex; the library shows bytes as base64."""
+    if not isinstance(data, dict) or data.get("alg") != ALGORITHM:
+        return None
+    try:
+        value = data["blocks"][0]["value"]
+        raw = base64.b64decode(value, validate=True) if isinstance(value, str) else bytes(value)
+    except (LookupError, TypeError, ValueError, binascii.Error):
+        return None
+    return raw.hex() if len(raw) == 8 else None
+
+
+def _generator(active: dict[str, Any]) -> str | None:
+    infos = active.get("claim_generator_info")
+    first = infos[0] if isinstance(infos, list) and infos else {}
+    return _text(first.get("name") if isinstance(first, dict) else None)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)[:TEXT_LIMIT]

@@ -1,0 +1,187 @@
+"""The second pass over a signed manifest: what c2pa-python 0.38.1 cannot write itself.
+
+The library writes the manifest with a placeholder signature. Here the watermark payload becomes a
+CBOR byte string, as the specification has it, then the claim is signed once and the RFC 3161 time
+stamp is added. Every box keeps its length, so the file around the manifest keeps its offsets. This
+leans on the layout the pinned library writes; the release gate reads every result back.
+"""
+
+import hashlib
+import mmap
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cbor2
+
+from app.provenance.errors import SigningFailed
+from app.provenance.manifest import PAYLOAD_PLACEHOLDER
+
+COSE_SIGN1 = 18
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SOI, APP11, START_OF_SCAN = b"\xff\xd8", 0xEB, 0xDA
+
+
+@dataclass(frozen=True)
+class Box:
+    """One JUMBF superbox: where it lies, and where its first CBOR content lies (or None)."""
+
+    path: str
+    start: int
+    end: int
+    cbor: tuple[int, int] | None
+
+
+def finish_manifest(
+    manifest: bytes,
+    payload: bytes,
+    *,
+    sign: Callable[[bytes], bytes],
+    stamp: Callable[[bytes], bytes] | None,
+) -> bytes:
+    """Return the manifest with payload bytes, real signature and time stamp; same length.
+
+    `sign` is called exactly once, on the COSE Sig_structure; `stamp` gets what is to be stamped
+    and returns a TimeStampToken. Raises SigningFailed when the layout is not the expected one.
+    """
+    data = bytearray(manifest)
+    boxes = {box.path: box for box in superboxes(data)}
+    signatures = [path for path in boxes if path.endswith("/c2pa.signature")]
+    if len(signatures) != 1:
+        raise SigningFailed(f"expected one signature in the manifest, found {len(signatures)}")
+    base = signatures[0].removesuffix("/c2pa.signature")
+    claim = _content(boxes[f"{base}/c2pa.claim.v2"])
+    _write_payload(data, boxes[f"{base}/c2pa.assertions/c2pa.soft-binding"], claim, payload)
+    start, end = _content(boxes[signatures[0]])
+    data[start:end] = _signature(
+        bytes(data[start:end]), bytes(data[claim[0] : claim[1]]), sign=sign, stamp=stamp
+    )
+    return bytes(data)
+
+
+def superboxes(data: bytes | bytearray) -> Iterator[Box]:
+    """Walk a JUMBF store depth first. Raises SigningFailed on a box that overruns its parent."""
+    yield from _walk(data, 0, len(data), "")
+
+
+def replace_manifest(path: Path, old: bytes, new: bytes) -> None:
+    """Put `new` where `old` lies in the file; both have the same length.
+
+    JPEG splits a store over APP11 segments, PNG guards it with a CRC; other formats hold it whole.
+    """
+    if len(old) != len(new):
+        raise SigningFailed("the finished manifest has another length than the reserved one")
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as view:
+        if view[:2] == SOI:
+            _replace_in_jpeg(view, old, new)
+            return
+        at = view.find(old)
+        if at < 0:
+            raise SigningFailed("the manifest the library wrote is not in the file it wrote")
+        view[at : at + len(new)] = new
+        if view[:8] == PNG_SIGNATURE:
+            (size,) = struct.unpack(">I", view[at - 8 : at - 4])
+            crc = zlib.crc32(view[at - 4 : at + size])
+            view[at + size : at + size + 4] = struct.pack(">I", crc)
+
+
+def _walk(data: bytes | bytearray, at: int, end: int, parent: str) -> Iterator[Box]:
+    while at < end:
+        size, kind = struct.unpack_from(">I4s", data, at)
+        if size < 8 or at + size > end:
+            raise SigningFailed("a box of the manifest overruns its parent")
+        if kind == b"jumb":
+            label_at = at + 8 + 8 + 16 + 1  # superbox header, description header, uuid, toggles
+            label = bytes(data[label_at : data.index(0, label_at)]).decode()
+            path = f"{parent}/{label}"
+            yield Box(path, at, at + size, _first_cbor(data, at + 8, at + size))
+            yield from _walk(data, at + 8, at + size, path)
+        at += size
+
+
+def _first_cbor(data: bytes | bytearray, at: int, end: int) -> tuple[int, int] | None:
+    while at < end:
+        size, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"cbor":
+            return at + 8, at + size
+        at += max(size, 8)
+    return None
+
+
+def _content(box: Box) -> tuple[int, int]:
+    if box.cbor is None:
+        raise SigningFailed(f"{box.path} holds no CBOR")
+    return box.cbor
+
+
+def _write_payload(data: bytearray, box: Box, claim: tuple[int, int], payload: bytes) -> None:
+    """Turn the placeholder text into bytes, and set right the assertion's hash in the claim."""
+    text = PAYLOAD_PLACEHOLDER.encode()
+    old_digest = hashlib.sha256(data[box.start + 8 : box.end]).digest()
+    _swap(data, box.start, box.end, bytes((0x60 | len(text),)) + text, _byte_string(payload))
+    _swap(data, box.start, box.end, b"cpad\x60", b"cpad\x40")
+    new_digest = hashlib.sha256(data[box.start + 8 : box.end]).digest()
+    _swap(data, *claim, old_digest, new_digest)
+
+
+def _byte_string(value: bytes) -> bytes:
+    return bytes((0x40 | len(value),)) + value
+
+
+def _swap(data: bytearray, start: int, end: int, old: bytes, new: bytes) -> None:
+    if len(old) != len(new) or data.count(old, start, end) != 1:
+        raise SigningFailed("the manifest is not laid out as the pinned library lays it out")
+    at = data.index(old, start, end)
+    data[at : at + len(new)] = new
+
+
+def _signature(
+    old: bytes,
+    claim: bytes,
+    *,
+    sign: Callable[[bytes], bytes],
+    stamp: Callable[[bytes], bytes] | None,
+) -> bytes:
+    """A COSE_Sign1 over the claim, padded to the length of the old one (C2PA 2.x, sigTst2)."""
+    parts = cbor2.loads(old)
+    protected = bytes((parts.value if isinstance(parts, cbor2.CBORTag) else parts)[0])
+    signature = sign(cbor2.dumps(["Signature1", protected, b"", claim]))
+    unprotected: dict[str, object] = {}
+    if stamp is not None:
+        token = stamp(cbor2.dumps(["CounterSignature", protected, b"", cbor2.dumps(signature)]))
+        unprotected["sigTst2"] = {"tstTokens": [{"val": token}]}
+
+    def encoded(padding: int) -> bytes:
+        header = {**unprotected, "pad": bytes(padding)}
+        return cbor2.dumps(cbor2.CBORTag(COSE_SIGN1, [protected, header, None, signature]))
+
+    padding = len(old) - len(encoded(0))
+    while padding > 0 and len(encoded(padding)) > len(old):
+        padding -= 1  # the length prefix of the padding itself grows
+    if padding < 0 or len(encoded(padding)) != len(old):
+        raise SigningFailed("signature and time stamp do not fit the room the library reserved")
+    return encoded(padding)
+
+
+def _replace_in_jpeg(view: mmap.mmap, old: bytes, new: bytes) -> None:
+    """Rewrite the store piece by piece through its APP11 segments (ISO 19566-5, annex D).
+
+    Each segment: marker, length, "JP", instance (2), sequence (4), then box header and data; from
+    the second on the box header is repeated and is no part of the store.
+    """
+    at, done = 2, 0
+    while at + 4 <= len(view) and view[at] == 0xFF and view[at + 1] != START_OF_SCAN:
+        (size,) = struct.unpack(">H", view[at + 2 : at + 4])
+        if view[at + 1] == APP11 and view[at + 4 : at + 6] == b"JP":
+            (sequence,) = struct.unpack(">I", view[at + 8 : at + 12])
+            start = at + 12 + (0 if sequence == 1 else 8)
+            length = at + 2 + size - start
+            if view[start : start + length] != old[done : done + length]:
+                raise SigningFailed("the JPEG holds another manifest than the library returned")
+            view[start : start + length] = new[done : done + length]
+            done += length
+        at += 2 + size
+    if done != len(old):
+        raise SigningFailed("the manifest the library wrote is not whole in the JPEG")

@@ -1,0 +1,113 @@
+"""Sign a finished file, then read it back before anyone may have it."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import c2pa
+
+from app.provenance import credentials
+from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
+from app.provenance.finish import finish_manifest, replace_manifest
+from app.provenance.manifest import Manifest
+
+MEDIA_TYPES = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".m4a": "audio/mp4",
+    ".mp3": "audio/mpeg",
+    ".wav": "audio/wav",
+}
+
+
+@dataclass(frozen=True)
+class SignedFile:
+    """What signing left on disk: the whole file's SHA-256 (hex), its size, and its manifest."""
+
+    sha256: str
+    size_bytes: int
+    manifest_bytes: bytes
+
+
+def media_type_of(path: Path) -> str:
+    """Return the MIME type a file is signed as, by its suffix. Raises UnsupportedFormat."""
+    try:
+        return MEDIA_TYPES[path.suffix.lower()]
+    except KeyError:
+        raise UnsupportedFormat(
+            f"{path.suffix or 'a file without suffix'} cannot carry credentials;"
+            f" use one of {', '.join(sorted(MEDIA_TYPES))}"
+        ) from None
+
+
+def sign_file(
+    src: Path,
+    dst: Path,
+    manifest: Manifest,
+    *,
+    sign: Callable[[bytes], bytes],
+    chain_pem: str,
+    stamp: Callable[[bytes], bytes] | None = None,
+) -> SignedFile:
+    """Write a signed copy of `src` to `dst`; the key is asked once and never enters the library.
+
+    `sign` is ES256 and returns raw r||s; `chain_pem` is leaf first; `stamp` returns an RFC 3161
+    TimeStampToken for the bytes it is given (None: no time stamp, and the signature ends with its
+    leaf). Existing credentials in `src` are replaced. Call `check_release` before handing `dst`
+    out. Raises UnsupportedFormat, SigningFailed; on failure `dst` is removed.
+    """
+    media_type = media_type_of(src)
+    try:
+        written = _write(src, dst, manifest, media_type, chain_pem)
+        finished = finish_manifest(written, manifest.payload, sign=sign, stamp=stamp)
+        replace_manifest(dst, written, finished)
+    except c2pa.C2paError as error:
+        dst.unlink(missing_ok=True)
+        raise SigningFailed(f"{src.name} could not be signed: {error}") from error
+    except Exception:
+        dst.unlink(missing_ok=True)
+        raise
+    with dst.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return SignedFile(digest, dst.stat().st_size, finished)
+
+
+def check_release(path: Path, *, claim_root_pem: str, tsa_root_pem: str, payload: bytes) -> None:
+    """Read a signed file back as a stranger would; raise ReleaseGateClosed unless all of it holds.
+
+    Checked: hard binding, signer under our root, time stamp, and that the soft binding names
+    `payload` as bytes. One verifier (c2pa-python), which is also the one that signed.
+    """
+    found = credentials.read_credentials(
+        path=str(path), claim_root_pem=claim_root_pem, tsa_root_pem=tsa_root_pem
+    )
+    # 1. The credentials are there and every hash in them holds.
+    if found["state"] != "valid":
+        raise ReleaseGateClosed(
+            f"{path.name} does not verify after signing: {', '.join(found['codes']) or found}"
+        )
+    # 2. The signer is ours.
+    if not found["signer_ours"]:
+        raise ReleaseGateClosed(f"{path.name} is signed, but not under this installation's root")
+    # 3. The signature outlives its leaf.
+    if not found["time_trusted"]:
+        raise ReleaseGateClosed(f"{path.name} carries no time stamp that verifies")
+    # 4. The soft binding names the payload that was embedded.
+    if found["payload"] != payload.hex():
+        raise ReleaseGateClosed(f"{path.name} names another watermark than it carries")
+
+
+def _write(src: Path, dst: Path, manifest: Manifest, media_type: str, chain_pem: str) -> bytes:
+    """Let the library lay the manifest out, with a signature that is a placeholder."""
+    placeholder = c2pa.Signer.from_callback(
+        lambda _data: b"\x01" * 64, c2pa.C2paSigningAlg.ES256, chain_pem
+    )
+    builder = c2pa.Builder(manifest.definition, credentials.context())
+    with placeholder, src.open("rb") as source, dst.open("w+b") as target:
+        written: bytes = builder.sign(placeholder, media_type, source, target)
+    return written

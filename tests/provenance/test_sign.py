@@ -1,0 +1,215 @@
+"""Every format is signed, verifies, and stops verifying when a byte changes."""
+
+import dataclasses
+import random
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app import clock, keys
+from app.provenance import credentials, finish, pki, sign
+from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
+from tests.provenance import making
+from tests.provenance.making import FORMATS, PAYLOAD, Authority
+
+
+@pytest.fixture
+def authority(data_dir: Path) -> Authority:
+    return making.an_authority(data_dir / "certificates")
+
+
+def read(path: Path, authority: Authority) -> dict[str, object]:
+    return credentials.read_credentials(path=str(path), **authority.roots)
+
+
+class TestSignFile:
+    @pytest.mark.parametrize("kind", FORMATS)
+    def test_every_format_verifies_under_our_root_with_a_time_stamp(
+        self, kind, authority, tmp_path
+    ):
+        src = making.make_media(tmp_path / f"in.{kind}")
+        described = making.a_manifest(src)
+        made = making.signed(authority, src, tmp_path / f"out.{kind}", described)
+        sign.check_release(tmp_path / f"out.{kind}", **authority.roots, payload=PAYLOAD)
+        found = read(tmp_path / f"out.{kind}", authority)
+        assert (found["state"], found["signer_ours"], found["time_trusted"]) == (
+            "valid",
+            True,
+            True,
+        )
+        assert found["generation_id"] == described.generation_id
+        assert made.size_bytes == (tmp_path / f"out.{kind}").stat().st_size
+
+    @pytest.mark.parametrize("kind", FORMATS)
+    def test_a_changed_media_byte_is_invalid(self, kind, authority, tmp_path):
+        out = tmp_path / f"out.{kind}"
+        made = making.signed(authority, making.make_media(tmp_path / f"in.{kind}"), out)
+        content = bytearray(out.read_bytes())
+        content[_media_offset(content, made.manifest_bytes, random.Random(7))] ^= 1
+        out.write_bytes(content)
+        assert read(out, authority)["state"] != "valid"
+        with pytest.raises(ReleaseGateClosed):
+            sign.check_release(out, **authority.roots, payload=PAYLOAD)
+
+    def test_a_fragmented_mp4_verifies(self, authority, tmp_path):
+        src, out = tmp_path / "in.mp4", tmp_path / "out.mp4"
+        fragmented = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+        frames = [making.a_picture(seed=n) for n in range(12)]
+        making.write_video(src, frames, options=fragmented)
+        making.signed(authority, src, out)
+        sign.check_release(out, **authority.roots, payload=PAYLOAD)
+
+    def test_the_key_is_asked_once(self, authority, tmp_path):
+        src = making.make_media(tmp_path / "in.jpg")
+        asked = []
+
+        def count(data: bytes) -> bytes:
+            asked.append(data)
+            return keys.sign("claim", data)
+
+        sign.sign_file(
+            src,
+            tmp_path / "out.jpg",
+            making.a_manifest(src),
+            sign=count,
+            chain_pem=authority.chain_pem,
+        )
+        assert len(asked) == 1
+
+    def test_the_payload_stands_in_the_manifest_as_bytes_not_text(self, authority, tmp_path):
+        out = tmp_path / "out.png"
+        made = making.signed(authority, making.make_media(tmp_path / "in.png"), out)
+        assert b"evalue\x48" + PAYLOAD in made.manifest_bytes
+        assert finish.PAYLOAD_PLACEHOLDER.encode() not in made.manifest_bytes
+
+    def test_no_picture_of_the_performer_and_no_private_digest_goes_in(self, authority, tmp_path):
+        out = tmp_path / "out.jpg"
+        made = making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
+        assert b"\xff\xd8\xff" not in made.manifest_bytes
+        for private in ("ab" * 32, "ef" * 32):
+            assert private.encode() not in made.manifest_bytes
+
+    def test_an_unknown_suffix_is_refused_before_anything_is_written(self, authority, tmp_path):
+        src = tmp_path / "notes.txt"
+        src.write_text("hello")
+        with pytest.raises(UnsupportedFormat):
+            sign.media_type_of(src)
+
+    @pytest.mark.parametrize("kind", ["jpg", "mp4", "png"])
+    def test_a_broken_source_is_a_named_error_and_leaves_nothing(self, kind, authority, tmp_path):
+        src, out = tmp_path / f"in.{kind}", tmp_path / f"out.{kind}"
+        src.write_bytes(b"not media at all")
+        with pytest.raises(SigningFailed):
+            making.signed(authority, src, out, making.a_manifest(src))
+        assert not out.exists()
+
+    def test_a_signer_that_fails_leaves_nothing(self, authority, tmp_path):
+        src, out = making.make_media(tmp_path / "in.jpg"), tmp_path / "out.jpg"
+
+        def refuse(_data: bytes) -> bytes:
+            raise keys.KeyMissing("the key is away")
+
+        with pytest.raises(keys.KeyMissing):
+            sign.sign_file(
+                src, out, making.a_manifest(src), sign=refuse, chain_pem=authority.chain_pem
+            )
+        assert not out.exists()
+
+    def test_a_manifest_of_more_than_64_kib_still_fits_a_jpeg(self, authority, tmp_path):
+        src, out = making.make_media(tmp_path / "in.jpg"), tmp_path / "out.jpg"
+        described = making.a_manifest(src)
+        described.definition["title"] = "x" * 150_000
+        made = making.signed(authority, src, out, described)
+        assert len(made.manifest_bytes) > 2 * 65536
+        sign.check_release(out, **authority.roots, payload=PAYLOAD)
+
+
+class TestCheckRelease:
+    def test_refuses_a_file_without_a_time_stamp(self, authority, tmp_path):
+        src, out = making.make_media(tmp_path / "in.jpg"), tmp_path / "out.jpg"
+        sign.sign_file(
+            src, out, making.a_manifest(src), sign=authority.sign, chain_pem=authority.chain_pem
+        )
+        with pytest.raises(ReleaseGateClosed, match="time stamp"):
+            sign.check_release(out, **authority.roots, payload=PAYLOAD)
+
+    def test_refuses_another_installations_signature(
+        self, authority, tmp_path, monkeypatch, data_dir
+    ):
+        out = tmp_path / "out.jpg"
+        making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
+        other = making.another_authority(monkeypatch, tmp_path / "other")
+        with pytest.raises(ReleaseGateClosed, match="not under this installation's root"):
+            sign.check_release(out, **other.roots, payload=PAYLOAD)
+
+    def test_refuses_a_signer_that_only_the_time_root_answers_for(self, authority, tmp_path):
+        out = tmp_path / "out.jpg"
+        making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
+        swapped = {
+            "claim_root_pem": authority.roots["tsa_root_pem"],
+            "tsa_root_pem": authority.roots["claim_root_pem"],
+        }
+        with pytest.raises(ReleaseGateClosed):
+            sign.check_release(out, **swapped, payload=PAYLOAD)
+
+    def test_refuses_a_file_that_names_another_payload(self, authority, tmp_path):
+        out = tmp_path / "out.jpg"
+        making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
+        with pytest.raises(ReleaseGateClosed, match="watermark"):
+            sign.check_release(out, **authority.roots, payload=bytes(8))
+
+    def test_refuses_a_wrong_signature(self, authority, tmp_path):
+        src, out = making.make_media(tmp_path / "in.jpg"), tmp_path / "out.jpg"
+        sign.sign_file(
+            src,
+            out,
+            making.a_manifest(src),
+            sign=lambda data: keys.sign("claim", data + b"!"),
+            chain_pem=authority.chain_pem,
+            stamp=authority.stamp,
+        )
+        with pytest.raises(ReleaseGateClosed):
+            sign.check_release(out, **authority.roots, payload=PAYLOAD)
+
+
+class TestTimeStamp:
+    def test_an_old_file_outlives_its_leaf_only_with_a_time_stamp(
+        self, data_dir, tmp_path, monkeypatch
+    ):
+        lifetime_s = pki.BACKDATED.total_seconds() + 3
+        short = [
+            dataclasses.replace(profile, days=lifetime_s / 86400)
+            if profile.purpose == "claim"
+            else profile
+            for profile in pki.PROFILES
+        ]
+        monkeypatch.setattr(pki, "PROFILES", short)
+        authority = making.an_authority(data_dir / "certificates")
+        src = making.make_media(tmp_path / "in.jpg")
+        making.signed(authority, src, tmp_path / "stamped.jpg")
+        sign.sign_file(
+            src,
+            tmp_path / "bare.jpg",
+            making.a_manifest(src),
+            sign=authority.sign,
+            chain_pem=authority.chain_pem,
+        )
+        while clock.now() <= pki.leaf_expires_at(authority.directory) + timedelta(seconds=1):
+            time.sleep(0.2)
+        stamped, bare = (read(tmp_path / f"{n}.jpg", authority) for n in ("stamped", "bare"))
+        assert (stamped["state"], stamped["signer_ours"]) == ("valid", True)
+        assert stamped["signer"]["in_force"]
+        assert not bare["signer"]["in_force"]
+
+
+def _media_offset(content: bytes, manifest: bytes, rng: random.Random) -> int:
+    """An offset in the second half of what is not the manifest: media data in every format."""
+    start = bytes(content).find(manifest)
+    choices = [
+        at
+        for at in range(len(content) // 2, len(content) - 64)
+        if not start <= at < start + len(manifest)
+    ]
+    return rng.choice(choices)
