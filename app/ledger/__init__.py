@@ -1,0 +1,1 @@
+"""WHAT WE OWE: exact royalties from signed terms, and books that only grow."""

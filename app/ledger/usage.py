@@ -1,0 +1,71 @@
+"""What happened under the terms: uses, reports, settlements, corrections."""
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from app.ledger.terms import Decimal, Natural, Number, PartyId, Strict, exact
+
+
+class UsageEvent(Strict):
+    """One thing that happened under the terms: a use, a report, a settlement, or a correction.
+
+    Quantities the model does not price are kept with the event and cost nothing.
+    """
+
+    id: str | None = Field(default=None, max_length=120, description="Posted once per id.")
+    licence: PartyId | None = None
+    # a use
+    seconds: Number | None = None
+    renders: Natural | None = None
+    lines: Natural | None = None
+    days: Number | None = None
+    count: Natural | None = None
+    languages: Natural | None = None
+    realtime: bool | None = None
+    # a report
+    impressions: Natural | None = None
+    gross_receipts_minor: Natural | None = None
+    deductions_minor: Natural | None = None
+    # a settlement
+    advance: Literal[True] | None = None
+    period_end: Literal[True] | None = None
+    principal_minor: Natural | None = None
+    days_late: Natural | None = None
+    reported_seconds: Number | None = None
+    actual_seconds: Number | None = None
+    audit_cost_minor: Natural | None = None
+    # a correction of the event with this number, counted from 0
+    reverse: Natural | None = None
+    refund_of: Natural | None = None
+    amount_minor: Annotated[int, Field(ge=1, le=10**15)] | None = None
+    # the rate of the day, where the terms do not fix one
+    fx: Decimal | None = None
+    fx_on: str | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Self:
+        acts = [
+            self.advance,
+            self.period_end,
+            self.principal_minor,
+            self.actual_seconds,
+            self.reverse,
+            self.refund_of,
+        ]
+        if sum(act is not None for act in acts) > 1:
+            raise ValueError("an event is one thing: split advances, period ends and corrections")
+        pairs = (
+            (self.refund_of, self.amount_minor, "refund_of and amount_minor"),
+            (self.principal_minor, self.days_late, "principal_minor and days_late"),
+            (self.actual_seconds, self.reported_seconds, "actual_seconds and reported_seconds"),
+        )
+        for one, other, names in pairs:
+            if (one is None) != (other is None):
+                raise ValueError(f"{names} come together")
+        if self.fx is not None and exact(self.fx) == 0:
+            raise ValueError("fx is zero, which would convert everything to nothing")
+        if self.fx_on is not None:
+            date.fromisoformat(self.fx_on)
+        return self
