@@ -96,7 +96,7 @@ def register_signing_key(
         if jwk.get("kty") == "EC" and jwk.get("crv") == "P-256":
             algorithm, public = "ES256", ECKey.import_key(jwk).as_dict(private=False)
         elif jwk.get("kty") == "OKP" and jwk.get("crv") == "Ed25519":
-            algorithm, public = "EdDSA", OKPKey.import_key(jwk).as_dict(private=False)
+            algorithm, public = "Ed25519", OKPKey.import_key(jwk).as_dict(private=False)
         else:
             raise SigningKeyRefused("contracts are signed with P-256 (ES256) or Ed25519 keys")
     except (JoseError, ValueError, TypeError, KeyError) as error:

@@ -31,3 +31,9 @@ class SignatureRefused(AppError):
     """The signature does not verify, or its signer may not sign in this role."""
 
     status, code = 422, "signature-refused"
+
+
+class DecisionNotFound(AppError):
+    """No decision the caller asked for has this id."""
+
+    status, code = 404, "decision-not-found"

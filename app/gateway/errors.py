@@ -1,0 +1,39 @@
+"""How the gateway says no to requests no policy needs to see."""
+
+from app.errors import AppError
+
+
+class GenerationNotFound(AppError):
+    """No generation of the caller's has this id."""
+
+    status, code = 404, "generation-not-found"
+
+
+class ReplicaNotFound(AppError):
+    """No replica has this id."""
+
+    status, code = 404, "replica-not-found"
+
+
+class GeneratorUnavailable(AppError):
+    """No generator of this installation offers the model."""
+
+    status, code = 422, "generator-unavailable"
+
+
+class JobNotOffered(AppError):
+    """The generator does not do what was asked: length, size, references or line."""
+
+    status, code = 422, "job-not-offered"
+
+
+class OutputNotReleased(AppError):
+    """The generation has no released output to hand out."""
+
+    status, code = 409, "output-not-released"
+
+
+class LinkExpired(AppError):
+    """The download link has expired or was altered; ask for a new one."""
+
+    status, code = 403, "link-expired"

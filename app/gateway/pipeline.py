@@ -1,0 +1,291 @@
+"""One generation, from permit to release. Read this file top to bottom; docs/generation.md tells it.
+
+Steps 1 and 2 (facts, decision, holds) are `service.request_generation`: when a generation gets
+here it is permitted, its money and seconds are held, and nothing has left the house. Every stage
+below commits on its own and may be run again by another worker at any point: it looks at the state
+first, and does what is still to be done. A stage returns False where the story ends.
+"""
+
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+from prometheus_client import Counter
+from sqlmodel import Session, select
+
+import watermark.video
+from app import clock, db, keys, storage, vault
+from app.config import settings
+from app.errors import AppError
+from app.gateway import generators, inspect
+from app.gateway.generators import Generator, Phase, RenderJob
+from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.ledger import service as ledger
+from app.licensing import service as licensing
+from app.provenance import service as provenance
+from app.registry import service as registry
+from app.transparency import service as transparency
+
+logger = structlog.get_logger()
+POLL_S = 0.2
+ENDED = Counter("understudy_generations_ended", "Generations that reached an end", ["state"])
+
+
+# --- 3. The intent is committed, then the generator is called, outside any transaction. -----------
+
+
+def render(generation_id: str) -> bool:
+    """Have the generator render, and put its result in quarantine."""
+    generation = _load(generation_id)
+    if generation.state not in {"held", "submitting", "rendering"}:
+        return generation.state not in FINAL
+    generator = generators.of_model(generation.generator)
+    with _at_work(generation_id) as directory:
+        with db.writing() as session:
+            intent = _locked(session, generation_id)
+            if intent.state == "held":
+                intent.state = "submitting"
+            job = _job(session, intent, directory)
+        reference = generator.submit(job)  # the same id again is the same job
+        with db.writing() as session:
+            sent = _locked(session, generation_id)
+            sent.state, sent.job_reference = "rendering", reference
+        result = directory / "rendered.mp4"
+        refusal = _await(generator, reference, result)
+        if refusal:
+            return _end(generation_id, "failed", refusal)
+        digest, key = _keep(generation_id, "rendered", result)
+    with db.writing() as session:
+        rendered = _locked(session, generation_id)
+        rendered.state = "rendered"
+        rendered.rendered_key, rendered.rendered_sha256 = key, digest
+    return True
+
+
+# --- 4. The result is inspected in a sandboxed process. --------------------------------------------
+
+
+def examine(generation_id: str) -> bool:
+    """Look at what came back before anything is made of it."""
+    generation = _load(generation_id)
+    if generation.state != "rendered":
+        return generation.state not in FINAL
+    with _at_work(generation_id) as directory:
+        path = _fetch(generation.rendered_key, directory / "rendered.mp4")
+        with db.writing() as session:
+            templates = registry.templates_of(session, _replicas(session, generation_id))
+        facts = inspect.inspect_output(path, templates)
+    findings = inspect.check_output(facts, length_s=generation.length_ms / 1000)
+    if findings:
+        return _end(generation_id, "quarantined", "; ".join(findings))
+    with db.writing() as session:
+        examined = _locked(session, generation_id)
+        examined.state, examined.output_facts = "inspected", facts.model_dump(mode="json")
+    return True
+
+
+# --- 5. The watermark: the payload is the output's random 64-bit id. -------------------------------
+
+
+def mark(generation_id: str) -> bool:
+    """Embed the payload in every frame and the sound."""
+    generation = _load(generation_id)
+    if generation.state != "inspected":
+        return generation.state not in FINAL
+    with _at_work(generation_id) as directory:
+        source = _fetch(generation.rendered_key, directory / "rendered.mp4")
+        marked = directory / "marked.mp4"
+        payload = bytes.fromhex(generation.payload_hex)
+        watermark.video.embed(source, marked, payload, keys.secret("watermark"))
+        _, key = _keep(generation_id, "marked", marked)
+    with db.writing() as session:
+        done = _locked(session, generation_id)
+        done.state, done.marked_key = "marked", key
+    return True
+
+
+# --- 6. The credentials: hard binding over the marked bytes, soft binding names the payload. -------
+
+
+def sign(generation_id: str) -> bool:
+    """Sign the marked file, read it back as a stranger would, and keep its manifest."""
+    generation = _load(generation_id)
+    if generation.state != "marked":
+        return generation.state not in FINAL
+    with _at_work(generation_id) as directory:
+        source = _fetch(generation.marked_key, directory / "marked.mp4")
+        signed = directory / "signed.mp4"
+        with db.reading() as session:
+            statement = _statement(session, generation)
+        credentials = provenance.sign_output(source, signed, statement)
+        digest, key = _keep(generation_id, "signed", signed)
+        with db.writing() as session:
+            done = _locked(session, generation_id)
+            provenance.register(session, credentials, signed)
+            done.state, done.output_key, done.output_sha256 = "signed", key, digest
+            done.output_size_bytes = signed.stat().st_size
+    return True
+
+
+# --- 7. One transaction, under the lock a withdrawal takes: decide again, then release or void. ----
+
+
+def release(generation_id: str) -> bool:
+    """Decide with today's withdrawals, pauses and strikes; then pay and release, or void."""
+    with db.writing() as session:
+        generation = _locked(session, generation_id)
+        if generation.state != "signed":
+            return generation.state not in FINAL
+        decision = licensing.decide_release(session, generation.decision_id)
+        if decision.outcome != "permit":
+            ledger.void_hold(session, generation_id, reason=", ".join(decision.codes))
+            generation.state, generation.reason = "refused", ", ".join(decision.codes)
+        else:
+            for contract_id in _contracts(session, generation_id):
+                entry = ledger.capture_hold(
+                    session, generation_id, contract_id, event=_usage(generation)
+                )
+                transparency.record(session, "journal-entry", entry.id, ledger.evidence(entry))
+            generation.state, generation.released_at = "released", clock.now()
+            transparency.record(
+                session, "output-released", generation_id, {"sha256": generation.output_sha256}
+            )
+    ENDED.labels(generation.state).inc()
+    logger.info("generation ended", generation=generation_id, state=generation.state)
+    return True
+
+
+# --- 8. The outbox goes into the log. ---------------------------------------------------------------
+
+
+def publish(generation_id: str) -> bool:
+    """Sequence what was written above into the public log."""
+    with db.writing() as session:
+        transparency.sequence(
+            session, origin=settings().log_origin, sign=lambda data: keys.sign("log", data)
+        )
+    return generation_id != ""
+
+
+STAGES = (render, examine, mark, sign, release, publish)
+
+
+def give_up(generation_id: str, stage: str) -> bool:
+    """End a generation whose stage kept failing: nothing is released, nothing is charged."""
+    return _end(generation_id, "failed", f"{stage} failed four times; the operator's log says why")
+
+
+def notices() -> tuple[str, ...]:
+    """What must be said aloud where this worker starts."""
+    return generators.notices()
+
+
+def work_dir() -> Path:
+    """Where this worker keeps plaintext while it works; wiped when it starts."""
+    return settings().data_dir / "work" / settings().worker_id
+
+
+@contextmanager
+def _at_work(generation_id: str) -> Iterator[Path]:
+    """Lend a private directory for one stage; whatever is in it is gone afterwards."""
+    work_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory = Path(tempfile.mkdtemp(prefix=f"{generation_id}-", dir=work_dir()))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _load(generation_id: str) -> Generation:
+    with db.reading() as session:
+        return session.get_one(Generation, generation_id)
+
+
+def _locked(session: Session, generation_id: str) -> Generation:
+    return session.get_one(Generation, generation_id, with_for_update=True, populate_existing=True)
+
+
+def _cast(session: Session, generation_id: str) -> list[GenerationReplica]:
+    """Who is in the scene, in the order of their contracts' ids: locks are taken in one order."""
+    return list(
+        session.exec(
+            select(GenerationReplica)
+            .where(GenerationReplica.generation_id == generation_id)
+            .order_by(GenerationReplica.contract_id)
+        )
+    )
+
+
+def _job(session: Session, generation: Generation, directory: Path) -> RenderJob:
+    """Open the references for this job, and only for it; every opening is on record."""
+    references = []
+    for member in _cast(session, generation.id):
+        for medium in registry.references_of(session, member.replica_id):
+            path = directory / f"{medium.id}{registry.SUFFIXES[medium.media_type]}"
+            vault.open_to(
+                session,
+                medium.vault_object_id,
+                path,
+                purpose="render",
+                subject_id=generation.id,
+            )
+            references.append(path)
+    width, height = generation.request["size"]
+    return RenderJob(
+        generation_id=generation.id,
+        model=generation.generator,
+        line=generation.line,
+        length_s=generation.length_ms / 1000,
+        width=width,
+        height=height,
+        references=tuple(references),
+    )
+
+
+def _await(generator: Generator, reference: str, result: Path) -> str:
+    """Wait for the job to end and fetch its result; return why there is none, or nothing."""
+    while True:
+        status = generator.poll(reference)
+        if status.phase is Phase.SUCCEEDED:
+            generator.fetch(reference, result)
+            return ""
+        if status.phase in {Phase.FAILED, Phase.CANCELLED}:
+            return status.detail or status.reason or "the generator gave no reason"
+        time.sleep(POLL_S)
+
+
+def _keep(generation_id: str, what: str, path: Path) -> tuple[str, str]:
+    """Store a stage's file under a name of its content; return its SHA-256 and its key.
+
+    A repeated stage whose bytes differ gets a key of its own: no half-done work is overwritten.
+    """
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    key = f"generations/{generation_id}/{what}-{digest[:16]}.mp4"
+    storage.put_new(key, path)
+    return digest, key
+
+
+def _fetch(key: str | None, to: Path) -> Path:
+    if key is None:
+        raise AppError("a stage has no input although its state says so; this is a defect")
+    storage.fetch(key, to)
+    return to
+
+
+def _end(generation_id: str, state: str, reason: str) -> bool:
+    """Stop the story: nothing is released, the holds are voided, the reason stays."""
+    with db.writing() as session:
+        generation = _locked(session, generation_id)
+        if generation.state in FINAL:
+            return False
+        generation.state, generation.reason = state, reason
+        ledger.void_hold(session, generation_id, reason=reason)
+    ENDED.labels(state).inc()
+    logger.warning("generation ended", generation=generation_id, state=state)
+    return False

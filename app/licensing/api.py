@@ -1,0 +1,198 @@
+"""Routes about contracts and decisions."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
+
+from app.identity.api_edge import ACT_REFUSALS, REFUSALS, Acting, Reading, fingerprint_of
+from app.licensing import contract as documents
+from app.licensing import decisions, service
+from app.licensing.errors import (
+    AlreadySigned,
+    ContractAlreadyWithdrawn,
+    ContractInvalid,
+    ContractNotFound,
+    DecisionNotFound,
+    SignatureRefused,
+)
+from app.licensing.models import Contract
+from app.problems import problems
+
+router = APIRouter(prefix="/v1", tags=["licensing"])
+
+
+class ContractCreate(BaseModel):
+    """A contract document, offered by one of its two parties."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    document: dict[str, Any] = Field(
+        description="The terms, as `/v1/schemas/contract` describes them.",
+        examples=[{"v": 1, "instrument": "EBDR", "licensee": "org_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"}],
+    )
+
+
+class SignatureRead(BaseModel):
+    """Who signed, in which role, when."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    role: str = Field(examples=["performer"])
+    signing_key_id: str
+    signed_at: datetime
+
+
+class ContractRead(BaseModel):
+    """A contract as its parties see it."""
+
+    id: str = Field(examples=["con_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    performer_id: str
+    licensee_id: str
+    version: int
+    status: str = Field(examples=["active"], description="offered, active or withdrawn")
+    document_sha256: str
+    signatures: list[SignatureRead]
+    executed_at: datetime | None
+    withdrawn_at: datetime | None
+    plain_language: list[str] = Field(examples=[["Nightglass Pictures may use your face."]])
+
+
+class SignatureCreate(BaseModel):
+    """A detached JWS over the contract's canonical bytes, made on the signer's own device."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Literal["performer", "licensee"]
+    jws: str = Field(
+        max_length=4096,
+        examples=["eyJhbGciOiJFUzI1NiIsImtpZCI6InNpZ18wMUpEIiwicm9sZSI6InBlcmZvcm1lciJ9..MEUCIQ"],
+        description="RFC 7515 appendix F; its header names `alg`, `kid` and `role`.",
+    )
+
+
+class DecisionRead(BaseModel):
+    """One answer of the policies, as the asking party sees it."""
+
+    id: str = Field(examples=["dec_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    at: datetime
+    outcome: Literal["permit", "needs-approval", "deny"]
+    codes: list[str] = Field(examples=[["TERRITORY_NOT_LICENSED"]])
+    obligations: list[str] = Field(examples=[["c2pa_sign", "watermark"]])
+    explanations: list[dict[str, Any]]
+    policy_digest: str
+    receipt: str = Field(description="Signed statement (JWS) of this decision, free of terms.")
+
+
+def _read(session: Session, contract: Contract) -> ContractRead:
+    return ContractRead(
+        **contract.model_dump(include=set(ContractRead.model_fields) & set(Contract.model_fields)),
+        status=contract.status,
+        signatures=[
+            SignatureRead.model_validate(signature)
+            for signature in service.signatures_of(session, contract)
+        ],
+        plain_language=[
+            sentence
+            for sentence, _pointer in documents.plain_language(
+                documents.recorded(contract.document.encode())
+            )
+        ],
+    )
+
+
+@router.get("/schemas/contract", tags=["public"])
+def read_contract_schema() -> dict[str, Any]:
+    """Give the JSON Schema of the contract document. Public."""
+    return documents.json_schema()
+
+
+@router.post(
+    "/contracts",
+    status_code=201,
+    response_model=ContractRead,
+    responses={**ACT_REFUSALS, **problems(ContractInvalid)},
+)
+def offer_contract(body: ContractCreate, act: Acting) -> Response:
+    """Put a contract document between a performer and a licensee; the caller is one of them."""
+
+    def offer(session: Session) -> tuple[int, BaseModel]:
+        contract = service.offer_contract(session, act.organization_id, body.document)
+        return 201, _read(session, contract)
+
+    return act.once(fingerprint_of(body), offer)
+
+
+@router.get("/contracts", responses=REFUSALS)
+def list_contracts(read: Reading) -> list[ContractRead]:
+    """List the contracts the caller is a party of, newest first."""
+    return [
+        _read(read.session, contract)
+        for contract in service.contracts_of(read.session, read.organization_id)
+    ]
+
+
+@router.get("/contracts/{contract_id}", responses={**REFUSALS, **problems(ContractNotFound)})
+def read_contract(contract_id: str, read: Reading) -> ContractRead:
+    """Show one contract of the caller's."""
+    contract = service.contract_of(read.session, read.organization_id, contract_id)
+    return _read(read.session, contract)
+
+
+@router.get(
+    "/contracts/{contract_id}/document",
+    responses={**REFUSALS, **problems(ContractNotFound)},
+    response_class=Response,
+)
+def read_document(contract_id: str, read: Reading) -> Response:
+    """Give the canonical bytes (RFC 8785) that both parties sign."""
+    contract = service.contract_of(read.session, read.organization_id, contract_id)
+    return Response(contract.document, media_type="application/json")
+
+
+@router.post(
+    "/contracts/{contract_id}/signatures",
+    status_code=201,
+    response_model=ContractRead,
+    responses={
+        **ACT_REFUSALS,
+        **problems(ContractNotFound, AlreadySigned, SignatureRefused),
+    },
+)
+def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Response:
+    """Sign a contract; the second party's signature executes it."""
+
+    def sign(session: Session) -> tuple[int, BaseModel]:
+        contract = service.contract_of(session, act.organization_id, contract_id)
+        service.sign_contract(
+            session, contract, act.organization_id, role=body.role, jws=body.jws
+        )
+        return 201, _read(session, contract)
+
+    return act.once(fingerprint_of(body), sign)
+
+
+@router.post(
+    "/contracts/{contract_id}/withdrawal",
+    status_code=201,
+    response_model=ContractRead,
+    responses={**ACT_REFUSALS, **problems(ContractNotFound, ContractAlreadyWithdrawn)},
+)
+def withdraw_contract(contract_id: str, act: Acting) -> Response:
+    """Withdraw consent at once. Only the performer may."""
+
+    def withdraw(session: Session) -> tuple[int, BaseModel]:
+        contract = service.contract_of(session, act.organization_id, contract_id)
+        service.withdraw_contract(session, contract, act.organization_id)
+        return 201, _read(session, contract)
+
+    return act.once(contract_id.encode(), withdraw)
+
+
+@router.get("/decisions/{decision_id}", responses={**REFUSALS, **problems(DecisionNotFound)})
+def read_decision(decision_id: str, read: Reading) -> DecisionRead:
+    """Show a decision the caller asked for: codes, clauses, and its signed receipt."""
+    decision = decisions.decision_of(read.session, read.organization_id, decision_id)
+    return DecisionRead.model_validate(decision.model_dump(include=set(DecisionRead.model_fields)))

@@ -1,0 +1,69 @@
+"""A party's signature over a contract: a detached JWS whose header says in which role it signs."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey
+
+from app.licensing.errors import SignatureRefused
+
+ALGORITHMS = ("ES256", "EdDSA", "Ed25519")
+# "role" is a header of ours; RFC 7515 lets private names stand beside the registered ones.
+_REGISTRY = jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
+PartyKey = ECKey | OKPKey
+
+
+def sign_detached(document: bytes, key: PartyKey, *, key_id: str, role: str) -> str:
+    """Sign canonical contract bytes on the party's own device; `key` never reaches the server."""
+    algorithm = "ES256" if isinstance(key, ECKey) else "Ed25519"
+    header = {"alg": algorithm, "kid": key_id, "role": role}
+    whole = jws.serialize_compact(header, document, key, registry=_REGISTRY)
+    head, _, signature = whole.split(".")
+    return f"{head}..{signature}"
+
+
+def check_detached(
+    document: bytes, text: str, public_jwk: Mapping[str, Any], *, key_id: str, role: str
+) -> None:
+    """Verify a detached JWS over the canonical bytes, its key id and its role.
+
+    Raises SignatureRefused naming what differs. The role is part of what is signed, so that a
+    signature given as one party cannot be passed off as another's.
+    """
+    parts = text.split(".")
+    if len(parts) != 3 or parts[1]:
+        raise SignatureRefused("send a detached JWS: header, two dots, signature (RFC 7515, F)")
+    payload = base64.urlsafe_b64encode(document).rstrip(b"=").decode()
+    key = _public(public_jwk)
+    try:
+        found = jws.deserialize_compact(f"{parts[0]}.{payload}.{parts[2]}", key, registry=_REGISTRY)
+    except (JoseError, ValueError, TypeError) as error:
+        raise SignatureRefused(
+            "the signature does not verify over this contract's canonical bytes; sign the bytes "
+            "of GET /v1/contracts/{id}/document with the registered key"
+        ) from error
+    header = found.headers()
+    for name, expected in (("kid", key_id), ("role", role)):
+        if header.get(name) != expected:
+            raise SignatureRefused(
+                f"the JWS header says {name}={header.get(name)!r}, expected {expected!r}"
+            )
+
+
+def key_id_of(text: str) -> str:
+    """Return which key a detached JWS says it was made with. Raises SignatureRefused."""
+    try:
+        head = text.split(".", maxsplit=1)[0]
+        header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+        return str(header["kid"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SignatureRefused("the JWS header is unreadable or names no key (kid)") from error
+
+
+def _public(public_jwk: Mapping[str, Any]) -> PartyKey:
+    jwk = dict(public_jwk)
+    return ECKey.import_key(jwk) if jwk["kty"] == "EC" else OKPKey.import_key(jwk)

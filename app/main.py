@@ -1,0 +1,88 @@
+"""The HTTP server: every room's routes, problem documents, health and metrics."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import sqlalchemy as sa
+import structlog
+from fastapi import FastAPI, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+from app import db, logs, problems
+from app.audit import api as audit
+from app.config import settings
+from app.errors import AppError
+from app.gateway import api as gateway
+from app.identity import api as identity
+from app.ledger import api as ledger
+from app.licensing import api as licensing
+from app.registry import api as registry
+from app.transparency import api as transparency
+from app.worker import Worker
+
+logger = structlog.get_logger()
+
+ABOUT = """
+Digital replicas act only by contract: every use is decided by written rules, every output carries
+its provenance, every second is paid.
+
+Every route but verification, log and health needs an API key (`understudy api-key create`). Every
+POST that acts takes an `Idempotency-Key`. Refusals are problem documents (RFC 9457) with a stable
+`code`.
+"""
+
+
+class NotReady(AppError):
+    """The server is up and cannot work yet."""
+
+    status, code = 503, "not-ready"
+
+
+@asynccontextmanager
+async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    worker = Worker() if settings().worker_in_process else None
+    if worker:
+        worker.start()
+    yield
+    if worker:
+        worker.stop()
+
+
+def create_app() -> FastAPI:
+    """Build the application; the settings decide whether it also runs the pipeline."""
+    logs.configure()
+    app = FastAPIOffline(
+        title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan
+    )
+    for room in (identity, registry, licensing, gateway, ledger, audit, transparency):
+        app.include_router(room.router)
+    app.add_exception_handler(AppError, problems.on_app_error)
+    app.add_exception_handler(HTTPException, problems.on_http_error)
+    app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
+    _add_health(app)
+    return app
+
+
+def _add_health(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["health"])
+    def is_alive() -> dict[str, str]:
+        """Say that the process answers."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["health"], responses=problems.problems(NotReady))
+    def is_ready() -> dict[str, str]:
+        """Say that the database answers and is migrated."""
+        try:
+            with db.reading() as session:
+                session.execute(sa.text("SELECT 1 FROM generation WHERE 1 = 0"))
+        except sa.exc.SQLAlchemyError:
+            raise NotReady("the database does not answer; run `understudy setup`") from None
+        return {"status": "ready"}
+
+    @app.get("/metrics", tags=["health"], response_class=Response)
+    def read_metrics() -> Response:
+        """Give counters in the Prometheus text format."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
