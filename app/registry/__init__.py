@@ -1,0 +1,1 @@
+"""Whose likeness: performers, their replicas, and the media these were made from."""

@@ -1,0 +1,67 @@
+"""How registry says no: to pictures it cannot use, and to performers it does not know."""
+
+from app.errors import AppError, NotFound
+
+
+class PerformerUnknown(NotFound):
+    """No performer of the caller's has this id; others' performers look the same."""
+
+    code = "performer-unknown"
+
+
+class PerformerNameRefused(AppError):
+    """The name is empty or too long."""
+
+    status, code = 422, "performer-name-refused"
+
+
+class NoFaceFound(AppError):
+    """No face was found in the portrait."""
+
+    status, code = 422, "no-face-found"
+
+
+class SeveralFacesFound(AppError):
+    """More than one face was found in the portrait; a replica is of one performer."""
+
+    status, code = 422, "several-faces-found"
+
+
+class ImageEmpty(AppError):
+    """The upload holds no bytes at all."""
+
+    status, code = 422, "image-empty"
+
+
+class ImageNotSupported(AppError):
+    """The bytes are not a JPEG, PNG or WebP picture, whatever the name says."""
+
+    status, code = 415, "image-not-supported"
+
+
+class ImageTooLarge(AppError):
+    """The picture has more bytes or more pixels than are read."""
+
+    status, code = 413, "image-too-large"
+
+
+class ImageAnimated(AppError):
+    """The file holds several frames; a portrait is a single picture."""
+
+    status, code = 422, "image-animated"
+
+
+class ImageDamaged(AppError):
+    """The file begins like a picture and cannot be read to its end."""
+
+    status, code = 422, "image-damaged"
+
+
+PICTURE_ERRORS: tuple[type[AppError], ...] = (
+    ImageEmpty,
+    ImageNotSupported,
+    ImageTooLarge,
+    ImageAnimated,
+    ImageDamaged,
+)
+"""What reading a picture may be refused with: the sandbox passes these on by their code."""

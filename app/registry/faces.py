@@ -1,0 +1,170 @@
+"""Find faces in a picture and describe one by 128 numbers; see docs/faces.md for what that proves.
+
+Everything that touches pixels runs inside the sandbox only: dlib and Pillow are imported when
+first used, never by the server. dlib is called directly (HOG detector, five-point landmarks,
+ResNet descriptor), with the weights of the face_recognition project found by importlib.
+"""
+
+import importlib.util
+import math
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.registry.errors import (
+    ImageAnimated,
+    ImageDamaged,
+    ImageEmpty,
+    ImageNotSupported,
+    ImageTooLarge,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL.Image import Image
+
+    Rgb = npt.NDArray[np.uint8]
+
+# Limits of a picture. Fifty megapixels is what good cameras make.
+MAX_BYTES = 40 << 20
+MAX_PIXELS = 50_000_000
+DETECTION_SIDE = 1000  # the longer side at which faces are looked for, pixels
+
+# Thresholds, in one place; docs/faces.md says how they were measured and how little they prove.
+SAME_FACE_BELOW = 0.45  # distance under which two templates are taken for one face
+PERHAPS_SAME_BELOW = 0.6  # from here to the line above, a person looks
+
+TEMPLATE_LENGTH = 128
+MEDIA_TYPES = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+
+
+def find_faces(path: str) -> dict[str, Any]:
+    """Read a picture and find the faces in it. Call it through the sandbox.
+
+    Returns `media_type`, `width` and `height` in pixels as a viewer sees it (EXIF orientation
+    applied), `faces` as boxes in those pixels, and `template` (128 floats) when there is exactly
+    one face. Raises what `errors.PICTURE_ERRORS` lists.
+    """
+    import numpy as np
+
+    picture = _open(Path(path))
+    media_type = MEDIA_TYPES[picture.format or ""]
+    seen = _decode(picture)
+    width, height = seen.size
+    seen.thumbnail((DETECTION_SIDE, DETECTION_SIDE))
+    scale = width / seen.size[0]
+    pixels = np.asarray(seen)
+    boxes = boxes_in(pixels, upsampled=1)
+    found: dict[str, Any] = {
+        "media_type": media_type,
+        "width": width,
+        "height": height,
+        "faces": [{"box": [round(side * scale) for side in box]} for box in boxes],
+    }
+    if len(boxes) == 1:
+        found["template"] = template_of(pixels, boxes[0])
+    return found
+
+
+def boxes_in(pixels: "Rgb", *, upsampled: int = 0) -> list[tuple[int, int, int, int]]:
+    """Return (left, top, right, bottom) of each roughly frontal face of at least 80 pixels.
+
+    Each step of `upsampled` halves that size, and costs four times the work.
+    """
+    found = _detector()(pixels, upsampled)
+    return [(box.left(), box.top(), box.right(), box.bottom()) for box in found]
+
+
+def template_of(pixels: "Rgb", box: tuple[int, int, int, int]) -> list[float]:
+    """Describe the face in `box` by 128 numbers; near ones mean faces that look alike."""
+    import dlib
+
+    shape = _landmarks()(pixels, dlib.rectangle(*box))
+    return [float(number) for number in _descriptor().compute_face_descriptor(pixels, shape)]
+
+
+def distance(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return the Euclidean distance of two templates. Raises ValueError on unlike lengths."""
+    return math.dist(one, other)
+
+
+def _open(path: Path) -> "Image":
+    """Open a picture by its own first bytes, and refuse by its header what is too much to read."""
+    from PIL import Image, UnidentifiedImageError
+
+    size_bytes = path.stat().st_size
+    if size_bytes == 0:
+        raise ImageEmpty("the file is empty: choose the picture again and send it whole")
+    if size_bytes > MAX_BYTES:
+        raise ImageTooLarge(f"{size_bytes} bytes are more than the {MAX_BYTES} that are read")
+    Image.MAX_IMAGE_PIXELS = None  # the header is checked below, more strictly
+    try:
+        picture = Image.open(path, formats=("JPEG", "PNG", "WEBP"))
+    except UnidentifiedImageError:
+        raise ImageNotSupported(
+            "the bytes are not a JPEG, PNG or WebP picture, whatever the file is called; "
+            "save the picture as one of these"
+        ) from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageDamaged(f"the picture's header cannot be read ({error})") from None
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise ImageTooLarge(
+            f"{width} x {height} pixels are more than the {MAX_PIXELS} that are read; scale it down"
+        )
+    # MPO is what phones write for a JPEG with a depth or brightness map behind it: one picture.
+    if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
+        raise ImageAnimated("the file holds several frames; send a single picture")
+    return picture
+
+
+def _decode(picture: "Image") -> "Image":
+    from PIL import ImageOps
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            picture.load()
+            return ImageOps.exif_transpose(picture).convert("RGB")
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  decoders fail in many ways, all of them this one
+        raise ImageDamaged(
+            f"the picture ends early or is damaged ({error}); send it again"
+        ) from None
+
+
+def _weights(name: str) -> str:
+    """Find a weight file of face_recognition_models without running the package.
+
+    Its own lookup needs pkg_resources, which setuptools no longer ships.
+    """
+    spec = importlib.util.find_spec("face_recognition_models")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("face_recognition_models is not installed; run `make setup`")
+    return str(Path(spec.submodule_search_locations[0]) / "models" / name)
+
+
+@lru_cache
+def _detector() -> Any:
+    import dlib
+
+    return dlib.get_frontal_face_detector()
+
+
+@lru_cache
+def _landmarks() -> Any:
+    """Load the five-point landmarks: unlike the 68-point ones, free for commercial use."""
+    import dlib
+
+    return dlib.shape_predictor(_weights("shape_predictor_5_face_landmarks.dat"))
+
+
+@lru_cache
+def _descriptor() -> Any:
+    import dlib
+
+    return dlib.face_recognition_model_v1(_weights("dlib_face_recognition_resnet_model_v1.dat"))

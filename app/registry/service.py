@@ -1,0 +1,233 @@
+"""Enroll a performer from a portrait; find, list, pause and resume performers."""
+
+import hashlib
+import secrets
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
+from sqlmodel import Session, col, select
+
+from app import clock, sandbox, vault
+from app.registry.errors import (
+    PICTURE_ERRORS,
+    NoFaceFound,
+    PerformerNameRefused,
+    PerformerUnknown,
+    SeveralFacesFound,
+)
+from app.registry.faces import MAX_PIXELS, TEMPLATE_LENGTH
+from app.registry.models import Performer, ReferenceMedium, Replica
+
+NAME_CHARACTERS = 200
+SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+# Fifty megapixels of WebP need 700 MiB; an ordinary portrait 250 MiB and 1.5 s.
+READ_WALL_S, READ_CPU_S, READ_MEMORY_BYTES = 30, 30, 1 << 30
+
+
+class _Found(BaseModel):
+    """What the sandboxed reader must have said; it read untrusted bytes, so it is checked."""
+
+    media_type: str = Field(pattern="^image/(jpeg|png|webp)$")
+    width: int = Field(gt=0)
+    height: int = Field(gt=0, le=MAX_PIXELS)
+    faces: list[dict[str, list[int]]] = Field(max_length=1000)
+    template: list[float] | None = Field(
+        None, min_length=TEMPLATE_LENGTH, max_length=TEMPLATE_LENGTH
+    )
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A picture in which exactly one face was found."""
+
+    media_type: str
+    width: int
+    height: int
+    size_bytes: int
+    sha256: str
+    template: tuple[float, ...]
+
+
+def inspect_portrait(path: Path) -> Portrait:
+    """Read a picture in the sandbox and insist on exactly one face. Call it outside transactions.
+
+    Raises NoFaceFound, SeveralFacesFound (with the count), any of `errors.PICTURE_ERRORS`, and
+    what `sandbox.run` raises.
+    """
+    said = sandbox.run(
+        "app.registry.faces:find_faces",
+        {"path": str(path.resolve())},
+        wall_s=READ_WALL_S,
+        cpu_s=READ_CPU_S,
+        memory_bytes=READ_MEMORY_BYTES,
+        reads=[path],
+        refusals=PICTURE_ERRORS,
+    )
+    try:
+        found = _Found.model_validate(said)
+    except ValidationError:
+        raise sandbox.SandboxCrashed(
+            "the process that read the picture gave no sensible answer", reason="answer"
+        ) from None
+    if not found.faces:
+        raise NoFaceFound(
+            "no face was found in the picture: send one that shows the face from the front, "
+            "in even light, at least 80 pixels across"
+        )
+    if len(found.faces) > 1 or found.template is None:
+        raise SeveralFacesFound(
+            f"{len(found.faces)} faces were found in the picture, and a replica is of one "
+            "performer: crop it to the one face",
+            count=len(found.faces),
+        )
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Portrait(
+        found.media_type,
+        found.width,
+        found.height,
+        path.stat().st_size,
+        sha256,
+        tuple(found.template),
+    )
+
+
+def enroll(
+    session: Session,
+    *,
+    organization_id: str,
+    name: str,
+    portrait: Path,
+    inspected: Portrait | None = None,
+    agent_organization_id: str | None = None,
+) -> Performer:
+    """Register a performer with replica version 1 made from one portrait.
+
+    The picture and the face template exist in the vault only. Pass `inspected` when
+    `inspect_portrait` was called before the transaction began; else it is called here and raises
+    as it does. Raises PerformerNameRefused on an empty or overlong name.
+    """
+    seen = inspected or inspect_portrait(portrait)
+    name = " ".join(name.split())
+    if not 0 < len(name) <= NAME_CHARACTERS or not name.isprintable():
+        raise PerformerNameRefused(
+            f"a performer's name has 1 to {NAME_CHARACTERS} printable characters"
+        )
+    performer = Performer(
+        organization_id=organization_id, agent_organization_id=agent_organization_id, name=name
+    )
+    session.add(performer)
+    session.flush()
+    replica = Replica(performer_id=performer.id, version=1)
+    session.add(replica)
+    session.flush()
+    salt = secrets.token_bytes(16)
+    session.add(
+        ReferenceMedium(
+            replica_id=replica.id,
+            media_type=seen.media_type,
+            width=seen.width,
+            height=seen.height,
+            size_bytes=seen.size_bytes,
+            vault_object_id=vault.seal(session, performer.id, "portrait", portrait).id,
+            template_object_id=vault.seal(
+                session, performer.id, "template", pack_template(seen.template)
+            ).id,
+            commitment_salt=salt.hex(),
+            commitment=commitment(salt, seen.sha256),
+        )
+    )
+    session.flush()
+    return performer
+
+
+def pause(session: Session, performer: Performer) -> Performer:
+    """Stop every new use of the performer's replicas from this instant; the first moment stands.
+
+    Takes the row lock that a release takes, so nothing is released after this commits.
+    """
+    session.refresh(performer, with_for_update=True)
+    performer.paused_at = performer.paused_at or clock.now()
+    session.add(performer)
+    session.flush()
+    return performer
+
+
+def resume(session: Session, performer: Performer) -> Performer:
+    """Allow uses again, as far as the contracts do."""
+    session.refresh(performer, with_for_update=True)
+    performer.paused_at = None
+    session.add(performer)
+    session.flush()
+    return performer
+
+
+def performer_of(session: Session, organization_id: str, performer_id: str) -> Performer:
+    """Return the performer this organization, or its agency, speaks for.
+
+    Raises PerformerUnknown alike for ids that do not exist and ids that are somebody else's.
+    """
+    performer = session.get(Performer, performer_id)
+    if performer is None or organization_id not in (
+        performer.organization_id,
+        performer.agent_organization_id,
+    ):
+        raise PerformerUnknown(f"no performer of yours has the id {performer_id[:64]}")
+    return performer
+
+
+def performers_of(session: Session, organization_id: str) -> Sequence[Performer]:
+    """List the performers an organization speaks for, oldest first."""
+    mine = (col(Performer.organization_id) == organization_id) | (
+        col(Performer.agent_organization_id) == organization_id
+    )
+    return session.exec(select(Performer).where(mine).order_by(col(Performer.id))).all()
+
+
+def replicas_of(session: Session, performer_id: str) -> Sequence[Replica]:
+    """List a performer's replicas, newest version first."""
+    mine = select(Replica).where(Replica.performer_id == performer_id)
+    return session.exec(mine.order_by(col(Replica.version).desc())).all()
+
+
+def references_of(session: Session, replica_id: str) -> Sequence[ReferenceMedium]:
+    """List what a replica was made from, oldest first."""
+    mine = select(ReferenceMedium).where(ReferenceMedium.replica_id == replica_id)
+    return session.exec(mine.order_by(col(ReferenceMedium.id))).all()
+
+
+def open_template(
+    session: Session, medium: ReferenceMedium, *, purpose: vault.Purpose, subject_id: str
+) -> list[float]:
+    """Open the face template of a reference medium; recorded like every opening of the vault."""
+    packed = vault.open_bytes(
+        session, medium.template_object_id, purpose=purpose, subject_id=subject_id
+    )
+    return list(struct.unpack(f"<{TEMPLATE_LENGTH}f", packed))
+
+
+def templates_of(
+    session: Session, replica_ids: Sequence[str], *, subject_id: str
+) -> list[list[float]]:
+    """Open every face template of these replicas to compare a render with; `subject_id` is its id.
+
+    Keep what is returned in memory: templates are written nowhere outside the vault.
+    """
+    return [
+        open_template(session, medium, purpose="render", subject_id=subject_id)
+        for replica_id in replica_ids
+        for medium in references_of(session, replica_id)
+    ]
+
+
+def pack_template(template: Sequence[float]) -> bytes:
+    """Write a template as 128 little-endian 32-bit floats: 512 bytes."""
+    return struct.pack(f"<{TEMPLATE_LENGTH}f", *template)
+
+
+def commitment(salt: bytes, sha256: str) -> str:
+    """Bind a file without telling which: SHA-256 over the salt and the file's SHA-256."""
+    return hashlib.sha256(salt + bytes.fromhex(sha256)).hexdigest()

@@ -1,0 +1,266 @@
+"""Untrusted media is parsed here and nowhere else: in a child process that can do nothing else.
+
+The child is a fresh interpreter with no secrets in its environment, bounded memory, processor time,
+file sizes and descriptors, no network, no other programs, and sight of the named files only. What
+it costs to start, and what each system offers, is in `app/sandbox_child.py`. What comes back is
+JSON from a process that may have been taken over: callers check it like any other input.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from app.config import settings
+from app.errors import AppError
+
+ROOT = Path(__file__).parent.parent
+CHILD = Path(__file__).with_name("sandbox_child.py")
+OUTPUT_BYTES = 4 << 20
+STDERR_BYTES = 64 << 10
+FILE_BYTES = 64 << 20
+_PREFIX = "understudy-"
+_OUT_OF_MEMORY = (b"bad_alloc", b"MemoryError", b"Insufficient memory", b"Cannot allocate memory")
+
+
+class SandboxTimeout(AppError):
+    """Reading the file took longer than it may; the reading process was stopped."""
+
+    status, code = 422, "sandbox-timeout"
+
+
+class SandboxMemory(AppError):
+    """Reading the file took more memory than it may."""
+
+    status, code = 422, "sandbox-memory"
+
+
+class SandboxCrashed(AppError):
+    """The process reading the file broke; `reason` says how."""
+
+    status, code = 422, "sandbox-crashed"
+
+
+class SandboxUnavailable(AppError):
+    """This machine cannot cut a process off from the network, so no untrusted file is read."""
+
+    status, code = 503, "sandbox-unavailable"
+
+
+def run(
+    function: str,
+    args: Mapping[str, Any],
+    *,
+    wall_s: float,
+    cpu_s: int,
+    memory_bytes: int,
+    reads: Sequence[Path] = (),
+    writes: Sequence[Path] = (),
+    refusals: Sequence[type[AppError]] = (),
+) -> dict[str, Any]:
+    """Call `module:function(**args)` in a sandboxed child and return the dict it returns.
+
+    `reads` are the files the child may look at, `writes` the directories it may change; beyond
+    them it has only its own temporary working directory. An AppError raised in the child is raised
+    here when its class is among `refusals`. When this returns, no process of it is left. Raises
+    SandboxTimeout, SandboxMemory, SandboxCrashed, SandboxUnavailable.
+    """
+    request = {
+        "function": function,
+        "args": dict(args),
+        "root": str(ROOT),
+        "limits": {"wall_s": wall_s, "cpu_s": cpu_s, "memory_bytes": memory_bytes},
+        "file_bytes": FILE_BYTES,
+        "reads": [str(path.resolve()) for path in reads],
+        "writes": [str(path.resolve()) for path in writes],
+        "insist": not settings().allow_unsandboxed_media,
+    }
+    with private_directory() as directory:
+        ended = _converse(json.dumps(request).encode(), directory, wall_s, memory_bytes)
+    return _judge(ended, refusals, wall_s, memory_bytes)
+
+
+@lru_cache
+def isolation() -> str:
+    """Say in words what a child here is cut off from, by having one try each thing."""
+    try:
+        tried = run("app.sandbox_child:try_doors", {}, wall_s=10, cpu_s=5, memory_bytes=1 << 30)
+    except SandboxUnavailable as error:
+        return f"unavailable: {error.detail}"
+    doors = ("network", "processes", "files")
+    return ", ".join(f"{door} {'closed' if tried.get(door) else 'OPEN'}" for door in doors)
+
+
+@contextmanager
+def private_directory() -> Iterator[Path]:
+    """Lend a directory that only this user can enter (0700); it is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as directory:
+        yield Path(directory)
+
+
+def sweep_private_directories() -> int:
+    """Remove private directories whose process was killed before it could; return how many.
+
+    Workers call this when they start: nobody's likeness outlives a `kill -9` for long.
+    """
+    import shutil
+
+    swept = 0
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = directory.name.removeprefix(_PREFIX).split("-")[0]
+        mine = directory.is_dir() and directory.lstat().st_uid == os.getuid()
+        if mine and pid.isdigit() and not _alive(int(pid)):
+            shutil.rmtree(directory, ignore_errors=True)
+            swept += 1
+    return swept
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """How a child ended: its output, the tail of its complaints, and why it was stopped if so."""
+
+    output: bytes
+    complaints: bytes
+    status: int
+    stopped: str = ""
+
+
+def _converse(request: bytes, directory: Path, wall_s: float, memory_bytes: int) -> _Ended:
+    """Start a child in `directory`, hand it the request, collect its answer, leave nothing."""
+    child = subprocess.Popen(
+        [sys.executable, "-I", "-B", "-X", "utf8", str(CHILD)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=directory,
+        env=_clean_environment(directory),
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + wall_s
+    try:
+        with suppress(BrokenPipeError):  # it died at once; its status says how
+            _stdin(child, request)
+        output, complaints, stopped = _listen(child, deadline, memory_bytes)
+    finally:
+        # The leader is not reaped yet, so its group id cannot belong to anybody else.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+    return _Ended(output, complaints, child.returncode, stopped)
+
+
+def _stdin(child: subprocess.Popen[bytes], request: bytes) -> None:
+    if child.stdin is not None:
+        child.stdin.write(request)
+        child.stdin.close()
+
+
+def _listen(
+    child: subprocess.Popen[bytes], deadline: float, memory_bytes: int
+) -> tuple[bytes, bytes, str]:
+    """Read both pipes to their end, or until time, output or memory runs out."""
+    output, complaints = bytearray(), bytearray()
+    watched = sys.platform == "darwin"  # no RLIMIT_AS there: look at its size now and then
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ, output)  # type: ignore[arg-type]
+        selector.register(child.stderr, selectors.EVENT_READ, complaints)  # type: ignore[arg-type]
+        while selector.get_map():
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return bytes(output), bytes(complaints), "time"
+            for key, _ in selector.select(min(left_s, 0.2) if watched else left_s):
+                chunk = os.read(key.fd, 65536)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                key.data.extend(chunk)
+            del complaints[:-STDERR_BYTES]
+            if len(output) > OUTPUT_BYTES:
+                return b"", bytes(complaints), "output"
+            if watched and _resident_bytes(child.pid) > memory_bytes:
+                return b"", bytes(complaints), "memory"
+    return bytes(output), bytes(complaints), ""
+
+
+def _resident_bytes(pid: int) -> int:
+    shown = subprocess.run(
+        ["/bin/ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=False
+    )
+    return int(shown.stdout.strip() or 0) * 1024
+
+
+def _clean_environment(directory: Path) -> dict[str, str]:
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    home = dict.fromkeys(("HOME", "TMPDIR"), str(directory))
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **home, **one_thread}
+
+
+def _judge(
+    ended: _Ended, refusals: Sequence[type[AppError]], wall_s: float, memory_bytes: int
+) -> dict[str, Any]:
+    """Tell an answer from a refusal, and each way of breaking from the others."""
+    if ended.stopped == "time" or -ended.status in (signal.SIGXCPU, signal.SIGALRM):
+        raise SandboxTimeout(f"reading the file took more than {wall_s:g} s; send a smaller one")
+    if ended.stopped == "output":
+        raise SandboxCrashed("the reading process wrote more than it may", reason="output-limit")
+    said = _parse(ended.output) if ended.status == 0 else {}
+    if isinstance(said.get("result"), dict):
+        result: dict[str, Any] = said["result"]
+        return result
+    refusal = said.get("refusal")
+    for kind in refusals:
+        if isinstance(refusal, dict) and refusal.get("code") == kind.code:
+            raise kind(str(refusal.get("detail", "")), **_plain(refusal.get("extra")))
+    if said.get("broken") == "isolation":
+        raise SandboxUnavailable(
+            f"no untrusted file is read here: {said.get('detail')}; "
+            "UNDERSTUDY_ALLOW_UNSANDBOXED_MEDIA=true reads them anyway"
+        )
+    starved = any(mark in ended.complaints for mark in _OUT_OF_MEMORY)
+    if ended.stopped == "memory" or said.get("broken") == "memory" or starved:
+        raise SandboxMemory(
+            f"reading the file took more than {memory_bytes >> 20} MiB; send a smaller one"
+        )
+    reason = f"signal-{signal.Signals(-ended.status).name}" if ended.status < 0 else "exception"
+    raise SandboxCrashed(
+        f"the file broke the process that read it ({said.get('detail') or reason})", reason=reason
+    )
+
+
+def _parse(output: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(output)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _plain(extra: object) -> dict[str, Any]:
+    """Keep the numbers and short texts of an error's extra members; the child wrote them."""
+    if not isinstance(extra, dict):
+        return {}
+    plain = {str(name): value for name, value in extra.items() if isinstance(value, int | str)}
+    return {name: value for name, value in plain.items() if len(str(value)) <= 200}

@@ -1,0 +1,305 @@
+"""Likenesses at rest: nobody reads one without a purpose on record, and erasure is final.
+
+Three layers of keys, all tink: each object has a streaming key of its own (AES-256-GCM, 1 MiB
+segments), wrapped under its performer's key, wrapped under the installation's root key. The ids
+are associated data of every layer, so no ciphertext and no key can stand in for another. What
+fails to authenticate is a named error, and none of its plaintext is left anywhere.
+"""
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO, Literal, get_args
+
+import sqlalchemy as sa
+import structlog
+import tink
+from sqlmodel import Field, Session, SQLModel, select
+from tink import aead, secret_key_access, streaming_aead
+from tink.proto import aes_gcm_pb2, tink_pb2
+
+from app import clock, keys, storage
+from app.db import Instant
+from app.errors import AppError
+from app.ids import new_id
+from app.sandbox import private_directory
+
+Purpose = Literal["render", "enrollment", "owner-viewing", "export"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+CHUNK_BYTES = 1 << 20
+
+_OBJECT_KEY = streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_1MB
+_PERFORMER_KEY = aead.aead_key_templates.AES256_GCM
+_ROOT_KEY_ID = 1  # the root key file holds one key; its id only has to be the same for ever
+
+aead.register()
+streaming_aead.register()
+_log = structlog.get_logger(__name__)
+
+
+class VaultObjectUnknown(AppError):
+    """The vault holds no object with this id."""
+
+    status, code = 404, "vault-object-unknown"
+
+
+class VaultObjectAltered(AppError):
+    """A sealed object, or a key that opens it, is not what was sealed; nothing of it was read."""
+
+    status, code = 500, "vault-object-altered"
+
+
+class LikenessErased(AppError):
+    """The performer's key was destroyed: what it sealed is unreadable for ever."""
+
+    status, code = 410, "likeness-erased"
+
+
+class PurposeUnknown(AppError):
+    """The vault opens for a closed set of purposes, and this is none of them."""
+
+    status, code = 400, "vault-purpose-unknown"
+
+
+class PerformerKey(SQLModel, table=True):
+    """The key that everything of one performer hangs on; null once it is destroyed."""
+
+    __tablename__ = "performer_key"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "(wrapped_key IS NULL) = (destroyed_at IS NOT NULL)", name="performer_key_destroyed"
+        ),
+    )
+
+    owner_id: str = Field(primary_key=True)
+    wrapped_key: bytes | None
+    created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
+    destroyed_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class VaultObject(SQLModel, table=True):
+    """One sealed likeness asset; its ciphertext lies in the object store."""
+
+    __tablename__ = "vault_object"
+    __table_args__ = (sa.CheckConstraint("size_bytes >= 0", name="vault_object_size"),)
+
+    id: str = Field(default_factory=lambda: new_id("vob"), primary_key=True)
+    owner_id: str = Field(foreign_key="performer_key.owner_id", index=True)
+    kind: str
+    wrapped_key: bytes
+    size_bytes: int
+    created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
+
+    @property
+    def storage_key(self) -> str:
+        """Where the ciphertext lies in the object store."""
+        return f"vault/{self.id}"
+
+
+class VaultOpening(SQLModel, table=True):
+    """One opening of a sealed object: what for, and on whose or which job's behalf."""
+
+    __tablename__ = "vault_opening"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "purpose IN ('render', 'enrollment', 'owner-viewing', 'export')",
+            name="vault_opening_purpose",
+        ),
+    )
+
+    id: str = Field(default_factory=lambda: new_id("vop"), primary_key=True)
+    object_id: str = Field(foreign_key="vault_object.id", index=True)
+    purpose: str
+    subject_id: str
+    opened_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
+
+
+def seal(session: Session, owner_id: str, kind: str, source: Path | bytes) -> VaultObject:
+    """Encrypt a likeness asset of `owner_id` under a fresh key and keep it.
+
+    A transaction that rolls back leaves ciphertext in the store that no key opens. Raises
+    LikenessErased for a performer whose key was destroyed.
+    """
+    performer = _performer_aead(_performer_key(session, owner_id))
+    handle = tink.new_keyset_handle(_OBJECT_KEY)
+    thing = VaultObject(owner_id=owner_id, kind=kind, wrapped_key=b"", size_bytes=0)
+    thing.wrapped_key = tink.proto_keyset_format.serialize_encrypted(
+        handle, performer, _bound("object-key", thing)
+    )
+    with private_directory() as directory:
+        sealed = directory / "sealed"
+        plain = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        with plain, sealed.open("wb") as cipher:
+            stream = handle.primitive(streaming_aead.StreamingAead)
+            with stream.new_encrypting_stream(cipher, _bound("object", thing)) as encrypting:
+                while chunk := plain.read(CHUNK_BYTES):
+                    encrypting.write(chunk)
+                    thing.size_bytes += len(chunk)
+        storage.put_new(thing.storage_key, sealed)
+    session.add(thing)
+    session.flush()
+    return thing
+
+
+def open_to(
+    session: Session, object_id: str, to: Path, *, purpose: Purpose, subject_id: str
+) -> None:
+    """Decrypt an object into the new file `to` (mode 0600), and record the opening.
+
+    `to` appears whole, after all of it authenticated, or not at all. `subject_id` names the job,
+    decision or person it is opened for. The record stands when the caller's transaction commits.
+    Raises VaultObjectUnknown, VaultObjectAltered, LikenessErased, PurposeUnknown.
+    """
+    thing, handle = _unlock(session, object_id, purpose, subject_id)
+    partial = to.with_name(f".{to.name}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _decrypt(thing, handle, file)
+        partial.rename(to)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def open_bytes(session: Session, object_id: str, *, purpose: Purpose, subject_id: str) -> bytes:
+    """Decrypt an object into memory and record the opening; errors as in `open_to`."""
+    thing, handle = _unlock(session, object_id, purpose, subject_id)
+    memory = io.BytesIO()
+    _decrypt(thing, handle, memory)
+    return memory.getvalue()
+
+
+@contextmanager
+def opened(
+    session: Session, object_id: str, *, purpose: Purpose, subject_id: str
+) -> Iterator[Path]:
+    """Lend the plaintext as a file in a private directory that is gone afterwards.
+
+    Errors as in `open_to`. This is how a render sees a portrait.
+    """
+    with private_directory() as directory:
+        path = directory / "opened"
+        open_to(session, object_id, path, purpose=purpose, subject_id=subject_id)
+        yield path
+
+
+def erase_owner(session: Session, owner_id: str) -> list[str]:
+    """Destroy the performer's key: every copy of every object of theirs is unreadable from here.
+
+    Final, and harmless to repeat. Returns the storage keys of the ciphertexts, to be deleted after
+    the commit. Backups older than this still hold the key and must expire; so do PostgreSQL's dead
+    rows until VACUUM, and SQLite's write-ahead log until its next checkpoint.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        session.connection().exec_driver_sql("PRAGMA secure_delete=ON")  # overwrite, not unlink
+    key = session.get(PerformerKey, owner_id, with_for_update=True, populate_existing=True)
+    if key is None:
+        key = PerformerKey(owner_id=owner_id, wrapped_key=None, destroyed_at=clock.now())
+    if key.destroyed_at is None:
+        key.wrapped_key, key.destroyed_at = None, clock.now()
+    session.add(key)
+    session.flush()
+    things = session.exec(select(VaultObject).where(VaultObject.owner_id == owner_id))
+    return [thing.storage_key for thing in things]
+
+
+def _performer_key(session: Session, owner_id: str) -> PerformerKey:
+    """Return the owner's key, locked so that an erasure waits; make it at the first sealing."""
+    key = session.get(PerformerKey, owner_id, with_for_update=True, populate_existing=True)
+    if key is None:
+        handle = tink.new_keyset_handle(_PERFORMER_KEY)
+        wrapped = tink.proto_keyset_format.serialize_encrypted(
+            handle, _root(keys.secret("vault-root")), _label("performer-key", owner_id)
+        )
+        key = PerformerKey(owner_id=owner_id, wrapped_key=wrapped)
+        session.add(key)
+        session.flush()
+    return key
+
+
+def _performer_aead(key: PerformerKey) -> aead.Aead:
+    if key.wrapped_key is None:
+        raise LikenessErased(
+            f"the key of {key.owner_id} was destroyed at {key.destroyed_at}; "
+            "nothing of theirs can be opened, and nothing new is sealed for them"
+        )
+    root, label = _root(keys.secret("vault-root")), _label("performer-key", key.owner_id)
+    try:
+        handle = tink.proto_keyset_format.parse_encrypted(key.wrapped_key, root, label)
+    except tink.TinkError:
+        raise VaultObjectAltered(
+            f"the key of {key.owner_id} does not open under this installation's root key: it was "
+            "altered, or vault-root.key is another one; restore the key file or the database"
+        ) from None
+    return handle.primitive(aead.Aead)
+
+
+def _unlock(
+    session: Session, object_id: str, purpose: str, subject_id: str
+) -> tuple[VaultObject, tink.KeysetHandle]:
+    """Record the opening, then unwrap the object's key."""
+    if purpose not in PURPOSES:
+        raise PurposeUnknown(f"{purpose!r} is none of {', '.join(PURPOSES)}")
+    thing = session.get(VaultObject, object_id)
+    if thing is None:
+        raise VaultObjectUnknown(f"the vault holds no object {object_id}")
+    session.add(VaultOpening(object_id=object_id, purpose=purpose, subject_id=subject_id))
+    session.flush()
+    _log.info("vault-opened", object_id=object_id, purpose=purpose, subject_id=subject_id)
+    key = session.get_one(PerformerKey, thing.owner_id, populate_existing=True)
+    performer = _performer_aead(key)
+    try:
+        handle = tink.proto_keyset_format.parse_encrypted(
+            thing.wrapped_key, performer, _bound("object-key", thing)
+        )
+    except tink.TinkError:
+        detail = f"the key of {object_id} is not the one it was sealed with"
+        raise VaultObjectAltered(detail) from None
+    return thing, handle
+
+
+def _decrypt(thing: VaultObject, handle: tink.KeysetHandle, to: BinaryIO) -> None:
+    written = 0
+    with private_directory() as directory:
+        sealed = directory / "sealed"
+        storage.fetch(thing.storage_key, sealed)
+        try:
+            with sealed.open("rb") as cipher:
+                stream = handle.primitive(streaming_aead.StreamingAead)
+                decrypting = stream.new_decrypting_stream(cipher, _bound("object", thing))
+                while chunk := decrypting.read(CHUNK_BYTES):
+                    written += to.write(chunk)
+        except tink.TinkError:
+            raise VaultObjectAltered(
+                f"the ciphertext of {thing.id} is not what was sealed (altered, cut short or "
+                "swapped); nothing of it was released; restore it from backup"
+            ) from None
+    if written != thing.size_bytes:
+        raise VaultObjectAltered(f"{thing.id} holds {written} bytes, not {thing.size_bytes}")
+
+
+def _bound(what: str, thing: VaultObject) -> bytes:
+    return _label(what, thing.id, thing.owner_id, thing.kind)
+
+
+def _label(what: str, *ids: str) -> bytes:
+    return json.dumps(["understudy-vault", 1, what, *ids]).encode()
+
+
+@lru_cache(maxsize=4)
+def _root(secret: bytes) -> aead.Aead:
+    """Take the 32 bytes of the root key file as a tink key."""
+    key = aes_gcm_pb2.AesGcmKey(version=0, key_value=secret)
+    keyset = tink_pb2.Keyset(primary_key_id=_ROOT_KEY_ID)
+    entry = keyset.key.add(key_id=_ROOT_KEY_ID, status=tink_pb2.ENABLED)
+    entry.output_prefix_type = tink_pb2.TINK
+    entry.key_data.type_url = "type.googleapis.com/google.crypto.tink.AesGcmKey"
+    entry.key_data.value = key.SerializeToString()
+    entry.key_data.key_material_type = tink_pb2.KeyData.SYMMETRIC
+    handle = tink.proto_keyset_format.parse(keyset.SerializeToString(), secret_key_access.TOKEN)
+    return handle.primitive(aead.Aead)
