@@ -1,0 +1,299 @@
+"""The local generator: a still portrait made to speak on this machine, an honest puppet.
+
+Each render is a process of its own (local_render.py): a crash or a kill of it takes nothing
+along, and dlib and OpenCV are never loaded here. All state is in the work folder, one folder a
+generation, so any worker can take over: a lock that lives as long as the render says whether one
+is running, a file that appears whole is the result.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.gateway.generators import (
+    Capability,
+    JobStatus,
+    NotSubmitted,
+    Phase,
+    RenderJob,
+    ResultNotReady,
+    mismatches,
+)
+from app.gateway.generators.local_render import CANCELLED, FAILURE, FILM, PART, write_failure
+from app.gateway.generators.speech import LINE_LIMIT, Unspeakable, check_line
+
+MODEL = "local/puppet-1"
+LICENSE_NOTES = (
+    "dlib's 68-point landmark model is for non-commercial use.",
+    "Video is encoded with x264 (GPL, in the PyAV wheel); speech is made by espeak-ng (GPL), "
+    "in a process of its own.",
+)
+LICENSE_NOTICE = (
+    "The local generator is a stand-in for demonstrations and tests: a puppet with a robotic, "
+    "generic voice. " + " ".join(LICENSE_NOTES)
+)
+CAPABILITY = Capability(
+    model=MODEL,
+    output="video",
+    seconds=(2.0, 10.0),
+    sizes=frozenset({(1280, 720)}),
+    references=(1, 1),
+    line_limit=LINE_LIMIT,
+    audio=True,
+    lip_sync=False,
+    license_notes=LICENSE_NOTES,
+)
+MOST_STARTS = 5  # a render that keeps dying is given up
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class LocalGenerator:
+    """Renders in child processes under `work_dir`; `enabled=False` switches it off."""
+
+    name = "local"
+
+    def __init__(self, work_dir: Path, *, enabled: bool = True) -> None:
+        self._work_dir = work_dir
+        self._enabled = enabled
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._guard = threading.Lock()
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """The one puppet, or nothing while switched off."""
+        return (CAPABILITY,) if self._enabled else ()
+
+    def submit(self, job: RenderJob) -> str:
+        """Start rendering `job` unless its generation is already rendered, failed or under way.
+
+        Returns the reference for poll, fetch and cancel: the generation's id. Submitting again
+        is always safe, from any process, also after a crash. Raises NotSubmitted when the job is
+        not one this generator does, or the id was used for another job.
+        """
+        self._check(job)
+        folder = self._work_dir / job.generation_id
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _lock(folder) as lock:
+            _claim_folder(folder, _digest(job))
+            if lock is None or _ended(folder):
+                return job.generation_id
+            if _count_start(folder) > MOST_STARTS:
+                detail = f"The render died {MOST_STARTS} times. Ask the operator to look into it."
+                write_failure(folder, "render-crashed", detail)
+                return job.generation_id
+            _remove_leftovers(folder)
+            child = _spawn(folder, job, lock)
+        with self._guard:
+            self._children[job.generation_id] = child
+        return job.generation_id
+
+    def poll(self, reference: str) -> JobStatus:
+        """What is known about the job now; UNKNOWN when no render runs and none has ended.
+
+        UNKNOWN is final only until the job is submitted again, which is safe.
+        """
+        folder = self._folder(reference)
+        self._reap(reference)
+        if folder is None or not folder.is_dir():
+            detail = "Nothing is known under this reference. Submit the job."
+            return JobStatus(reference, Phase.UNKNOWN, detail=detail)
+        with _lock(folder) as lock:  # before looking: a render may end between two looks
+            idle = lock is not None
+            ended = _ended(folder)
+        if (folder / CANCELLED).exists():
+            return JobStatus(reference, Phase.CANCELLED)
+        if ended:
+            return _outcome(reference, folder)
+        if idle:
+            detail = "The render stopped without an answer. Submit the job again: it is safe."
+            return JobStatus(reference, Phase.UNKNOWN, detail=detail)
+        return JobStatus(reference, Phase.RUNNING, progress=_progress(folder))
+
+    def fetch(self, reference: str, to: Path) -> None:
+        """Write the finished clip to `to`, whole or not at all; raises ResultNotReady."""
+        status = self.poll(reference)
+        if status.phase is not Phase.SUCCEEDED:
+            raise ResultNotReady(
+                f"{reference} is {status.phase.value}. {status.detail}".rstrip()
+                or "Poll until it has succeeded."
+            )
+        draft = to.with_name(f".{to.name}.{os.getpid()}.part")
+        try:
+            shutil.copyfile(self._work_dir / reference / FILM, draft)
+            draft.replace(to)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def cancel(self, reference: str) -> JobStatus:
+        """Stop a render that has not ended, whoever started it; an ended one stays as it is."""
+        folder = self._folder(reference)
+        if folder is not None and folder.is_dir() and not _ended(folder):
+            (folder / CANCELLED).touch()
+            with self._guard:
+                child = self._children.get(reference)
+            if child is not None and child.stdin is not None:
+                child.stdin.close()  # it leaves at once; another worker's within a second
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(5)
+        return self.poll(reference)
+
+    def forget(self, reference: str) -> None:
+        """Delete what is kept of an ended job: its clip has been fetched, or nobody wants it."""
+        self.cancel(reference)
+        folder = self._folder(reference)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _check(self, job: RenderJob) -> None:
+        if not self._enabled:
+            raise NotSubmitted(
+                "The local generator is switched off here. Ask for another model, or switch it on.",
+                reason="generator-off",
+            )
+        if job.model != MODEL:
+            raise NotSubmitted(f"The local generator has no model {job.model!r}, only {MODEL}.")
+        if not _ID.fullmatch(job.generation_id):
+            raise NotSubmitted("The generation id has characters that no id of ours has.")
+        found = mismatches(job, CAPABILITY)
+        if found:
+            raise NotSubmitted(f"{MODEL} cannot do this: {'; '.join(found)}.")
+        try:
+            check_line(job.line)
+        except Unspeakable as refusal:
+            raise NotSubmitted(refusal.detail, reason=refusal.reason) from refusal
+        for portrait in job.references:
+            if not portrait.is_file():
+                raise NotSubmitted("The reference portrait is not there to be read.")
+
+    def _folder(self, reference: str) -> Path | None:
+        return self._work_dir / reference if _ID.fullmatch(reference) else None
+
+    def _reap(self, reference: str) -> None:
+        """Let go of a child that has ended."""
+        with self._guard:
+            child = self._children.get(reference)
+            if child is not None and child.poll() is not None:
+                if child.stdin is not None:
+                    child.stdin.close()
+                del self._children[reference]
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[int | None]:
+    """Take the folder's render lock, or None while a render holds it.
+
+    A child that inherits the descriptor keeps the lock after we close ours, until it is gone,
+    however it goes.
+    """
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield lock
+    finally:
+        os.close(lock)
+
+
+def _digest(job: RenderJob) -> str:
+    """Names everything that decides the clip, without keeping the line or the portrait."""
+    digest = hashlib.sha256()
+    wanted = [job.model, job.line, job.length_s, job.width, job.height]
+    digest.update(json.dumps(wanted).encode())
+    for portrait in job.references:
+        digest.update(hashlib.sha256(portrait.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _claim_folder(folder: Path, digest: str) -> None:
+    """Tie the folder to one job; raises NotSubmitted when it is another's."""
+    claim = folder / "job.sha256"
+    if not claim.exists():
+        draft = folder / "job.sha256.part"
+        draft.write_text(digest)
+        draft.replace(claim)
+    if claim.read_text() != digest:
+        raise NotSubmitted("This generation id was used for another job. Give the job its own id.")
+
+
+def _count_start(folder: Path) -> int:
+    with (folder / "starts").open("ab") as starts:
+        starts.write(b".")
+        return starts.tell()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for leftover in (PART, "speech.wav", "progress"):
+        (folder / leftover).unlink(missing_ok=True)
+
+
+def _spawn(folder: Path, job: RenderJob, lock: int) -> subprocess.Popen[bytes]:
+    """Start the render. It holds the lock, sees none of our secrets, and leaves when we do."""
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    order = {
+        "portrait": str(job.references[0].absolute()),
+        "line": job.line,
+        "length_s": job.length_s,
+        "width": job.width,
+        "height": job.height,
+    }
+    with (folder / "progress").open("wb") as progress, (folder / "errors").open("wb") as errors:
+        child = subprocess.Popen(
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "app.gateway.generators.local_render",
+                str(folder.absolute()),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=progress,
+            stderr=errors,
+            cwd=folder,
+            env=environment,
+            pass_fds=(lock,),
+            start_new_session=True,
+        )
+    if child.stdin is None:  # never: it was asked for above
+        raise NotSubmitted("The render process did not start.")
+    try:
+        child.stdin.write(json.dumps(order).encode() + b"\n")
+        child.stdin.flush()
+    except BrokenPipeError as error:
+        child.wait()
+        raise NotSubmitted("The render process ended before it took the job.") from error
+    return child
+
+
+def _ended(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (FILM, FAILURE, CANCELLED))
+
+
+def _outcome(reference: str, folder: Path) -> JobStatus:
+    if (folder / FILM).exists():
+        return JobStatus(reference, Phase.SUCCEEDED, progress=1.0)
+    said = json.loads((folder / FAILURE).read_text())
+    return JobStatus(reference, Phase.FAILED, reason=said["reason"], detail=said["detail"])
+
+
+def _progress(folder: Path) -> float:
+    """What the render said last."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return float((folder / "progress").read_text().split()[-1])
+    return 0.0

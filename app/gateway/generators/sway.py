@@ -1,0 +1,74 @@
+"""Let the head drift a little and turn a little, in front of a ground that stays.
+
+Pure: arrays in, arrays out; sizes are relative to the face.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.gateway.generators.landmarks import Picture, Points
+
+Field = NDArray[np.float32]
+
+STEP = 16  # pixels between the points where the field is known
+PUSH_IN = (1.02, 1.045)  # the camera comes closer from the first frame to the last
+
+
+class Stage:
+    """Where the head is in the frame, and how motion fades from it to the frame's edge."""
+
+    def __init__(self, landmarks: Points, *, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        brow, chin = landmarks[17:27].mean(0), landmarks[8]
+        self.face = float(np.hypot(*(chin - brow)))
+        middle = (brow + chin) / 2
+        self.middle, self.pivot = middle, chin + (chin - brow) * 0.4
+        columns, rows = width // STEP + 2, height // STEP + 2
+        gx, gy = np.meshgrid(np.arange(columns) * STEP, np.arange(rows) * STEP)
+        self.grid = np.stack([gx, gy], -1).astype(np.float64)
+        away = (self.grid - middle) / self.face
+        # The head: rigid within about a face height, fading out over another one; the shoulders
+        # below take part a little longer.
+        stretch = np.where(away[..., 1] > 0, 0.75, 0.9)
+        distance = np.hypot(away[..., 0], away[..., 1] * stretch)
+        self.rigid = _step((1.75 - distance) / 1.0)
+        edge = np.minimum(np.minimum(gx, width - gx), np.minimum(gy, height - gy))
+        self.rigid *= 0.25 + 0.75 * _step(edge / (0.5 * self.face))
+        # What is nearer to us moves more when the head turns: nose before cheeks before ears.
+        self.near = np.clip(1 - (away[..., 0] / 0.75) ** 2 - (away[..., 1] / 0.95) ** 2, 0, 1)
+        steps = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+        self.at = np.meshgrid(*(s / STEP for s in steps))
+
+    def frame(
+        self,
+        posed: Picture,
+        *,
+        shift: tuple[float, float],
+        tilt: float,
+        turn: float,
+        nod: float,
+        elapsed: float,
+    ) -> Picture:
+        """Return the frame with the head moved; shifts in face heights / 1000, tilt in degrees.
+
+        `elapsed` (0..1) is how much of the clip has passed.
+        """
+        unit = self.face / 1000
+        arm = self.grid - self.pivot
+        angle = np.deg2rad(tilt) * self.rigid
+        moved_x = shift[0] * unit * self.rigid + turn * unit * self.near - angle * arm[..., 1]
+        moved_y = shift[1] * unit * self.rigid + nod * unit * self.near + angle * arm[..., 0]
+        zoom = PUSH_IN[0] + (PUSH_IN[1] - PUSH_IN[0]) * elapsed
+        origin = self.grid - np.stack([moved_x, moved_y], -1)
+        origin = self.middle + (origin - self.middle) / zoom
+        coarse = origin.astype(np.float32)
+        field = cv2.remap(coarse, self.at[0], self.at[1], cv2.INTER_LINEAR)
+        frame = cv2.remap(posed, field, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        return np.asarray(frame, np.uint8)
+
+
+def _step(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smooth 0..1 over shares 0..1."""
+    clipped = np.clip(share, 0, 1)
+    return clipped * clipped * (3 - 2 * clipped)
