@@ -14,6 +14,7 @@ from app.transparency.merkle import HASH_SIZE_BYTES, Subtree, hash_children
 WIDTH = 256
 HEIGHT = 8  # a tile spans this many levels of the tree
 ENTRY_LIMIT_BYTES = 0xFFFF
+BUNDLE_LIMIT_BYTES = WIDTH * (2 + ENTRY_LIMIT_BYTES)
 LEVEL_LIMIT = 63
 ENTRIES = -1  # the "level" of entry bundles, whose path says `entries` in its place
 

@@ -1,0 +1,143 @@
+"""The log over HTTP, for anybody: no key is asked for, and nothing private is there to see."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import BaseModel, Field
+from sqlmodel import Session
+
+from app import db
+from app.problems import problems
+from app.transparency import sequencer, service, tiles
+from app.transparency.errors import (
+    CheckpointNotFound,
+    LeafNotFound,
+    LeafNotPublished,
+    TileNotFound,
+)
+
+router = APIRouter(tags=["transparency log"])
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+LEAF_LIMIT = (1 << 63) - 1
+
+
+def _public() -> Iterator[Session]:
+    with db.reading() as session:
+        yield session
+
+
+Public = Annotated[Session, Depends(_public, scope="function")]
+Size = Annotated[
+    int | None, Query(ge=1, le=LEAF_LIMIT, description="A signed tree size; newest if absent.")
+]
+
+
+class LeafRead(BaseModel):
+    """One thing that was recorded about a subject, and where the log holds it."""
+
+    id: str = Field(description="The id it was recorded under; a proof can be asked for by it.")
+    kind: str
+    entry: str = Field(description="The leaf as the log holds it: a commitment, nothing else.")
+    leaf_index: int | None = Field(description="Null until the sequencer has run.")
+    leaf_hash: str | None = Field(description="RFC 6962 leaf hash, hexadecimal.")
+
+
+class LeavesRead(BaseModel):
+    """What was recorded about a subject, oldest first."""
+
+    subject_id: str
+    leaves: list[LeafRead]
+
+
+class InclusionProofRead(BaseModel):
+    """A proof that an entry is in the log; check it offline with the log's public key."""
+
+    v: int
+    type: str
+    leaf_index: int
+    entry: str
+    path: list[str]
+    checkpoint: str
+
+
+class ConsistencyProofRead(BaseModel):
+    """A proof that the log only grew between two checkpoints."""
+
+    v: int
+    type: str
+    path: list[str]
+    old_checkpoint: str
+    new_checkpoint: str
+
+
+@router.get(
+    "/log/checkpoint",
+    responses={200: {"content": {"text/plain": {}}}, **problems(CheckpointNotFound)},
+    response_class=Response,
+)
+def read_checkpoint(session: Public) -> Response:
+    """Return the newest checkpoint: a C2SP signed note, with the lines of its witnesses."""
+    text = service.checkpoint_text(service.checkpoint_at(session))
+    return Response(
+        text, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"}
+    )
+
+
+@router.get(
+    "/log/tile/{path:path}",
+    responses={200: {"content": {"application/octet-stream": {}}}, **problems(TileNotFound)},
+    response_class=Response,
+)
+def read_tile(
+    path: Annotated[str, Path(description="`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`.")],
+) -> Response:
+    """Return a C2SP tile of 256 hashes, or a bundle of 256 entries; neither ever changes."""
+    tile = tiles.parse_path(f"tile/{path}")  # the key is spelled anew from three numbers
+    return Response(
+        sequencer.published()(tile.path),
+        media_type="application/octet-stream",
+        headers={"Cache-Control": IMMUTABLE},
+    )
+
+
+@router.get("/v1/log/leaves/{subject_id}")
+def list_leaves(
+    session: Public, subject_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+) -> LeavesRead:
+    """List what the log holds about an id you know: a generation, a contract, a decision."""
+    leaves = [
+        LeafRead(
+            id=row.id,
+            kind=row.kind,
+            entry=row.entry,
+            leaf_index=row.leaf_index,
+            leaf_hash=logged.leaf_hash.hex() if logged else None,
+        )
+        for row, logged in service.leaves_of(session, subject_id)
+    ]
+    return LeavesRead(subject_id=subject_id, leaves=leaves)
+
+
+@router.get("/v1/log/proof", responses=problems(LeafNotFound, LeafNotPublished, CheckpointNotFound))
+def prove_inclusion(
+    session: Public,
+    leaf: Annotated[
+        str, Query(pattern=r"^(0|[1-9][0-9]{0,17}|obx_[0-9A-Z]{26})$", description="Index or id.")
+    ],
+    size: Size = None,
+) -> InclusionProofRead:
+    """Prove that a leaf is in the log of a signed size."""
+    which = int(leaf) if leaf.isdecimal() else leaf
+    proof = service.inclusion_proof(session, which, size=size)
+    return InclusionProofRead.model_validate(proof.to_json())
+
+
+@router.get("/v1/log/consistency", responses=problems(CheckpointNotFound))
+def prove_consistency(
+    session: Public, old: Annotated[int, Query(ge=1, le=LEAF_LIMIT)], size: Size = None
+) -> ConsistencyProofRead:
+    """Prove that the log of a signed size only appended to an earlier one."""
+    proof = service.consistency_proof(session, old, size=size)
+    return ConsistencyProofRead.model_validate(proof.to_json())
