@@ -1,0 +1,123 @@
+"""The signed document: one validated JSON object with everything the parties agree, and no more.
+
+What the server finds out (whether signatures hold, status, death, usage, the instant) is not in it
+and is refused as an unknown field. Canonical form is RFC 8785; the digest is SHA-256 over it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Self, cast
+
+import rfc8785
+from pydantic import Field, ValidationError, ValidationInfo, model_validator
+
+from app.licensing import terms
+from app.licensing.compensation import Compensation
+from app.licensing.plain_language import sentences
+from app.licensing.terms import Name, Part, offered, refuse
+
+MAX_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a document: a JSON pointer (RFC 6901) and a sentence."""
+
+    pointer: str
+    message: str
+
+
+class DocumentRefused(ValueError):
+    """The document is not a contract anyone could sign; `problems` points at each field."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{p.pointer or '/'}: {p.message}" for p in problems[:5]))
+        self.problems = problems
+
+
+class Contract(Part):
+    """One consent contract, version 1 of the format: parties, consent, grant, and what follows."""
+
+    v: Literal[1]
+    instrument: Name
+    governing: Name
+    performer: terms.Performer
+    licensee: Name
+    representation: terms.Representation
+    consent: terms.Consent
+    grant: terms.Grant
+    approvals: terms.Approvals
+    notice_hours: Annotated[int, Field(ge=0, le=24 * 366)]
+    strike_policy: terms.StrikePolicy
+    revocation: terms.Revocation
+    postmortem: terms.Postmortem
+    data: terms.Data
+    policy: terms.PolicyPack = terms.PolicyPack()
+    exclusivity: terms.Exclusivity | None = None
+    compensation: Compensation | None = None
+
+    @model_validator(mode="after")
+    def _is_between_two(self, info: ValidationInfo) -> Self:
+        if offered(info) and self.performer.dob is None:
+            raise refuse("performer/dob", "a date of birth decides who must sign; give it")
+        if offered(info) and self.performer.id == self.licensee:
+            raise refuse("licensee", "performer and licensee are the same party")
+        return self
+
+
+def parse(document: bytes | str | Mapping[str, Any], *, recorded: bool = False) -> Contract:
+    """Read a document, as an offer or (recorded) as what was once signed.
+
+    Raises DocumentRefused with a pointer to every field that is wrong.
+    """
+    try:
+        text = document if isinstance(document, bytes | str) else json.dumps(dict(document))
+        if len(text) > MAX_BYTES:
+            raise DocumentRefused([Problem("", f"the document exceeds {MAX_BYTES} bytes")])
+        return Contract.model_validate_json(text, context=terms.RECORDED if recorded else None)
+    except ValidationError as error:
+        raise DocumentRefused([_problem(dict(item)) for item in error.errors()]) from error
+    except (TypeError, RecursionError, OverflowError) as error:
+        raise DocumentRefused([Problem("", f"the document is not JSON: {error}")]) from error
+
+
+@lru_cache(maxsize=4096)
+def recorded(document: bytes) -> Contract:
+    """Read stored canonical bytes for a decision; the same bytes are parsed once."""
+    return parse(document, recorded=True)
+
+
+def canonical(document: Contract | Mapping[str, Any]) -> bytes:
+    """Return the RFC 8785 bytes that are hashed, signed and stored: the fields as given."""
+    contract = document if isinstance(document, Contract) else parse(document, recorded=True)
+    return rfc8785.dumps(contract.model_dump(mode="json", exclude_unset=True))
+
+
+def digest(document: Contract | Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the canonical form, in hex."""
+    return hashlib.sha256(canonical(document)).hexdigest()
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the document, as published at `/v1/schemas/contract`."""
+    schema = Contract.model_json_schema(mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def plain_language(document: Contract | Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say the contract in plain words: (sentence, JSON pointer of the field it comes from)."""
+    contract = document if isinstance(document, Contract) else parse(document, recorded=True)
+    return sentences(contract.model_dump(mode="json"))
+
+
+def _problem(item: dict[str, Any]) -> Problem:
+    steps = [str(step) for step in item["loc"]]
+    context = cast("dict[str, Any]", item.get("ctx") or {})
+    if "field" in context:
+        steps += str(context["field"]).split("/")
+    escaped = (step.replace("~", "~0").replace("/", "~1") for step in steps)
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return Problem("".join(f"/{step}" for step in escaped), message)

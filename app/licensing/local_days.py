@@ -1,0 +1,43 @@
+"""Dates are days in a contract's own zone; here they become instants, in microseconds UTC."""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """Return the IANA zone, or raise ValueError when there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:  # missing; malformed; a directory's name
+        raise ValueError(f"{name!r} is not an IANA time zone; write one such as UTC") from error
+
+
+def micros(instant: datetime) -> int:
+    """Return an aware instant as microseconds since 1970; a naive one is refused."""
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant} has no UTC offset; an instant needs one")
+    return (instant - EPOCH) // MICROSECOND
+
+
+def midnight(day: date, tz: str) -> int:
+    """Return the instant at which the day begins in the zone."""
+    return micros(datetime(day.year, day.month, day.day, tzinfo=zone(tz)))
+
+
+def add_days(instant: datetime, days: int, tz: str) -> int:
+    """Return the same wall-clock time in the zone `days` days later; a day need not last 24 h."""
+    local = instant.astimezone(zone(tz)).replace(tzinfo=None) + timedelta(days=days)
+    return micros(local.replace(tzinfo=zone(tz)))
+
+
+def add_years(day: date, years: int) -> date:
+    """Return the same day `years` later; 29 February falls on 1 March in a common year."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return date(day.year + years, 3, 1)
