@@ -132,7 +132,7 @@ class PensionAndHealth(Strict):
 class Advance(Strict):
     """Money paid ahead; a recoupable one is earned back before more is paid, in its own licence."""
 
-    amount_minor: Natural
+    amount_minor: Number
     recoupable: bool = True
     licence: PartyId | None = None
 
@@ -191,8 +191,8 @@ class CompensationTerms(Strict):
         default=None, description="Multiplies what a real-time use costs."
     )
     floor_minor: Number | None = Field(default=None, description="The least one use costs.")
-    cap_minor: Natural | None = Field(default=None, description="The most all uses cost together.")
-    minimum_guarantee_minor: Natural | None = Field(
+    cap_minor: Number | None = Field(default=None, description="The most all uses cost together.")
+    minimum_guarantee_minor: Number | None = Field(
         default=None, description="What each period earns at least; topped up at its end."
     )
     guarantee_mode: Literal["top_up"] | None = None
@@ -253,7 +253,7 @@ class CompensationTerms(Strict):
         if self.guarantee_mode is not None and self.minimum_guarantee_minor is None:
             raise ValueError("guarantee_mode says how; minimum_guarantee_minor must say how much")
         guarantee, cap = self.minimum_guarantee_minor, self.cap_minor
-        if guarantee is not None and cap is not None and guarantee > cap:
+        if guarantee is not None and cap is not None and exact(guarantee) > exact(cap):
             raise ValueError("the guarantee is above the cap, so it could never be paid")
         if self.included_languages is not None and self.language_surcharge is None:
             raise ValueError("included_languages needs the language_surcharge for the others")

@@ -26,16 +26,16 @@ class UsageEvent(Strict):
     realtime: bool | None = None
     # a report
     impressions: Natural | None = None
-    gross_receipts_minor: Natural | None = None
-    deductions_minor: Natural | None = None
+    gross_receipts_minor: Number | None = None
+    deductions_minor: Number | None = None
     # a settlement
     advance: Literal[True] | None = None
     period_end: Literal[True] | None = None
-    principal_minor: Natural | None = None
+    principal_minor: Number | None = None
     days_late: Natural | None = None
     reported_seconds: Number | None = None
     actual_seconds: Number | None = None
-    audit_cost_minor: Natural | None = None
+    audit_cost_minor: Number | None = None
     # a correction of the event with this number, counted from 0
     reverse: Natural | None = None
     refund_of: Natural | None = None

@@ -1,0 +1,81 @@
+"""How the ledger says no."""
+
+from app.errors import AppError, NotFound
+
+
+class RoyaltyRefused(AppError):
+    """The terms do not say what this event costs, so nothing is posted."""
+
+    status, code = 422, "royalty-refused"
+
+
+class EventIncomplete(RoyaltyRefused):
+    """The quantity that the terms price is missing from the event."""
+
+    code = "usage-event-incomplete"
+
+
+class TermNotAgreed(RoyaltyRefused):
+    """The event needs a term that the contract does not have."""
+
+    code = "term-not-agreed"
+
+
+class AdvanceAlreadyPaid(RoyaltyRefused):
+    """An advance is paid once per licence."""
+
+    status, code = 409, "advance-already-paid"
+
+
+class NothingToCorrect(RoyaltyRefused):
+    """The event to reverse or refund was never posted, or is reversed already."""
+
+    status, code = 409, "nothing-to-correct"
+
+
+class RefundExceedsCharge(RoyaltyRefused):
+    """More would be given back than is still charged."""
+
+    status, code = 409, "refund-exceeds-charge"
+
+
+class HoldNotFound(NotFound):
+    """No hold stands for this generation and contract."""
+
+    code = "hold-not-found"
+
+
+class HoldDiffers(AppError):
+    """The same generation already holds something else under this contract."""
+
+    status, code = 409, "hold-differs"
+
+
+class HoldSettled(AppError):
+    """The hold was voided, captured or has expired; it ends once."""
+
+    status, code = 409, "hold-settled"
+
+
+class CaptureExceedsHold(AppError):
+    """The use costs more than was held for it."""
+
+    status, code = 409, "capture-exceeds-hold"
+
+
+class PostingKeyReused(AppError):
+    """One key posts one event; the second event under it is another one."""
+
+    status, code = 409, "posting-key-reused"
+
+
+class EntryUnbalanced(AppError):
+    """The postings of an entry do not sum to zero in every currency; a defect, never a state."""
+
+    code = "entry-unbalanced"
+
+
+class EntryNotReversible(AppError):
+    """The entry is itself a correction, or none of it is left to reverse."""
+
+    status, code = 409, "entry-not-reversible"
