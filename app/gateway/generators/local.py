@@ -1,6 +1,6 @@
 """The local generator: a still portrait made to speak on this machine, an honest puppet.
 
-Each render is a process of its own (local_render.py): a crash or a kill of it takes nothing
+Each render is a process of its own (puppet/render.py): a crash or a kill of it takes nothing
 along, and dlib and OpenCV are never loaded here. All state is in the work folder, one folder a
 generation, so any worker can take over: a lock that lives as long as the render says whether one
 is running, a file that appears whole is the result.
@@ -28,14 +28,14 @@ from app.gateway.generators import (
     ResultNotReady,
     mismatches,
 )
-from app.gateway.generators.local_render import CANCELLED, FAILURE, FILM, PART, write_failure
-from app.gateway.generators.speech import LINE_LIMIT, Unspeakable, check_line
+from app.gateway.generators.puppet.render import CANCELLED, FAILURE, FILM, PART, write_failure
+from app.gateway.generators.puppet.speech import LINE_LIMIT, Unspeakable, check_line
 
 MODEL = "local/puppet-1"
 LICENSE_NOTES = (
     "dlib's 68-point landmark model is for non-commercial use.",
-    "Video is encoded with x264 (GPL, in the PyAV wheel); speech is made by espeak-ng (GPL), "
-    "in a process of its own.",
+    "Video is encoded with x264, in the PyAV wheel: GPL.",
+    "Speech is made by espeak-ng, in a process of its own: GPL.",
 )
 LICENSE_NOTICE = (
     "The local generator is a stand-in for demonstrations and tests: a puppet with a robotic, "
@@ -259,7 +259,7 @@ def _spawn(folder: Path, job: RenderJob, lock: int) -> subprocess.Popen[bytes]:
                 sys.executable,
                 "-P",
                 "-m",
-                "app.gateway.generators.local_render",
+                "app.gateway.generators.puppet.render",
                 str(folder.absolute()),
             ],
             stdin=subprocess.PIPE,

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gateway.generators.landmarks import Picture
+from app.gateway.generators.puppet.landmarks import Picture
 
 SOUND_RATE = 48_000
 BT709 = 1  # primaries, transfer and matrix alike

@@ -1,4 +1,4 @@
-"""Render one puppet clip in a process of its own: `python -m ...local_render FOLDER`.
+"""Render one puppet clip in a process of its own: `python -m ...puppet.render FOLDER`.
 
 The first line of stdin is the order, as JSON; after it stdin stays open and silent. When it
 ends, the process that gave the order is gone, and this one goes too. Progress is printed on
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.gateway.generators.acting import Performance
-    from app.gateway.generators.landmarks import Picture, Points
+    from app.gateway.generators.puppet.acting import Performance
+    from app.gateway.generators.puppet.landmarks import Picture, Points
 
 FILM, PART, FAILURE, CANCELLED = "film.mp4", "film.part", "failure.json", "cancelled"
 FPS = 24
@@ -47,8 +47,8 @@ def main(folder: Path) -> None:
     """Render the order on stdin into `folder`; a refusal is written there, not raised."""
     order = Order(**json.loads(_first_line()))
     threading.Thread(target=_leave_with_parent, args=(folder,), daemon=True).start()
-    from app.gateway.generators.landmarks import UnusablePortrait
-    from app.gateway.generators.speech import Unspeakable
+    from app.gateway.generators.puppet.landmarks import UnusablePortrait
+    from app.gateway.generators.puppet.speech import Unspeakable
 
     try:
         render(order, folder)
@@ -65,7 +65,7 @@ def render(order: Order, folder: Path) -> None:
     """
     import cv2
 
-    from app.gateway.generators import acting, film, framing, landmarks, speech
+    from app.gateway.generators.puppet import acting, film, framing, landmarks, speech
 
     cv2.setNumThreads(1)
     say_progress(0.01)
@@ -100,12 +100,12 @@ def _frames(
     canvas: "Picture", landmarks: "Points", performance: "Performance", folder: Path
 ) -> "Iterator[Picture]":
     """Yield the labelled frames of the performance, telling progress as they go."""
-    from app.gateway.generators import framing
-    from app.gateway.generators.puppet import Pose, Puppet
-    from app.gateway.generators.sway import Stage
+    from app.gateway.generators.puppet import framing
+    from app.gateway.generators.puppet.face import Face, Pose
+    from app.gateway.generators.puppet.sway import Stage
 
     height, width = canvas.shape[:2]
-    puppet = Puppet(canvas, landmarks)
+    face = Face(canvas, landmarks)
     stage = Stage(landmarks, width=width, height=height)
     write_label = framing.label_writer(width, height)
     for number in range(len(performance)):
@@ -113,7 +113,7 @@ def _frames(
             _stop_if_cancelled(folder)
             say_progress(0.1 + 0.88 * number / len(performance))
         at = performance.at(number)
-        posed = puppet.frame(Pose(at.opening, at.spread, at.blink, at.brow))
+        posed = face.frame(Pose(at.opening, at.spread, at.blink, at.brow))
         frame = stage.frame(
             posed,
             shift=(at.shift_x, at.shift_y),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]  # height x width x 3, BGR
 Points = NDArray[np.float64]  # n x 2, pixels
+Floats = NDArray[np.float32]
 
 MAX_PORTRAIT_BYTES = 64 << 20
 MAX_PORTRAIT_PIXELS = 50_000_000
@@ -120,3 +121,9 @@ def _predictor() -> Any:
         raise UnusablePortrait("generator-incomplete", "The landmark model is not installed.")
     models = Path(spec.origin).parent / "models"
     return dlib.shape_predictor(str(models / "shape_predictor_68_face_landmarks.dat"))
+
+
+def unit(vector: Points) -> Points:
+    """The direction of `vector`, one pixel long."""
+    direction: Points = vector / max(float(np.hypot(vector[0], vector[1])), 1e-6)
+    return direction

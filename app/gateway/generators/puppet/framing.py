@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gateway.generators.landmarks import Picture, Points
+from app.gateway.generators.puppet.landmarks import Picture, Points
 
 LABEL = "AI replica - puppet"
 LABEL_LIGHT = 235
@@ -35,7 +35,8 @@ def stage(
     left, top, scale = _view(picture, landmarks, width=width, height=height)
     shrink = min(scale, 1.0)
     if shrink < 1:  # shrink well first: resampling alone aliases
-        picture = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        smaller = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(smaller, np.uint8)
     xs, outside_x = _read_along((np.arange(width) / scale + left) * shrink, picture.shape[1])
     ys, outside_y = _read_along((np.arange(height) / scale + top) * shrink, picture.shape[0])
     map_x, map_y = np.meshgrid(xs.astype(np.float32), ys.astype(np.float32))

@@ -3,13 +3,11 @@
 Pure: arrays in, arrays out; sizes are relative to the face.
 """
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gateway.generators.landmarks import Picture, Points
-
-Field = NDArray[np.float32]
+from app.gateway.generators.puppet.face import warp
+from app.gateway.generators.puppet.landmarks import Picture, Points
 
 STEP = 16  # pixels between the points where the field is known
 PUSH_IN = (1.02, 1.045)  # the camera comes closer from the first frame to the last
@@ -37,8 +35,6 @@ class Stage:
         self.rigid *= 0.25 + 0.75 * _step(edge / (0.5 * self.face))
         # What is nearer to us moves more when the head turns: nose before cheeks before ears.
         self.near = np.clip(1 - (away[..., 0] / 0.75) ** 2 - (away[..., 1] / 0.95) ** 2, 0, 1)
-        steps = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-        self.at = np.meshgrid(*(s / STEP for s in steps))
 
     def frame(
         self,
@@ -62,10 +58,7 @@ class Stage:
         zoom = PUSH_IN[0] + (PUSH_IN[1] - PUSH_IN[0]) * elapsed
         origin = self.grid - np.stack([moved_x, moved_y], -1)
         origin = self.middle + (origin - self.middle) / zoom
-        coarse = origin.astype(np.float32)
-        field = cv2.remap(coarse, self.at[0], self.at[1], cv2.INTER_LINEAR)
-        frame = cv2.remap(posed, field, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-        return np.asarray(frame, np.uint8)
+        return warp(posed, origin.astype(np.float32), step=STEP, size=(self.width, self.height))
 
 
 def _step(share: NDArray[np.float64]) -> NDArray[np.float64]:

