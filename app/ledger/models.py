@@ -38,7 +38,8 @@ class RoyaltyTerms(SQLModel, table=True):
 class RecordedUse(SQLModel, table=True):
     """One usage event of a contract, in order, with the terms that priced it. Append-only.
 
-    `length_us` is what it adds to the seconds used, in microseconds; a reversal takes them back.
+    `effects` is what it did to the contract's running totals; `length_us` what it adds to the
+    seconds used, in microseconds. A reversal takes both back.
     """
 
     __tablename__ = "usage_event"
@@ -55,6 +56,7 @@ class RecordedUse(SQLModel, table=True):
     generation_id: str | None = Field(default=None, index=True)
     terms_sha256: str = Field(foreign_key="royalty_terms.sha256")
     event: dict[str, Any] = Field(sa_type=Json)
+    effects: dict[str, str] = Field(default_factory=dict, sa_type=Json)
     corrects_number: int | None = None
     length_us: int = Field(default=0, sa_type=sa.BigInteger)
     note: str = ""

@@ -1,0 +1,156 @@
+"""Reckon the books again from terms and usage events alone, and name the first difference.
+
+What is compared, per contract in the order of its events:
+1. the terms have the digest they are filed under, and the events are numbered without a gap;
+2. the event, replayed, posts exactly the lines that are stored, under the stored digest;
+3. the entry is sealed, and sums to zero in every currency;
+4. the contract's cached totals are what the events come to;
+5. no entry, posting or captured hold stands outside of all that.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+from sqlmodel import Session, col, select
+
+from app.errors import AppError
+from app.ledger.books import Line, RoyaltyState, add, check_balanced, negate
+from app.ledger.models import (
+    ContractBook,
+    EntrySeal,
+    Hold,
+    JournalEntry,
+    Posting,
+    RecordedUse,
+    RoyaltyTerms,
+)
+from app.ledger.posting import digest_of, entry_of, lines_of, read, terms_digest
+from app.ledger.quotes import charged
+from app.ledger.royalties import post_event
+from app.ledger.terms import CompensationTerms
+from app.ledger.usage import UsageEvent
+
+
+@dataclass(frozen=True)
+class LedgerCheck:
+    """What was reckoned again, and the first thing that differed; None: the books are right."""
+
+    events: int
+    entries: int
+    first_difference: str | None
+
+    @property
+    def ok(self) -> bool:
+        return self.first_difference is None
+
+
+class _Difference(Exception):
+    """Found one: reckoning stops here."""
+
+
+def check(session: Session) -> LedgerCheck:
+    """Recompute every royalty, entry and balance; report the first difference, change nothing."""
+    events = entries = 0
+    try:
+        for contract_id in session.exec(
+            select(RecordedUse.contract_id).distinct().order_by(RecordedUse.contract_id)
+        ).all():
+            for posted in _replay(session, contract_id):
+                events += 1
+                entries += posted
+        _check_strays(session, entries)
+        _check_holds(session)
+    except _Difference as difference:
+        return LedgerCheck(events, entries, str(difference))
+    return LedgerCheck(events, entries, None)
+
+
+def _replay(session: Session, contract_id: str) -> Iterator[bool]:
+    """Replay the events of one contract; yield for each whether it posted an entry."""
+    state = RoyaltyState()
+    uses = session.exec(
+        select(RecordedUse)
+        .where(RecordedUse.contract_id == contract_id)
+        .order_by(col(RecordedUse.number))
+        .execution_options(populate_existing=True)
+    ).all()
+    for use in uses:
+        if use.number != state.number:
+            raise _Difference(f"{contract_id}: event {state.number} is missing before {use.id}")
+        try:
+            event = UsageEvent.model_validate(use.event)
+            lines, after = post_event(_terms(session, use), state, event)
+        except (AppError, ValidationError) as error:
+            raise _Difference(f"{use.id}: cannot be posted again: {error}") from error
+        changed = add(after.totals, negate(state.totals))
+        if changed != read(use.effects):
+            raise _Difference(f"{use.id}: its effects on the totals are not those stored")
+        if use.corrects_number != (event.refund_of if event.reverse is None else event.reverse):
+            raise _Difference(f"{use.id}: names another event to correct than its own event does")
+        _check_entry(session, use, lines)
+        state = after
+        yield bool(lines)
+    book = session.get(ContractBook, contract_id, populate_existing=True)
+    if book is None or book.next_number != state.number or read(book.totals) != state.totals:
+        raise _Difference(f"{contract_id}: the running totals are not what its events come to")
+
+
+def _terms(session: Session, use: RecordedUse) -> CompensationTerms:
+    kept = session.get(RoyaltyTerms, use.terms_sha256, populate_existing=True)
+    if kept is None or terms_digest(kept.document) != use.terms_sha256:
+        raise _Difference(f"{use.id}: its terms are not those of digest {use.terms_sha256}")
+    return CompensationTerms.model_validate(kept.document)
+
+
+def _check_entry(session: Session, use: RecordedUse, wanted: tuple[Line, ...]) -> None:
+    entry = entry_of(session, use.id)
+    if entry is None:
+        if wanted:
+            raise _Difference(f"{use.id}: owes {_shown(wanted)}, and no entry was posted")
+        return
+    session.refresh(entry)
+    lines = lines_of(session, entry.id)
+    try:
+        check_balanced(lines)
+    except AppError as error:
+        raise _Difference(f"{entry.id}: {error}") from error
+    if lines != wanted:
+        raise _Difference(f"{entry.id}: should be {_shown(wanted)}; stored is {_shown(lines)}")
+    owner = (entry.contract_id, entry.generation_id)
+    if owner != (use.contract_id, use.generation_id) or entry.digest != digest_of(entry, lines):
+        raise _Difference(f"{entry.id}: its digest or owner is not that of its content")
+    seal = session.get(EntrySeal, entry.id, populate_existing=True)
+    if seal is None or seal.lines != len(lines):
+        raise _Difference(f"{entry.id}: is not sealed with its {len(lines)} lines")
+
+
+def _check_strays(session: Session, entries: int) -> None:
+    counted = session.exec(select(sa.func.count()).select_from(JournalEntry)).one()
+    if counted != entries:
+        raise _Difference(f"{counted} entries stand in the books; the events account for {entries}")
+    stray = session.exec(
+        select(Posting.entry_id).where(
+            ~sa.exists().where(col(JournalEntry.id) == col(Posting.entry_id))
+        )
+    ).first()
+    if stray is not None:
+        raise _Difference(f"{stray}: postings of an entry that does not exist")
+
+
+def _check_holds(session: Session) -> None:
+    captured = session.exec(
+        select(Hold).where(Hold.state == "captured").execution_options(populate_existing=True)
+    )
+    for hold in captured:
+        entry = session.get(JournalEntry, hold.entry_id)
+        place = (hold.generation_id, hold.contract_id)
+        if entry is None or (entry.generation_id, entry.contract_id) != place:
+            raise _Difference(f"{hold.id}: was captured by an entry of something else")
+        if charged(lines_of(session, entry.id)) > hold.amount_minor:
+            raise _Difference(f"{hold.id}: more was captured than it held")
+
+
+def _shown(lines: tuple[Line, ...]) -> str:
+    return "; ".join(f"{x.account} {x.amount_minor} {x.currency}" for x in lines) or "nothing"

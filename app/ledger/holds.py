@@ -1,0 +1,163 @@
+"""Holds: money and seconds set aside before a use, then captured, voided or expired, once."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.ledger.errors import CaptureExceedsHold, HoldDiffers, HoldNotFound, HoldSettled
+from app.ledger.models import Hold, JournalEntry
+from app.ledger.posting import lines_of, microseconds, post_usage
+from app.ledger.quotes import charged
+from app.ledger.terms import CompensationTerms
+from app.ledger.usage import UsageEvent
+from app.money import check_currency, format_minor
+
+HOLD_LASTS = timedelta(days=2)
+
+
+def place_hold(
+    session: Session,
+    generation_id: str,
+    contract_id: str,
+    *,
+    amount_minor: int,
+    currency: str,
+    seconds: int | str | Decimal,
+    lasts: timedelta = HOLD_LASTS,
+) -> Hold:
+    """Set money and seconds aside for a generation; the same hold again is the first one.
+
+    Raises HoldDiffers when the generation already holds something else under the contract, and
+    HoldSettled when that hold has ended.
+    """
+    length_us = microseconds(_text(seconds))
+    hold = _hold(session, generation_id, contract_id)
+    if hold is not None:
+        _check_open(hold)
+        asked = (amount_minor, currency, length_us)
+        if asked != (hold.amount_minor, hold.currency, hold.length_us):
+            raise HoldDiffers(f"{hold.id} already holds another amount for {generation_id}")
+        return hold
+    hold = Hold(
+        generation_id=generation_id,
+        contract_id=contract_id,
+        amount_minor=amount_minor,
+        currency=check_currency(currency),
+        length_us=length_us,
+        expires_at=clock.now() + lasts,
+    )
+    session.add(hold)
+    session.flush()
+    return hold
+
+
+def capture_hold(
+    session: Session,
+    generation_id: str,
+    contract_id: str | None = None,
+    *,
+    terms: CompensationTerms,
+    event: UsageEvent,
+) -> JournalEntry:
+    """Post what the use costs and let go of the rest of the hold; a second capture is the first.
+
+    `contract_id` is needed where the generation has holds under several contracts. Raises
+    CaptureExceedsHold when the use costs more than was held, and HoldSettled when the hold was
+    voided or has expired: nothing is then posted.
+    """
+    hold = _only_hold(session, generation_id, contract_id)
+    if hold.entry_id is not None:
+        return session.get_one(JournalEntry, hold.entry_id)
+    _check_open(hold)
+    if terms.currency != hold.currency:
+        raise HoldDiffers(f"{hold.id} holds {hold.currency}; the terms are in {terms.currency}")
+    entry = post_usage(
+        session,
+        hold.contract_id,
+        terms=terms,
+        event=event,
+        key=f"capture:{generation_id}:{hold.contract_id}",
+        generation_id=generation_id,
+    )
+    if entry is None:
+        raise CaptureExceedsHold("only a use can be captured; post settlements by themselves")
+    due = charged(lines_of(session, entry.id))
+    if due > hold.amount_minor:
+        raise CaptureExceedsHold(
+            f"the use costs {format_minor(due, hold.currency)} and "
+            f"{format_minor(hold.amount_minor, hold.currency)} were held; "
+            "quote it again and place a hold of that amount"
+        )
+    _settle(session, hold, "captured", entry_id=entry.id)
+    return entry
+
+
+def void_hold(
+    session: Session, generation_id: str, contract_id: str | None = None, *, reason: str
+) -> list[Hold]:
+    """Let go of the holds of a generation, all or one; what is voided already stays as it is.
+
+    Raises HoldSettled when one was captured: that is reversed, not voided.
+    """
+    holds = _holds(session, generation_id, contract_id)
+    for hold in holds:
+        if hold.state == "captured":
+            raise HoldSettled(f"{hold.id} was captured; reverse its entry {hold.entry_id}")
+        if hold.state == "placed":
+            _settle(session, hold, "voided", reason=reason)
+    return holds
+
+
+def expire_holds(session: Session) -> int:
+    """Mark the holds whose time has run out; return how many."""
+    late = session.exec(
+        select(Hold)
+        .where(Hold.state == "placed", Hold.expires_at <= clock.now())
+        .with_for_update(skip_locked=True)
+    ).all()
+    for hold in late:
+        _settle(session, hold, "expired", reason="its time ran out")
+    return len(late)
+
+
+def _hold(session: Session, generation_id: str, contract_id: str) -> Hold | None:
+    return next(iter(_holds(session, generation_id, contract_id)), None)
+
+
+def _holds(session: Session, generation_id: str, contract_id: str | None) -> list[Hold]:
+    query = select(Hold).where(Hold.generation_id == generation_id)
+    if contract_id is not None:
+        query = query.where(Hold.contract_id == contract_id)
+    locked = query.order_by(col(Hold.contract_id)).with_for_update()
+    return list(session.exec(locked.execution_options(populate_existing=True)))
+
+
+def _only_hold(session: Session, generation_id: str, contract_id: str | None) -> Hold:
+    holds = _holds(session, generation_id, contract_id)
+    if not holds:
+        raise HoldNotFound(f"{generation_id} holds nothing here; place a hold first")
+    if len(holds) > 1:
+        raise HoldDiffers(f"{generation_id} has {len(holds)} holds; name the contract of one")
+    return holds[0]
+
+
+def _check_open(hold: Hold) -> None:
+    if hold.state != "placed":
+        raise HoldSettled(f"{hold.id} was {hold.state} at {hold.settled_at}: {hold.reason}")
+    if hold.expires_at <= clock.now():
+        raise HoldSettled(f"{hold.id} expired at {hold.expires_at}; decide and hold again")
+
+
+def _settle(
+    session: Session, hold: Hold, state: str, *, reason: str = "", entry_id: str | None = None
+) -> None:
+    hold.state, hold.reason, hold.entry_id = state, reason, entry_id
+    hold.settled_at = clock.now()
+    session.add(hold)
+    session.flush()
+
+
+def _text(seconds: int | str | Decimal) -> int | str:
+    return format(seconds, "f") if isinstance(seconds, Decimal) else seconds

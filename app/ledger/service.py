@@ -1,0 +1,144 @@
+"""What the books do for the rooms above: hold, capture, void, reverse, and say what stands."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.ledger.books import RoyaltyState
+from app.ledger.errors import EntryNotReversible, NothingToCorrect
+from app.ledger.holds import capture_hold, expire_holds, place_hold, void_hold
+from app.ledger.models import ContractBook, Hold, JournalEntry, Posting, RecordedUse, RoyaltyTerms
+from app.ledger.posting import MICROSECONDS, post_usage, state_of
+from app.ledger.quotes import Quote, quote
+from app.ledger.terms import CompensationTerms
+from app.ledger.usage import UsageEvent
+
+__all__ = [
+    "amount_to_hold",
+    "balances",
+    "capture_hold",
+    "evidence",
+    "expire_holds",
+    "place_hold",
+    "post_usage",
+    "quote_use",
+    "refund_entry",
+    "reserved_and_used_seconds",
+    "reverse_entry",
+    "void_hold",
+]
+
+
+def quote_use(
+    session: Session, contract_id: str, *, terms: CompensationTerms, event: UsageEvent
+) -> Quote:
+    """Return what a planned use costs under this contract now; nothing is written."""
+    book = session.get(ContractBook, contract_id)
+    state = state_of(session, book) if book else RoyaltyState()
+    return quote(terms, event, state=state)
+
+
+def amount_to_hold(
+    session: Session, contract_id: str, *, terms: CompensationTerms, event: UsageEvent
+) -> int:
+    """Return the minor units to hold for a planned use: never less than nothing.
+
+    The higher of its price now and as a first use, since other uses may recoup the advance or
+    leave room under the cap before this one is captured.
+    """
+    now = quote_use(session, contract_id, terms=terms, event=event)
+    return max(0, now.licensee_minor, quote(terms, event).licensee_minor)
+
+
+def reverse_entry(session: Session, entry: JournalEntry, *, reason: str) -> JournalEntry:
+    """Negate what still stands of an entry; reversing it again returns the first reversal.
+
+    Every balance, volume, cap and recoupment is as if the entry had not been, and its seconds
+    come back. Raises EntryNotReversible when the entry is itself a correction.
+    """
+    use = session.get_one(RecordedUse, entry.usage_event_id)
+    return _correct(
+        session, use, UsageEvent(reverse=use.number), key=f"reverse:{entry.id}", note=reason
+    )
+
+
+def refund_entry(
+    session: Session, entry: JournalEntry, *, amount_minor: int, key: str, reason: str
+) -> JournalEntry:
+    """Give the licensee back part of an entry, every line in proportion; once per `key`.
+
+    Raises RefundExceedsCharge when less than that is still charged.
+    """
+    use = session.get_one(RecordedUse, entry.usage_event_id)
+    event = UsageEvent(refund_of=use.number, amount_minor=amount_minor)
+    return _correct(session, use, event, key=f"refund:{entry.id}:{key}", note=reason)
+
+
+def balances(
+    session: Session, *, contract_id: str | None = None, account: str | None = None
+) -> Mapping[tuple[str, str], int]:
+    """Return the sum of all postings by (account, currency), debit positive, derived each time."""
+    query = (
+        sa.select(Posting.account, Posting.currency, sa.func.sum(Posting.amount_minor))  # type: ignore[call-overload]
+        .group_by(Posting.account, Posting.currency)
+        .order_by(Posting.account, Posting.currency)
+    )
+    if contract_id is not None:
+        query = query.join(JournalEntry, col(JournalEntry.id) == Posting.entry_id).where(
+            JournalEntry.contract_id == contract_id
+        )
+    if account is not None:
+        query = query.where(Posting.account == account)
+    return {(name, currency): int(total) for name, currency, total in session.execute(query)}
+
+
+def reserved_and_used_seconds(
+    session: Session, contract_id: str, *, except_generation: str | None = None
+) -> tuple[Decimal, Decimal]:
+    """Return the seconds held and the seconds used under a contract, exact to a microsecond.
+
+    `except_generation` leaves out what one generation holds, for deciding about it again.
+    """
+    held = select(sa.func.coalesce(sa.func.sum(Hold.length_us), 0)).where(
+        Hold.contract_id == contract_id, Hold.state == "placed", Hold.expires_at > clock.now()
+    )
+    if except_generation is not None:
+        held = held.where(Hold.generation_id != except_generation)
+    used = select(sa.func.coalesce(sa.func.sum(RecordedUse.length_us), 0)).where(
+        RecordedUse.contract_id == contract_id
+    )
+    reserved_us, used_us = session.exec(held).one(), session.exec(used).one()
+    return Decimal(int(reserved_us)) / MICROSECONDS, Decimal(int(used_us)) / MICROSECONDS
+
+
+def evidence(entry: JournalEntry) -> dict[str, str | None]:
+    """Return what a log may commit to about an entry; it names no account and no amount."""
+    return {
+        "entry_id": entry.id,
+        "contract_id": entry.contract_id,
+        "generation_id": entry.generation_id,
+        "digest": entry.digest,
+    }
+
+
+def _correct(
+    session: Session, use: RecordedUse, event: UsageEvent, *, key: str, note: str
+) -> JournalEntry:
+    if use.corrects_number is not None:
+        raise EntryNotReversible(f"{use.id} is itself a correction; post the use anew instead")
+    terms = session.get_one(RoyaltyTerms, use.terms_sha256)
+    entry = post_usage(
+        session,
+        use.contract_id,
+        terms=CompensationTerms.model_validate(terms.document),
+        event=event,
+        key=key,
+        generation_id=use.generation_id,
+        note=note,
+    )
+    if entry is None:
+        raise NothingToCorrect(f"{use.id} owed nothing, so there is nothing to give back")
+    return entry
