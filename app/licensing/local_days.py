@@ -29,9 +29,10 @@ def midnight(day: date, tz: str) -> int:
     return micros(datetime(day.year, day.month, day.day, tzinfo=zone(tz)))
 
 
-def add_days(instant: datetime, days: int, tz: str) -> int:
+def add_days(instant: int, days: int, tz: str) -> int:
     """Return the same wall-clock time in the zone `days` days later; a day need not last 24 h."""
-    local = instant.astimezone(zone(tz)).replace(tzinfo=None) + timedelta(days=days)
+    moment = EPOCH + timedelta(microseconds=instant)
+    local = moment.astimezone(zone(tz)).replace(tzinfo=None) + timedelta(days=days)
     return micros(local.replace(tzinfo=zone(tz)))
 
 

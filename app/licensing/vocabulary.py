@@ -1,5 +1,6 @@
 """Words with an order: the tree of brand categories, and the spellings one thing goes by."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 # child -> parent; blocking a category blocks its descendants (conformance/README.md).
@@ -16,11 +17,22 @@ PARENT_CATEGORY = {
 CATEGORIES = frozenset({*PARENT_CATEGORY, *PARENT_CATEGORY.values(), "sportswear", "cosmetics"})
 
 
+def word(text: str) -> str:
+    """Return the one spelling of a tag or category: `Simulated Sex` is `simulated_sex`."""
+    return "_".join(text.lower().replace("-", " ").replace("_", " ").split())
+
+
+def words(texts: Iterable[str]) -> list[str]:
+    """Return tags in their one spelling, sorted, each once."""
+    return sorted({word(text) for text in texts})
+
+
 @lru_cache(maxsize=1024)
 def category_chain(category: str | None) -> tuple[str, ...]:
     """Return the category and its ancestors, innermost first; nothing for none."""
     chain: list[str] = []
-    while category is not None and category not in chain:
-        chain.append(category)
-        category = PARENT_CATEGORY.get(category)
+    step = word(category) if category else None
+    while step is not None:
+        chain.append(step)
+        step = PARENT_CATEGORY.get(step)
     return tuple(chain)

@@ -1,0 +1,148 @@
+"""Which human answers stand: of several by one role the latest, each only for what it names."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from app.licensing import local_days
+from app.licensing.governing import LICENSOR_ROLES
+from app.licensing.inputs import ApprovalFact, ContractInForce, UseRequest
+from app.licensing.vocabulary import word
+
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+NEVER = 2**62
+HOUR = 3600 * 1_000_000
+ESTATE_ROLES = ("estate_rep", "union_for_estate")
+
+
+def _concerns(approval: ApprovalFact, contract: ContractInForce, request: UseRequest) -> bool:
+    """Whether the answer was given by the instant asked about, on this performer and contract."""
+    return (
+        (approval.at is None or approval.at <= request.at)
+        and approval.performer in (None, contract.terms.performer.id)
+        and approval.contract_id in (None, contract.id)
+    )
+
+
+def _is_general(approval: ApprovalFact) -> bool:
+    named = (approval.sublicensee, approval.transferee, approval.training_scope)
+    return not approval.content_tags and named == (None, None, None)
+
+
+def latest(approvals: Iterable[ApprovalFact]) -> ApprovalFact | None:
+    """Return the latest answer; of two at the same moment, the one that is not a yes."""
+    return max(
+        approvals,
+        key=lambda answer: (answer.at or LONG_AGO, answer.status != "approved", answer.status),
+        default=None,
+    )
+
+
+def _holds(approval: ApprovalFact, request: UseRequest) -> bool:
+    """Whether a yes still stands for this script at this instant, from somebody verified."""
+    return (
+        approval.status == "approved"
+        and approval.authority_verified
+        and (approval.expires_at is None or request.at < approval.expires_at)
+        and approval.script_hash in (None, request.script_hash)
+    )
+
+
+def _named(
+    approvals: list[ApprovalFact], roles: frozenset[str], request: UseRequest, name: str
+) -> bool:
+    """Whether some role's latest answer on what is named is a standing yes, and none is a no."""
+    answers = [latest(a for a in approvals if a.role == role) for role in sorted(roles)]
+    given = [answer for answer in answers if answer is not None]
+    return (
+        bool(name)
+        and any(_holds(answer, request) for answer in given)
+        and not any(answer.status == "rejected" for answer in given)
+    )
+
+
+def given(
+    contract: ContractInForce, approvals: Iterable[ApprovalFact], request: UseRequest
+) -> dict[str, list[str]]:
+    """Return what the standing approvals name: tags, sublicensees, transferees, trainings."""
+    concerned = [approval for approval in approvals if _concerns(approval, contract, request)]
+    licensors = LICENSOR_ROLES | set(contract.terms.approvals.required)
+    tags = {word(tag) for tag in request.tags or ()}
+    sublicensee, transferee = request.requester_org, request.transferee or ""
+    scope = request.training_scope or ""
+    return {
+        "approved_tags": sorted(
+            tag
+            for tag in tags
+            if _named(
+                [a for a in concerned if tag in {word(named) for named in a.content_tags}],
+                licensors,
+                request,
+                tag,
+            )
+        ),
+        "approved_sublicensees": [sublicensee]
+        if _named(
+            [a for a in concerned if a.sublicensee == sublicensee], licensors, request, sublicensee
+        )
+        else [],
+        "approved_transferees": [transferee]
+        if _named(
+            [a for a in concerned if a.transferee == transferee],
+            frozenset({"union"}),
+            request,
+            transferee,
+        )
+        else [],
+        "approved_training_scopes": [scope]
+        if _named([a for a in concerned if a.training_scope == scope], licensors, request, scope)
+        else [],
+    }
+
+
+def required(
+    contract: ContractInForce, approvals: Iterable[ApprovalFact], request: UseRequest
+) -> list[dict[str, Any]]:
+    """Return the facts of each yes that a role must give: per use, and by the estate after death."""
+    concerned = [
+        approval
+        for approval in approvals
+        if _concerns(approval, contract, request) and _is_general(approval)
+    ]
+    terms = contract.terms
+    asked: list[dict[str, Any]] = []
+    if terms.approvals.per_use:
+        roles = terms.approvals.required or ("performer",)  # nobody named: still somebody's yes
+        for role in dict.fromkeys(roles):
+            answer = latest(a for a in concerned if a.role == role)
+            asked.append(_facts(role, answer, contract, needed_from=0, after_death=False))
+    died = contract.deceased_on
+    if terms.postmortem.mode == "estate_reapproval" and died is not None:
+        died_at = local_days.midnight(died, terms.grant.term.tz)
+        answer = latest(a for a in concerned if a.role in ESTATE_ROLES)
+        asked.append(_facts("estate_rep", answer, contract, needed_from=died_at, after_death=True))
+    return asked
+
+
+def _facts(
+    role: str,
+    answer: ApprovalFact | None,
+    contract: ContractInForce,
+    *,
+    needed_from: int,
+    after_death: bool,
+) -> dict[str, Any]:
+    terms = contract.terms.approvals
+    asked_at = None if answer is None or answer.at is None else local_days.micros(answer.at)
+    expires_at = None if answer is None else answer.expires_at
+    return {
+        "role": role,
+        "after_death": after_death,
+        "needed_from": needed_from,
+        "status": "absent" if answer is None else answer.status,
+        "script_hash": "" if answer is None else answer.script_hash or "",
+        "expires_at": NEVER if expires_at is None else local_days.micros(expires_at),
+        "answer_due_at": NEVER if asked_at is None else asked_at + terms.sla_hours * HOUR,
+        "authority_verified": answer is not None and answer.authority_verified,
+        "on_silence": terms.on_silence,
+    }

@@ -1,0 +1,291 @@
+"""From contract, server state and request to plain Cedar facts: instants, lengths, sets, counts.
+
+Nothing is decided here: no fact is a verdict, and every comparison and containment is left to the
+rules in `policies/`, which say the names and types of all facts (`schema.cedarschema`).
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
+
+from app.licensing import approvals, languages, local_days, territories
+from app.licensing.inputs import ContractInForce, ExclusiveFact, State, UseRequest
+from app.licensing.vocabulary import category_chain, word, words
+
+NEVER = 2**62
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+
+Facts = dict[str, Any]
+
+# What a request may leave open; `missing` names those it did.
+OPEN_FIELDS = (
+    "project",
+    "purpose",
+    "medium",
+    "territories",
+    "languages",
+    "modalities",
+    "generator",
+    "seconds",
+    "edit_kind",
+    "transferee",
+    "services_at",
+    "principal_photography_start",
+)
+
+
+def at_or_never(instant: datetime | None) -> int:
+    """Return an instant in microseconds; never, when it is unknown."""
+    return NEVER if instant is None else local_days.micros(instant)
+
+
+def length(seconds: Decimal | float, *, rounding: str = ROUND_CEILING) -> int:
+    """Return seconds as whole microseconds; what is asked is rounded up, what is allowed down."""
+    exact = seconds if isinstance(seconds, Decimal) else Decimal(str(seconds))
+    return int((exact * SECOND).to_integral_value(rounding=rounding))
+
+
+def drawn_lines(
+    contracts: Iterable[ContractInForce], state: State, request: UseRequest
+) -> frozenset[str]:
+    """Draw every line on the map that this question needs."""
+    listed: list[Iterable[str]] = [request.territories or ()]
+    for contract in contracts:
+        grant = contract.terms.grant.territories
+        listed += [grant.include, grant.exclude]
+    listed += [exclusive.territories or () for exclusive in state.exclusives]
+    return territories.lines(*listed)
+
+
+def use_facts(state: State, request: UseRequest, drawn: frozenset[str]) -> Facts:
+    """Return the facts of the request itself, the same for every performer."""
+    asked = request.territories or ()
+    at = request.at
+    return {
+        "phase": request.phase,
+        "at": local_days.micros(at),
+        "permit_issued_at": at_or_never(request.permit_issued_at),
+        "missing": _missing(request),
+        "requester": request.requester_org,
+        "project": request.project or "",
+        "purpose": request.purpose or "",
+        "medium": request.medium or "",
+        "territories": territories.requested(asked, drawn),
+        "reaches": territories.reached(asked),
+        "languages": [tag.lower() for tag in request.languages or ()],
+        "is_dub": request.is_dub,
+        "photography_starts_on": _yyyymmdd(request.principal_photography_start),
+        "modalities": list(request.modalities or ()),
+        "generator": request.generator or "",
+        "generator_known": request.generator in state.generators,
+        "generator_trains_on_inputs": state.generators.get(request.generator or "", True),
+        "realtime": request.realtime,
+        "training": request.training,
+        "training_scope": request.training_scope or "",
+        "length": length(request.seconds or 0),
+        "renders": request.renders,
+        "idempotent_replay": request.idempotent_replay,
+        "exhibit_until": 0 if request.exhibit_until is None else at_or_never(request.exhibit_until),
+        "tags": words(request.tags or ()),
+        "depicted_age_given": request.depicted_age is not None,
+        "depicted_age": request.depicted_age or 0,
+        "script_hash": request.script_hash or "",
+        "brand_category": word(request.brand_category or ""),
+        "brand_categories": list(category_chain(request.brand_category)),
+        "agreements_on_strike": sorted(
+            {
+                strike.agreement
+                for strike in state.strikes
+                if strike.from_at <= at and (strike.to_at is None or at < strike.to_at)
+            }
+        ),
+        "exemption_claimed": bool(request.exemption_claim),
+        "edit_kind": request.edit_kind or "",
+        "role": request.role or "",
+        "background_count_shortfall": request.background_count_shortfall,
+        "transferee": request.transferee or "",
+        "services_at": 0 if request.services_at is None else at_or_never(request.services_at),
+        "notice_given_at": at_or_never(state.notice_given_at),
+        "engaged_at": 0 if state.engaged_at is None else at_or_never(state.engaged_at),
+    }
+
+
+def contract_facts(
+    contract: ContractInForce, state: State, request: UseRequest, drawn: frozenset[str]
+) -> Facts:
+    """Return the facts of one contract version, as far as this request needs them."""
+    return {
+        **_document_facts(contract, request, drawn),
+        **_signing_facts(contract),
+        **_people_facts(contract),
+        **_ending_facts(contract),
+        **approvals.given(contract, state.approvals, request),
+        "used_length": length(contract.usage.seconds),
+        "reserved_length": length(contract.usage.reserved_seconds),
+        "used_renders": contract.usage.renders,
+        "reserved_renders": contract.usage.reserved_renders,
+    }
+
+
+def _document_facts(contract: ContractInForce, request: UseRequest, drawn: frozenset[str]) -> Facts:
+    terms, grant = contract.terms, contract.terms.grant
+    content, quota = grant.content, grant.quota
+    prohibited = words(content.prohibited)
+    conditional = set(words(request.tags or ())) & set(words(content.approval))
+    return {
+        "licensee": terms.licensee,
+        "instrument": terms.instrument,
+        "uses_description_length": len(terms.consent.uses_description.strip()),
+        "clear_and_conspicuous": terms.consent.clear_and_conspicuous,
+        "separately_signed": terms.consent.separately_signed,
+        "projects": list(grant.projects),
+        "purposes": list(grant.purposes),
+        "media": list(grant.media),
+        "territories": territories.pieces(
+            grant.territories.include, drawn, exclude=grant.territories.exclude
+        ),
+        "languages": languages.within(grant.languages, request.languages or ()),
+        "dubbing": grant.dubbing,
+        "modalities": list(grant.modalities),
+        "generators": list(grant.generators),
+        "realtime": grant.realtime,
+        "training": grant.training,
+        "max_length": _limit(quota.max_seconds),
+        "max_output_length": _limit(quota.max_seconds_per_output),
+        "max_renders": NEVER if quota.max_renders is None else quota.max_renders,
+        "prohibited_tags": prohibited,
+        "conditional_tags": sorted(conditional - set(prohibited)),
+        "blocked_categories": words(content.blocked_brand_categories),
+        "sublicense_mode": grant.sublicense.mode,
+        "sublicensees": list(grant.sublicense.listed),
+        "strike_agreements": list(terms.strike_policy.agreements),
+        "notice_length": terms.notice_hours * HOUR,
+    }
+
+
+def _signing_facts(contract: ContractInForce) -> Facts:
+    signed = [signature for signature in contract.signatures if signature.valid]
+    return {
+        "status": contract.status,
+        "paused": contract.paused,
+        "intact": contract.intact,
+        "signed_roles": sorted({signature.role for signature in signed}),
+        "unverified_roles": sorted(
+            {signature.role for signature in signed if not signature.authority_verified}
+        ),
+        "executed_at": at_or_never(contract.executed_at),
+        "effective_at": at_or_never(contract.effective_at),
+    }
+
+
+def _people_facts(contract: ContractInForce) -> Facts:
+    terms = contract.terms
+    tz, dob, died = terms.grant.term.tz, terms.performer.dob, contract.deceased_on
+    rights = terms.postmortem.rights_years
+    turns_18_at = 0 if dob is None else _midnight(local_days.add_years(dob, 18), tz)
+    signed = [signature for signature in contract.signatures if signature.valid]
+    ratified = [at_or_never(contract.ratified_at)] + [
+        at_or_never(signature.signed_at)
+        for signature in signed
+        if signature.role == "performer"
+        and signature.authority_verified
+        and at_or_never(signature.signed_at) >= turns_18_at
+    ]
+    return {
+        "birth_known": dob is not None,
+        "turns_18_at": turns_18_at,
+        "ratified_at": min(ratified),
+        "court_required": terms.policy.minor_court_approval,
+        "court_approved": contract.court_approved
+        or any(signature.role == "court" and signature.authority_verified for signature in signed),
+        "died_at": NEVER if died is None else _midnight(died, tz),
+        "death_day_ends_at": NEVER if died is None else _midnight(_next_day(died), tz),
+        "rights_end_at": NEVER
+        if died is None or rights is None
+        else _midnight(local_days.add_years(died, rights), tz),
+        "postmortem_mode": terms.postmortem.mode,
+    }
+
+
+def _ending_facts(contract: ContractInForce) -> Facts:
+    terms, term = contract.terms, contract.terms.grant.term
+    revocation, keep_days = terms.revocation, terms.data.delete_after_term_days
+    cap = terms.policy.max_term_years
+    withdrawn_at = notice_ends_at = removal_due_at = NEVER
+    if contract.withdrawn_at is not None:
+        withdrawn_at = local_days.micros(contract.withdrawn_at)
+        notice_ends_at = local_days.add_days(withdrawn_at, revocation.notice_days, term.tz)
+        leaves_at = notice_ends_at if revocation.wind_down == "notice_period" else withdrawn_at
+        removal_due_at = local_days.add_days(leaves_at, revocation.removal_days, term.tz)
+    elif contract.status in ("withdrawn", "terminated"):  # no date: as old as can be
+        withdrawn_at = notice_ends_at = removal_due_at = 0
+    return {
+        "starts_at": term.starts_at,
+        "ends_at": term.ends_at,
+        "cap_ends_at": NEVER
+        if cap is None
+        else _midnight(local_days.add_years(term.start, cap), term.tz),
+        "expiry_in_flight": revocation.expiry_in_flight,
+        "existing_outputs": revocation.existing_outputs,
+        "withdrawn_at": withdrawn_at,
+        "notice_ends_at": notice_ends_at,
+        "removal_due_at": removal_due_at,
+        "wind_down": revocation.wind_down,
+        "retention_ends_at": NEVER
+        if keep_days is None
+        else local_days.add_days(term.ends_at, keep_days, term.tz),
+    }
+
+
+def exclusive_facts(
+    exclusive: ExclusiveFact, contract: ContractInForce, drawn: frozenset[str]
+) -> Facts:
+    """Return the facts of one exclusive beside one contract; days are in the contract's zone."""
+    places = exclusive.territories
+    if places is None or not all(territories.known(place) for place in places):
+        places = ("WORLD",)  # an unknown place may be anywhere
+    free_at = NEVER
+    if exclusive.until_at is not None:
+        free_at = local_days.add_days(
+            local_days.micros(exclusive.until_at),
+            exclusive.holdback_days,
+            contract.terms.grant.term.tz,
+        )
+    return {
+        "holder": exclusive.licensee,
+        "licensee": contract.terms.licensee,
+        "signed_at": local_days.micros(exclusive.signed_at),
+        "contract_signed_at": at_or_never(contract.executed_at),
+        "from_at": local_days.micros(exclusive.from_at),
+        "free_at": free_at,
+        "whole_person": exclusive.category is None,
+        "category": word(exclusive.category or ""),
+        "broader_categories": list(category_chain(exclusive.category)[1:]),
+        "territories": territories.pieces(places, drawn),
+        "all_media": exclusive.media is None,
+        "media": list(exclusive.media or ()),
+    }
+
+
+def _missing(request: UseRequest) -> list[str]:
+    """Name what the request leaves open; an empty list of tags is an answer, others are not."""
+    missing = [name for name in OPEN_FIELDS if getattr(request, name) in (None, "", ())]
+    return ["tags", *missing] if request.tags is None else missing
+
+
+def _limit(seconds: float | None) -> int:
+    return NEVER if seconds is None else length(seconds, rounding=ROUND_FLOOR)
+
+
+def _yyyymmdd(day: date | None) -> int:
+    return 0 if day is None else day.year * 10_000 + day.month * 100 + day.day
+
+
+def _next_day(day: date) -> date:
+    return date.fromordinal(day.toordinal() + 1)
+
+
+def _midnight(day: date, tz: str) -> int:
+    return local_days.midnight(day, tz)
