@@ -1,5 +1,21 @@
 """Every table in one import, for migrations: rooms own their tables, this file only names them."""
 
+from app import vault
+from app.gateway import models as gateway
 from app.identity import models as identity
+from app.ledger import models as ledger
+from app.licensing import models as licensing
+from app.provenance import models as provenance
+from app.registry import models as registry
+from app.transparency import models as transparency
 
-__all__ = ["identity"]
+__all__ = [
+    "gateway",
+    "identity",
+    "ledger",
+    "licensing",
+    "provenance",
+    "registry",
+    "transparency",
+    "vault",
+]

@@ -37,3 +37,9 @@ class LinkExpired(AppError):
     """The download link has expired or was altered; ask for a new one."""
 
     status, code = 403, "link-expired"
+
+
+class JobLost(AppError):
+    """The generator no longer knows a job it took; the stage asks it again."""
+
+    status, code = 502, "job-lost"

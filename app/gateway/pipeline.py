@@ -1,4 +1,4 @@
-"""One generation, from permit to release. Read this file top to bottom; docs/generation.md tells it.
+"""One generation, from permit to release. Read this top to bottom; docs/generation.md tells it.
 
 Steps 1 and 2 (facts, decision, holds) are `service.request_generation`: when a generation gets
 here it is permitted, its money and seconds are held, and nothing has left the house. Every stage
@@ -16,18 +16,21 @@ from pathlib import Path
 
 import structlog
 from prometheus_client import Counter
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 import watermark.video
-from app import clock, db, keys, storage, vault
+from app import clock, db, keys, publication, storage, vault
 from app.config import settings
 from app.errors import AppError
-from app.gateway import generators, inspect
-from app.gateway.generators import Generator, Phase, RenderJob
-from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.gateway import inspect, service
+from app.gateway.errors import JobLost
+from app.gateway.generators import Generator, Phase, RenderJob, catalogue
+from app.gateway.models import FINAL, Generation
 from app.ledger import service as ledger
-from app.licensing import service as licensing
+from app.licensing import decisions
+from app.licensing.models import Contract, Decision
 from app.provenance import service as provenance
+from app.provenance.manifest import Manifest, Reference, manifest
 from app.registry import service as registry
 from app.transparency import service as transparency
 
@@ -36,7 +39,7 @@ POLL_S = 0.2
 ENDED = Counter("understudy_generations_ended", "Generations that reached an end", ["state"])
 
 
-# --- 3. The intent is committed, then the generator is called, outside any transaction. -----------
+# --- 3. The intent is committed, then the generator is called, outside any transaction. ---
 
 
 def render(generation_id: str) -> bool:
@@ -44,7 +47,7 @@ def render(generation_id: str) -> bool:
     generation = _load(generation_id)
     if generation.state not in {"held", "submitting", "rendering"}:
         return generation.state not in FINAL
-    generator = generators.of_model(generation.generator)
+    generator = catalogue.find(generation.generator)[0]
     with _at_work(generation_id) as directory:
         with db.writing() as session:
             intent = _locked(session, generation_id)
@@ -67,7 +70,7 @@ def render(generation_id: str) -> bool:
     return True
 
 
-# --- 4. The result is inspected in a sandboxed process. --------------------------------------------
+# --- 4. The result is inspected in a sandboxed process. ---
 
 
 def examine(generation_id: str) -> bool:
@@ -78,18 +81,18 @@ def examine(generation_id: str) -> bool:
     with _at_work(generation_id) as directory:
         path = _fetch(generation.rendered_key, directory / "rendered.mp4")
         with db.writing() as session:
-            templates = registry.templates_of(session, _replicas(session, generation_id))
+            templates = _templates(session, generation_id)
         facts = inspect.inspect_output(path, templates)
-    findings = inspect.check_output(facts, length_s=generation.length_ms / 1000)
+    findings = inspect.check_output(facts, _expected(generation))
     if findings:
-        return _end(generation_id, "quarantined", "; ".join(findings))
+        return _end(generation_id, "quarantined", "; ".join(map(str, findings)))
     with db.writing() as session:
         examined = _locked(session, generation_id)
         examined.state, examined.output_facts = "inspected", facts.model_dump(mode="json")
     return True
 
 
-# --- 5. The watermark: the payload is the output's random 64-bit id. -------------------------------
+# --- 5. The watermark: the payload is the output's random 64-bit id. ---
 
 
 def mark(generation_id: str) -> bool:
@@ -109,7 +112,7 @@ def mark(generation_id: str) -> bool:
     return True
 
 
-# --- 6. The credentials: hard binding over the marked bytes, soft binding names the payload. -------
+# --- 6. The credentials: hard binding over the marked bytes, soft binding names the payload. ---
 
 
 def sign(generation_id: str) -> bool:
@@ -122,17 +125,17 @@ def sign(generation_id: str) -> bool:
         signed = directory / "signed.mp4"
         with db.reading() as session:
             statement = _statement(session, generation)
-        credentials = provenance.sign_output(source, signed, statement)
+        output = provenance.sign_output(source, signed, statement, certificates=settings().keys_dir)
         digest, key = _keep(generation_id, "signed", signed)
-        with db.writing() as session:
-            done = _locked(session, generation_id)
-            provenance.register(session, credentials, signed)
-            done.state, done.output_key, done.output_sha256 = "signed", key, digest
-            done.output_size_bytes = signed.stat().st_size
+    with db.writing() as session:
+        done = _locked(session, generation_id)
+        provenance.register(session, output)
+        done.state, done.output_key, done.output_sha256 = "signed", key, digest
+        done.output_size_bytes = output.file.size_bytes
     return True
 
 
-# --- 7. One transaction, under the lock a withdrawal takes: decide again, then release or void. ----
+# --- 7. One transaction, under the lock a withdrawal takes: decide again, then release or void. ---
 
 
 def release(generation_id: str) -> bool:
@@ -141,35 +144,29 @@ def release(generation_id: str) -> bool:
         generation = _locked(session, generation_id)
         if generation.state != "signed":
             return generation.state not in FINAL
-        decision = licensing.decide_release(session, generation.decision_id)
-        if decision.outcome != "permit":
-            ledger.void_hold(session, generation_id, reason=", ".join(decision.codes))
-            generation.state, generation.reason = "refused", ", ".join(decision.codes)
-        else:
-            for contract_id in _contracts(session, generation_id):
-                entry = ledger.capture_hold(
-                    session, generation_id, contract_id, event=_usage(generation)
-                )
-                transparency.record(session, "journal-entry", entry.id, ledger.evidence(entry))
+        decision = decisions.decide_release(session, generation.decision_id)
+        if decision.outcome == "permit":
+            _pay(session, generation)
             generation.state, generation.released_at = "released", clock.now()
             transparency.record(
                 session, "output-released", generation_id, {"sha256": generation.output_sha256}
             )
+        else:
+            generation.state, generation.reason = "refused", ", ".join(decision.codes)
+            ledger.void_hold(session, generation_id, reason=generation.reason)
     ENDED.labels(generation.state).inc()
     logger.info("generation ended", generation=generation_id, state=generation.state)
     return True
 
 
-# --- 8. The outbox goes into the log. ---------------------------------------------------------------
+# --- 8. The outbox goes into the log. ---
 
 
 def publish(generation_id: str) -> bool:
     """Sequence what was written above into the public log."""
-    with db.writing() as session:
-        transparency.sequence(
-            session, origin=settings().log_origin, sign=lambda data: keys.sign("log", data)
-        )
-    return generation_id != ""
+    publication.publish_log()
+    logger.info("logged", generation=generation_id)
+    return True
 
 
 STAGES = (render, examine, mark, sign, release, publish)
@@ -182,7 +179,7 @@ def give_up(generation_id: str, stage: str) -> bool:
 
 def notices() -> tuple[str, ...]:
     """What must be said aloud where this worker starts."""
-    return generators.notices()
+    return catalogue.notices()
 
 
 def work_dir() -> Path:
@@ -210,23 +207,12 @@ def _locked(session: Session, generation_id: str) -> Generation:
     return session.get_one(Generation, generation_id, with_for_update=True, populate_existing=True)
 
 
-def _cast(session: Session, generation_id: str) -> list[GenerationReplica]:
-    """Who is in the scene, in the order of their contracts' ids: locks are taken in one order."""
-    return list(
-        session.exec(
-            select(GenerationReplica)
-            .where(GenerationReplica.generation_id == generation_id)
-            .order_by(GenerationReplica.contract_id)
-        )
-    )
-
-
 def _job(session: Session, generation: Generation, directory: Path) -> RenderJob:
     """Open the references for this job, and only for it; every opening is on record."""
     references = []
-    for member in _cast(session, generation.id):
-        for medium in registry.references_of(session, member.replica_id):
-            path = directory / f"{medium.id}{registry.SUFFIXES[medium.media_type]}"
+    for member in service.cast_of(session, generation.id):
+        for medium in registry.reference_media_of(session, member.replica_id):
+            path = directory / medium.id
             vault.open_to(
                 session,
                 medium.vault_object_id,
@@ -247,6 +233,43 @@ def _job(session: Session, generation: Generation, directory: Path) -> RenderJob
     )
 
 
+def _templates(session: Session, generation_id: str) -> list[list[float]]:
+    """Open the face templates of everybody licensed for this scene."""
+    return [
+        registry.open_template(session, medium, purpose="render", subject_id=generation_id)
+        for member in service.cast_of(session, generation_id)
+        for medium in registry.reference_media_of(session, member.replica_id)
+    ]
+
+
+def _statement(session: Session, generation: Generation) -> Manifest:
+    """Say what the credentials say: who and what it came from, and which decision permitted it."""
+    cast = service.cast_of(session, generation.id)
+    contracts = [session.get_one(Contract, member.contract_id) for member in cast]
+    return manifest(
+        generation_id=generation.id,
+        payload=bytes.fromhex(generation.payload_hex),
+        media_type="video/mp4",
+        # The registry's commitment stands for the picture: its plain hash is kept nowhere.
+        references=[
+            Reference(medium.commitment, medium.media_type)
+            for member in cast
+            for medium in registry.reference_media_of(session, member.replica_id)
+        ],
+        decision_receipt_sha256=session.get_one(Decision, generation.decision_id).receipt_sha256,
+        contract_sha256s=[contract.document_sha256 for contract in contracts],
+        license_status_url=f"{settings().public_url}/v1/licenses/{generation.id}",
+        generator=generation.generator,
+        generator_version="1",
+    )
+
+
+def _pay(session: Session, generation: Generation) -> None:
+    """Turn every hold of this generation into a journal entry, and promise each a log leaf."""
+    for entry in ledger.capture_holds(session, generation.id):
+        transparency.record(session, "journal-entry", entry.id, ledger.evidence(session, entry))
+
+
 def _await(generator: Generator, reference: str, result: Path) -> str:
     """Wait for the job to end and fetch its result; return why there is none, or nothing."""
     while True:
@@ -256,6 +279,8 @@ def _await(generator: Generator, reference: str, result: Path) -> str:
             return ""
         if status.phase in {Phase.FAILED, Phase.CANCELLED}:
             return status.detail or status.reason or "the generator gave no reason"
+        if status.phase is Phase.UNKNOWN:
+            raise JobLost(f"{reference}: {status.detail}")  # the stage is run again
         time.sleep(POLL_S)
 
 

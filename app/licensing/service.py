@@ -45,20 +45,20 @@ def offer_contract(session: Session, organization_id: str, document: Mapping[str
         )
     if organization_id not in _parties(performer, licensee.id):
         raise ContractInvalid("you are neither party of this contract; only a party offers it")
-    same_parties = select(Contract).where(
-        Contract.performer_id == performer.id, Contract.licensee_id == licensee.id
-    )
-    text = documents.canonical(terms).decode()
     digest = documents.digest(terms)
-    earlier = session.exec(same_parties).all()
-    for contract in earlier:
-        if contract.document_sha256 == digest:
-            return contract  # the same words between the same two are the same contract
+    same = select(Contract).where(
+        Contract.performer_id == performer.id,
+        Contract.licensee_id == licensee.id,
+        Contract.document_sha256 == digest,
+    )
+    contract = session.exec(same).first()
+    if contract is not None:
+        return contract  # the same words between the same two are the same contract
     contract = Contract(
         performer_id=performer.id,
         licensee_id=licensee.id,
-        version=1 + max((contract.version for contract in earlier), default=0),
-        document=text,
+        version=1,
+        document=documents.canonical(terms).decode(),
         document_sha256=digest,
     )
     session.add(contract)

@@ -1,0 +1,1 @@
+"""`understudy demo`: the whole promise, kept once on a real portrait."""

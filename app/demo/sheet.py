@@ -1,0 +1,71 @@
+"""The contact sheet: frames of the three files, each with its verdict in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from PIL import Image, ImageDraw, ImageFont
+
+PAPER, INK, SOFT, LINE = "#fbfaf7", "#1c1a17", "#6a655c", "#e5e0d6"
+TONES = {"intact": "#1d6b47", "recovered": "#8a5a00"}  # every other verdict is a warning
+WARNING = "#a32a20"
+SIGNS = {"intact": "+", "recovered": "~"}
+FRAMES, FRAME_W, FRAME_H, GAP, MARGIN = 5, 312, 176, 10, 40
+ROW_H = FRAME_H + 84
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file on the sheet: what it is, what the auditor said, and where it lies."""
+
+    title: str
+    verdict: str
+    sentence: str
+    path: Path
+
+
+def draw(rows: Sequence[Row], to: Path, *, heading: str, below: str) -> None:
+    """Write the contact sheet as a PNG: one row per file, five frames spread over its length."""
+    width = 2 * MARGIN + FRAMES * FRAME_W + (FRAMES - 1) * GAP
+    height = 118 + len(rows) * ROW_H + 40
+    sheet = Image.new("RGB", (width, height), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((MARGIN, 34), heading, INK, _font(34))
+    pen.text((MARGIN, 80), below, SOFT, _font(17))
+    for number, row in enumerate(rows):
+        top = 118 + number * ROW_H
+        pen.line((MARGIN, top, width - MARGIN, top), LINE)
+        for column, frame in enumerate(_frames(row.path)):
+            sheet.paste(frame, (MARGIN + column * (FRAME_W + GAP), top + 14))
+        tone = TONES.get(row.verdict, WARNING)
+        text_top = top + FRAME_H + 24
+        word = f"{SIGNS.get(row.verdict, 'x')} {row.verdict}"
+        pen.text((MARGIN, text_top), row.title, INK, _font(19))
+        pen.text((MARGIN + 420, text_top), word, tone, _font(21))
+        pen.text((MARGIN + 600, text_top + 2), _short(row.sentence, 100), SOFT, _font(16))
+    sheet.save(to, optimize=True)
+
+
+def _frames(path: Path) -> list[Image.Image]:
+    """Return five frames spread evenly over the film; fewer where it cannot be read further."""
+    with av.open(str(path)) as film:
+        total = film.streams.video[0].frames or 1
+        wanted = {round((index + 0.5) * total / FRAMES) for index in range(FRAMES)}
+        found = []
+        try:
+            for number, frame in enumerate(film.decode(video=0)):
+                if number in wanted:
+                    picture = frame.to_image().resize((FRAME_W, FRAME_H), Image.Resampling.LANCZOS)
+                    found.append(picture)
+        except av.FFmpegError:
+            pass  # a damaged film shows what it still shows
+    return found
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"

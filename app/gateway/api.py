@@ -1,0 +1,243 @@
+"""Routes about generations: ask, watch, fetch."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
+
+from app import clock, db, storage
+from app.config import settings
+from app.gateway import service
+from app.gateway.errors import (
+    GenerationNotFound,
+    GeneratorUnavailable,
+    JobNotOffered,
+    LinkExpired,
+    OutputNotReleased,
+    ReplicaNotFound,
+)
+from app.gateway.generators import catalogue
+from app.gateway.models import Generation
+from app.identity.api_edge import ACT_REFUSALS, REFUSALS, Acting, Caller, Reading, fingerprint_of
+from app.identity.errors import NotAllowed
+from app.licensing import decisions
+from app.licensing.inputs import UseRequest
+from app.problems import Problem, problems
+
+router = APIRouter(prefix="/v1", tags=["gateway"])
+CHUNK_BYTES = 1 << 20
+
+Word = Annotated[str, Field(min_length=1, max_length=120)]
+
+
+class GenerationCreate(BaseModel):
+    """One use of one or more replicas: what, where, for how long, saying which line."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "replicas": ["rep_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"],
+                    "project": "NIGHTGLASS",
+                    "purpose": "film_scene",
+                    "medium": "svod",
+                    "territories": ["DE", "FR"],
+                    "languages": ["en"],
+                    "generator": "local/puppet-1",
+                    "line": "I hold the light a little longer.",
+                    "length_s": "5",
+                }
+            ]
+        },
+    )
+
+    replicas: Annotated[list[Word], Field(min_length=1, max_length=8)]
+    project: Word
+    purpose: Word
+    medium: Word
+    territories: Annotated[list[Word], Field(min_length=1, max_length=300)]
+    languages: Annotated[list[Word], Field(min_length=1, max_length=50)]
+    modalities: Annotated[list[Literal["face", "voice", "body"]], Field(min_length=1)] = Field(
+        default=["face", "voice"]
+    )
+    generator: Word
+    line: Annotated[str, Field(min_length=1, max_length=1000)]
+    length_s: Annotated[Decimal, Field(gt=0, le=3600, decimal_places=3)]
+    width: Annotated[int, Field(ge=64, le=7680)] = 1280
+    height: Annotated[int, Field(ge=64, le=4320)] = 720
+    content_tags: Annotated[list[Word], Field(max_length=100)] = Field(
+        default=[], description="What the scene shows that a contract may prohibit."
+    )
+    brand_category: Word | None = None
+    script_hash: Word | None = None
+    depicted_age: Annotated[int, Field(ge=0, le=150)] | None = None
+    exhibit_until: datetime | None = None
+
+
+class GenerationRead(BaseModel):
+    """How far a generation has come, and why it stopped if it did."""
+
+    id: str = Field(examples=["gen_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    decision_id: str
+    state: str = Field(
+        examples=["rendering"],
+        description="held, submitting, rendering, rendered, inspected, marked, signed; "
+        "at the end released, refused, quarantined or failed.",
+    )
+    reason: str
+    generator: str
+    line: str
+    length_ms: int
+    output_sha256: str | None
+    output_size_bytes: int | None
+    created_at: datetime
+    released_at: datetime | None
+
+
+class GenerationPage(BaseModel):
+    """Generations, newest first; `next_before` continues the list."""
+
+    items: list[GenerationRead]
+    next_before: str | None
+
+
+class DownloadLink(BaseModel):
+    """A link to a released file; it lasts a minute and is issued after a fresh check."""
+
+    url: str = Field(examples=["/v1/downloads/gen_01JD?expires=1795370000&seal=9f"])
+    expires_at: datetime
+
+
+class GenerationDenied(NotAllowed):
+    """The rules do not permit this use; `codes` say which, `decision_id` finds the record."""
+
+    status, code = 403, "generation-denied"
+
+
+def _read(generation: Generation) -> GenerationRead:
+    return GenerationRead(**generation.model_dump(include=set(GenerationRead.model_fields)))
+
+
+@router.get("/generators", responses=REFUSALS)
+def list_generators(_caller: Caller) -> list[dict[str, Any]]:
+    """List the models this installation offers, what each can do and on whose terms."""
+    return catalogue.listing()
+
+
+@router.post(
+    "/generations",
+    status_code=201,
+    response_model=GenerationRead,
+    responses={
+        **ACT_REFUSALS,
+        **problems(GenerationDenied, ReplicaNotFound, GeneratorUnavailable, JobNotOffered),
+    },
+)
+def request_generation(body: GenerationCreate, act: Acting) -> Response:
+    """Ask for a generation. A permit holds quota and money at once; a denial says which clause."""
+    asked = service.Asked(
+        replicas=tuple(body.replicas),
+        generator=body.generator,
+        line=body.line,
+        length_s=body.length_s,
+        size=(body.width, body.height),
+    )
+    use = UseRequest(
+        action="generate",
+        requester_org=act.organization_id,
+        performers=(),
+        at=clock.now(),
+        project=body.project,
+        purpose=body.purpose,
+        medium=body.medium,
+        territories=tuple(body.territories),
+        languages=tuple(body.languages),
+        modalities=tuple(body.modalities),
+        tags=tuple(body.content_tags),
+        script_hash=body.script_hash,
+        brand_category=body.brand_category,
+        depicted_age=body.depicted_age,
+        generator=body.generator,
+        seconds=body.length_s,
+        exhibit_until=body.exhibit_until,
+    )
+
+    def request(session: Session) -> tuple[int, BaseModel]:
+        decision, generation = service.request_generation(session, act.organization_id, asked, use)
+        if generation is None:
+            return 403, Problem(
+                title="Generation denied",
+                status=403,
+                code=GenerationDenied.code,
+                **decisions.denial(decision),
+            )
+        return 201, _read(generation)
+
+    return act.once(fingerprint_of(body), request)
+
+
+@router.get("/generations", responses=REFUSALS)
+def list_generations(
+    read: Reading,
+    before: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> GenerationPage:
+    """List the caller's generations, newest first."""
+    found = service.generations_of(read.session, read.organization_id, before=before, limit=limit)
+    more = found[-1].id if len(found) == limit else None
+    return GenerationPage(items=[_read(generation) for generation in found], next_before=more)
+
+
+@router.get("/generations/{generation_id}", responses={**REFUSALS, **problems(GenerationNotFound)})
+def read_generation(generation_id: str, read: Reading) -> GenerationRead:
+    """Say how far a generation has come."""
+    return _read(service.generation_of(read.session, read.organization_id, generation_id))
+
+
+@router.get(
+    "/generations/{generation_id}/download",
+    responses={**REFUSALS, **problems(GenerationNotFound, OutputNotReleased)},
+)
+def issue_download_link(generation_id: str, read: Reading) -> DownloadLink:
+    """Issue a link to the released file, after a fresh check; it lasts a minute."""
+    generation = service.generation_of(read.session, read.organization_id, generation_id)
+    expires_at = clock.now() + timedelta(seconds=settings().download_link_s)
+    return DownloadLink(
+        url=service.download_link(generation, expires_at=expires_at), expires_at=expires_at
+    )
+
+
+@router.get(
+    "/downloads/{generation_id}",
+    tags=["public"],
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"video/mp4": {}}},
+        **problems(LinkExpired, OutputNotReleased),
+    },
+)
+def download(generation_id: str, expires: int, seal: str) -> StreamingResponse:
+    """Stream a released file to whoever holds a link that has not expired."""
+    with db.reading() as session:
+        generation = service.open_link(session, generation_id, expires, seal)
+    size, key = generation.output_size_bytes or 0, generation.output_key or ""
+
+    def chunks() -> Iterator[bytes]:
+        for start in range(0, size, CHUNK_BYTES):
+            yield storage.open_range(key, start, min(CHUNK_BYTES, size - start))
+
+    return StreamingResponse(
+        chunks(),
+        media_type="video/mp4",
+        headers={
+            "Content-Length": str(size),
+            "Content-Disposition": f'attachment; filename="{generation_id}.mp4"',
+            "Cache-Control": "no-store",
+        },
+    )

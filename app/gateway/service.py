@@ -1,0 +1,184 @@
+"""Requests for generations: facts, decision and holds in one transaction; and who may read."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+
+from sqlmodel import Session, col, select
+
+from app import clock, keys
+from app.errors import BadRequest
+from app.gateway.errors import (
+    GenerationNotFound,
+    JobNotOffered,
+    LinkExpired,
+    OutputNotReleased,
+    ReplicaNotFound,
+)
+from app.gateway.generators import RenderJob, catalogue, mismatches
+from app.gateway.models import Generation, GenerationReplica
+from app.ledger import service as ledger
+from app.ledger.usage import UsageEvent
+from app.licensing import decisions
+from app.licensing.inputs import UseRequest
+from app.licensing.models import Decision
+from app.registry.models import Replica
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a production asks for, as far as the gateway itself must understand it."""
+
+    replicas: tuple[str, ...]
+    generator: str
+    line: str
+    length_s: Decimal
+    size: tuple[int, int]
+
+
+def request_generation(
+    session: Session, organization_id: str, asked: Asked, use: UseRequest
+) -> tuple[Decision, Generation | None]:
+    """Decide, and where it is a permit place the holds and create the generation. One transaction.
+
+    A denial is an answer: the decision is recorded and returned without a generation. Raises
+    ReplicaNotFound, GeneratorUnavailable, JobNotOffered before anything is decided.
+    """
+    replicas = [session.get(Replica, replica_id) for replica_id in asked.replicas]
+    known = [replica for replica in replicas if replica is not None]
+    if len(known) != len(replicas) or len(set(asked.replicas)) != len(replicas):
+        raise ReplicaNotFound("a replica in this request is unknown, or named twice; check the ids")
+    check_offered(asked)
+    performers = tuple(replica.performer_id for replica in known)
+    if len(set(performers)) != len(performers):
+        raise BadRequest("two of these replicas are of one performer; name one of them")
+    use = decisions.with_performers(use, performers, requester_org=organization_id)
+    # 1. Every performer in the scene, every contract, under their locks.
+    judged = decisions.decide_use(session, use, generators=catalogue.TRAINS_ON_INPUTS)
+    if judged.decision.outcome != "permit":
+        return judged.decision, None
+    # 2. The generation, and with it the holds: quota seconds and money, for all or for none.
+    generation = Generation(
+        organization_id=organization_id,
+        decision_id=judged.decision.id,
+        generator=asked.generator,
+        line=asked.line,
+        length_ms=int(asked.length_s * 1000),
+        request={"size": list(asked.size), "languages": list(use.languages or ())},
+    )
+    session.add(generation)
+    session.flush()
+    judged.decision.generation_id = generation.id
+    session.add(judged.decision)
+    for replica in known:
+        contract = judged.contracts[replica.performer_id]
+        session.add(
+            GenerationReplica(
+                generation_id=generation.id,
+                replica_id=replica.id,
+                performer_id=replica.performer_id,
+                contract_id=contract.id,
+            )
+        )
+        ledger.place_hold(
+            session,
+            generation.id,
+            contract.id,
+            terms=decisions.compensation_of(contract),
+            event=usage_event(generation.id, asked.length_s, use),
+            seconds=asked.length_s,
+        )
+    session.flush()
+    return judged.decision, generation
+
+
+def check_offered(asked: Asked) -> None:
+    """Refuse before money is held what the generator would refuse later. Raises JobNotOffered."""
+    _, capability = catalogue.find(asked.generator)
+    job = RenderJob(
+        generation_id="",
+        model=asked.generator,
+        line=asked.line,
+        length_s=float(asked.length_s),
+        width=asked.size[0],
+        height=asked.size[1],
+        references=tuple(Path(replica) for replica in asked.replicas),
+    )
+    if found := mismatches(job, capability):
+        raise JobNotOffered(f"{asked.generator} does not do this: {'; '.join(found)}")
+
+
+def waiting(session: Session) -> Sequence[str]:
+    """List the generations that are permitted and that no worker has taken up yet."""
+    return session.exec(
+        select(Generation.id).where(Generation.state == "held").order_by(col(Generation.id))
+    ).all()
+
+
+def generation_of(session: Session, organization_id: str, generation_id: str) -> Generation:
+    """Return a generation of the caller's. Raises GenerationNotFound for all others alike."""
+    generation = session.get(Generation, generation_id)
+    if generation is None or generation.organization_id != organization_id:
+        raise GenerationNotFound(f"no generation of yours has the id {generation_id[:64]}")
+    return generation
+
+
+def generations_of(
+    session: Session, organization_id: str, *, before: str | None = None, limit: int = 50
+) -> Sequence[Generation]:
+    """List the caller's generations, newest first; `before` is the last id of the page before."""
+    page = select(Generation).where(Generation.organization_id == organization_id)
+    if before is not None:
+        page = page.where(col(Generation.id) < before)
+    return session.exec(page.order_by(col(Generation.id).desc()).limit(limit)).all()
+
+
+def cast_of(session: Session, generation_id: str) -> Sequence[GenerationReplica]:
+    """List who is in a generation, in the order of their contracts' ids (the order of locks)."""
+    return session.exec(
+        select(GenerationReplica)
+        .where(GenerationReplica.generation_id == generation_id)
+        .order_by(col(GenerationReplica.contract_id), col(GenerationReplica.replica_id))
+    ).all()
+
+
+def download_link(generation: Generation, *, expires_at: datetime) -> str:
+    """Return a path that opens the released file until `expires_at`. Raises OutputNotReleased."""
+    if generation.state != "released" or generation.output_key is None:
+        why = f": {generation.reason}" if generation.reason else ""
+        raise OutputNotReleased(
+            f"{generation.id} is {generation.state}{why}; there is no released file to download"
+        )
+    expiry = int(expires_at.timestamp())
+    return f"/v1/downloads/{generation.id}?expires={expiry}&seal={_seal(generation.id, expiry)}"
+
+
+def open_link(session: Session, generation_id: str, expires: int, seal: str) -> Generation:
+    """Return the generation a link was issued for. Raises LinkExpired, OutputNotReleased."""
+    fresh = int(clock.now().timestamp()) <= expires
+    if not hmac.compare_digest(seal, _seal(generation_id, expires)) or not fresh:
+        raise LinkExpired("this link has expired or was altered; ask for a new one")
+    generation = session.get_one(Generation, generation_id)
+    download_link(generation, expires_at=clock.now())  # raises when it is no longer released
+    return generation
+
+
+def usage_event(generation_id: str, length_s: Decimal, use: UseRequest) -> UsageEvent:
+    """Say what one finished generation counts as, in the words of the compensation terms."""
+    return UsageEvent(
+        id=generation_id,
+        seconds=str(length_s),
+        renders=1,
+        count=1,
+        languages=len(use.languages or ()),
+        realtime=use.realtime,
+    )
+
+
+def _seal(generation_id: str, expiry: int) -> str:
+    text = f"{generation_id}\n{expiry}".encode()
+    return hmac.new(keys.secret("link"), text, sha256).hexdigest()
