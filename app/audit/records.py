@@ -1,0 +1,47 @@
+"""What the records say about an output: licensed then and now, released, logged."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from app.gateway.models import Generation, GenerationReplica
+from app.licensing import service as licensing
+from app.licensing.models import Contract
+from app.transparency import service as transparency
+from app.transparency.leaf import LeafKind
+
+
+def license_state(session: Session, generation_id: str, at: datetime) -> str:
+    """Say in one word whether every contract behind an output licensed it at an instant.
+
+    `licensed`, or the first state that is not, in the order of the contracts' ids; `not-released`
+    and `not-on-record` where there is no released output of that name.
+    """
+    generation = session.get(Generation, generation_id)
+    if generation is None:
+        return "not-on-record"
+    if generation.released_at is None:
+        return "not-released"
+    contracts = session.exec(
+        select(Contract)
+        .join(GenerationReplica, col(GenerationReplica.contract_id) == Contract.id)
+        .where(GenerationReplica.generation_id == generation_id)
+        .order_by(col(Contract.id))
+    ).all()
+    states = [licensing.license_state(contract, at=at) for contract in contracts]
+    if not states:
+        return "not-on-record"  # no contract is no license: nothing is licensed by default
+    return next((state for state in states if state != "licensed"), "licensed")
+
+
+def log_inclusion(session: Session, generation_id: str) -> dict[str, Any]:
+    """Say whether the output's release is in the public log, and under which leaf."""
+    for promised, logged in transparency.leaves_of(session, generation_id):
+        if promised.kind == LeafKind.OUTPUT_RELEASED:
+            return {
+                "state": "logged" if logged is not None else "promised",
+                "record": promised.id,
+                "leaf_index": logged.leaf_index if logged is not None else None,
+            }
+    return {"state": "absent", "record": None, "leaf_index": None}

@@ -1,0 +1,161 @@
+"""From findings to one word and one sentence: pure rules, read from the top, first match wins."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from app.provenance.verify import Findings
+
+Word = Literal[
+    "intact",
+    "recovered",
+    "altered",
+    "transplanted",
+    "unknown-origin",
+    "not-ours",
+    "unreadable",
+]
+MUCH_MORE_ALIKE = 0.25
+WORDS: tuple[Word, ...] = get_args(Word)
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """The word, and the sentence that says on what it rests."""
+
+    word: Word
+    sentence: str
+
+
+def judge(found: Findings) -> Judgment:
+    """Judge a file by its findings.
+
+    `intact` takes all of: every byte as handed out, credentials that verify, our signer in force.
+    `transplanted` takes positive evidence that the content is another's. Nothing recovered or
+    changed is ever called intact, and nothing unknown is called false.
+    """
+    if found.whole_file == "released":
+        return _handed_out(found)
+    if found.manifest is not None and found.manifest.found_by != "watermark":
+        return _names_ours(found)
+    if found.signer_ours:
+        return _signed_by_us_off_record(found)
+    if found.mark == "ours":
+        return _marked(found)
+    if found.credentials in {"valid", "invalid", "unparsable"}:
+        return _someone_elses(found)
+    if not found.readable:
+        return Judgment("unreadable", f"This file cannot be read: {found.unreadable_reason}.")
+    if found.mark == "unrecorded":
+        return Judgment(
+            "unknown-origin",
+            "It carries a mark made with this installation's key, but no released output has that"
+            " mark. Where it comes from is not known.",
+        )
+    return Judgment("not-ours", _not_ours_sentence(found))
+
+
+def _handed_out(found: Findings) -> Judgment:
+    """Every byte is as it was handed out; do the credentials still hold?"""
+    in_force = found.signer is not None and found.signer.get("in_force") is True
+    if found.credentials == "valid" and found.signer_ours and in_force:
+        return Judgment(
+            "intact",
+            "This is the released file, byte for byte: its credentials verify, and this"
+            " installation signed them.",
+        )
+    return Judgment(
+        "recovered",
+        "These bytes are the ones that were handed out, by this installation's own record, but"
+        " their credentials do not verify today, so integrity is unproven.",
+    )
+
+
+def _names_ours(found: Findings) -> Judgment:
+    """It carries credentials of ours, or what is left of them, and is not what was handed out.
+
+    Damage alone can make content unlike itself, so only likeness to another output convicts.
+    """
+    if _is_anothers(found):
+        return Judgment(
+            "transplanted",
+            "It carries this installation's credentials for another output: the content is not"
+            " that of the output they name.",
+        )
+    how = (
+        "its credentials verify, but bytes were added or changed where they do not look"
+        if found.credentials == "valid"
+        else "its credentials no longer verify"
+    )
+    return Judgment("altered", f"It is not as this installation released it: {how}.")
+
+
+def _signed_by_us_off_record(found: Findings) -> Judgment:
+    """Our certificate signed it, and no record of ours knows it."""
+    if found.credentials == "valid":
+        return Judgment(
+            "unknown-origin",
+            "Its credentials verify under this installation's root, but the installation has no"
+            " record of it. Where it comes from is not known.",
+        )
+    return Judgment("altered", "It carries this installation's credentials, and they do not hold.")
+
+
+def _marked(found: Findings) -> Judgment:
+    """No credentials of ours, but our mark: does the content bear it out?"""
+    foreign = (
+        " It carries someone else's credentials beside it."
+        if found.credentials in {"valid", "invalid", "unparsable"}
+        else ""
+    )
+    if found.content == "same":
+        return Judgment(
+            "recovered",
+            "It derives from a released output: the watermark says so and the content agrees."
+            " Its own credentials are gone, so nothing proves it unchanged." + foreign,
+        )
+    if found.content == "other" or _is_anothers(found):
+        return Judgment(
+            "transplanted",
+            "It carries the watermark of a released output on content that is not that output's."
+            + foreign,
+        )
+    return Judgment(
+        "altered",
+        "It carries the watermark of a released output, but the content differs from it; whether"
+        " it was cut from that output needs review." + foreign,
+    )
+
+
+def _someone_elses(found: Findings) -> Judgment:
+    said = {
+        "valid": "verify, but this installation did not sign them",
+        "invalid": "do not verify",
+        "unparsable": "cannot be read",
+    }[found.credentials]
+    return Judgment(
+        "unknown-origin",
+        f"It carries someone else's credentials, which {said}, and no mark of ours. Nothing here"
+        " says what it is.",
+    )
+
+
+def _not_ours_sentence(found: Findings) -> str:
+    plain = "It carries neither credentials nor a mark of this installation."
+    if found.resembles is None:
+        return plain + " That says nothing about whether it is genuine."
+    return plain + (
+        f" It resembles the released output {found.resembles}, which proves nothing by itself."
+    )
+
+
+def _is_anothers(found: Findings) -> bool:
+    """Whether it is, beyond doubt, more like another output of ours than like the one it names.
+
+    Outputs made from one portrait resemble each other, so being alike is not enough.
+    """
+    own = found.sound_similarity if found.medium == "audio" else found.similarity
+    return (
+        found.content in {"other", "unsure"}
+        and found.resemblance is not None
+        and found.resemblance - (own or 0.0) >= MUCH_MORE_ALIKE
+    )

@@ -1,0 +1,214 @@
+"""Look into an untrusted file's pictures and sound: is it readable, marked, and what is it like?
+
+Plain data in, plain data out: this runs in a child that is given the watermark key and nothing
+else. Sizes are read from headers and capped before anything is decoded.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from app.provenance import fingerprint as prints
+from app.provenance.media import sniff
+from watermark.errors import UnsuitableMedia, WatermarkError
+
+MAX_PICTURE_PIXELS = 50_000_000
+MAX_FRAME_PIXELS = 4096 * 2304
+MAX_DURATION_S = 3600
+MAX_TRACKS = 16
+LOOKED_AT_S = 120  # of film and sound: what comes after is not fingerprinted
+
+
+class _Unreadable(Exception):
+    """Never leaves this file: its reason becomes a finding."""
+
+
+def read_content(*, path: str, watermark_key_hex: str | None) -> dict[str, Any]:
+    """Decode a file within limits; return readability, watermark and fingerprint as JSON.
+
+    Without a key the mark is not looked for. `marks` lists distinct payloads (hex), the longest
+    seen first.
+    """
+    file = Path(path)
+    kind = sniff(file)
+    if kind is None:
+        return _unreadable("no picture, film or sound that we know")
+    key = bytes.fromhex(watermark_key_hex) if watermark_key_hex else None
+    try:
+        if kind.medium == "image":
+            return _image(file, key)
+        return _film_or_sound(file, kind.medium, key)
+    except _Unreadable as error:
+        return _unreadable(str(error))
+    except (av.FFmpegError, cv2.error, OSError, ValueError, OverflowError) as error:
+        return _unreadable(f"cannot be decoded ({type(error).__name__})")
+
+
+def fingerprint_content(*, path: str) -> dict[str, Any]:
+    """Return `{"fingerprint": ...}` of a file, None when it cannot be read."""
+    return {"fingerprint": read_content(path=path, watermark_key_hex=None)["fingerprint"]}
+
+
+def _unreadable(reason: str) -> dict[str, Any]:
+    return {
+        "readable": False,
+        "reason": reason,
+        "medium": None,
+        "marks": [],
+        "mark_reason": "",
+        "fingerprint": None,
+    }
+
+
+def _answer(
+    medium: str, found: dict[str, float], mark_reason: str, fingerprint: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "readable": True,
+        "reason": "",
+        "medium": medium,
+        "marks": [
+            {"payload": payload, "false_positive_log10": value} for payload, value in found.items()
+        ],
+        "mark_reason": mark_reason,
+        "fingerprint": fingerprint,
+    }
+
+
+def _image(path: Path, key: bytes | None) -> dict[str, Any]:
+    from PIL import Image
+
+    import watermark.image
+
+    Image.MAX_IMAGE_PIXELS = None  # our own cap, below, comes first
+    with Image.open(path) as opened:  # reads the header only
+        width, height = opened.size
+    if width * height > MAX_PICTURE_PIXELS:
+        raise _Unreadable(f"{width} x {height} pixels are more than are looked at")
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise _Unreadable("the picture cannot be decoded")
+    bgr = np.asarray(pixels, np.uint8)
+    luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+    found, reason = _marks(lambda: watermark.image.detect(bgr, key) if key else None)
+    print_ = prints.fingerprint(
+        "image", [prints.picture_hash(luma)], [prints.picture_details(luma)], ""
+    )
+    return _answer("image", found, reason, print_)
+
+
+def _film_or_sound(path: Path, medium: str, key: bytes | None) -> dict[str, Any]:
+    with av.open(str(path)) as container:
+        film, sound = _tracks(container, medium)
+    samples = _samples(path) if sound else np.zeros(0, np.float32)
+    words = prints.sound_words(samples)
+    if film:
+        import watermark.video
+
+        hashes, details = _frames(path)
+        if not hashes:
+            raise _Unreadable("no frame of the film can be decoded")
+        found, reason = _marks(lambda: watermark.video.detect(path, key) if key else None)
+        return _answer("video", found, reason, prints.fingerprint("video", hashes, details, words))
+    if not len(samples):
+        raise _Unreadable("no sound can be decoded")
+    found, reason = _marks(lambda: _sound_mark(path, key) if key else None)
+    return _answer("audio", found, reason, prints.fingerprint("audio", [], [], words))
+
+
+def _tracks(container: Any, medium: str) -> tuple[bool, bool]:
+    """Say which of film and sound there is, after every cap that headers let us check."""
+    if len(container.streams) > MAX_TRACKS:
+        raise _Unreadable(f"{len(container.streams)} tracks are more than are looked at")
+    if container.duration is not None and container.duration / 1e6 > MAX_DURATION_S:
+        raise _Unreadable("it is longer than an hour")
+    films = container.streams.video if medium == "video" else ()
+    for stream in films:
+        if stream.width * stream.height > MAX_FRAME_PIXELS:
+            raise _Unreadable(f"{stream.width} x {stream.height} pixels are too many for film")
+    if not films and not container.streams.audio:
+        raise _Unreadable("it holds neither pictures nor sound")
+    return bool(films), bool(container.streams.audio)
+
+
+def _frames(path: Path) -> tuple[list[str | None], list[dict[str, Any]]]:
+    """Hash a frame every half second; take keypoints from up to three of them."""
+    lumas = list(_sampled(path))
+    chosen = sorted({round(share * (len(lumas) - 1)) for share in prints.DETAILED_AT})
+    details = [prints.picture_details(lumas[at]) for at in chosen] if lumas else []
+    return [prints.picture_hash(luma) for luma in lumas], details
+
+
+def _sampled(path: Path) -> Iterator[prints.Luma]:
+    """The first frame at or after each step, no larger than 640 pixels a side."""
+    due_s = 0.0
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        try:
+            for frame in container.decode(stream):
+                if frame.width * frame.height > MAX_FRAME_PIXELS:
+                    raise _Unreadable("a frame is larger than its header says")
+                at_s = frame.time or 0.0
+                if at_s > LOOKED_AT_S:
+                    return
+                if at_s + 1e-6 < due_s:
+                    continue
+                due_s = (int(at_s * 1000) // prints.STEP_MS + 1) * prints.STEP_MS / 1000
+                yield _small(frame)
+        except av.FFmpegError:
+            return  # what came before the damage still counts
+
+
+def _small(frame: Any) -> prints.Luma:
+    scale = min(1.0, 640 / max(frame.width, frame.height))
+    width, height = (max(2, round(side * scale) // 2 * 2) for side in (frame.width, frame.height))
+    small = frame.reformat(width=width, height=height, format="gray")
+    return np.asarray(small.to_ndarray(), np.uint8)
+
+
+def _samples(path: Path, rate: int = prints.SOUND_RATE) -> prints.Samples:
+    """The first two minutes of sound: mono, float32, -1..1."""
+    pieces: list[Any] = []
+    count = 0
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
+        try:
+            for frame in container.decode(container.streams.audio[0]):
+                for piece in resampler.resample(frame):
+                    pieces.append(piece.to_ndarray()[0])
+                    count += len(pieces[-1])
+                if count > LOOKED_AT_S * rate:
+                    break
+        except av.FFmpegError:
+            pass  # what came before the damage still counts
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+def _sound_mark(path: Path, key: bytes) -> Any:
+    """Look for the mark at the file's own rate, in the first two minutes."""
+    with av.open(str(path)) as container:
+        rate = int(container.streams.audio[0].rate)
+    import watermark.audio
+
+    if not 8000 <= rate <= 192_000:
+        raise UnsuitableMedia(f"{rate} samples a second are too few or too many to look at")
+    return watermark.audio.detect(_samples(path, rate), rate, key)
+
+
+def _marks(look: Any) -> tuple[dict[str, float], str]:
+    """Run a detector; return payload (hex) to false-positive exponent, or why it could not look."""
+    try:
+        seen = look()
+    except WatermarkError as error:
+        return {}, f"{error.code}: {error}"
+    if seen is None:
+        return {}, ""
+    found: dict[str, float] = {}
+    for one in seen if isinstance(seen, list) else [seen]:
+        found.setdefault(one.payload.hex(), float(one.false_positive_log10))
+    return found, ""

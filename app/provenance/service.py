@@ -1,0 +1,163 @@
+"""Sign an output and keep what proves it; find it again by any of its traces."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app import clock, keys, sandbox, storage
+from app.provenance import fingerprint as prints
+from app.provenance import pki, softbinding
+from app.provenance.errors import ManifestConflict, ManifestUnknown, SigningFailed
+from app.provenance.finish import superboxes
+from app.provenance.manifest import Manifest
+from app.provenance.models import SignedManifest
+from app.provenance.sign import SignedFile, check_release, media_type_of, sign_file
+from app.provenance.timestamp import time_stamp_token
+
+FINGERPRINT_LIMITS = {"wall_s": 120.0, "cpu_s": 120, "memory_bytes": 2 << 30}
+
+
+@dataclass(frozen=True)
+class SignedOutput:
+    """A signed file that passed the release gate, and all that `register` keeps of it."""
+
+    file: SignedFile
+    manifest: Manifest
+    media_type: str
+    fingerprint: dict[str, Any] | None
+
+
+def sign_output(src: Path, dst: Path, manifest: Manifest, *, certificates: Path) -> SignedOutput:
+    """Sign with this installation's key and clock, read the result back, take its fingerprint.
+
+    Renews the leaf when it is due. `dst` is removed when the gate stays closed. Raises
+    ReleaseGateClosed, SigningFailed, UnsupportedFormat, and the sandbox's errors.
+    """
+    pki.create_missing(certificates)
+    chain_pem = pki.tsa_chain_pem(certificates)
+
+    def stamp(message: bytes) -> bytes:
+        return time_stamp_token(
+            message,
+            at=clock.now(),
+            sign=lambda attributes: keys.sign("tsa", attributes),
+            chain_pem=chain_pem,
+        )
+
+    signed = sign_file(
+        src,
+        dst,
+        manifest,
+        sign=lambda data: keys.sign("claim", data),
+        chain_pem=pki.claim_chain_pem(certificates),
+        stamp=stamp,
+    )
+    try:
+        check_release(
+            dst,
+            claim_root_pem=pki.claim_root_pem(certificates),
+            tsa_root_pem=pki.tsa_root_pem(certificates),
+            payload=manifest.payload,
+        )
+        fingerprint = fingerprint_file(dst)
+    except Exception:
+        dst.unlink(missing_ok=True)
+        raise
+    return SignedOutput(signed, manifest, media_type_of(dst), fingerprint)
+
+
+def fingerprint_file(path: Path) -> dict[str, Any] | None:
+    """Return a file's fingerprint, taken in a sandboxed child; None when it cannot be read."""
+    answer = sandbox.run(
+        "app.provenance.content:fingerprint_content",
+        {"path": str(path.resolve())},
+        wall_s=FINGERPRINT_LIMITS["wall_s"],
+        cpu_s=int(FINGERPRINT_LIMITS["cpu_s"]),
+        memory_bytes=int(FINGERPRINT_LIMITS["memory_bytes"]),
+        reads=[path],
+    )
+    found = answer.get("fingerprint")
+    return None if found is None else prints.Fingerprint.model_validate(found).model_dump()
+
+
+def register(session: Session, output: SignedOutput) -> SignedManifest:
+    """Keep a signed output's manifest, its bindings and its whole-file hash; twice is once.
+
+    Raises ManifestConflict when the generation or the payload already has another manifest.
+    """
+    digest = hashlib.sha256(output.file.manifest_bytes).hexdigest()
+    generation_id = output.manifest.generation_id
+    kept = by_generation(session, generation_id)
+    if kept is not None and kept.manifest_sha256 != digest:
+        raise ManifestConflict(f"{generation_id} was signed before, as {kept.id}; use that file")
+    if kept is None:
+        kept = SignedManifest(
+            generation_id=generation_id,
+            label=manifest_label(output.file.manifest_bytes),
+            manifest_sha256=digest,
+            file_sha256=output.file.sha256,
+            size_bytes=output.file.size_bytes,
+            media_type=output.media_type,
+            openings=output.manifest.openings,
+        )
+        storage.put_new(kept.object_key, output.file.manifest_bytes)
+        session.add(kept)
+        session.flush()
+    softbinding.bind_payload(session, kept, output.manifest.payload)
+    if output.fingerprint is not None:
+        softbinding.bind_fingerprint(session, kept, output.fingerprint)
+    return kept
+
+
+def by_generation(session: Session, generation_id: str) -> SignedManifest | None:
+    """Return the manifest of a generation's output."""
+    return session.exec(
+        select(SignedManifest).where(SignedManifest.generation_id == generation_id)
+    ).one_or_none()
+
+
+def by_file(session: Session, file_sha256: str) -> SignedManifest | None:
+    """Return the manifest that left in exactly this file."""
+    return session.exec(
+        select(SignedManifest).where(SignedManifest.file_sha256 == file_sha256)
+    ).one_or_none()
+
+
+def by_traces(
+    session: Session, *, labels: list[str], generation_ids: list[str]
+) -> SignedManifest | None:
+    """Return a manifest that any of these names belongs to: what a broken file still spells."""
+    return session.exec(
+        select(SignedManifest)
+        .where(
+            sa.or_(
+                col(SignedManifest.label).in_(labels),
+                col(SignedManifest.generation_id).in_(generation_ids),
+            )
+        )
+        .order_by(SignedManifest.id)
+        .limit(1)
+    ).one_or_none()
+
+
+def manifest_bytes(kept: SignedManifest) -> bytes:
+    """Return the kept manifest; checked against its name. Raises ManifestUnknown."""
+    try:
+        content = storage.get(kept.object_key)
+    except storage.ObjectMissing:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != kept.manifest_sha256:
+        raise ManifestUnknown(f"the bytes of {kept.id} are lost or damaged; restore the object")
+    return content
+
+
+def manifest_label(manifest: bytes) -> str:
+    """Return the name of a store's active manifest: its last one, per the specification."""
+    labels = [box.path for box in superboxes(manifest) if box.path.count("/") == 2]
+    if not labels:
+        raise SigningFailed("the signed manifest has no label; the library changed its layout")
+    return labels[-1].removeprefix("/c2pa/")

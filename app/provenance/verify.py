@@ -1,0 +1,286 @@
+"""Findings about a file that came from anywhere: numbered steps, each of which says its own thing.
+
+No verdict is given here (`app.audit.verdict`). Everything that parses the file runs in a sandboxed
+child; this side hashes bytes and looks things up.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+from sqlmodel import Session
+
+from app import sandbox
+from app.provenance import fingerprint as prints
+from app.provenance import service, softbinding
+from app.provenance.models import SignedManifest
+
+CREDENTIALS_LIMITS = {"wall_s": 60, "cpu_s": 60, "memory_bytes": 2 << 30}
+CONTENT_LIMITS = {"wall_s": 180, "cpu_s": 300, "memory_bytes": 3 << 30}
+
+WholeFile = Literal["released", "differs", "not-on-record"]
+Mark = Literal["ours", "unrecorded", "absent"]
+
+
+class _Signer(BaseModel):
+    organization: str | None
+    name: str | None
+    serial: str | None
+    in_force: bool
+
+
+class _Claims(BaseModel):
+    """What the child said of the credentials; it may have been taken over, so it is checked."""
+
+    state: Literal["absent", "unparsable", "invalid", "valid"]
+    codes: list[str] = []
+    signer_ours: bool = False
+    signer: _Signer | None = None
+    time_trusted: bool = False
+    signed_at: str | None = None
+    label: str | None = None
+    generation_id: str | None = None
+
+
+class _Remains(BaseModel):
+    labels: list[str] = []
+    generation_ids: list[str] = []
+
+
+class _MarkSeen(BaseModel):
+    payload: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    false_positive_log10: float
+
+
+class _Content(BaseModel):
+    """What the child said of pictures and sound."""
+
+    readable: bool
+    reason: str = ""
+    medium: Literal["image", "video", "audio"] | None = None
+    marks: Annotated[list[_MarkSeen], Field(max_length=1000)] = []
+    fingerprint: prints.Fingerprint | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Which of our manifests the findings are about, and what led to it."""
+
+    id: str
+    generation_id: str
+    signed_at: str
+    found_by: Literal["file", "credentials", "remains", "watermark"]
+    file_sha256: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What each step found; plain values, ready for JSON."""
+
+    sha256: str
+    size_bytes: int
+    # 1. integrity by hard binding, 2. the signer, 3. time
+    credentials: str  # absent, unparsable, invalid, valid
+    credential_codes: list[str]
+    signer_ours: bool
+    signer: dict[str, Any] | None
+    signed_at: str | None
+    time_trusted: bool
+    # 4. what is left of a manifest that no longer reads
+    remains: bool
+    # 5. the whole file
+    whole_file: WholeFile
+    # 6. pictures and sound
+    readable: bool
+    unreadable_reason: str
+    medium: str | None
+    # 7. the watermark
+    mark: Mark
+    payloads: list[str]
+    # 8. the content
+    content: str | None  # same, other, unsure; None: nothing to compare
+    similarity: float | None
+    sound_similarity: float | None
+    resembles: str | None  # another output of ours it is like
+    resemblance: float | None
+    # 9. the manifest it comes down to
+    manifest: Manifest | None = field(default=None)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the findings as a JSON object."""
+        return asdict(self)
+
+
+def verify(
+    session: Session,
+    path: Path,
+    *,
+    claim_root_pem: str,
+    tsa_root_pem: str,
+    watermark_key: bytes,
+) -> Findings:
+    """Find out what a file proves. Never raises over the file's bytes; a broken file is a finding.
+
+    Raises SandboxUnavailable where untrusted media may not be read at all.
+    """
+    digest, size_bytes = _measure(path)
+    # 1-3. Hard binding, signer and time, from the credentials inside the file.
+    roots = {"claim_root_pem": claim_root_pem, "tsa_root_pem": tsa_root_pem}
+    claims = _read_claims(path, roots)
+    # 4. What the bytes still spell, should the credentials not read.
+    remains = _find_remains(path)
+    # 6. Whether pictures and sound can be read; 7. the watermark in them.
+    content = _read_content(path, watermark_key)
+    # 5. The whole file, byte for byte, against what was handed out.
+    released = service.by_file(session, digest)
+    named = released or _named(session, claims, remains)
+    payloads = [mark.payload for mark in content.marks]
+    marked = _marked(session, payloads)
+    # 8. Whether the content is that of the manifest it names, or of another output.
+    subject = named or marked
+    compared = _compare(session, content.fingerprint, subject)
+    return Findings(
+        sha256=digest,
+        size_bytes=size_bytes,
+        credentials=claims.state,
+        credential_codes=claims.codes,
+        signer_ours=claims.signer_ours,
+        signer=claims.signer.model_dump() if claims.signer else None,
+        signed_at=claims.signed_at,
+        time_trusted=claims.time_trusted,
+        remains=named is not None and claims.state != "valid",
+        whole_file="released" if released else "differs" if named else "not-on-record",
+        readable=content.readable,
+        unreadable_reason=content.reason,
+        medium=content.medium,
+        mark="ours" if marked else "unrecorded" if payloads else "absent",
+        payloads=payloads,
+        **compared,
+        # 9. The manifest it all comes down to.
+        manifest=_manifest(subject, released, named, claims),
+    )
+
+
+def _measure(path: Path) -> tuple[str, int]:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+
+
+def _ask(
+    path: Path, function: str, args: Mapping[str, Any], limits: Mapping[str, int]
+) -> dict[str, Any] | None:
+    """Call a function on the file in a child; None when the file broke the child."""
+    try:
+        return sandbox.run(
+            function,
+            {"path": str(path.resolve()), **args},
+            wall_s=limits["wall_s"],
+            cpu_s=limits["cpu_s"],
+            memory_bytes=limits["memory_bytes"],
+            reads=[path],
+        )
+    except (sandbox.SandboxTimeout, sandbox.SandboxMemory, sandbox.SandboxCrashed):
+        return None
+
+
+def _read_claims(path: Path, roots: Mapping[str, Any]) -> _Claims:
+    answer = _ask(path, "app.provenance.credentials:read_credentials", roots, CREDENTIALS_LIMITS)
+    try:
+        return _Claims.model_validate(answer)
+    except ValidationError:
+        return _Claims(state="unparsable")
+
+
+def _find_remains(path: Path) -> _Remains:
+    answer = _ask(path, "app.provenance.credentials:find_remains", {}, CREDENTIALS_LIMITS)
+    try:
+        return _Remains.model_validate(answer)
+    except ValidationError:
+        return _Remains()
+
+
+def _read_content(path: Path, watermark_key: bytes) -> _Content:
+    """Read pictures and sound; when looking for the mark breaks the child, once more without."""
+    function = "app.provenance.content:read_content"
+    for key in (watermark_key.hex(), None):
+        answer = _ask(path, function, {"watermark_key_hex": key}, CONTENT_LIMITS)
+        try:
+            return _Content.model_validate(answer)
+        except ValidationError:
+            continue
+    return _Content(readable=False, reason="reading it took more time or memory than it may")
+
+
+def _named(session: Session, claims: _Claims, remains: _Remains) -> SignedManifest | None:
+    """Our manifest that the file itself names.
+
+    Valid credentials count only under our root: anybody may sign our names with another key.
+    Where credentials are broken or gone, whatever they still spell counts: such a file is never
+    more than altered.
+    """
+    if claims.state == "valid":
+        if not claims.signer_ours:
+            return None
+        return service.by_traces(session, labels=[str(claims.label)], generation_ids=[])
+    spelled = [value for value in (claims.label, claims.generation_id) if value]
+    if spelled:
+        return service.by_traces(session, labels=spelled, generation_ids=spelled)
+    return service.by_traces(session, labels=remains.labels, generation_ids=remains.generation_ids)
+
+
+def _marked(session: Session, payloads: list[str]) -> SignedManifest | None:
+    for payload in payloads:
+        found = softbinding.by_payload(session, payload)
+        if found is not None:
+            return found
+    return None
+
+
+def _compare(
+    session: Session, seen: prints.Fingerprint | None, subject: SignedManifest | None
+) -> dict[str, Any]:
+    """Compare with the output it claims to be; where that fails, with every other one."""
+    fingerprint = seen.model_dump() if seen else None
+    kept = softbinding.fingerprint_of(session, subject) if subject else None
+    agreed = prints.agreement(fingerprint, kept) if fingerprint and kept else None
+    other = None
+    if fingerprint and (agreed is None or agreed.content != "same"):
+        known = subject.id if subject else None
+        other = softbinding.nearest(session, fingerprint, apart_from=known)
+    return {
+        "content": agreed.content if agreed else None,
+        "similarity": _rounded(agreed.picture) if agreed else None,
+        "sound_similarity": _rounded(agreed.sound) if agreed else None,
+        "resembles": other[0].generation_id if other else None,
+        "resemblance": _rounded(other[1]) if other else None,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _manifest(
+    subject: SignedManifest | None,
+    released: SignedManifest | None,
+    named: SignedManifest | None,
+    claims: _Claims,
+) -> Manifest | None:
+    if subject is None:
+        return None
+    if released is not None:
+        found_by: Any = "file"
+    elif named is None:
+        found_by = "watermark"
+    else:
+        found_by = "credentials" if claims.label else "remains"
+    return Manifest(
+        id=subject.id,
+        generation_id=subject.generation_id,
+        signed_at=subject.signed_at.isoformat(),
+        found_by=found_by,
+        file_sha256=subject.file_sha256,
+    )
