@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
 from app.gateway.generators.puppet.eyes import Eye
-from app.gateway.generators.puppet.landmarks import Floats, Picture, Points, unit
+from app.gateway.generators.puppet.landmarks import Picture, Points, unit
 from app.gateway.generators.puppet.mouth import CORNER_SHARE, Area, Mouth
 
 GRID = 12  # pixels between the points where splines are evaluated
@@ -108,15 +108,11 @@ class Face:
         back = np.vstack([self.points[kept] - moved[kept], np.zeros_like(self.anchors)])
         spline = RBFInterpolator(to, back, kernel="thin_plate_spline", smoothing=0.5)
         rows, columns = within
-        gx, gy = np.meshgrid(
-            np.arange(columns.start, columns.stop + GRID, GRID),
-            np.arange(rows.start, rows.stop + GRID, GRID),
-        )
-        grid = np.stack([gx.ravel(), gy.ravel()], 1).astype(np.float64)
-        origin = grid + spline(grid) * self._loose(grid)[:, None]
-        coarse: Floats = origin.reshape(*gx.shape, 2).astype(np.float32)
         size = (columns.stop - columns.start, rows.stop - rows.start)
-        return warp(self.source, coarse, step=GRID, size=size)
+        grid = warp_grid(size, step=GRID) + np.array([columns.start, rows.start])
+        flat = grid.reshape(-1, 2)
+        origin = flat + spline(flat) * self._loose(flat)[:, None]
+        return warp(self.source, origin.reshape(grid.shape), step=GRID, size=size)
 
     def _loose(self, at: Points) -> NDArray[np.float64]:
         """How freely points may move: not at all at the edge of the face area."""
@@ -126,20 +122,26 @@ class Face:
         return loose
 
 
-def warp(source: Picture, origins: Floats, *, step: int, size: tuple[int, int]) -> Picture:
-    """Return a picture of `size` (width, height) read from `source`.
+def warp_grid(size: tuple[int, int], *, step: int) -> Points:
+    """Where `warp` wants to know origins for a picture of `size`: rows x columns x 2 (x, y)."""
+    columns, rows = (np.arange(-1, -(-side // step) + 1) for side in size)
+    gx, gy = np.meshgrid((columns + 0.5) * step - 0.5, (rows + 0.5) * step - 0.5)
+    return np.stack([gx, gy], -1)
 
-    `origins` says where to read, x and y, for every `step`-th pixel; between them it is
-    interpolated, exactly at pixel positions (a resize would shift it by half a pixel).
+
+def warp(source: Picture, origins: Points, *, step: int, size: tuple[int, int]) -> Picture:
+    """Return a picture of `size` (width, height) read from `source` at `origins` (x, y).
+
+    `origins` are given at the points of `warp_grid` and linear between them.
     """
-    width, height = size
-    xs, ys = np.meshgrid(
-        np.arange(width, dtype=np.float32) / step, np.arange(height, dtype=np.float32) / step
+    rows, columns = origins.shape[:2]
+    fine = cv2.resize(
+        origins.astype(np.float32), (columns * step, rows * step), interpolation=cv2.INTER_LINEAR
     )
-    field = cv2.remap(origins, xs, ys, cv2.INTER_LINEAR)
-    across, down = cv2.split(field)
+    field = fine[step : step + size[1], step : step + size[0]]
+    unused = np.empty(0, np.float32)
     return np.asarray(
-        cv2.remap(source, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101),
+        cv2.remap(source, field, unused, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101),
         np.uint8,
     )
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.gateway.generators.puppet.landmarks import Picture
 
 SOUND_RATE = 48_000
+AAC_FRAME = 1024  # samples
 BT709 = 1  # primaries, transfer and matrix alike
 
 
@@ -41,7 +42,7 @@ def write_film(
         context.color_range = 1  # limited, as players expect
         audio = film.add_stream("aac", rate=SOUND_RATE, layout="mono")
         audio.bit_rate = 128_000
-        for sound in _resample(samples, rate):
+        for sound in _resample(_within(samples, rate), rate):
             film.mux(audio.encode(sound))
         film.mux(audio.encode())
         for number, frame in enumerate(frames):
@@ -53,6 +54,13 @@ def write_film(
             picture.pts, picture.time_base = number, Fraction(1, fps)
             film.mux(video.encode(picture))
         film.mux(video.encode())
+
+
+def _within(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """The sound, shortened so that in whole AAC frames, one of them lead-in, it ends in time."""
+    length_s = len(samples) / rate
+    whole = int(length_s * SOUND_RATE / AAC_FRAME) - 1
+    return samples[: int(whole * AAC_FRAME / SOUND_RATE * rate)]
 
 
 def _resample(samples: NDArray[np.float32], rate: int) -> Iterator[av.AudioFrame]:

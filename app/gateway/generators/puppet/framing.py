@@ -90,7 +90,7 @@ def _soften(canvas: Picture, outside: FloatArray) -> Picture:
     if not outside.any():
         return canvas
     result = canvas.astype(np.float32)
-    for sigma, near, far in ((2, 0, 30), (6, 15, 80), (14, 50, 140), (32, 90, 220)):
+    for sigma, near, far in ((2, 0, 16), (6, 8, 45), (14, 30, 100), (32, 70, 180)):
         weight = np.clip((outside - near) / (far - near), 0, 1)[..., None]
         blurred = cv2.GaussianBlur(canvas, (0, 0), sigma).astype(np.float32)
         result += (blurred - result) * weight.astype(np.float32)
@@ -99,13 +99,13 @@ def _soften(canvas: Picture, outside: FloatArray) -> Picture:
 
 def label_writer(width: int, height: int) -> Callable[[Picture], Picture]:
     """Return what writes the label into a frame: lower left, small, readable on any ground."""
-    size = height / 1080
+    size = height / 960
     at = (round(0.036 * height), height - round(0.042 * height))
     shade = np.zeros((height, width), np.uint8)
     cv2.putText(shade, LABEL, at, cv2.FONT_HERSHEY_SIMPLEX, size, 255, 1, cv2.LINE_AA)
     halo = cv2.GaussianBlur(shade, (0, 0), 5 * size).astype(np.float32)[..., None] / 255
     ink = 0.85 * shade.astype(np.float32)[..., None] / 255
-    keep = (1 - np.clip(halo * 1.6, 0, 0.6)) * (1 - ink)
+    keep = (1 - np.clip(halo * 2, 0, 0.7)) * (1 - ink)
     rows, columns = np.nonzero(keep[..., 0] < 1)
     area = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
     keep, ink = keep[area], ink[area] * LABEL_LIGHT

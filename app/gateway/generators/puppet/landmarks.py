@@ -3,7 +3,6 @@
 Loads dlib and OpenCV: for the child process that renders, never for the server.
 """
 
-import functools
 import importlib.util
 import os
 from pathlib import Path
@@ -73,12 +72,13 @@ def find_landmarks(picture: Picture) -> Points:
     rgb = np.ascontiguousarray(picture[..., ::-1])
     left, top, size = box
     found = []
+    predictor = _load_predictor()
     for dx, dy, growth in JITTER:
         side = size * growth
         x = left + size / 2 + dx * size - side / 2
         y = top + size / 2 + dy * size - side / 2
         tried = dlib.rectangle(round(x), round(y), round(x + side), round(y + side))
-        found.append([(p.x, p.y) for p in _predictor()(rgb, tried).parts()])
+        found.append([(p.x, p.y) for p in predictor(rgb, tried).parts()])
     points: Points = np.median(np.array(found, np.float64), axis=0)
     return points
 
@@ -111,9 +111,11 @@ def _the_only_face(picture: Picture) -> tuple[float, float, float]:
     )
 
 
-@functools.cache
-def _predictor() -> Any:
-    """dlib's landmark predictor; the package that ships its file is found, never imported."""
+def _load_predictor() -> Any:
+    """dlib's landmark predictor; the package that ships its file is found, never imported.
+
+    A hundred megabytes: not kept.
+    """
     import dlib
 
     spec = importlib.util.find_spec("face_recognition_models")

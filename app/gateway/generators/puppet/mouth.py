@@ -15,6 +15,7 @@ Area = tuple[slice, slice]  # rows, columns
 
 CORNER_SHARE = 0.3  # of the jaw's drop, at the corners of the mouth
 UPPER_LIFT = 0.08  # of the jaw's drop, up, in the middle of the upper lip
+SOFT = 2.4  # pixels over which a lip's edge fades
 OPEN_GAP = 0.012  # lips farther apart than this show the portrait's own teeth or darkness
 
 
@@ -30,9 +31,10 @@ class Mouth:
         places = np.linspace(self.starts, self.ends, 65)
         upper = self._edge(points[[60, 61, 62, 63, 64]], places)
         lower = np.maximum(self._edge(points[[60, 67, 66, 65, 64]], places), upper)
-        self.shows_teeth = float((lower - upper)[16:49].mean()) > OPEN_GAP * size
-        if not self.shows_teeth:  # closed: the lips meet in one line
-            upper = lower = (upper + lower) / 2
+        gap = float((lower - upper)[16:49].mean())
+        self.shows_teeth = gap > OPEN_GAP * size and _looks_open(source, points)
+        if not self.shows_teeth:
+            upper = lower = self._closed_line(source, places, upper, lower)
         self.places, self.upper, self.lower = places, upper, lower
         self.travel = (0.07 if self.shows_teeth else 0.08) * size
         self.dark, self.teeth, self.tongue = _colors(source, points)
@@ -41,6 +43,16 @@ class Mouth:
         at = np.maximum.accumulate(edge @ self.along) + np.arange(len(edge)) * 1e-3
         curve = PchipInterpolator(at, edge @ self.across)
         return np.asarray(curve(places.clip(at[0], at[-1])))
+
+    def _closed_line(self, source: Picture, places: Line, upper: Line, lower: Line) -> Line:
+        """Where closed lips meet: the darkest line between the landmarks of their edges."""
+        grey = cv2.cvtColor(source, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        lines = [upper + share * (lower - upper) for share in np.linspace(0, 1, 9)]
+        read = [np.outer(places, self.along) + np.outer(line, self.across) for line in lines]
+        field = np.array(read, np.float32)
+        seen = cv2.remap(grey, field[..., 0], field[..., 1], cv2.INTER_LINEAR)
+        closed: Line = lines[int(np.asarray(seen)[:, 8:57].mean(1).argmin())]
+        return closed
 
     def arch(self, places: Line) -> Line:
         """0 at the corners, 1 in the middle, round between."""
@@ -86,7 +98,7 @@ class Mouth:
         gap = np.interp(places, self.places, self.lower - self.upper)
         floor = np.interp(places, self.places, self.lower) + down * self.lower_share(places)
         beyond = np.maximum(0, np.maximum(starts - along, along - ends))
-        soft = 1.6 + 0.8 * beyond
+        soft = SOFT + 0.8 * beyond
         over = np.clip((lip + gap - across) / soft + 0.5, 0, 1)
         under = np.clip((across - floor) / soft + 0.5, 0, 1)
         behind = (1 - over) * (1 - under) * np.clip(1 - beyond / 1.5, 0, 1)
@@ -121,6 +133,20 @@ def _layers(layers: tuple[tuple[NDArray[np.generic], Line], ...]) -> Floats:
     for layer, weight in layers:
         mixed += layer.astype(np.float32) * weight.astype(np.float32)[..., None]
     return mixed
+
+
+def _looks_open(source: Picture, points: Points) -> bool:
+    """Whether what lies between the lips' inner edges is no lip: darker, or less red."""
+    lab = cv2.cvtColor(source, cv2.COLOR_BGR2LAB)
+    inner = np.zeros(source.shape[:2], np.uint8)
+    outer = inner.copy()
+    cv2.fillPoly(inner, [points[60:68].round().astype(np.int32)], 255)
+    cv2.fillPoly(outer, [points[48:60].round().astype(np.int32)], 255)
+    lips, between = lab[(outer > 0) & (inner == 0)], lab[inner > 0]
+    if not len(lips) or not len(between):
+        return False
+    darker = float(np.median(between[:, 0])) < 0.95 * float(np.median(lips[:, 0]))
+    return darker or float(between[:, 1].mean()) < float(lips[:, 1].mean()) - 6
 
 
 def _colors(source: Picture, points: Points) -> tuple[Floats, Floats, Floats]:

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 VOICE = "en-us"
-PACES = (165, 190, 215)  # words a minute: first natural, then pressed
-PAUSE_S = 0.15  # silence before the line, and at least as much after it
+PACES = (140, 165, 190, 215)  # words a minute, from calm to pressed
+PAUSE_S = 0.15  # least silence before the line and after it
+LONGEST_PAUSE_S = 0.5  # before the line
 LINE_LIMIT = 300  # characters
 TIMEOUT_S = 20
 
@@ -59,7 +60,7 @@ def check_line(line: str) -> None:
 def speak(line: str, length_s: float, folder: Path) -> tuple[NDArray[np.float32], int]:
     """Return `length_s` seconds of mono sound (-1..1) that say `line`, and its sample rate.
 
-    The pace is pressed a little if need be. Raises Unspeakable("line-too-long") when the line
+    The pace is the calmest that fits. Raises Unspeakable("line-too-long") when the line
     still does not fit, "no-voice" when espeak-ng is missing or fails. Uses `folder` for a
     temporary sound file.
     """
@@ -71,7 +72,8 @@ def speak(line: str, length_s: float, folder: Path) -> tuple[NDArray[np.float32]
         spoken_s = len(sound) / rate
         if spoken_s <= room_s:
             samples = np.zeros(round(length_s * rate), np.float32)
-            start = round(PAUSE_S * rate)
+            pause_s = min(LONGEST_PAUSE_S, PAUSE_S + (room_s - spoken_s) / 2)
+            start = round(pause_s * rate)
             samples[start : start + len(sound)] = sound
             return samples, rate
     raise Unspeakable(

@@ -6,7 +6,7 @@ Pure: arrays in, arrays out; sizes are relative to the face.
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gateway.generators.puppet.face import warp
+from app.gateway.generators.puppet.face import warp, warp_grid
 from app.gateway.generators.puppet.landmarks import Picture, Points
 
 STEP = 16  # pixels between the points where the field is known
@@ -22,9 +22,8 @@ class Stage:
         self.face = float(np.hypot(*(chin - brow)))
         middle = (brow + chin) / 2
         self.middle, self.pivot = middle, chin + (chin - brow) * 0.4
-        columns, rows = width // STEP + 2, height // STEP + 2
-        gx, gy = np.meshgrid(np.arange(columns) * STEP, np.arange(rows) * STEP)
-        self.grid = np.stack([gx, gy], -1).astype(np.float64)
+        self.grid = warp_grid((width, height), step=STEP)
+        gx, gy = self.grid[..., 0], self.grid[..., 1]
         away = (self.grid - middle) / self.face
         # The head: rigid within about a face height, fading out over another one; the shoulders
         # below take part a little longer.
@@ -58,7 +57,7 @@ class Stage:
         zoom = PUSH_IN[0] + (PUSH_IN[1] - PUSH_IN[0]) * elapsed
         origin = self.grid - np.stack([moved_x, moved_y], -1)
         origin = self.middle + (origin - self.middle) / zoom
-        return warp(posed, origin.astype(np.float32), step=STEP, size=(self.width, self.height))
+        return warp(posed, origin, step=STEP, size=(self.width, self.height))
 
 
 def _step(share: NDArray[np.float64]) -> NDArray[np.float64]:
