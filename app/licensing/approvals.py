@@ -1,7 +1,7 @@
 """Which human answers stand: of several by one role the latest, each only for what it names."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from app.licensing import local_days
@@ -103,7 +103,10 @@ def given(
 def required(
     contract: ContractInForce, approvals: Iterable[ApprovalFact], request: UseRequest
 ) -> list[dict[str, Any]]:
-    """Return the facts of each yes that a role must give: per use, and by the estate after death."""
+    """Return the facts of each yes that a role must give: per use, and by an estate after death.
+
+    A contract the estate itself signed needs no second yes from it.
+    """
     concerned = [
         approval
         for approval in approvals
@@ -119,9 +122,18 @@ def required(
     died = contract.deceased_on
     if terms.postmortem.mode == "estate_reapproval" and died is not None:
         died_at = local_days.midnight(died, terms.grant.term.tz)
+        if _signed_after(died, contract):
+            return asked
         answer = latest(a for a in concerned if a.role in ESTATE_ROLES)
         asked.append(_facts("estate_rep", answer, contract, needed_from=died_at, after_death=True))
     return asked
+
+
+def _signed_after(died: date, contract: ContractInForce) -> bool:
+    day_ends_at = local_days.midnight(local_days.next_day(died), contract.terms.grant.term.tz)
+    return (
+        contract.executed_at is not None and local_days.micros(contract.executed_at) >= day_ends_at
+    )
 
 
 def _facts(

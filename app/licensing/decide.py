@@ -119,7 +119,7 @@ def decide(
         use = facts.use_facts(state, request, drawn)
         parts = list(_parts(contracts, state, request, drawn))
         answers = _ask(policies, request, use, parts)
-    except (ValueError, TypeError, ArithmeticError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
         return _undecidable(policies, use, parts, f"{type(error).__name__}: {error}")
     return _unite(policies, use, answers)
 

@@ -44,6 +44,8 @@ def at_or_never(instant: datetime | None) -> int:
 def length(seconds: Decimal | float, *, rounding: str = ROUND_CEILING) -> int:
     """Return seconds as whole microseconds; what is asked is rounded up, what is allowed down."""
     exact = seconds if isinstance(seconds, Decimal) else Decimal(str(seconds))
+    if exact < 0:
+        raise ValueError(f"{exact} seconds is a negative length")
     return int((exact * SECOND).to_integral_value(rounding=rounding))
 
 
@@ -60,7 +62,12 @@ def drawn_lines(
 
 
 def use_facts(state: State, request: UseRequest, drawn: frozenset[str]) -> Facts:
-    """Return the facts of the request itself, the same for every performer."""
+    """Return the facts of the request itself, the same for every performer.
+
+    Raises ValueError on a count or length that cannot be.
+    """
+    if request.renders < 1:
+        raise ValueError(f"{request.renders} renders cannot be asked for")
     asked = request.territories or ()
     at = request.at
     return {
@@ -116,6 +123,8 @@ def contract_facts(
     contract: ContractInForce, state: State, request: UseRequest, drawn: frozenset[str]
 ) -> Facts:
     """Return the facts of one contract version, as far as this request needs them."""
+    if min(contract.usage.renders, contract.usage.reserved_renders) < 0:
+        raise ValueError("renders were used a negative number of times")
     return {
         **_document_facts(contract, request, drawn),
         **_signing_facts(contract),
@@ -184,7 +193,7 @@ def _people_facts(contract: ContractInForce) -> Facts:
     terms = contract.terms
     tz, dob, died = terms.grant.term.tz, terms.performer.dob, contract.deceased_on
     rights = terms.postmortem.rights_years
-    turns_18_at = 0 if dob is None else _midnight(local_days.add_years(dob, 18), tz)
+    turns_18_at = 0 if dob is None else local_days.midnight(local_days.add_years(dob, 18), tz)
     signed = [signature for signature in contract.signatures if signature.valid]
     ratified = [at_or_never(contract.ratified_at)] + [
         at_or_never(signature.signed_at)
@@ -200,11 +209,13 @@ def _people_facts(contract: ContractInForce) -> Facts:
         "court_required": terms.policy.minor_court_approval,
         "court_approved": contract.court_approved
         or any(signature.role == "court" and signature.authority_verified for signature in signed),
-        "died_at": NEVER if died is None else _midnight(died, tz),
-        "death_day_ends_at": NEVER if died is None else _midnight(_next_day(died), tz),
+        "died_at": NEVER if died is None else local_days.midnight(died, tz),
+        "death_day_ends_at": NEVER
+        if died is None
+        else local_days.midnight(local_days.next_day(died), tz),
         "rights_end_at": NEVER
         if died is None or rights is None
-        else _midnight(local_days.add_years(died, rights), tz),
+        else local_days.midnight(local_days.add_years(died, rights), tz),
         "postmortem_mode": terms.postmortem.mode,
     }
 
@@ -226,7 +237,7 @@ def _ending_facts(contract: ContractInForce) -> Facts:
         "ends_at": term.ends_at,
         "cap_ends_at": NEVER
         if cap is None
-        else _midnight(local_days.add_years(term.start, cap), term.tz),
+        else local_days.midnight(local_days.add_years(term.start, cap), term.tz),
         "expiry_in_flight": revocation.expiry_in_flight,
         "existing_outputs": revocation.existing_outputs,
         "withdrawn_at": withdrawn_at,
@@ -281,11 +292,3 @@ def _limit(seconds: float | None) -> int:
 
 def _yyyymmdd(day: date | None) -> int:
     return 0 if day is None else day.year * 10_000 + day.month * 100 + day.day
-
-
-def _next_day(day: date) -> date:
-    return date.fromordinal(day.toordinal() + 1)
-
-
-def _midnight(day: date, tz: str) -> int:
-    return local_days.midnight(day, tz)

@@ -42,3 +42,8 @@ def add_years(day: date, years: int) -> date:
         return day.replace(year=day.year + years)
     except ValueError:
         return date(day.year + years, 3, 1)
+
+
+def next_day(day: date) -> date:
+    """Return the day after."""
+    return date.fromordinal(day.toordinal() + 1)

@@ -78,9 +78,15 @@ def pieces(
     US-NY drawn, "US" is the United States without New York. An unknown code included in a grant
     grants nothing; an unknown exclusion excludes everything, since nobody can say what it spares.
     """
-    wanted, barred = frozenset(include), frozenset(exclude)
+    return list(_pieces(frozenset(include), drawn, frozenset(exclude)))
+
+
+@lru_cache(maxsize=4096)
+def _pieces(
+    wanted: frozenset[str], drawn: frozenset[str], barred: frozenset[str]
+) -> tuple[str, ...]:
     if any(not known(code) for code in barred):
-        return []
+        return ()
     found = []
     for piece in drawn:
         chain = around(piece)
@@ -88,7 +94,7 @@ def pieces(
             continue
         if not _covered(piece, drawn):
             found.append(piece)
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def requested(codes: Iterable[str], drawn: frozenset[str]) -> list[str]:
