@@ -103,7 +103,6 @@ def _bound_resources(limits: dict[str, Any], file_bytes: int) -> None:
     """Bound memory, processor time, file size and descriptors; end with the parent or the clock."""
     bounds = {
         resource.RLIMIT_AS: limits["memory_bytes"],
-        resource.RLIMIT_CPU: limits["cpu_s"],
         resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_NOFILE: 64,
         resource.RLIMIT_CORE: 0,
@@ -113,6 +112,8 @@ def _bound_resources(limits: dict[str, Any], file_bytes: int) -> None:
     for bound, amount in bounds.items():
         with suppress(ValueError, OSError):  # macOS takes no RLIMIT_AS
             resource.setrlimit(bound, (amount, amount))
+    cpu_s = limits["cpu_s"]
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))  # SIGXCPU first, then SIGKILL
     signal.alarm(math.ceil(limits["wall_s"]) + 2)
     if sys.platform == "linux":
         _LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG

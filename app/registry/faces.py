@@ -31,13 +31,17 @@ if TYPE_CHECKING:
 # Limits of a picture. Fifty megapixels is what good cameras make.
 MAX_BYTES = 40 << 20
 MAX_PIXELS = 50_000_000
-DETECTION_SIDE = 1000  # the longer side at which faces are looked for, pixels
+# The longer sides at which faces are looked for, pixels: at any one of them the detector misses
+# a face here and there that it finds at the next (docs/faces.md).
+DETECTION_SIDES = (1000, 700, 500)
 
 # Thresholds, in one place; docs/faces.md says how they were measured and how little they prove.
 SAME_FACE_BELOW = 0.45  # distance under which two templates are taken for one face
 PERHAPS_SAME_BELOW = 0.6  # from here to the line above, a person looks
 
+EXIF_ORIENTATION = 0x0112  # 5 to 8: the picture lies on its side
 TEMPLATE_LENGTH = 128
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 MEDIA_TYPES = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
 
@@ -52,24 +56,30 @@ def find_faces(path: str) -> dict[str, Any]:
 
     picture = _open(Path(path))
     media_type = MEDIA_TYPES[picture.format or ""]
+    lying = picture.getexif().get(EXIF_ORIENTATION, 1) >= 5
+    width, height = picture.size[::-1] if lying else picture.size
     seen = _decode(picture)
-    width, height = seen.size
-    seen.thumbnail((DETECTION_SIDE, DETECTION_SIDE))
-    scale = width / seen.size[0]
-    pixels = np.asarray(seen)
-    boxes = boxes_in(pixels, upsampled=1)
+    sightings: list[tuple[Box, Rgb, Box]] = []  # where in the picture; in which pixels, where there
+    for side in DETECTION_SIDES:
+        seen.thumbnail((side, side))
+        scale, pixels = width / seen.size[0], np.asarray(seen)
+        for box in boxes_in(pixels, upsampled=1):
+            left, top, right, bottom = (round(edge * scale) for edge in box)
+            whole = (left, top, right, bottom)
+            if not any(_same_place(whole, known) for known, _, _ in sightings):
+                sightings.append((whole, pixels, box))
     found: dict[str, Any] = {
         "media_type": media_type,
         "width": width,
         "height": height,
-        "faces": [{"box": [round(side * scale) for side in box]} for box in boxes],
+        "faces": [{"box": list(whole)} for whole, _, _ in sightings],
     }
-    if len(boxes) == 1:
-        found["template"] = template_of(pixels, boxes[0])
+    if len(sightings) == 1:
+        found["template"] = template_of(*sightings[0][1:])
     return found
 
 
-def boxes_in(pixels: "Rgb", *, upsampled: int = 0) -> list[tuple[int, int, int, int]]:
+def boxes_in(pixels: "Rgb", *, upsampled: int = 0) -> list[Box]:
     """Return (left, top, right, bottom) of each roughly frontal face of at least 80 pixels.
 
     Each step of `upsampled` halves that size, and costs four times the work.
@@ -78,7 +88,7 @@ def boxes_in(pixels: "Rgb", *, upsampled: int = 0) -> list[tuple[int, int, int, 
     return [(box.left(), box.top(), box.right(), box.bottom()) for box in found]
 
 
-def template_of(pixels: "Rgb", box: tuple[int, int, int, int]) -> list[float]:
+def template_of(pixels: "Rgb", box: Box) -> list[float]:
     """Describe the face in `box` by 128 numbers; near ones mean faces that look alike."""
     import dlib
 
@@ -89,6 +99,16 @@ def template_of(pixels: "Rgb", box: tuple[int, int, int, int]) -> list[float]:
 def distance(one: Sequence[float], other: Sequence[float]) -> float:
     """Return the Euclidean distance of two templates. Raises ValueError on unlike lengths."""
     return math.dist(one, other)
+
+
+def _same_place(one: Box, other: Box) -> bool:
+    """Say whether the middle of either box lies in the other."""
+
+    def holds(box: Box, inner: Box) -> bool:
+        x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
+        return box[0] <= x <= box[2] and box[1] <= y <= box[3]
+
+    return holds(one, other) or holds(other, one)
 
 
 def _open(path: Path) -> "Image":
@@ -122,12 +142,15 @@ def _open(path: Path) -> "Image":
 
 
 def _decode(picture: "Image") -> "Image":
+    """Return the picture upright, in RGB, no larger than faces are looked for in."""
     from PIL import ImageOps
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            picture.load()
+            if picture.mode == "P":
+                picture = picture.convert("RGB")
+            picture.thumbnail((DETECTION_SIDES[0], DETECTION_SIDES[0]))  # JPEG: while decoding
             return ImageOps.exif_transpose(picture).convert("RGB")
     except MemoryError:
         raise
