@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, Self, cast
 import rfc8785
 from pydantic import Field, ValidationError, ValidationInfo, model_validator
 
+from app.ledger.terms import CompensationTerms
 from app.licensing import terms
-from app.licensing.compensation import Compensation
 from app.licensing.plain_language import sentences
 from app.licensing.terms import Name, Part, offered, refuse
 
@@ -57,7 +57,7 @@ class Contract(Part):
     data: terms.Data
     policy: terms.PolicyPack = terms.PolicyPack()
     exclusivity: terms.Exclusivity | None = None
-    compensation: Compensation | None = None
+    compensation: CompensationTerms | None = None
 
     @model_validator(mode="after")
     def _is_between_two(self, info: ValidationInfo) -> Self:
