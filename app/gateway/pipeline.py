@@ -144,7 +144,9 @@ def release(generation_id: str) -> bool:
         generation = _locked(session, generation_id)
         if generation.state != "signed":
             return generation.state not in FINAL
-        decision = decisions.decide_release(session, generation.decision_id)
+        decision = decisions.decide_release(
+            session, generation.decision_id, generators=catalogue.TRAINS_ON_INPUTS
+        )
         if decision.outcome == "permit":
             _pay(session, generation)
             generation.state, generation.released_at = "released", clock.now()
@@ -211,7 +213,7 @@ def _job(session: Session, generation: Generation, directory: Path) -> RenderJob
     """Open the references for this job, and only for it; every opening is on record."""
     references = []
     for member in service.cast_of(session, generation.id):
-        for medium in registry.reference_media_of(session, member.replica_id):
+        for medium in registry.references_of(session, member.replica_id):
             path = directory / medium.id
             vault.open_to(
                 session,
@@ -238,14 +240,13 @@ def _templates(session: Session, generation_id: str) -> list[list[float]]:
     return [
         registry.open_template(session, medium, purpose="render", subject_id=generation_id)
         for member in service.cast_of(session, generation_id)
-        for medium in registry.reference_media_of(session, member.replica_id)
+        for medium in registry.references_of(session, member.replica_id)
     ]
 
 
 def _statement(session: Session, generation: Generation) -> Manifest:
     """Say what the credentials say: who and what it came from, and which decision permitted it."""
     cast = service.cast_of(session, generation.id)
-    contracts = [session.get_one(Contract, member.contract_id) for member in cast]
     return manifest(
         generation_id=generation.id,
         payload=bytes.fromhex(generation.payload_hex),
@@ -254,20 +255,36 @@ def _statement(session: Session, generation: Generation) -> Manifest:
         references=[
             Reference(medium.commitment, medium.media_type)
             for member in cast
-            for medium in registry.reference_media_of(session, member.replica_id)
+            for medium in registry.references_of(session, member.replica_id)
         ],
         decision_receipt_sha256=session.get_one(Decision, generation.decision_id).receipt_sha256,
-        contract_sha256s=[contract.document_sha256 for contract in contracts],
+        contract_sha256s=[
+            contract.document_sha256 for contract in _contracts(session, generation.id)
+        ],
         license_status_url=f"{settings().public_url}/v1/licenses/{generation.id}",
         generator=generation.generator,
         generator_version="1",
     )
 
 
+def _contracts(session: Session, generation_id: str) -> list[Contract]:
+    """List the contracts that permitted this generation, one per performer."""
+    cast = service.cast_of(session, generation_id)
+    return [session.get_one(Contract, member.contract_id) for member in cast]
+
+
 def _pay(session: Session, generation: Generation) -> None:
     """Turn every hold of this generation into a journal entry, and promise each a log leaf."""
-    for entry in ledger.capture_holds(session, generation.id):
-        transparency.record(session, "journal-entry", entry.id, ledger.evidence(session, entry))
+    permit = session.get_one(Decision, generation.decision_id)
+    for contract in _contracts(session, generation.id):
+        entry = ledger.capture_hold(
+            session,
+            generation.id,
+            contract.id,
+            terms=decisions.compensation_of(contract),
+            event=service.usage_event(generation, decisions.use_of(permit)),
+        )
+        transparency.record(session, "journal-entry", entry.id, ledger.evidence(entry))
 
 
 def _await(generator: Generator, reference: str, result: Path) -> str:

@@ -25,7 +25,7 @@ from app.ledger import service as ledger
 from app.ledger.usage import UsageEvent
 from app.licensing import decisions
 from app.licensing.inputs import UseRequest
-from app.licensing.models import Decision
+from app.licensing.models import Contract, Decision
 from app.registry.models import Replica
 
 
@@ -84,14 +84,7 @@ def request_generation(
                 contract_id=contract.id,
             )
         )
-        ledger.place_hold(
-            session,
-            generation.id,
-            contract.id,
-            terms=decisions.compensation_of(contract),
-            event=usage_event(generation.id, asked.length_s, use),
-            seconds=asked.length_s,
-        )
+        _hold(session, generation, contract, use)
     session.flush()
     return judged.decision, generation
 
@@ -167,15 +160,29 @@ def open_link(session: Session, generation_id: str, expires: int, seal: str) -> 
     return generation
 
 
-def usage_event(generation_id: str, length_s: Decimal, use: UseRequest) -> UsageEvent:
+def usage_event(generation: Generation, use: UseRequest) -> UsageEvent:
     """Say what one finished generation counts as, in the words of the compensation terms."""
     return UsageEvent(
-        id=generation_id,
-        seconds=str(length_s),
+        id=generation.id,
+        seconds=str(Decimal(generation.length_ms) / 1000),
         renders=1,
         count=1,
         languages=len(use.languages or ()),
         realtime=use.realtime,
+    )
+
+
+def _hold(session: Session, generation: Generation, contract: Contract, use: UseRequest) -> None:
+    """Set aside what this generation will cost under one contract, and its seconds."""
+    terms = decisions.compensation_of(contract)
+    event = usage_event(generation, use)
+    ledger.place_hold(
+        session,
+        generation.id,
+        contract.id,
+        amount_minor=ledger.amount_to_hold(session, contract.id, terms=terms, event=event),
+        currency=terms.currency,
+        seconds=Decimal(generation.length_ms) / 1000,
     )
 
 

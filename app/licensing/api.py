@@ -166,9 +166,7 @@ def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Respo
 
     def sign(session: Session) -> tuple[int, BaseModel]:
         contract = service.contract_of(session, act.organization_id, contract_id)
-        service.sign_contract(
-            session, contract, act.organization_id, role=body.role, jws=body.jws
-        )
+        service.sign_contract(session, contract, act.organization_id, role=body.role, jws=body.jws)
         return 201, _read(session, contract)
 
     return act.once(fingerprint_of(body), sign)
@@ -195,4 +193,5 @@ def withdraw_contract(contract_id: str, act: Acting) -> Response:
 def read_decision(decision_id: str, read: Reading) -> DecisionRead:
     """Show a decision the caller asked for: codes, clauses, and its signed receipt."""
     decision = decisions.decision_of(read.session, read.organization_id, decision_id)
-    return DecisionRead.model_validate(decision.model_dump(include=set(DecisionRead.model_fields)))
+    shown = decision.model_dump(include=set(DecisionRead.model_fields) - {"codes"})
+    return DecisionRead(**shown, codes=decision.shown_codes)

@@ -1,25 +1,27 @@
 """Decisions on record: gather the facts under their locks, decide, keep the answer, sign it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import structlog
 from pydantic import TypeAdapter
 from sqlmodel import Session, col, select
 
 from app import clock, keys
 from app.config import settings
-from app.ids import new_id
 from app.identity.models import SigningKey
 from app.ledger import service as ledger
 from app.ledger.terms import CompensationTerms
 from app.licensing import contract as documents
 from app.licensing import receipt as receipts
+from app.licensing.decide import Decision as Answer
 from app.licensing.decide import PolicySet, decide, load_policies
-from app.licensing.errors import DecisionNotFound, SignatureRefused
+from app.licensing.errors import DecisionNotFound, SignatureRefused, UseUnpriced
 from app.licensing.inputs import (
     ContractInForce,
     ExclusiveFact,
@@ -34,6 +36,7 @@ from app.licensing.signatures import check_detached
 from app.registry.models import Performer
 from app.transparency import service as transparency
 
+logger = structlog.get_logger()
 _REQUEST = TypeAdapter(UseRequest)
 # What somebody without a contract may learn: that there is none for them, and conflicts.
 STRANGER_CODES = frozenset(
@@ -54,3 +57,226 @@ def with_performers(
 ) -> UseRequest:
     """Fill in who is in the scene and who asks: facts the server knows, never the caller's word."""
     return replace(use, performers=performers, requester_org=requester_org)
+
+
+def decide_use(session: Session, use: UseRequest, *, generators: Mapping[str, bool]) -> Judged:
+    """Decide one use with everything the server knows now, and record the answer, signed.
+
+    Locks the performers and their contracts, so that parallel requests for the last second of a
+    quota are decided one after the other, and none beside a withdrawal. `generators` says of each
+    model on offer whether it trains on inputs.
+    """
+    contracts = _lock_contracts(session, use.performers)
+    state = State(exclusives=tuple(_exclusives(contracts)), generators=dict(generators))
+    in_force = [_in_force(session, contract) for contract in contracts]
+    answer = decide(policy_set(settings().policies_dir), in_force, state, use)
+    by_id = {contract.id: contract for contract in contracts}
+    governing = {performer: by_id[id_] for performer, id_, _ in answer.governing}
+    known = {c.performer_id for c in contracts if c.licensee_id == use.requester_org}
+    is_party = known >= set(use.performers)
+    return Judged(_record(session, use, answer, is_party=is_party), governing)
+
+
+def decide_release(
+    session: Session, decision_id: str, *, generators: Mapping[str, bool]
+) -> Decision:
+    """Decide again whether what a permit allowed may be released, by the state of this instant."""
+    permit = session.get_one(Decision, decision_id)
+    again = replace(
+        use_of(permit),
+        phase="release_output",
+        at=clock.now(),
+        permit_issued_at=permit.at,
+        idempotent_replay=True,  # its own seconds are reserved; they do not count against it
+    )
+    judged = decide_use(session, again, generators=generators)
+    judged.decision.generation_id = permit.generation_id
+    session.add(judged.decision)
+    session.flush()
+    return judged.decision
+
+
+def use_of(decision: Decision) -> UseRequest:
+    """Return the request a decision was taken on, as it was asked."""
+    use: UseRequest = _REQUEST.validate_python(decision.request["use"])
+    return use
+
+
+def denial(decision: Decision) -> dict[str, Any]:
+    """Return what a problem document says about a decision that is no permit."""
+    steps = [each["next_step"] for each in decision.explanations if each.get("next_step")]
+    detail = f"Not permitted: {', '.join(decision.shown_codes)}."
+    return {
+        "detail": " ".join([detail, *dict.fromkeys(steps)]),
+        "outcome": decision.outcome,
+        "codes": decision.shown_codes,
+        "explanations": decision.explanations,
+        "decision_id": decision.id,
+        "receipt": decision.receipt,
+    }
+
+
+def decision_of(session: Session, organization_id: str, decision_id: str) -> Decision:
+    """Return a decision the caller asked for. Raises DecisionNotFound for all others alike."""
+    decision = session.get(Decision, decision_id)
+    if decision is None or decision.organization_id != organization_id:
+        raise DecisionNotFound(f"no decision of yours has the id {decision_id[:64]}")
+    return decision
+
+
+def compensation_of(contract: Contract) -> CompensationTerms:
+    """Return what a contract pays. Raises UseUnpriced where it does not say."""
+    terms = documents.recorded(contract.document.encode()).compensation
+    if terms is None:
+        raise UseUnpriced(f"{contract.id} has no terms of pay; agree an amendment that adds them")
+    return terms
+
+
+@lru_cache(maxsize=4)
+def policy_set(directory: Path) -> PolicySet:
+    """Return the validated rules, read once per process."""
+    return load_policies(directory)
+
+
+def _lock_contracts(session: Session, performers: Sequence[str]) -> list[Contract]:
+    """Lock the performers, then all their contracts, each in the order of ids."""
+    for table, key in ((Performer, Performer.id), (Contract, Contract.performer_id)):
+        session.exec(
+            select(table)
+            .where(col(key).in_(performers))
+            .order_by(col(table.id))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
+    rows = select(Contract).where(col(Contract.performer_id).in_(performers))
+    return list(session.exec(rows.order_by(col(Contract.id))))
+
+
+def _in_force(session: Session, contract: Contract) -> ContractInForce:
+    """State what the server knows of a contract: nothing here is anybody's claim."""
+    performer = session.get_one(Performer, contract.performer_id)
+    reserved, used = ledger.reserved_and_used_seconds(session, contract.id)
+    document = contract.document.encode()
+    return ContractInForce(
+        id=contract.id,
+        version=contract.version,
+        status="draft" if contract.executed_at is None else contract.status,
+        terms=documents.recorded(document),
+        executed_at=contract.executed_at,
+        effective_at=contract.executed_at,
+        intact=sha256(document).hexdigest() == contract.document_sha256,
+        signatures=tuple(_signature_facts(session, contract)),
+        usage=Usage(seconds=used, reserved_seconds=reserved),
+        withdrawn_at=contract.withdrawn_at,
+        paused=performer.paused_at is not None,
+    )
+
+
+def _signature_facts(session: Session, contract: Contract) -> Iterator[SignatureFact]:
+    """Verify every signature again, over the document as it is stored now."""
+    for signature in signatures_of(session, contract):
+        key = session.get_one(SigningKey, signature.signing_key_id)
+        try:
+            check_detached(
+                contract.document.encode(),
+                signature.jws,
+                key.public_jwk,
+                key_id=key.id,
+                role=signature.role,
+            )
+            valid = True
+        except SignatureRefused:
+            valid = False
+        yield SignatureFact(
+            role=signature.role,
+            signed_at=signature.signed_at,
+            authority_verified=key.organization_id == signature.organization_id,
+            valid=valid,
+        )
+
+
+def _exclusives(contracts: Sequence[Contract]) -> Iterator[ExclusiveFact]:
+    """Name the exclusives that executed contracts hold on these performers."""
+    for contract in contracts:
+        terms = documents.recorded(contract.document.encode())
+        if terms.exclusivity is None or contract.executed_at is None:
+            continue
+        term, only = terms.grant.term, terms.exclusivity
+        yield ExclusiveFact(
+            performer=contract.performer_id,
+            licensee=contract.licensee_id,
+            signed_at=contract.executed_at,
+            from_at=_instant(term.starts_at),
+            until_at=contract.withdrawn_at or _instant(term.ends_at),
+            category=only.category,
+            territories=only.territories,
+            media=only.media,
+            holdback_days=only.holdback_days,
+        )
+
+
+def _instant(micros: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=micros)
+
+
+def _record(session: Session, use: UseRequest, answer: Answer, *, is_party: bool) -> Decision:
+    """Keep the answer and sign its receipt; a stranger's copy says no more than a stranger may."""
+    shown = list(answer.codes) if is_party else _for_strangers(answer.codes)
+    decision = Decision(
+        organization_id=use.requester_org,
+        phase=use.phase,
+        at=use.at,
+        outcome=answer.outcome,
+        codes=list(answer.codes),
+        shown_codes=shown,
+        obligations=[*answer.standing_obligations, *answer.obligations],
+        determining=list(answer.policy_ids),
+        explanations=list(_explanations(answer, shown, is_party=is_party)),
+        policy_digest=answer.policy_digest,
+        request={"use": _REQUEST.dump_python(use, mode="json")},
+        receipt="",
+        receipt_sha256="",
+    )
+    statement, salts = receipts.statement(
+        decision_id=decision.id,
+        outcome=answer.outcome,
+        codes=shown,
+        facts=answer.facts,
+        policy_digest=answer.policy_digest,
+        at=use.at,
+    )
+    decision.receipt = receipts.sign_receipt(statement, lambda data: keys.sign("receipt", data))
+    decision.receipt_sha256 = receipts.receipt_hash(decision.receipt)
+    decision.request["salts"] = salts
+    session.add(decision)
+    transparency.record(session, "decision", decision.id, {"receipt": decision.receipt_sha256})
+    session.flush()
+    if answer.errors:
+        logger.error(
+            "a decision could not be evaluated", decision=decision.id, errors=answer.errors
+        )
+    return decision
+
+
+def _explanations(
+    answer: Answer, shown: Sequence[str], *, is_party: bool
+) -> Iterator[dict[str, Any]]:
+    """Say of each determining rule what it means, its source, and what would unblock it."""
+    rules = policy_set(settings().policies_dir).rules
+    found = {finding.code: finding for finding in answer.findings}
+    for code in shown or answer.policy_ids:
+        rule, finding = rules.get(code), found.get(code)
+        yield {
+            "policy": code,
+            "outcome": rule.outcome if rule else "deny",
+            "summary": rule.summary if rule else "The facts could not be evaluated.",
+            "source": rule.source if rule else "",
+            "contract_id": finding.contract_id if finding and is_party else "",
+            "clause": finding.clause if finding and is_party else "",
+            "next_step": rule.next_step if rule else "Ask the operator to look at the log.",
+        }
+
+
+def _for_strangers(codes: Sequence[str]) -> list[str]:
+    """Reduce codes to what somebody without a contract may learn."""
+    return sorted(STRANGER_CODES & set(codes)) or ["CONTRACT_NOT_FOUND"]

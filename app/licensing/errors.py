@@ -37,3 +37,9 @@ class DecisionNotFound(AppError):
     """No decision the caller asked for has this id."""
 
     status, code = 404, "decision-not-found"
+
+
+class UseUnpriced(AppError):
+    """The contract permits the use and does not say what it pays; nothing unpaid is made."""
+
+    status, code = 409, "use-unpriced"

@@ -71,6 +71,7 @@ class Decision(SQLModel, table=True):
     at: datetime = Field(sa_type=Instant)
     outcome: str
     codes: list[str] = Field(sa_type=Json)
+    shown_codes: list[str] = Field(sa_type=Json)  # what the asking party may know of them
     obligations: list[str] = Field(sa_type=Json)
     determining: list[str] = Field(sa_type=Json)
     explanations: list[dict[str, Any]] = Field(sa_type=Json)
