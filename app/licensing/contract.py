@@ -16,8 +16,9 @@ from pydantic import Field, ValidationError, ValidationInfo, model_validator
 
 from app.ledger.terms import CompensationTerms
 from app.licensing import terms
+from app.licensing.grant import Grant
+from app.licensing.parts import RECORDED, Name, Part, offered, refuse
 from app.licensing.plain_language import sentences
-from app.licensing.terms import Name, Part, offered, refuse
 
 MAX_BYTES = 256 * 1024
 
@@ -48,7 +49,7 @@ class Contract(Part):
     licensee: Name
     representation: terms.Representation
     consent: terms.Consent
-    grant: terms.Grant
+    grant: Grant
     approvals: terms.Approvals
     notice_hours: Annotated[int, Field(ge=0, le=24 * 366)]
     strike_policy: terms.StrikePolicy
@@ -77,7 +78,7 @@ def parse(document: bytes | str | Mapping[str, Any], *, recorded: bool = False) 
         text = document if isinstance(document, bytes | str) else json.dumps(dict(document))
         if len(text) > MAX_BYTES:
             raise DocumentRefused([Problem("", f"the document exceeds {MAX_BYTES} bytes")])
-        return Contract.model_validate_json(text, context=terms.RECORDED if recorded else None)
+        return Contract.model_validate_json(text, context=RECORDED if recorded else None)
     except ValidationError as error:
         raise DocumentRefused([_problem(dict(item)) for item in error.errors()]) from error
     except (TypeError, RecursionError, OverflowError) as error:

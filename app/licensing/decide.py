@@ -7,11 +7,12 @@ are united; deny > needs-approval > permit; what cannot be evaluated is denied a
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import cedarpy
 
-from app.licensing import approvals, facts
+from app.licensing import approvals, contract_facts, facts
 from app.licensing.governing import standing
 from app.licensing.inputs import ContractInForce, State, UseRequest
 from app.licensing.policy_set import BASE, PolicySet, PolicySetInvalid, Rule, load_policies
@@ -156,7 +157,7 @@ def _questions(
     drawn: frozenset[str],
 ) -> Iterable[_Question]:
     name = f"{performer}/{contract.id}/v{contract.version}"
-    yield _Question("Contract", name, facts.contract_facts(contract, state, request, drawn))
+    yield _Question("Contract", name, contract_facts.of_contract(contract, state, request, drawn))
     for yes in approvals.required(contract, state.approvals, request):
         kind = "after-death" if yes["after_death"] else "per-use"
         yield _Question("RequiredApproval", f"{name}/approval/{kind}/{yes['role']}", yes)
@@ -184,15 +185,20 @@ def _ask(
         }
         for _, q in asked
     ]
-    results = cedarpy.is_authorized_batch(
-        requests, policies.engine, json.dumps(entities, allow_nan=False), policies.schema
-    )
+    known = _entities(json.dumps(entities, allow_nan=False), policies.schema)
+    results = cedarpy.is_authorized_batch(requests, policies.engine, known, policies.schema)
     if len(results) != len(asked):
         raise ValueError(f"{len(asked)} questions were answered {len(results)} times")
     answers = [_Answer(part) for part in parts]
     for (number, _), result in zip(asked, results, strict=True):
         _take(policies, answers[number], result)
     return answers
+
+
+@lru_cache(maxsize=512)
+def _entities(text: str, schema: cedarpy.Schema) -> cedarpy.Entities:
+    """Parse the subjects against the schema; the same subjects, asked about again, only once."""
+    return cedarpy.Entities.from_json_str(text, schema)
 
 
 def _take(policies: PolicySet, answer: _Answer, result: cedarpy.AuthzResult) -> None:

@@ -28,6 +28,8 @@ from app.licensing.decide import Decision
 TYPE = "understudy-decision-receipt+jws"
 SALT_BYTES = 16
 MAX_BYTES = 256 * 1024
+# For texts, integers, booleans and lists of them this writes exactly what RFC 8785 asks for.
+_CANONICAL: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
 _DIGEST = re.compile(r"^[0-9a-f]{64}$")
 _FIELDS = {
     "v": int,
@@ -56,7 +58,8 @@ class Disclosure:
     @property
     def sha256(self) -> str:
         """The digest under which the fact stands in the receipt."""
-        return hashlib.sha256(rfc8785.dumps([self.salt, self.name, self.value])).hexdigest()
+        text = json.dumps([self.salt, self.name, self.value], **_CANONICAL)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def state(
