@@ -97,10 +97,12 @@ def entry_of(session: Session, usage_event_id: str) -> JournalEntry | None:
 
 def lines_of(session: Session, entry_id: str) -> tuple[Line, ...]:
     """Return the lines of an entry in order."""
-    postings = session.exec(
-        select(Posting).where(Posting.entry_id == entry_id).order_by(col(Posting.line))
+    rows = session.exec(  # columns, not objects: what the database holds now, not a cached copy
+        select(Posting.account, Posting.currency, Posting.amount_minor)
+        .where(Posting.entry_id == entry_id)
+        .order_by(col(Posting.line))
     )
-    return tuple(Line(line.account, line.currency, line.amount_minor) for line in postings)
+    return tuple(Line(*row) for row in rows)
 
 
 def digest_of(entry: JournalEntry, lines: Iterable[Line]) -> str:
