@@ -1,0 +1,162 @@
+import cv2
+import numpy as np
+import pytest
+
+from tests.watermark.clips import KEY, OTHER_KEY, PAYLOAD, jpeg
+from watermark import image, payload, reading
+from watermark.errors import MediaTooLarge, UnsuitableMedia
+
+NAMES = ("girl-with-a-pearl-earring", "mona-lisa", "isaac-newton", "vincent-van-gogh")
+
+
+@pytest.fixture(scope="module")
+def portraits():
+    from pathlib import Path
+
+    folder = Path(__file__).parents[2] / "samples"
+    return {name: cv2.imread(str(folder / f"{name}.jpg")) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def marked(portraits):
+    return {name: image.embed(picture, PAYLOAD, KEY) for name, picture in portraits.items()}
+
+
+def resized(picture, scale):
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def rotated(picture, degrees):
+    height, width = picture.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    return cv2.warpAffine(picture, turn, (width, height))
+
+
+def middle(picture, share):
+    height, width = picture.shape[:2]
+    rows, columns = int(height * share**0.5), int(width * share**0.5)
+    top, left = (height - rows) // 3, (width - columns) // 2
+    return picture[top : top + rows, left : left + columns]
+
+
+CHANGES = {
+    "nothing": lambda p: p,
+    "JPEG 50": lambda p: jpeg(p, 50),
+    "half size": lambda p: resized(p, 0.5),
+    "half the area cropped, JPEG 70": lambda p: jpeg(middle(p, 0.5), 70),
+    "mirrored": lambda p: p[:, ::-1],
+    "upside down": lambda p: p[::-1, ::-1],
+    "on its side": np.rot90,
+    "inverted": lambda p: 255 - p,
+    "turned by 5 degrees": lambda p: rotated(p, 5),
+    "gray": lambda p: cv2.cvtColor(cv2.cvtColor(p, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR),
+    "blurred": lambda p: cv2.GaussianBlur(p, (0, 0), 1.5),
+}
+
+
+class TestEmbed:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_changes_too_little_to_see(self, portraits, marked, name):
+        difference = portraits[name].astype(float) - marked[name]
+        assert 10 * np.log10(255**2 / np.mean(difference**2)) >= 42
+        assert 0 < np.abs(difference).max() <= 30
+
+    def test_leaves_its_input_alone(self, portraits):
+        before = portraits["isaac-newton"].copy()
+        image.embed(before, PAYLOAD, KEY)
+        assert np.array_equal(before, portraits["isaac-newton"])
+
+    def test_gives_the_same_bytes_each_time(self, portraits, marked):
+        again = image.embed(portraits["isaac-newton"], PAYLOAD, KEY)
+        assert np.array_equal(again, marked["isaac-newton"])
+
+
+class TestDetect:
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_reads_the_payload_after(self, marked, change):
+        picture = np.ascontiguousarray(CHANGES[change](marked["girl-with-a-pearl-earring"]))
+        found = image.detect(picture, KEY)
+        assert found is not None
+        assert found.payload == PAYLOAD
+        assert found.false_positive_log10 <= -9
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_reads_every_portrait_after_jpeg_50(self, marked, name):
+        found = image.detect(jpeg(marked[name], 50), KEY)
+        assert found is not None
+        assert found.payload == PAYLOAD
+
+    def test_says_where_in_a_larger_picture_the_mark_is(self, marked):
+        page = np.full((1400, 1500, 3), 245, np.uint8)
+        page[200:1147, 500:1300] = marked["girl-with-a-pearl-earring"]
+        found = image.detect(page, KEY)
+        assert found is not None
+        left, top, width, height = found.region
+        assert abs(left - 500) < 100
+        assert abs(top - 200) < 100
+        assert abs(left + width - 1300) < 100
+        assert abs(top + height - 1147) < 100
+
+    @pytest.mark.parametrize("name", NAMES[2:])
+    def test_finds_nothing_without_a_mark_or_with_another_key(self, portraits, marked, name):
+        assert image.detect(portraits[name], KEY) is None
+        assert image.detect(marked[name], OTHER_KEY) is None
+
+    def test_would_find_marks_everywhere_if_the_tag_were_not_checked(self, portraits, monkeypatch):
+        monkeypatch.setattr(payload, "tag_matches", lambda *_: True)
+        assert image.detect(portraits["isaac-newton"], KEY) is not None
+
+    def test_stops_decoding_at_the_limit_that_bounds_false_positives(self, marked):
+        reader = reading.Reader(KEY, limit=0)
+        gray = cv2.cvtColor(marked["isaac-newton"], cv2.COLOR_BGR2GRAY)
+        from watermark import mask
+
+        assert reader.read(mask.residual(gray)) is None
+        assert reading.Reader(KEY).read(mask.residual(gray)) is not None
+
+    @pytest.mark.slow
+    def test_finds_nothing_in_five_hundred_crops_and_noises(self, portraits):
+        rng = np.random.default_rng(11)
+        for k in range(500):
+            side = int(64 * 8 ** rng.random())
+            if k % 5 == 0:
+                grain = rng.normal(128, 40, (side, side, 3)).clip(0, 255).astype(np.uint8)
+                piece = cv2.GaussianBlur(grain, (0, 0), 0.5 + 3 * rng.random())
+            else:
+                picture = portraits[NAMES[k % 4]]
+                side = min(side, *picture.shape[:2])
+                top = rng.integers(0, picture.shape[0] - side + 1)
+                left = rng.integers(0, picture.shape[1] - side + 1)
+                piece = picture[top : top + side, left : left + side]
+            assert image.detect(np.ascontiguousarray(piece), KEY) is None
+
+
+HOSTILE = {
+    "no pixels": (np.zeros((0, 0, 3), np.uint8), UnsuitableMedia),
+    "one pixel": (np.zeros((1, 1, 3), np.uint8), UnsuitableMedia),
+    "a line": (np.zeros((1, 5000, 3), np.uint8), UnsuitableMedia),
+    "no colors": (np.zeros((100, 100), np.uint8), UnsuitableMedia),
+    "floats": (np.zeros((100, 100, 3), np.float32), UnsuitableMedia),
+    "not an array": ("picture", UnsuitableMedia),
+    # one byte seen as 30000 x 30000 pixels: the size is refused before it is touched
+    "900 megapixels": (
+        np.broadcast_to(np.zeros((1, 1, 1), np.uint8), (30000, 30000, 3)),
+        MediaTooLarge,
+    ),
+}
+
+
+class TestHostilePictures:
+    @pytest.mark.parametrize("name", HOSTILE)
+    def test_are_refused_by_name(self, name):
+        picture, error = HOSTILE[name]
+        with pytest.raises(error):
+            image.embed(picture, PAYLOAD, KEY)
+        with pytest.raises(error):
+            image.detect(picture, KEY)
+
+    @pytest.mark.parametrize("value", [0, 127, 255])
+    def test_of_one_color_are_marked_and_searched_without_a_crash(self, value):
+        flat = np.full((96, 2000, 3), value, np.uint8)
+        assert image.embed(flat, PAYLOAD, KEY).shape == flat.shape
+        assert image.detect(flat, KEY) is None

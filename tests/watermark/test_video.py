@@ -1,0 +1,146 @@
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from tests.watermark.clips import KEY, OTHER_KEY, PAYLOAD, reencode, talking, write_film
+from watermark import video
+from watermark.errors import UnreadableMedia, UnsuitableMedia, UnsupportedMedia, WatermarkError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    return cv2.imread(str(ROOT / "samples" / "girl-with-a-pearl-earring.jpg"))
+
+
+@pytest.fixture(scope="module")
+def clip(portrait, tmp_path_factory):
+    path = tmp_path_factory.mktemp("film") / "clip.mp4"
+    return write_film(path, talking(portrait, 72, (1280, 720)), sound_s=3)
+
+
+@pytest.fixture(scope="module")
+def marked(clip):
+    shares = []
+    path = clip.with_name("marked.mp4")
+    report = video.embed(clip, path, PAYLOAD, KEY, progress=shares.append)
+    return path, report, shares
+
+
+def payloads(path, key=KEY):
+    return [found.payload for found in video.detect(path, key)]
+
+
+class TestEmbed:
+    def test_keeps_frames_size_and_sound(self, clip, marked):
+        path, report, _ = marked
+        with av.open(str(clip)) as before, av.open(str(path)) as after:
+            assert len(after.streams.audio) == len(before.streams.audio) == 1
+            old = [frame.pts * frame.time_base for frame in before.decode(video=0)]
+            new = [frame.pts * frame.time_base for frame in after.decode(video=0)]
+        assert new == pytest.approx(old, abs=1e-3)
+        assert (report.frames, report.width, report.height) == (72, 1280, 720)
+
+    def test_reports_progress_up_to_the_end(self, marked):
+        shares = marked[2]
+        assert shares == sorted(shares)
+        assert shares[-1] > 0.9
+
+    def test_is_hard_to_see(self, marked):
+        assert marked[1].psnr_db >= 43.5
+
+
+class TestDetect:
+    def test_reads_the_payload_over_the_whole_film(self, marked):
+        (found,) = video.detect(marked[0], KEY)
+        assert found.payload == PAYLOAD
+        assert found.start_s <= 0.5
+        assert found.end_s >= 2.5
+        assert found.false_positive_log10 <= -9
+
+    def test_survives_another_encode_at_crf_28_and_three_quarters_of_the_size(self, marked):
+        small = marked[0].with_name("small.mp4")
+        assert payloads(reencode(marked[0], small, crf=28, scale=0.75)) == [PAYLOAD]
+
+    def test_finds_nothing_without_a_mark_or_with_another_key(self, clip, marked):
+        assert payloads(clip) == []
+        assert payloads(marked[0], OTHER_KEY) == []
+
+
+class TestHostileFilms:
+    def test_are_refused_by_name(self, tmp_path, clip):
+        whole = clip.read_bytes()
+        sound = write_sound(tmp_path / "sound.mp4")
+        cases = {
+            "empty.mp4": (b"", UnreadableMedia),
+            "text.mp4": (b"not a film" * 100, UnreadableMedia),
+            "truncated.mp4": (whole[: len(whole) // 2], UnreadableMedia),
+            "sound.mp4": (sound.read_bytes(), UnsuitableMedia),
+        }
+        for name, (content, error) in cases.items():
+            path = tmp_path / name
+            path.write_bytes(content)
+            with pytest.raises(error):
+                video.embed(path, tmp_path / "out.mp4", PAYLOAD, KEY)
+            with pytest.raises(error):
+                video.detect(path, KEY)
+        assert not list(tmp_path.glob("*out*"))
+
+    def test_too_small_to_carry_a_mark_are_refused(self, tmp_path):
+        frames = (np.zeros((16, 16, 3), np.uint8) for _ in range(3))
+        with pytest.raises(UnsuitableMedia):
+            video.detect(write_film(tmp_path / "tiny.mp4", frames), KEY)
+
+    def test_noise_in_the_middle_is_an_error_or_a_film_never_a_crash(self, tmp_path, clip):
+        content = bytearray(clip.read_bytes())
+        content[len(content) // 3 : len(content) // 3 + 3000] = os.urandom(3000)
+        broken = tmp_path / "broken.mp4"
+        broken.write_bytes(content)
+        with contextlib.suppress(WatermarkError):
+            assert video.detect(broken, KEY) == []
+
+    def test_formats_that_cannot_be_written_are_refused(self, tmp_path, clip):
+        with pytest.raises(UnsupportedMedia):
+            video.embed(clip, tmp_path / "out.nosuchformat", PAYLOAD, KEY)
+
+
+def write_sound(path):
+    with av.open(str(path), "w") as out:
+        track = out.add_stream("aac", rate=44100, layout="mono")
+        block = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        block.rate = 44100
+        out.mux(track.encode(block))
+        out.mux(track.encode())
+    return path
+
+
+class TestKilledEmbed:
+    def test_leaves_no_half_film_under_the_name_it_was_to_have(self, tmp_path, clip):
+        target = tmp_path / "target.mp4"
+        program = (
+            "import sys; from pathlib import Path; from watermark import video\n"
+            f"video.embed(Path({str(clip)!r}), Path({str(target)!r}), b'8 bytes.', b'k' * 32,"
+            " progress=lambda share: print(share, flush=True))"
+        )
+        child = subprocess.Popen(
+            [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(20):
+            assert child.stdout.readline()
+        part = list(tmp_path.glob(".target.*"))
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+        child.stdout.close()
+        assert part, "the film was not yet being written: the test proved nothing"
+        assert not target.exists()
+        time.sleep(0)

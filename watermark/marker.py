@@ -1,0 +1,69 @@
+"""One payload laid over the frames of a film, its strength following the scene."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from watermark import film, informed, mask
+from watermark.arrays import Floats, Luma
+
+TARGET_SSIM = 0.992
+LOWEST_PSNR_DB = 43.5
+_CELL = 16  # pixels the mask treats as one
+_EVERY = 4  # frames between looks at the scene
+_CUT = 12.0  # mean change of gray levels that counts as a new scene
+_WORKING_PIXELS = 0.55e6
+
+
+class Marker:
+    """Marks frames of one size in place; they come in order."""
+
+    def __init__(self, payload: bytes, key: bytes, height: int, width: int) -> None:
+        self._mark = informed.mark_of(payload, key, height, width)
+        self._frames = 0
+        self._thumb: Floats | None = None
+        self._gain: Floats | None = None
+        self._strength = 0.0
+        self._pattern: Floats | None = None
+        self._change: Floats | None = None
+        self._energy = 0.0
+        self._looks = 0
+
+    def mark(self, frame: Any) -> None:
+        """Add the mark to the luma of a writable frame."""
+        luma, depth = film.luma_plane(frame), frame.format.components[0].bits
+        change = self._next(film.eight_bits(frame))
+        if luma.dtype == np.uint8:
+            cv2.add(luma, change, dst=luma, dtype=cv2.CV_8U)
+            return
+        marked = np.rint(luma + change * np.float32(1 << (depth - 8)))
+        luma[...] = np.clip(marked, 0, (1 << depth) - 1, out=marked).astype(np.uint16)
+
+    def psnr_db(self) -> float:
+        """Of the mark alone, over the frames so far."""
+        return float(10 * np.log10(255**2 / max(self._energy / max(self._looks, 1), 1e-9)))
+
+    def _next(self, luma: Luma) -> Floats:
+        """What to add to this frame's luma [height, width], in gray levels of eight bits."""
+        if self._change is None or self._frames % _EVERY == 0:
+            self._change = self._follow(luma)
+            self._energy += float(np.mean(self._change[::4, ::4] ** 2))
+            self._looks += 1
+        self._frames += 1
+        return self._change
+
+    def _follow(self, luma: Luma) -> Floats:
+        height, width = self._mark.size
+        thumb = cv2.resize(luma, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)
+        cut = self._thumb is None or float(np.abs(thumb - self._thumb).mean()) > _CUT
+        self._thumb = thumb
+        gain = mask.coarse_gain(luma, -(-width // _CELL), -(-height // _CELL))
+        if self._gain is not None and not cut:
+            gain = np.float32(0.6) * self._gain + np.float32(0.4) * gain
+        self._gain = gain
+        full = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
+        if cut or self._pattern is None:
+            self._strength = mask.strength(luma, full, TARGET_SSIM, LOWEST_PSNR_DB)
+            self._pattern = informed.shaped(self._mark, luma, full, self._strength, _WORKING_PIXELS)
+        return np.asarray(np.float32(self._strength) * full * self._pattern)

@@ -1,0 +1,145 @@
+"""The message: 64 payload bits, a 48-bit keyed tag, and the code that carries them.
+
+The tag is the first 48 bits of HMAC-SHA256(key, payload). A detector that decodes noise, or
+another key's mark, meets the right tag by chance once in 2**48 tries; callers count every try
+(`log10_false_positive`), so no file is ever answered with more than `MAX_ATTEMPTS` of them.
+
+The 112 bits go through a tail-biting convolutional code of rate 1/4 and constraint length 13
+(generators 11145, 12477, 15573, 16727 octal, free distance 33: K. J. Larsen, IEEE Trans. Inf.
+Theory 19, 1973) and are decoded with a wrap-around Viterbi algorithm (Shao, Lin, Fossorier,
+IEEE Trans. Commun. 51, 2003), vectorized over the 4096 states.
+"""
+
+import functools
+import hashlib
+import hmac
+import math
+
+import numpy as np
+
+from watermark.arrays import Bits, Floats, Integers
+from watermark.errors import BadPayload
+
+PAYLOAD_BYTES = 8
+TAG_BITS = 48
+MESSAGE_BITS = 8 * PAYLOAD_BYTES + TAG_BITS
+MAX_ATTEMPTS = 250_000  # 250 000 / 2**48 = 8.9e-10: the bound on false positives of one file
+
+_MEMORY = 12
+_STATES = 1 << _MEMORY
+_GENERATORS = (0o11145, 0o12477, 0o15573, 0o16727)
+RATE = len(_GENERATORS)
+CODED_BITS = MESSAGE_BITS * RATE
+
+
+def check(payload: bytes, key: bytes) -> None:
+    """Accept a payload of exactly 8 bytes and a key of at least 16, or raise BadPayload."""
+    if len(payload) != PAYLOAD_BYTES:
+        raise BadPayload(f"a payload has {PAYLOAD_BYTES} bytes, this one {len(payload)}")
+    check_key(key)
+
+
+def check_key(key: bytes) -> None:
+    """Accept a key of at least 16 bytes, or raise BadPayload."""
+    if len(key) < 16:
+        raise BadPayload(f"a key has at least 16 bytes, this one {len(key)}: use 32 random ones")
+
+
+def keystream(key: bytes, label: str, count: int) -> Integers:
+    """`count` uniform 32-bit words that follow from key and label, the same forever.
+
+    SHAKE-256 of an HMAC: numpy's own generators do not promise the same stream across versions.
+    """
+    seed = hmac.new(key, b"understudy watermark 1 " + label.encode(), hashlib.sha256).digest()
+    return np.frombuffer(hashlib.shake_256(seed).digest(4 * count), "<u4").astype(np.uint32)
+
+
+def permutation(key: bytes, label: str, count: int) -> Integers:
+    """A keyed order of range(count)."""
+    return np.argsort(keystream(key, label, count), kind="stable")
+
+
+def phases(key: bytes, label: str, count: int) -> Floats:
+    """`count` keyed angles, uniform over the circle, in radians."""
+    return keystream(key, label, count) * (2 * np.pi / 2**32)
+
+
+def log10_false_positive(attempts: int) -> float:
+    """log10 of the chance that `attempts` decodes of unmarked media yield any payload."""
+    return math.log10(max(1, attempts)) - TAG_BITS * math.log10(2)
+
+
+def _tag(payload: bytes, key: bytes) -> Bits:
+    digest = hmac.new(key, b"understudy watermark tag 1" + payload, hashlib.sha256).digest()
+    return np.unpackbits(np.frombuffer(digest, np.uint8))[:TAG_BITS]
+
+
+@functools.cache
+def _outputs() -> Floats:
+    """The four code bits, +1 or -1, of each (input bit, state): [4, 2, STATES]."""
+    register = np.arange(2 * _STATES, dtype=np.int64)  # the new bit is the register's top bit
+    out = np.empty((RATE, 2 * _STATES), np.float32)
+    for row, generator in enumerate(_GENERATORS):
+        taps = register & generator
+        for shift in (8, 4, 2, 1):
+            taps ^= taps >> shift
+        out[row] = 1 - 2 * (taps & 1)
+    return out.reshape(RATE, 2, _STATES)
+
+
+def encode(payload: bytes, key: bytes) -> Floats:
+    """The codeword of a payload: CODED_BITS values of +1 or -1."""
+    message = np.concatenate([np.unpackbits(np.frombuffer(payload, np.uint8)), _tag(payload, key)])
+    return _encode_bits(message)
+
+
+def _encode_bits(message: Bits) -> Floats:
+    state = 0
+    for bit in message[-_MEMORY:]:  # tail-biting: begin in the state the message ends in
+        state = (int(bit) << (_MEMORY - 1)) | (state >> 1)
+    out = np.empty((MESSAGE_BITS, RATE), np.float32)
+    table = _outputs()
+    for at, bit in enumerate(message):
+        out[at] = table[:, int(bit), state]
+        state = (int(bit) << (_MEMORY - 1)) | (state >> 1)
+    return out.ravel()
+
+
+def decode(soft: Floats, key: bytes) -> bytes | None:
+    """The payload whose codeword fits best, if its tag is right; one attempt.
+
+    `soft` holds CODED_BITS log-likelihood ratios, positive for +1.
+    """
+    message = _viterbi(np.asarray(soft, np.float32).reshape(MESSAGE_BITS, RATE))
+    payload = np.packbits(message[: 8 * PAYLOAD_BYTES]).tobytes()
+    return payload if tag_matches(payload, message[8 * PAYLOAD_BYTES :], key) else None
+
+
+def tag_matches(payload: bytes, tag: Bits, key: bytes) -> bool:
+    """Whether `tag` is the keyed tag of `payload`: all that tells a mark from noise."""
+    return hmac.compare_digest(
+        np.packbits(_tag(payload, key)).tobytes(), np.packbits(tag).tobytes()
+    )
+
+
+def _viterbi(soft: Floats) -> Bits:
+    """Maximum-likelihood message of a tail-biting codeword: two laps, the middle one kept."""
+    laps = np.concatenate([soft, soft])
+    table = _outputs().reshape(RATE, -1)
+    branch = laps @ table
+    steps, half = len(laps), _STATES // 2
+    metric = np.zeros(_STATES, np.float32)
+    came_from = np.empty((steps, 2, half), bool)
+    for step in range(steps):
+        reached = branch[step].reshape(2, half, 2) + metric.reshape(half, 2)
+        even, odd = reached[..., 0], reached[..., 1]
+        np.greater(odd, even, out=came_from[step])
+        metric = np.maximum(odd, even).ravel()
+    state = int(metric.argmax())
+    bits = np.empty(steps, np.uint8)
+    for step in range(steps - 1, -1, -1):
+        top, low = divmod(state, half)
+        bits[step] = top
+        state = 2 * low + int(came_from[step, top, low])
+    middle = MESSAGE_BITS // 2
+    return np.roll(bits[middle : middle + MESSAGE_BITS], middle)

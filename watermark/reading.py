@@ -1,0 +1,159 @@
+"""From a flattened picture to a payload: try geometries, align, combine tiles, decode.
+
+1. The grids that an uncropped picture can show, ranked by the pilots' phases.
+2. Any rotation and size, mirrored or not, from the spectrum's peaks.
+3. The same with changed aspect.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from watermark import payload as message
+from watermark import sync
+from watermark import tile as tiles
+from watermark.arrays import Affine, Complexes, Floats, Matrices
+from watermark.demodulate import combine, data_of_tiles, offsets, pick, signs_at, soft_bits
+from watermark.tile import fold
+
+_FINE = 256  # translations per tile along each axis when aligning
+_ALIGNED = 9  # geometries aligned in each stage
+_DECODED = 5  # of those, decoded
+_PLACES = 3  # places in the sign table tried for each
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """A geometry with its translation, and how sure the pilots are of it, in deviations."""
+
+    score: float
+    affine: Affine
+    polarity: float = 1.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A payload that was read, and where: `affine` is for the residual's pixels."""
+
+    payload: bytes
+    affine: Affine
+    polarity: float
+    offset: tuple[int, int]
+
+
+class Reader:
+    """Reads one file with one key, and counts every decode it spends on it."""
+
+    def __init__(self, key: bytes, *, limit: int = message.MAX_ATTEMPTS) -> None:
+        self.key = key
+        self.tile = tiles.of_key(key)
+        self.attempts = 0
+        self._limit = limit
+
+    def false_positive_log10(self) -> float:
+        """Bound on the chance that the file so far yields a payload without a mark."""
+        return message.log10_false_positive(self.attempts)
+
+    def read(self, residual: Floats) -> Reading | None:
+        """The payload in a residual, whatever was done to its geometry, or None."""
+        if not residual.any():
+            return None  # one flat color
+        seen = sync.spectrum(residual)
+        for matrices in self._stages(seen, residual.shape):
+            tried = [self.align(residual, matrix) for matrix in matrices[:_ALIGNED]]
+            tried.sort(key=lambda a: -a.score)
+            for aligned in tried[:_DECODED]:
+                found = self.decode(residual, aligned)
+                if found is not None:
+                    return found
+        return None
+
+    def decode(self, residual: Floats, aligned: Alignment) -> Reading | None:
+        """Read an aligned picture: the likeliest places in the sign table, both signs."""
+        folded = fold(residual, aligned.affine)
+        values = data_of_tiles(self.tile, folded) * np.float32(aligned.polarity)
+        for offset in offsets(self.tile, folded, values, _PLACES):
+            soft = soft_bits(self.tile, combine(self.tile, folded, values, offset))
+            for sign in (1.0, -1.0):
+                if self.attempts >= self._limit:
+                    return None
+                self.attempts += 1
+                payload = message.decode(sign * soft, self.key)
+                if payload is not None:
+                    return Reading(payload, aligned.affine, aligned.polarity * sign, offset)
+        return None
+
+    def align(self, residual: Floats, matrix: Matrices) -> Alignment:
+        """Fold with A^T = `matrix` and find the translation from the pilots, either way up."""
+        tile = self.tile
+        affine = np.concatenate([matrix.T, np.zeros((2, 1))], 1)
+        seen = pick(fold(residual, affine).harmonics.sum(0), tile.pilots)
+        best = Alignment(0.0, affine)
+        for turn in (1.0, -1.0):
+            values = (seen if turn > 0 else np.conj(seen)) * np.exp(-1j * tile.pilot_phases)
+            table = np.zeros((_FINE, _FINE), np.complex128)
+            table[tile.pilots[:, 1] % _FINE, tile.pilots[:, 0] % _FINE] = values
+            match = np.fft.ifft2(table).real * _FINE**2
+            row, column = np.unravel_index(np.abs(match).argmax(), match.shape)
+            noise = np.sqrt((np.abs(values) ** 2).sum() / 2) + 1e-12
+            score = float(abs(match[row, column]) / noise)
+            if score > best.score:
+                polarity = float(np.sign(match[row, column]))
+                shift = np.array([column, row]) / _FINE
+                shift = self._settle(values * polarity, shift)
+                moved = np.concatenate([turn * matrix.T, -shift[:, None]], 1)
+                best = Alignment(score, moved, polarity)
+        return best
+
+    def _settle(self, values: Complexes, shift: Floats) -> Floats:
+        """Move `shift` to the fraction of a sample where the pilots' phases vanish."""
+        slope = 2 * np.pi * self.tile.pilots
+        for _ in range(3):
+            turned = values * np.exp(1j * (slope @ shift))
+            weight = np.maximum(turned.real, 0)[:, None]
+            normal = (slope * weight).T @ slope + 1e-9 * np.eye(2)
+            move = np.linalg.solve(normal, (slope * weight).T @ np.angle(turned))
+            shift = shift - np.clip(move, -1 / _FINE, 1 / _FINE)
+        return shift
+
+    def _stages(self, seen: sync.Spectrum, shape: tuple[int, ...]) -> Iterator[Matrices]:
+        plain = sync.plain_grids(shape[0], shape[1])
+        yield plain[np.argsort(-sync.phase_score(self.tile, seen, plain))]
+        mirrors = [np.diag([1.0, 1.0]), np.diag([-1.0, 1.0])]
+        yield sync.ranked(self.tile, seen, mirrors)
+        aspects = [np.diag([1 / np.sqrt(a), np.sqrt(a)]) for a in sync.ASPECTS]
+        yield sync.ranked(self.tile, seen, [m @ a for m in mirrors for a in aspects])
+
+    def agreement(self, residual: Floats, found: Reading) -> float:
+        """How well a residual agrees with a payload already read: deviations, 0 without it."""
+        folded = fold(residual, found.affine)
+        values = combine(self.tile, folded, data_of_tiles(self.tile, folded), found.offset).real
+        level = values / self.tile.data_amplitudes
+        code = self._code(found)
+        return float((level * code).sum() / (np.sqrt((level**2).sum()) + 1e-12))
+
+    def _code(self, found: Reading) -> Floats:
+        return message.encode(found.payload, self.key)[self.tile.bit_of] * found.polarity
+
+    def region(
+        self, residual: Floats, found: Reading, size: tuple[int, ...]
+    ) -> tuple[int, int, int, int]:
+        """The box of the tiles that show the mark: left, top, width, height.
+
+        In pixels of the picture of `size` (height, width) that the residual was made from.
+        """
+        folded = fold(residual, found.affine)
+        values = data_of_tiles(self.tile, folded).real / self.tile.data_amplitudes
+        score = signs_at(self.tile, folded, found.offset) * (values @ self._code(found))
+        score /= np.linalg.norm(values, axis=1) + 1e-12
+        shown = score >= min(3.2, float(score.max()))  # of a hundred tiles without it, none
+        columns, rows = folded.columns[shown], folded.rows[shown]
+        right, bottom = columns.max() + 1, rows.max() + 1
+        u = np.array([columns.min(), right, columns.min(), right], np.float64)
+        v = np.array([rows.min(), rows.min(), bottom, bottom], np.float64)
+        at = np.linalg.solve(found.affine[:, :2], np.stack([u, v]) - found.affine[:, 2:]) + 0.5
+        scale = np.array([size[1] / residual.shape[1], size[0] / residual.shape[0]])
+        low = np.clip(np.floor(at.min(1) * scale), 0, [size[1], size[0]]).astype(int)
+        high = np.clip(np.ceil(at.max(1) * scale), 0, [size[1], size[0]]).astype(int)
+        return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])

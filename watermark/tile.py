@@ -1,0 +1,228 @@
+"""The pattern: keyed harmonics of a square tile that is laid over the picture.
+
+Coordinates are *tile units*: u runs over the columns of tiles, v over the rows, one unit per
+tile, so the pattern is relative to the picture and survives any change of size. A harmonic
+(p, q) is the wave cos(2 pi (p u + q v) + phase). Two sets share a ring of the spectrum:
+
+- *pilots*, the same in every tile, known in advance: they tell a detector where the tiles are;
+- *data* harmonics, each carrying one bit of the codeword in its sign. The whole data pattern of
+  a tile is multiplied by +1 or -1, a keyed choice per tile (`signs`), so that averaging the
+  tiles of one picture, which anyone can do, shows the pilots and not the data.
+
+Spread spectrum: Cox et al., IEEE Trans. Image Processing 6, 1997; periodic tiles and pilots for
+synchronization: Kutter, SPIE 3528, 1998, and Pereira and Pun, IEEE Trans. Image Proc. 9, 2000.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from watermark import payload as message
+from watermark.arrays import Complexes, Floats, Integers
+
+REACH = 28  # highest harmonic, cycles per tile
+_LOWEST = 6.4  # lowest harmonic, cycles per tile
+_PILOTS = 24
+_PILOT_RING = (7.7, 21.8)
+_PILOT_SHARE = 0.45  # of the energy
+_SLOPE = 0.5  # amplitude of data falls as frequency ** -slope
+SIGNS = 16  # the sign table is SIGNS x SIGNS tiles and repeats
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Everything about the pattern that follows from the key; `p` is across, `q` down."""
+
+    pilots: Integers  # [n, 2]: p, q
+    pilot_phases: Floats
+    pilot_amplitudes: Floats
+    data: Integers  # [m, 2], by rising frequency
+    data_phases: Floats
+    data_amplitudes: Floats
+    bit_of: Integers  # [m]: which code bit a data harmonic carries
+    signs: Floats  # [SIGNS, SIGNS], +1 or -1
+
+
+def _ring() -> Integers:
+    """One of each pair (p, q), (-p, -q) between the lowest and highest frequency."""
+    p, q = np.meshgrid(np.arange(-REACH, REACH + 1), np.arange(REACH + 1))
+    radius = np.hypot(p, q)
+    inside = (radius >= _LOWEST) & (radius <= REACH) & ((q > 0) | (p > 0))
+    return np.stack([p[inside], q[inside]], 1).astype(np.int64)
+
+
+def _choose_pilots(ring: Integers) -> list[int]:
+    """The first harmonics of a shuffled ring that keep apart and off the axes."""
+    chosen: list[int] = []
+    for at, (p, q) in enumerate(ring):
+        in_ring = _PILOT_RING[0] <= np.hypot(p, q) <= _PILOT_RING[1]
+        apart = all(np.hypot(*(ring[at] - ring[other])) > 2.2 for other in chosen)
+        if in_ring and apart and abs(p) > 1 and abs(q) > 1:
+            chosen.append(at)
+        if len(chosen) == _PILOTS:
+            break
+    return chosen
+
+
+def _balanced_signs(key: bytes) -> Floats:
+    """As many +1 as -1 in every 2 x 2 block, so that averages over tiles cancel."""
+    order = message.keystream(key, "signs", SIGNS * SIGNS).reshape(-1, 4)
+    block = np.where(np.argsort(np.argsort(order, axis=1), axis=1) < 2, 1, -1)
+    half = SIGNS // 2
+    return block.reshape(half, half, 2, 2).swapaxes(1, 2).reshape(SIGNS, SIGNS).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=8)
+def of_key(key: bytes) -> Tile:
+    """The tile of a key, always the same."""
+    ring = _ring()
+    ring = ring[message.permutation(key, "harmonics", len(ring))]
+    pilots = _choose_pilots(ring)
+    data = np.delete(ring, pilots, axis=0)
+    radius = np.hypot(data[:, 0], data[:, 1])
+    by_radius = np.argsort(radius, kind="stable")
+    data, radius = data[by_radius], radius[by_radius]
+    rounds = -(-len(data) // message.CODED_BITS)
+    bit_of = np.concatenate(
+        [message.permutation(key, f"bits {n}", message.CODED_BITS) for n in range(rounds)]
+    )[: len(data)]
+    amplitudes = radius**-_SLOPE
+    amplitudes *= np.sqrt(2 * (1 - _PILOT_SHARE) / np.sum(amplitudes**2))
+    return Tile(
+        pilots=ring[pilots],
+        pilot_phases=message.phases(key, "pilot phases", len(pilots)),
+        pilot_amplitudes=np.full(len(pilots), np.sqrt(2 * _PILOT_SHARE / len(pilots))),
+        data=data,
+        data_phases=message.phases(key, "data phases", len(data)),
+        data_amplitudes=amplitudes,
+        bit_of=bit_of,
+        signs=_balanced_signs(key),
+    )
+
+
+def grid(height: int, width: int) -> tuple[int, int]:
+    """How many tiles a picture holds: rows, columns. The same for every key."""
+    short, long = sorted((height, width))
+    across = 4 if short < 760 else 6 if short < 1500 else 8
+    along = max(across, round(across * long / short))
+    return (across, along) if height <= width else (along, across)
+
+
+def _table(harmonics: Integers, values: Complexes) -> Complexes:
+    """Harmonic amplitudes as an array [REACH + 1, 2 REACH + 1], rows q, columns p + REACH."""
+    out = np.zeros((REACH + 1, 2 * REACH + 1), np.complex64)
+    out[harmonics[:, 1], harmonics[:, 0] + REACH] = values
+    return out
+
+
+def _waves(positions: Floats, lowest: int) -> Complexes:
+    """exp(2 pi i k x) for harmonics k = lowest..REACH (rows) at positions x (columns)."""
+    k = np.arange(lowest, REACH + 1)[:, None]
+    turns = (k * np.asarray(positions, np.float64)[None]) % 1.0
+    return np.asarray(np.exp(2j * np.pi * turns), np.complex64)
+
+
+def _synthesize(table: Complexes, u: Floats, v: Floats) -> Floats:
+    """Sum of the harmonics at columns u and rows v, two real matrix products."""
+    across = table @ _waves(u, -REACH)
+    down = _waves(v, 0)
+    left = np.concatenate([down.real, -down.imag]).T
+    right = np.concatenate([across.real, across.imag])
+    return np.asarray(np.ascontiguousarray(left) @ np.ascontiguousarray(right))
+
+
+def centers(size: int, tiles: int) -> Floats:
+    """Tile coordinate of each pixel centre along one side."""
+    return (np.arange(size) + 0.5) * (tiles / size)
+
+
+def render(
+    tile: Tile,
+    pilots: Floats,
+    data: Floats,
+    size: tuple[int, int],
+    tiles: tuple[int, int],
+) -> Floats:
+    """The pattern over a whole picture [height, width], about unit variance.
+
+    `pilots` and `data` are signed amplitudes, one for each harmonic.
+    """
+    v, u = (centers(length, count) for length, count in zip(size, tiles, strict=True))
+    pilot_table = _table(tile.pilots, pilots * np.exp(1j * tile.pilot_phases))
+    data_table = _table(tile.data, data * np.exp(1j * tile.data_phases))
+    out = _synthesize(data_table, u, v)
+    columns = u.astype(np.int64) % SIGNS
+    for row in range(tiles[0]):
+        signs = tile.signs[row % SIGNS, columns]
+        out[slice(*np.searchsorted(v, [row, row + 1]))] *= signs[None]
+    out += _synthesize(pilot_table, u, v)
+    return out
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A picture seen in tile coordinates: harmonics of each tile and how much of it was seen."""
+
+    harmonics: Complexes  # [tiles, REACH + 1, 2 REACH + 1]
+    rows: Integers  # tile row of each
+    columns: Integers
+
+
+def _tile_size(affine: Floats) -> int:
+    """Samples per tile that keep the picture's own resolution, within reason."""
+    pixels = 1 / np.sqrt(abs(np.linalg.det(affine[:, :2])))
+    return int(np.clip(32 * np.ceil(pixels / 32), 64, 256))
+
+
+def fold(residual: Floats, affine: Floats) -> Folded:
+    """Resample a picture into tiles and take the harmonics of each.
+
+    `affine` [2, 3] takes pixel coordinates (x, y, 1), whole numbers at centres, to (u, v).
+    """
+    height, width = residual.shape
+    corners = np.array(
+        [
+            [-0.5, width - 0.5, -0.5, width - 0.5],
+            [-0.5, -0.5, height - 0.5, height - 0.5],
+            [1, 1, 1, 1],
+        ]
+    )
+    seen = affine @ corners
+    first = np.floor(seen.min(1) + 0.1).astype(np.int64)
+    count = np.maximum(np.ceil(seen.max(1) - 0.1).astype(np.int64) - first, 1)
+    size = _tile_size(affine)
+    while size > 32 and int(count.prod()) * size * size > 6_000_000:
+        size -= 32
+    to_samples = affine.copy()
+    to_samples[:, 2] -= first
+    to_samples *= size
+    to_samples[:, 2] -= 0.5
+    columns, rows = int(min(count[0], 64)), int(min(count[1], 64))
+    canvas = cv2.warpAffine(
+        residual,
+        to_samples,
+        (columns * size, rows * size),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
+    blocks = canvas.reshape(rows, size, columns, size).swapaxes(1, 2).reshape(-1, size, size)
+    v, u = np.divmod(np.arange(rows * columns), columns)
+    return Folded(_analyze(blocks, size), v + first[1], u + first[0])
+
+
+@functools.lru_cache(maxsize=16)
+def _bases(size: int) -> tuple[Complexes, Complexes]:
+    at = (np.arange(size) + 0.5) / size
+    return np.conj(_waves(at, 0)), np.ascontiguousarray(np.conj(_waves(at, -REACH)).T)
+
+
+def _analyze(blocks: Floats, size: int) -> Complexes:
+    """Harmonics of blocks [n, size, size] -> [n, REACH + 1, 2 REACH + 1], per sample."""
+    down, across = _bases(size)
+    real = np.concatenate([across.real, across.imag], 1)
+    wide = blocks.reshape(-1, size) @ real
+    half = wide.shape[1] // 2
+    part = (wide[:, :half] + 1j * wide[:, half:]).reshape(len(blocks), size, half)
+    return np.asarray(np.matmul(down[None], part) * np.float32(1 / size))

@@ -1,0 +1,195 @@
+"""Where in a film which mark is: average the frames of a stretch, read it, mark its extent.
+
+The pattern stands still, so the residuals of frames add up while the film behind them changes.
+Frames are gathered in steps of half a second; a stretch of steps is read as one picture; with the
+payload known, each step's agreement with its codeword tells where the mark begins and ends. What
+is left is read again shot by shot.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from watermark import film, informed, mask, reading
+from watermark.arrays import Affine, Floats, Integers
+from watermark.errors import UnreadableMedia
+
+_STEP_S = 0.5
+_LOOKS_PER_STEP = 4  # frames looked at in a step, beside key frames
+_CHUNK_STEPS = 80
+_WORKING_PIXELS = 0.55e6
+_CUT = 12.0
+_PRESENT = 4.0  # agreement of a step with a known codeword, in deviations
+_SHORTEST_STEPS = 2  # a stretch shorter than this is not read on its own
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A payload that was read between two instants of a film, in seconds.
+
+    `false_positive_log10` bounds the chance that an unmarked film yields any payload.
+    """
+
+    payload: bytes
+    start_s: float
+    end_s: float
+    false_positive_log10: float
+
+
+@dataclass
+class Step:
+    """Half a second of film: the sum of its frames' residuals and whether a shot begins."""
+
+    start_s: float
+    end_s: float
+    total: Floats
+    looks: int = 0
+    cut: bool = False
+
+
+def find(source: Any, track: Any, key: bytes, *, thorough: bool) -> list[Detection]:
+    """All marks of one key in a film, as a timeline."""
+    search = _Search(key, thorough)
+    chunk: list[Step] = []
+    any_frame = False
+    for step in _steps(source, track):
+        any_frame = True
+        if len(chunk) >= _CHUNK_STEPS:
+            search.explain(chunk)
+            chunk = []
+        chunk.append(step)
+    if not any_frame:
+        raise UnreadableMedia("the video track has no frames that can be decoded")
+    search.explain(chunk)
+    return search.timeline()
+
+
+def _steps(source: Any, track: Any) -> Iterator[Step]:
+    """The film in steps, as it is decoded."""
+    current: Step | None = None
+    thumb: Floats | None = None
+    rate = float(track.average_rate or track.guessed_rate or 25)
+    stride = max(1, round(rate * _STEP_S / _LOOKS_PER_STEP))
+    shape: tuple[int, int] | None = None
+    for count, frame in enumerate(source.decode(track)):
+        at = float(frame.time) if frame.time is not None else count / rate
+        if current is not None and at >= current.start_s + _STEP_S:
+            yield current
+            current = None
+        if current is not None:
+            current.end_s = at + 1 / rate
+            if count % stride and not frame.key_frame:
+                continue
+        luma = film.eight_bits(frame)
+        small = cv2.resize(luma, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)
+        cut = thumb is None or float(np.abs(small - thumb).mean()) > _CUT
+        thumb = small
+        seen = informed.working(luma, _WORKING_PIXELS)
+        if shape is not None and seen.shape != shape:
+            seen = np.asarray(cv2.resize(seen, shape[::-1], interpolation=cv2.INTER_AREA))
+        shape = (seen.shape[0], seen.shape[1])
+        residual = mask.residual(seen)
+        if current is not None and cut and current.looks:
+            current.end_s = at
+            yield current
+            current = None
+        if current is None:
+            current = Step(at, at + 1 / rate, residual, 1, cut)
+        else:
+            current.total += residual
+            current.looks += 1
+    if current is not None:
+        yield current
+
+
+class _Search:
+    """The marks found so far in one film, and the decodes spent on it."""
+
+    def __init__(self, key: bytes, thorough: bool) -> None:
+        self.reader = reading.Reader(key)
+        self.thorough = thorough
+        self.found: list[tuple[bytes, float, float]] = []
+        self.known: list[Affine] = []
+
+    def timeline(self) -> list[Detection]:
+        """What was found, in order, neighbours of one payload joined."""
+        bound = self.reader.false_positive_log10()
+        joined: list[tuple[bytes, float, float]] = []
+        for payload, start, end in sorted(self.found, key=lambda f: f[1]):
+            if joined and joined[-1][0] == payload and start - joined[-1][2] <= 2 * _STEP_S:
+                joined[-1] = (payload, joined[-1][1], max(end, joined[-1][2]))
+            else:
+                joined.append((payload, start, end))
+        return [Detection(payload, start, end, bound) for payload, start, end in joined]
+
+    def explain(self, steps: list[Step]) -> None:
+        """Find every mark in a run of steps."""
+        waiting = [(steps, True)]
+        while waiting:
+            stretch, whole = waiting.pop()
+            read = self.read(stretch)
+            if read is None:
+                shots = _shots(stretch) if whole else []
+                if len(shots) > 1:
+                    waiting += [(s, False) for s in shots if len(s) >= _SHORTEST_STEPS]
+                continue
+            rest = self.claim(stretch, read)
+            waiting += [(s, True) for s in rest if len(s) >= _SHORTEST_STEPS]
+
+    def read(self, stretch: list[Step]) -> reading.Reading | None:
+        """The payload in the average of a stretch."""
+        if not stretch:
+            return None
+        average: Floats = np.sum([s.total / s.looks for s in stretch], axis=0)
+        average /= float(average.std()) + 1e-9
+        for affine in self.known:
+            aligned = reading.Alignment(0.0, affine)
+            read = self.reader.decode(average, aligned)
+            if read is not None:
+                return read
+        read = self.reader.read(average)
+        if read is not None and not any(np.allclose(read.affine, a) for a in self.known):
+            self.known = [read.affine, *self.known[:3]]
+        return read
+
+    def claim(self, stretch: list[Step], read: reading.Reading) -> list[list[Step]]:
+        """Record where in the stretch the payload is; return the stretches where it is not."""
+        scores = np.array([self.reader.agreement(s.total, read) for s in stretch])
+        present = _smoothed(scores) > _PRESENT
+        if not present.any():
+            present[:] = True  # too weak to place: the stretch that was read stands as a whole
+        rest: list[list[Step]] = []
+        for start, end, inside in _runs(present):
+            if inside:
+                self.found.append((read.payload, stretch[start].start_s, stretch[end - 1].end_s))
+            else:
+                rest.append(stretch[start:end])
+        return rest
+
+
+def _smoothed(scores: Floats) -> Floats:
+    """Each step's own score, or what it and its neighbours show together if that is more."""
+    padded = np.pad(scores, 1, mode="edge")
+    three = (padded[:-2] + padded[1:-1] + padded[2:]) / np.sqrt(3)
+    return np.where(scores > 1.5, np.maximum(scores, three), scores)
+
+
+def _runs(flags: Integers) -> Iterator[tuple[int, int, bool]]:
+    """Runs of equal flags: start, end, value."""
+    edges = [0, *(np.flatnonzero(np.diff(flags)) + 1), len(flags)]
+    for start, end in itertools.pairwise(edges):
+        yield int(start), int(end), bool(flags[start])
+
+
+def _shots(stretch: list[Step]) -> list[list[Step]]:
+    """A stretch cut where the picture changes as a whole."""
+    shots: list[list[Step]] = []
+    for step in stretch:
+        if step.cut or not shots:
+            shots.append([])
+        shots[-1].append(step)
+    return shots

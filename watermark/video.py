@@ -1,0 +1,55 @@
+"""The mark in film: one still pattern over every frame, found again as a timeline."""
+
+from pathlib import Path
+from typing import Literal
+
+import av
+
+from watermark import film, timeline
+from watermark import payload as message
+from watermark.errors import UnsupportedMedia
+from watermark.timeline import Detection
+from watermark.transcode import EmbedReport, Order, Progress, Transcoding
+
+__all__ = ["Detection", "EmbedReport", "detect", "embed"]
+
+
+def embed(
+    src: Path,
+    dst: Path,
+    payload: bytes,
+    key: bytes,
+    *,
+    crf: int = 18,
+    preset: str = "veryfast",
+    progress: Progress | None = None,
+) -> EmbedReport:
+    """Write `src` to `dst` with every frame marked; sound tracks are kept.
+
+    `dst` appears whole or not at all. `progress` is told the share done, 0 to 1. Encodes with
+    H.264 at `crf` and `preset`; memory does not grow with length. Raises BadPayload,
+    UnsuitableMedia, UnsupportedMedia, MediaTooLarge or UnreadableMedia.
+    """
+    message.check(payload, key)
+    src, dst = Path(src), Path(dst)
+    with film.opened(src) as source, film.replacing(dst) as part:
+        try:
+            target = av.open(str(part), "w")
+        except (ValueError, av.error.FFmpegError) as e:
+            raise UnsupportedMedia(f"{dst.name}: no such film format can be written: {e}") from e
+        with target:
+            return Transcoding(source, target, Order(payload, key, crf, preset, progress)).run()
+
+
+def detect(
+    src: Path, key: bytes, *, effort: Literal["normal", "thorough"] = "normal"
+) -> list[Detection]:
+    """The marks that `key` finds in a film, in order: payload, first and last second of each.
+
+    An unmarked film gives an empty list; no payload is ever a guess. Raises BadPayload,
+    UnsuitableMedia, MediaTooLarge or UnreadableMedia.
+    """
+    message.check_key(key)
+    with film.opened(Path(src)) as source:
+        track = film.picture_track(source)
+        return timeline.find(source, track, key, thorough=effort == "thorough")
