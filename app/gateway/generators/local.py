@@ -7,7 +7,6 @@ is running, a file that appears whole is the result.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -16,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 from app.gateway.generators import (
@@ -28,7 +26,18 @@ from app.gateway.generators import (
     ResultNotReady,
     mismatches,
 )
-from app.gateway.generators.puppet.render import CANCELLED, FAILURE, FILM, PART, write_failure
+from app.gateway.generators.puppet.folder import (
+    FILM,
+    claim_folder,
+    count_start,
+    ended,
+    lock_folder,
+    mark_cancelled,
+    outcome,
+    progress,
+    remove_leftovers,
+    write_failure,
+)
 from app.gateway.generators.puppet.speech import LINE_LIMIT, Unspeakable, check_line
 
 MODEL = "local/puppet-1"
@@ -79,17 +88,18 @@ class LocalGenerator:
         not one this generator does, or the id was used for another job.
         """
         self._check(job)
+        digest = _digest(job)
         folder = self._work_dir / job.generation_id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _lock(folder) as lock:
-            _claim_folder(folder, _digest(job))
-            if lock is None or _ended(folder):
+        with lock_folder(folder, patience_s=0.2) as lock:
+            claim_folder(folder, digest)
+            if lock is None or ended(folder):
                 return job.generation_id
-            if _count_start(folder) > MOST_STARTS:
+            if count_start(folder) > MOST_STARTS:
                 detail = f"The render died {MOST_STARTS} times. Ask the operator to look into it."
                 write_failure(folder, "render-crashed", detail)
                 return job.generation_id
-            _remove_leftovers(folder)
+            remove_leftovers(folder)
             child = _spawn(folder, job, lock)
         with self._guard:
             self._children[job.generation_id] = child
@@ -105,17 +115,15 @@ class LocalGenerator:
         if folder is None or not folder.is_dir():
             detail = "Nothing is known under this reference. Submit the job."
             return JobStatus(reference, Phase.UNKNOWN, detail=detail)
-        with _lock(folder) as lock:  # before looking: a render may end between two looks
+        with lock_folder(folder) as lock:  # first, for a render may end between two looks
             idle = lock is not None
-            ended = _ended(folder)
-        if (folder / CANCELLED).exists():
-            return JobStatus(reference, Phase.CANCELLED)
-        if ended:
-            return _outcome(reference, folder)
+        status = outcome(reference, folder)
+        if status is not None:
+            return status
         if idle:
             detail = "The render stopped without an answer. Submit the job again: it is safe."
             return JobStatus(reference, Phase.UNKNOWN, detail=detail)
-        return JobStatus(reference, Phase.RUNNING, progress=_progress(folder))
+        return JobStatus(reference, Phase.RUNNING, progress=progress(folder))
 
     def fetch(self, reference: str, to: Path) -> None:
         """Write the finished clip to `to`, whole or not at all; raises ResultNotReady."""
@@ -135,8 +143,8 @@ class LocalGenerator:
     def cancel(self, reference: str) -> JobStatus:
         """Stop a render that has not ended, whoever started it; an ended one stays as it is."""
         folder = self._folder(reference)
-        if folder is not None and folder.is_dir() and not _ended(folder):
-            (folder / CANCELLED).touch()
+        if folder is not None and folder.is_dir() and not ended(folder):
+            mark_cancelled(folder)
             with self._guard:
                 child = self._children.get(reference)
             if child is not None and child.stdin is not None:
@@ -145,12 +153,19 @@ class LocalGenerator:
                     child.wait(5)
         return self.poll(reference)
 
-    def forget(self, reference: str) -> None:
-        """Delete what is kept of an ended job: its clip has been fetched, or nobody wants it."""
-        self.cancel(reference)
+    def forget(self, reference: str) -> bool:
+        """Delete what is kept of a job, its clip too; False while a render still has to stop.
+
+        A job forgotten can be rendered again under its old id.
+        """
         folder = self._folder(reference)
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        if folder is None or not folder.is_dir():
+            return True
+        self.cancel(reference)
+        with lock_folder(folder, patience_s=0.2) as lock:
+            if lock is not None:
+                shutil.rmtree(folder)
+        return not folder.exists()
 
     def _check(self, job: RenderJob) -> None:
         if not self._enabled:
@@ -169,9 +184,6 @@ class LocalGenerator:
             check_line(job.line)
         except Unspeakable as refusal:
             raise NotSubmitted(refusal.detail, reason=refusal.reason) from refusal
-        for portrait in job.references:
-            if not portrait.is_file():
-                raise NotSubmitted("The reference portrait is not there to be read.")
 
     def _folder(self, reference: str) -> Path | None:
         return self._work_dir / reference if _ID.fullmatch(reference) else None
@@ -186,55 +198,18 @@ class LocalGenerator:
                 del self._children[reference]
 
 
-@contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[int | None]:
-    """Take the folder's render lock, or None while a render holds it.
-
-    A child that inherits the descriptor keeps the lock after we close ours, until it is gone,
-    however it goes.
-    """
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-        else:
-            yield lock
-    finally:
-        os.close(lock)
-
-
 def _digest(job: RenderJob) -> str:
     """Names everything that decides the clip, without keeping the line or the portrait."""
     digest = hashlib.sha256()
     wanted = [job.model, job.line, job.length_s, job.width, job.height]
     digest.update(json.dumps(wanted).encode())
-    for portrait in job.references:
-        digest.update(hashlib.sha256(portrait.read_bytes()).digest())
+    try:
+        for portrait in job.references:
+            with portrait.open("rb") as picture:
+                digest.update(hashlib.file_digest(picture, "sha256").digest())
+    except OSError as error:
+        raise NotSubmitted("The reference portrait cannot be read. Give it again.") from error
     return digest.hexdigest()
-
-
-def _claim_folder(folder: Path, digest: str) -> None:
-    """Tie the folder to one job; raises NotSubmitted when it is another's."""
-    claim = folder / "job.sha256"
-    if not claim.exists():
-        draft = folder / "job.sha256.part"
-        draft.write_text(digest)
-        draft.replace(claim)
-    if claim.read_text() != digest:
-        raise NotSubmitted("This generation id was used for another job. Give the job its own id.")
-
-
-def _count_start(folder: Path) -> int:
-    with (folder / "starts").open("ab") as starts:
-        starts.write(b".")
-        return starts.tell()
-
-
-def _remove_leftovers(folder: Path) -> None:
-    for leftover in (PART, "speech.wav", "progress"):
-        (folder / leftover).unlink(missing_ok=True)
 
 
 def _spawn(folder: Path, job: RenderJob, lock: int) -> subprocess.Popen[bytes]:
@@ -253,17 +228,12 @@ def _spawn(folder: Path, job: RenderJob, lock: int) -> subprocess.Popen[bytes]:
         "width": job.width,
         "height": job.height,
     }
-    with (folder / "progress").open("wb") as progress, (folder / "errors").open("wb") as errors:
+    module = "app.gateway.generators.puppet.render"
+    with (folder / "progress").open("wb") as output, (folder / "errors").open("wb") as errors:
         child = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "app.gateway.generators.puppet.render",
-                str(folder.absolute()),
-            ],
+            [sys.executable, "-P", "-m", module, str(folder.absolute())],
             stdin=subprocess.PIPE,
-            stdout=progress,
+            stdout=output,
             stderr=errors,
             cwd=folder,
             env=environment,
@@ -279,21 +249,3 @@ def _spawn(folder: Path, job: RenderJob, lock: int) -> subprocess.Popen[bytes]:
         child.wait()
         raise NotSubmitted("The render process ended before it took the job.") from error
     return child
-
-
-def _ended(folder: Path) -> bool:
-    return any((folder / name).exists() for name in (FILM, FAILURE, CANCELLED))
-
-
-def _outcome(reference: str, folder: Path) -> JobStatus:
-    if (folder / FILM).exists():
-        return JobStatus(reference, Phase.SUCCEEDED, progress=1.0)
-    said = json.loads((folder / FAILURE).read_text())
-    return JobStatus(reference, Phase.FAILED, reason=said["reason"], detail=said["detail"])
-
-
-def _progress(folder: Path) -> float:
-    """What the render said last."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return float((folder / "progress").read_text().split()[-1])
-    return 0.0

@@ -31,13 +31,17 @@ class UnusablePortrait(Exception):
         self.detail = detail
 
 
+def limit_decoding() -> None:
+    """Have OpenCV refuse huge pictures before decoding; it asks once, when it is loaded."""
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PORTRAIT_PIXELS)
+
+
 def read_portrait(path: Path) -> Picture:
     """Decode a portrait to BGR, upright, its longer side at most 2400 pixels.
 
-    Raises UnusablePortrait("portrait-unreadable") on anything but a picture of sane size:
-    the pixel count is limited before decoding.
+    Raises UnusablePortrait("portrait-unreadable") on anything but a picture of sane size. A
+    process that calls `limit_decoding` first never decodes a bomb.
     """
-    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PORTRAIT_PIXELS)  # read at first decode
     import cv2
 
     data = path.read_bytes() if path.stat().st_size <= MAX_PORTRAIT_BYTES else b""

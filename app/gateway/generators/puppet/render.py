@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.gateway.generators.puppet.folder import CANCELLED, FILM, PART, write_failure
+
 if TYPE_CHECKING:
     from app.gateway.generators.puppet.acting import Performance
     from app.gateway.generators.puppet.landmarks import Picture, Points
 
-FILM, PART, FAILURE, CANCELLED = "film.mp4", "film.part", "failure.json", "cancelled"
 FPS = 24
 DEADLINE_S = 240
 
@@ -47,9 +48,10 @@ def main(folder: Path) -> None:
     """Render the order on stdin into `folder`; a refusal is written there, not raised."""
     order = Order(**json.loads(_first_line()))
     threading.Thread(target=_leave_with_parent, args=(folder,), daemon=True).start()
-    from app.gateway.generators.puppet.landmarks import UnusablePortrait
+    from app.gateway.generators.puppet.landmarks import UnusablePortrait, limit_decoding
     from app.gateway.generators.puppet.speech import Unspeakable
 
+    limit_decoding()
     try:
         render(order, folder)
     except (UnusablePortrait, Unspeakable) as refusal:
@@ -129,13 +131,6 @@ def say_progress(share: float) -> None:
     """Print how much is done, 0..1."""
     sys.stdout.write(f"progress {share:.3f}\n")
     sys.stdout.flush()
-
-
-def write_failure(folder: Path, reason: str, detail: str) -> None:
-    """Leave the reason why there is no clip, whole or not at all."""
-    draft = folder / (FAILURE + ".part")
-    draft.write_text(json.dumps({"reason": reason, "detail": detail}))
-    draft.replace(folder / FAILURE)
 
 
 def _stop_if_cancelled(folder: Path) -> None:
