@@ -106,14 +106,14 @@ def demo(
 @app.command()
 def verify(file: Readable, as_json: AsJson = False) -> None:
     """Say what a file is, who consented, and whether the licence held then and holds now."""
-    from app.audit import service as audit
+    from app.audit import desk
 
-    verdict = audit.verify(file)
+    found = desk.look_at(file)
     if as_json:
-        print(json.dumps(verdict.model_dump(mode="json")))
+        print(json.dumps({"verdict": found.verdict, "findings": found.findings}))
         return
-    out.print(f"[bold]{verdict.verdict}[/]  {verdict.sentence}")
-    _print_findings(verdict.model_dump(mode="json")["findings"])
+    out.print(f"[bold]{found.verdict}[/]  {found.sentence}")
+    _print_findings(found.findings)
 
 
 def _print_findings(findings: dict[str, Any]) -> None:

@@ -101,9 +101,11 @@ def writing() -> Iterator[Session]:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A session that sees one snapshot, takes no write lock and never commits."""
+    """A session that sees one snapshot, takes no write lock and never commits.
+
+    What it loaded stays readable afterwards.
+    """
     with Session(
         engine().execution_options(sqlite_begin="DEFERRED"), expire_on_commit=False
     ) as session:
         yield session
-        session.rollback()

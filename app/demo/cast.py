@@ -31,6 +31,11 @@ class Party:
     key: ECKey
     registered: SigningKey
 
+    @property
+    def name(self) -> str:
+        """What the organization is called."""
+        return self.organization.name
+
     def sign(self, contract: Contract, role: str) -> str:
         """Sign a contract's canonical bytes as the party's device would."""
         return sign_detached(

@@ -1,7 +1,7 @@
 """What the demo shows in a terminal: steps with a sign, one table at the end, nothing more."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,7 @@ from rich.table import Table
 
 from app.audit.service import Verdict
 from app.gateway.generators.local import LICENSE_NOTICE
-from app.gateway.models import STATES, Generation
-from app.ledger.service import LedgerCheck
+from app.gateway.models import STATES
 from app.licensing.models import Contract, Decision
 from app.money import format_minor
 
@@ -68,8 +67,7 @@ class Screen:
         self,
         summary: Mapping[str, Any],
         verdicts: Mapping[str, Verdict],
-        books: LedgerCheck,
-        generation: Generation,
+        money: Sequence[tuple[str, int, str]],
         files: Mapping[str, Path],
     ) -> None:
         """Print the one-screen summary, and what to try next."""
@@ -80,15 +78,15 @@ class Screen:
             table.add_row(files[name].name, f"[{tone}]{verdict.verdict}[/]", verdict.sentence)
         self._console.print(table)
         self._console.print()
-        money = Table("Account", "Amount", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        money.columns[1].justify = "right"
-        for balance in books.balances:
-            money.add_row(balance.account, format_minor(balance.amount_minor, balance.currency))
-        self._console.print(money)
+        book = Table("Account", "Amount", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        book.columns[1].justify = "right"
+        for account, amount_minor, currency in money:
+            book.add_row(account, format_minor(amount_minor, currency))
+        self._console.print(book)
         self._console.print(
             f"\nBooks balanced: {_yes(summary['ledger_balanced'])}   "
             f"log verified: {_yes(summary['log_verified'])}   "
-            f"{summary['elapsed_s']} s   {generation.id}"
+            f"{summary['elapsed_s']} s"
         )
         out = files["original"].parent
         self._console.print(

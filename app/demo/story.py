@@ -11,13 +11,15 @@ from typing import Any
 from PIL import Image
 
 from app import clock, db, installation, publication, storage
-from app.audit import service as audit
+from app.audit import desk
+from app.audit.service import Verdict
 from app.demo import cast, damage, screen, sheet
 from app.errors import AppError
 from app.gateway import service as gateway
 from app.gateway.generators.local import MODEL
 from app.gateway.models import FINAL, Generation
 from app.ledger import service as ledger
+from app.ledger.check import check
 from app.licensing import service as licensing
 from app.licensing.inputs import UseRequest
 from app.licensing.models import Contract, Decision
@@ -49,7 +51,7 @@ class Play:
     started: float = field(default_factory=time.monotonic)
     performers: list[Performer] = field(default_factory=list)
     refusals: list[dict[str, Any]] = field(default_factory=list)
-    verdicts: dict[str, audit.Verdict] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
 
 
 def play(*, portrait: Path | None, line: str, out: Path, quiet: bool) -> dict[str, Any]:
@@ -77,10 +79,11 @@ def play(*, portrait: Path | None, line: str, out: Path, quiet: bool) -> dict[st
     with say.step("What is not permitted is refused, with its reasons"):
         _refusals(it, production, desks[0], contract)
     with say.step("The books and the log are checked from their own records"):
-        books, log_verified = _check()
-    summary = _summary(it, books.balanced, log_verified)
+        balanced, log_verified = _check()
+    summary = _summary(it, balanced, log_verified)
     _draw(it)
-    say.end(summary, it.verdicts, books, generation, _files(it))
+    names = {it.performers[0].id: it.performers[0].name, agency.organization.id: agency.name}
+    say.end(summary, it.verdicts, _money(contract, names), _files(it))
     return summary
 
 
@@ -99,14 +102,14 @@ def _enroll(it: Play, desks: list[cast.Party], portrait: Path | None) -> None:
     pictures = [cast.SAMPLES / file for _, file in cast.PERFORMERS]
     if portrait is not None:
         pictures[0] = portrait
-    for desk, (name, _), picture in zip(desks, cast.PERFORMERS, pictures, strict=True):
+    for party, (name, _), picture in zip(desks, cast.PERFORMERS, pictures, strict=True):
         shown = portrait.stem if portrait is not None and picture is portrait else name
         seen = registry.inspect_portrait(picture)
         with db.writing() as session:
             it.performers.append(
                 registry.enroll(
                     session,
-                    organization_id=desk.organization.id,
+                    organization_id=party.organization.id,
                     name=shown,
                     portrait=picture,
                     inspected=seen,
@@ -202,7 +205,7 @@ def _audit(it: Play, generation: Generation) -> None:
     damage.reencode(files["original"], files["reencoded"])
     damage.flip_byte(files["original"], files["tampered"])
     for name, path in files.items():
-        it.verdicts[name] = audit.verify(path)
+        it.verdicts[name] = desk.look_at(path)
         it.say.note(f"{TITLES[name]}: {it.verdicts[name].verdict}")
 
 
@@ -220,11 +223,23 @@ def _refusals(it: Play, production: cast.Party, desk: cast.Party, contract: Cont
     refuse("a generation after consent was withdrawn")
 
 
-def _check() -> tuple[ledger.LedgerCheck, bool]:
+def _check() -> tuple[bool, bool]:
+    """Say whether the books and the log hold, each reckoned again from its own records."""
     publication.publish_log()
     with db.reading() as session:
-        books = ledger.check(session)
-    return books, publication.check_log().holds
+        books = check(session)
+    return books.ok, publication.check_log().holds
+
+
+def _money(contract: Contract, names: dict[str, str]) -> list[tuple[str, int, str]]:
+    """List what the contract's accounts hold, with names for ids: (account, minor units, code)."""
+    with db.reading() as session:
+        balances = ledger.balances(session, contract_id=contract.id)
+    rows = []
+    for (account, currency), amount_minor in balances.items():
+        words = [names.get(part, part) for part in account.split(":")]
+        rows.append((" ".join(words), amount_minor, currency))
+    return rows
 
 
 def _summary(it: Play, balanced: bool, log_verified: bool) -> dict[str, Any]:

@@ -81,9 +81,13 @@ def examine(generation_id: str) -> bool:
     with _at_work(generation_id) as directory:
         path = _fetch(generation.rendered_key, directory / "rendered.mp4")
         with db.writing() as session:
-            templates = _templates(session, generation_id)
+            templates = registry.templates_of(
+                session,
+                [member.replica_id for member in service.cast_of(session, generation_id)],
+                subject_id=generation_id,
+            )
         facts = inspect.inspect_output(path, templates)
-    findings = inspect.check_output(facts, _expected(generation))
+    findings = inspect.check_output(facts, generation)
     if findings:
         return _end(generation_id, "quarantined", "; ".join(map(str, findings)))
     with db.writing() as session:
@@ -233,15 +237,6 @@ def _job(session: Session, generation: Generation, directory: Path) -> RenderJob
         height=height,
         references=tuple(references),
     )
-
-
-def _templates(session: Session, generation_id: str) -> list[list[float]]:
-    """Open the face templates of everybody licensed for this scene."""
-    return [
-        registry.open_template(session, medium, purpose="render", subject_id=generation_id)
-        for member in service.cast_of(session, generation_id)
-        for medium in registry.references_of(session, member.replica_id)
-    ]
 
 
 def _statement(session: Session, generation: Generation) -> Manifest:

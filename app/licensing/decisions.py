@@ -1,7 +1,7 @@
 """Decisions on record: gather the facts under their locks, decide, keep the answer, sign it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -237,17 +237,11 @@ def _record(session: Session, use: UseRequest, answer: Answer, *, is_party: bool
         receipt="",
         receipt_sha256="",
     )
-    statement, salts = receipts.statement(
-        decision_id=decision.id,
-        outcome=answer.outcome,
-        codes=shown,
-        facts=answer.facts,
-        policy_digest=answer.policy_digest,
-        at=use.at,
-    )
+    statement, disclosures = receipts.state(answer, generation_id=decision.id, at=use.at)
+    statement["codes"] = shown
     decision.receipt = receipts.sign_receipt(statement, lambda data: keys.sign("receipt", data))
-    decision.receipt_sha256 = receipts.receipt_hash(decision.receipt)
-    decision.request["salts"] = salts
+    decision.receipt_sha256 = receipts.receipt_hash(statement)
+    decision.request["disclosures"] = [asdict(disclosure) for disclosure in disclosures]
     session.add(decision)
     transparency.record(session, "decision", decision.id, {"receipt": decision.receipt_sha256})
     session.flush()
