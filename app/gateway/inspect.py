@@ -1,0 +1,214 @@
+"""Step 4: look at what a generator returned before anything is made of it.
+
+The file is untrusted: a vendor, or whoever sits between, may return anything. It is decoded in the
+sandbox from its first frame to its last; what it says of itself is not believed. Faces are looked
+for in sampled frames and compared with the licensed performers' templates here, in memory; no
+template of a face in an output is kept. docs/faces.md says how little a match proves.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+
+from app import sandbox
+from app.registry import faces
+from app.registry.faces import PERHAPS_SAME_BELOW, TEMPLATE_LENGTH
+
+MAX_FRAME_PIXELS = 3840 * 2160
+MAX_FRAMES = 30_000
+SAMPLES = 12  # frames in which faces are looked for, evenly spread
+LENGTH_TOLERANCE_S = 0.25
+READ_WALL_S, READ_CPU_S, READ_MEMORY_BYTES = 180, 180, 1536 << 20
+
+
+class SampledFace(BaseModel):
+    """A face seen in a sampled frame: where, and how far from the nearest licensed performer."""
+
+    at_s: FiniteFloat = Field(description="Seconds from the first frame.")
+    box: tuple[int, int, int, int] = Field(description="Left, top, right, bottom, pixels.")
+    distance: FiniteFloat | None = Field(None, description="Null when there was no template.")
+
+
+class OutputFacts(BaseModel):
+    """What decoding a result showed; `unreadable` says why there is nothing else, if so."""
+
+    unreadable: str = ""
+    duration_s: FiniteFloat = 0
+    size_bytes: int = Field(0, ge=0)
+    container: str = ""
+    video_codec: str = ""
+    audio_codec: str = ""
+    streams: list[str] = Field([], max_length=64, description="Kind and codec of each stream.")
+    width: int = 0
+    height: int = 0
+    frame_count: int = Field(0, ge=0)
+    frames_sampled: int = Field(0, ge=0)
+    faces: list[SampledFace] = Field([], max_length=1000)
+
+
+class Finding(str):
+    """One reason not to release a result: `code: sentence`."""
+
+    __slots__ = ("code",)
+    code: str
+
+    def __new__(cls, code: str, detail: str) -> "Finding":
+        finding = super().__new__(cls, f"{code}: {detail}")
+        finding.code = code
+        return finding
+
+
+class _Face(BaseModel):
+    at_s: FiniteFloat
+    box: tuple[int, int, int, int]
+    template: list[FiniteFloat] = Field(min_length=TEMPLATE_LENGTH, max_length=TEMPLATE_LENGTH)
+
+
+class _Seen(OutputFacts):
+    """What the sandboxed reader must have said; it read untrusted bytes, so it is checked."""
+
+    described: list[_Face] = Field([], max_length=1000)
+
+
+def inspect_output(path: Path, templates: Sequence[Sequence[float]] = ()) -> OutputFacts:
+    """Decode a result in the sandbox and say what is in it.
+
+    `templates` are those of the licensed performers' replicas. A file that cannot be read, or that
+    breaks its reader, is a fact (`unreadable`) and no error; SandboxUnavailable is raised.
+    """
+    try:
+        said = sandbox.run(
+            "app.gateway.inspect:look_at_video",
+            {"path": str(path.resolve())},
+            wall_s=READ_WALL_S,
+            cpu_s=READ_CPU_S,
+            memory_bytes=READ_MEMORY_BYTES,
+            reads=[path],
+        )
+        seen = _Seen.model_validate(said)
+    except (sandbox.SandboxTimeout, sandbox.SandboxMemory, sandbox.SandboxCrashed) as error:
+        return OutputFacts(unreadable=error.code, size_bytes=path.stat().st_size)
+    except ValidationError:
+        return OutputFacts(unreadable="sandbox-crashed", size_bytes=path.stat().st_size)
+    compared = [
+        SampledFace(
+            at_s=face.at_s,
+            box=face.box,
+            distance=min((faces.distance(face.template, t) for t in templates), default=None),
+        )
+        for face in seen.described
+    ]
+    facts = seen.model_dump(exclude={"described", "faces", "size_bytes"})
+    return OutputFacts(**facts, faces=compared, size_bytes=path.stat().st_size)
+
+
+def check_output(
+    facts: OutputFacts,
+    *,
+    length_s: float,
+    size: tuple[int, int] | None = None,
+    tolerance_s: float = LENGTH_TOLERANCE_S,
+) -> list[Finding]:
+    """List every reason not to release a result that was asked for with this length and size.
+
+    Pure. An empty list means that nothing was found, not that nothing is there.
+    """
+    if facts.unreadable:
+        return [Finding(facts.unreadable, "the result cannot be read as a video")]
+    if facts.frame_count == 0:
+        return [Finding("no-frames", "the result has a video stream without a single frame")]
+    findings = []
+    if abs(facts.duration_s - length_s) > tolerance_s:
+        lasts = f"the result lasts {facts.duration_s:.2f} s, and {length_s:.2f} s were asked for"
+        findings.append(Finding("not-the-length", lasts))
+    if size is not None and (facts.width, facts.height) != tuple(size):
+        sides = f"{facts.width} x {facts.height} pixels, and {size[0]} x {size[1]} were asked for"
+        findings.append(Finding("not-the-size", f"the result has {sides}"))
+    if not facts.faces:
+        nobody = f"no face was found in {facts.frames_sampled} sampled frames"
+        return [*findings, Finding("no-face", nobody)]
+    known = [face.distance for face in facts.faces if face.distance is not None]
+    if known and min(known) >= PERHAPS_SAME_BELOW:
+        far = f"the nearest face is {min(known):.2f} from the licensed performers, and "
+        detail = f"{far}{PERHAPS_SAME_BELOW:.2f} or more means another face; a person should look"
+        findings.append(Finding("not-the-performer", detail))
+    return findings
+
+
+def look_at_video(path: str) -> dict[str, Any]:
+    """Decode a video from first frame to last and describe its faces. Call it through the sandbox.
+
+    Returns the fields of OutputFacts, with `described` faces (`at_s`, `box`, `template`); or
+    `unreadable`: "not-a-video", "too-large" or "damaged".
+    """
+    import av
+
+    container = _container_of(Path(path))
+    if container is None:
+        return {"unreadable": "not-a-video"}
+    try:
+        with av.open(path, format=container, options={"protocol_whitelist": "file"}) as media:
+            if not media.streams.video:
+                return {"unreadable": "not-a-video"}
+            return _look(media)
+    except av.error.MemoryError:
+        raise MemoryError from None
+    except av.error.FFmpegError:
+        return {"unreadable": "damaged"}
+
+
+def _container_of(path: Path) -> str | None:
+    """Name the demuxer by the first bytes: never a playlist, which could name other files."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp":
+        return "mov"
+    return "matroska" if head[:4] == b"\x1aE\xdf\xa3" else None
+
+
+def _look(media: Any) -> dict[str, Any]:
+    stream = media.streams.video[0]
+    stream.codec_context.thread_count = 1
+    if stream.codec_context.width * stream.codec_context.height > MAX_FRAME_PIXELS:
+        return {"unreadable": "too-large"}
+    claimed_s = (media.duration or 0) / 1_000_000
+    step_s = max(claimed_s / SAMPLES, 0.1)
+    described: list[dict[str, Any]] = []
+    count = sampled = 0
+    first_s = last_s = 0.0
+    for frame in media.decode(stream):
+        if frame.width * frame.height > MAX_FRAME_PIXELS or count >= MAX_FRAMES:
+            return {"unreadable": "too-large"}
+        at_s = float(frame.time or 0)
+        first_s = at_s if count == 0 else first_s
+        last_s = max(last_s, at_s)
+        count += 1
+        if at_s - first_s >= sampled * step_s and sampled <= 2 * SAMPLES:
+            sampled += 1
+            described += _describe(frame.to_ndarray(format="rgb24"), at_s - first_s)
+    frame_s = float(1 / stream.average_rate) if stream.average_rate else 0.0
+    sound = media.streams.audio
+    return {
+        "duration_s": last_s - first_s + frame_s if count else 0.0,
+        "container": media.format.name[:40],
+        "video_codec": stream.codec_context.name,
+        "audio_codec": sound[0].codec_context.name if sound else "",
+        "streams": [
+            f"{s.type} {s.codec_context.name if s.codec_context else ''}".strip()
+            for s in media.streams
+        ],
+        "width": stream.codec_context.width,
+        "height": stream.codec_context.height,
+        "frame_count": count,
+        "frames_sampled": sampled,
+        "described": described,
+    }
+
+
+def _describe(pixels: Any, at_s: float) -> list[dict[str, Any]]:
+    return [
+        {"at_s": at_s, "box": box, "template": faces.template_of(pixels, box)}
+        for box in faces.boxes_in(pixels)
+    ]

@@ -1,0 +1,166 @@
+"""Nothing a generator returns is believed: it is decoded, measured, and its faces are compared."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app import sandbox
+from app.gateway import inspect
+from app.gateway.inspect import OutputFacts, SampledFace, check_output, inspect_output
+from app.registry import service as registry
+from tests.gateway import videos
+from tests.gateway.videos import film, scene
+
+
+@pytest.fixture(autouse=True)
+def _settings(data_dir: Path) -> None:
+    """Reading a file asks the settings whether an open sandbox is accepted."""
+
+
+@pytest.fixture(scope="module")
+def newton() -> tuple[float, ...]:
+    return registry.inspect_portrait(videos.SAMPLES / "isaac-newton.jpg").template
+
+
+def inspected(content: bytes, tmp_path: Path, *templates: tuple[float, ...]) -> OutputFacts:
+    path = tmp_path / "rendered.mp4"
+    path.write_bytes(content)
+    return inspect_output(path, templates)
+
+
+class TestInspectOutput:
+    @pytest.mark.parametrize(
+        ("container", "codec"), [("mp4", "libx264"), ("webm", "libvpx"), ("mov", "libx265")]
+    )
+    def test_reports_what_was_decoded(self, tmp_path, container, codec):
+        content = film([scene("isaac-newton")] * 20, container=container, codec=codec)
+        facts = inspected(content, tmp_path)
+        assert facts.unreadable == ""
+        assert facts.duration_s == pytest.approx(2, abs=0.11)
+        assert (facts.width, facts.height, facts.frame_count) == (640, 480, 20)
+        assert facts.size_bytes == len(content)
+        assert facts.video_codec in {"h264", "vp8", "hevc"}
+        assert facts.frames_sampled >= 10
+        assert len(facts.faces) >= 10
+
+    def test_names_the_sound_and_every_stream(self, tmp_path):
+        facts = inspected(film([scene("isaac-newton")] * 10, sound=True), tmp_path)
+        assert facts.audio_codec == "aac"
+        assert facts.streams == ["video h264", "audio aac"]
+
+    def test_a_licensed_face_is_near_and_another_far(self, tmp_path, newton):
+        near = inspected(film([scene("isaac-newton")] * 5), tmp_path, newton)
+        far = inspected(film([scene("vincent-van-gogh")] * 5), tmp_path, newton)
+        assert max(face.distance or 0 for face in near.faces) < 0.45
+        assert min(face.distance or 0 for face in far.faces) > 0.55
+
+    def test_of_several_performers_the_nearest_counts(self, tmp_path, newton):
+        van_gogh = registry.inspect_portrait(videos.SAMPLES / "vincent-van-gogh.jpg").template
+        both = scene("isaac-newton", "vincent-van-gogh", size=(1280, 720))
+        facts = inspected(film([both] * 5), tmp_path, newton, van_gogh)
+        assert len(facts.faces) == 2 * facts.frames_sampled
+        assert max(face.distance or 0 for face in facts.faces) < 0.45
+
+    def test_no_template_of_a_face_is_kept(self, tmp_path, newton):
+        facts = inspected(film([scene("isaac-newton")] * 5), tmp_path, newton)
+        assert "template" not in facts.model_dump_json()
+        assert len(facts.model_dump_json()) < 3000
+
+    @pytest.mark.parametrize("name", videos.UNREADABLE)
+    def test_a_file_that_is_no_video_is_a_fact_and_no_error(self, tmp_path, name):
+        facts = inspected(videos.UNREADABLE[name](), tmp_path)
+        assert facts.unreadable in {"not-a-video", "damaged"}
+        assert check_output(facts, length_s=1)[0].code == facts.unreadable
+
+    def test_a_length_the_header_only_claims_is_not_believed(self, tmp_path):
+        """The planted fault: the duration fields of a one-second file multiplied by ten."""
+        content = film([scene("isaac-newton")] * 10)
+        at = content.index(b"mvhd") + 4 + 16  # version, flags, created, modified, timescale
+        claimed = int.from_bytes(content[at : at + 4], "big")
+        lying = content[:at] + (claimed * 10).to_bytes(4, "big") + content[at + 4 :]
+        assert lying != content
+        assert inspected(lying, tmp_path).duration_s == pytest.approx(1, abs=0.11)
+
+    @pytest.mark.parametrize("at", range(5, 95, 15))
+    def test_damage_in_the_middle_never_breaks_the_caller(self, tmp_path, at):
+        content = bytearray(film([scene("isaac-newton")] * 10))
+        start = len(content) * at // 100
+        content[start : start + 400] = b"\xff\x00\xa5\x5a" * 100
+        facts = inspected(bytes(content), tmp_path)
+        assert facts.unreadable or facts.frame_count <= 10
+
+    def test_frames_larger_than_are_read_are_refused(self, tmp_path):
+        facts = inspected(film([Image.new("RGB", (4096, 2304))]), tmp_path)
+        assert facts.unreadable == "too-large"
+
+    def test_a_reader_that_breaks_or_lies_is_a_fact_too(self, tmp_path, monkeypatch):
+        path = tmp_path / "rendered.mp4"
+        path.write_bytes(b"anything")
+
+        def crash(*args: object, **options: object) -> dict[str, object]:
+            raise sandbox.SandboxTimeout("took too long")
+
+        monkeypatch.setattr(sandbox, "run", crash)
+        assert inspect_output(path).unreadable == "sandbox-timeout"
+        for lie in ({"duration_s": float("inf")}, {"frame_count": -1}, {"described": [{}]}):
+            monkeypatch.setattr(sandbox, "run", lambda *a, lie=lie, **o: lie)
+            assert inspect_output(path).unreadable == "sandbox-crashed"
+
+
+def facts_of(**changed: object) -> OutputFacts:
+    face = SampledFace(at_s=0, box=(0, 0, 9, 9), distance=0.3)
+    good = {"duration_s": 5.0, "width": 1280, "height": 720, "frame_count": 120, "faces": [face]}
+    return OutputFacts(**(good | {"frames_sampled": 12} | changed))
+
+
+class TestCheckOutput:
+    def test_finds_nothing_wrong_with_what_was_asked_for(self):
+        assert check_output(facts_of(), length_s=5, size=(1280, 720)) == []
+
+    @pytest.mark.parametrize(
+        ("changed", "code"),
+        [
+            ({"unreadable": "not-a-video"}, "not-a-video"),
+            ({"frame_count": 0}, "no-frames"),
+            ({"duration_s": 4.74}, "not-the-length"),
+            ({"duration_s": 5.26}, "not-the-length"),
+            ({"width": 640}, "not-the-size"),
+            ({"faces": []}, "no-face"),
+            (
+                {"faces": [SampledFace(at_s=0, box=(0, 0, 9, 9), distance=0.61)]},
+                "not-the-performer",
+            ),
+        ],
+    )
+    def test_names_what_is_wrong(self, changed, code):
+        (finding,) = check_output(facts_of(**changed), length_s=5, size=(1280, 720))
+        assert finding.code == code
+        assert finding.startswith(f"{code}: ")
+
+    @pytest.mark.parametrize("duration_s", [4.76, 5.0, 5.24])
+    def test_a_quarter_of_a_second_either_way_is_what_was_asked_for(self, duration_s):
+        assert check_output(facts_of(duration_s=duration_s), length_s=5) == []
+
+    def test_names_everything_that_is_wrong_at_once(self):
+        wrong = facts_of(duration_s=1, width=1, faces=[])
+        codes = [finding.code for finding in check_output(wrong, length_s=5, size=(1280, 720))]
+        assert codes == ["not-the-length", "not-the-size", "no-face"]
+
+    def test_a_face_without_a_template_to_compare_says_nothing_about_who_it_is(self):
+        unknown = SampledFace(at_s=0, box=(0, 0, 9, 9), distance=None)
+        assert check_output(facts_of(faces=[unknown]), length_s=5) == []
+
+    def test_a_video_without_a_frame_is_refused(self, tmp_path):
+        facts = inspected(videos.without_frames(), tmp_path)
+        assert facts.frame_count == 0
+        assert check_output(facts, length_s=1)[0].code in {"no-frames", "not-a-video", "damaged"}
+
+    def test_a_video_without_a_face_is_refused(self, tmp_path):
+        facts = inspected(film([Image.new("RGB", (640, 480), "gray")] * 10), tmp_path)
+        assert [finding.code for finding in check_output(facts, length_s=1)] == ["no-face"]
+
+
+def test_the_reader_is_never_loaded_by_the_server():
+    """PyAV is imported where the doors are shut; asked of the module itself."""
+    assert not hasattr(inspect, "av")
