@@ -13,9 +13,12 @@ from rich.table import Table
 from app.audit.service import Verdict
 from app.gateway.generators.local import LICENSE_NOTICE
 from app.gateway.models import STATES
+from app.licensing.contract import plain_language, recorded
 from app.licensing.models import Contract, Decision
 from app.money import format_minor
 
+# The clauses a permit for one scene rests on; the rest of the contract is not in question here.
+CLAUSES = ("/grant/projects", "/grant/territories", "/grant/term", "/grant/quota", "/grant/content")
 TONES = {"intact": "green", "recovered": "yellow"}
 
 
@@ -62,6 +65,9 @@ class Screen:
         )
         for explanation in decision.explanations:
             self.note(f"{explanation['policy']}: {explanation['summary']}")
+        for sentence, pointer in plain_language(recorded(contract.document.encode())):
+            if pointer.startswith(CLAUSES):
+                self.note(f"  {pointer:<22} {sentence}")
 
     def end(
         self,

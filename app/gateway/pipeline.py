@@ -87,9 +87,11 @@ def examine(generation_id: str) -> bool:
                 subject_id=generation_id,
             )
         facts = inspect.inspect_output(path, templates)
-    findings = inspect.check_output(facts, generation)
+    findings = inspect.check_output(
+        facts, length_s=generation.length_ms / 1000, size=tuple(generation.request["size"])
+    )
     if findings:
-        return _end(generation_id, "quarantined", "; ".join(map(str, findings)))
+        return _end(generation_id, "quarantined", "; ".join(findings))
     with db.writing() as session:
         examined = _locked(session, generation_id)
         examined.state, examined.output_facts = "inspected", facts.model_dump(mode="json")
