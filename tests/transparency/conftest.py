@@ -1,25 +1,20 @@
-"""The log's tables on each database, and a log to write to."""
+"""An empty log on each database, and the hands that write to it."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 
 from app import db, keys
-from app.transparency import models, note, service
+from app.transparency import note, service
 from app.transparency.growth import Head
 
 ORIGIN = "log.example/test"
-TABLES = [
-    SQLModel.metadata.tables[model.__tablename__]
-    for model in (models.LogOutbox, models.LogLeaf, models.LogCheckpoint)
-]
 
 
 @pytest.fixture
 def log(database: str) -> str:
     """A database of each kind with an empty log; the object store is empty too."""
-    SQLModel.metadata.create_all(db.engine(), tables=TABLES)
     return database
 
 
