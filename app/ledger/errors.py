@@ -9,6 +9,12 @@ class RoyaltyRefused(AppError):
     status, code = 422, "royalty-refused"
 
 
+class AmountTooLarge(RoyaltyRefused):
+    """The event would post more than 10^15 minor units on one line; books and JSON end there."""
+
+    code = "amount-too-large"
+
+
 class EventIncomplete(RoyaltyRefused):
     """The quantity that the terms price is missing from the event."""
 

@@ -9,12 +9,14 @@ from fractions import Fraction
 
 from app.ledger.books import Effects, Line, Posted, RoyaltyState, add, check_balanced, merge
 from app.ledger.corrections import refund, reverse
-from app.ledger.errors import EventIncomplete
+from app.ledger.errors import AmountTooLarge, EventIncomplete
 from app.ledger.rates import period, price
 from app.ledger.splits import half_up, split_by_weight
 from app.ledger.terms import CompensationTerms, Party, PensionAndHealth, exact
 from app.ledger.usage import UsageEvent
 from app.money import minor_digits
+
+LARGEST_MINOR = 10**15
 
 
 def post_event(
@@ -35,6 +37,8 @@ def post_event(
         posted = _post(terms, state, event)
         lines, after = posted.lines, state.after(posted)
     check_balanced(lines)
+    if any(abs(line.amount_minor) > LARGEST_MINOR for line in lines):
+        raise AmountTooLarge("one line would move more than 10^15 minor units; split the event")
     return lines, replace(after, seen=after.seen | ({event.id} if event.id else frozenset()))
 
 

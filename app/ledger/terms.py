@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from app.money import check_currency
 
-_NUMBER = r"^\d{1,18}(\.\d{1,15}|/\d{1,9})?$"
+_NUMBER = r"^[0-9]{1,18}(\.[0-9]{1,15}|/[0-9]{1,9})?$"
 
 
 def exact(value: int | str) -> Fraction:
