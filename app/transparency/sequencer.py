@@ -132,8 +132,15 @@ def sign(
 ) -> None:
     """Sign the grown tree and publish the checkpoint, unless somebody else was first.
 
-    Raises LogForked, before signing, unless the tiles, read back, give this root and the old one.
+    Raises LogForked, before signing, unless the tree grew, and its tiles, read back, give this
+    root and the old one.
     """
+    if growth.size <= growth.head.size:
+        raise LogForked(f"a tree of {growth.size} leaves follows none of {growth.head.size}")
+    key = checkpoint_key(growth.head.number + 1)
+    with suppress(ObjectMissing):
+        store.get(key)
+        return  # a rival was first: it is adopted instead
     subtree = tiles.subtree_reader(growth.size, published(store))
     if (
         merkle.root(growth.head.size, subtree) != growth.head.root_hash
@@ -142,8 +149,8 @@ def sign(
         raise LogForked(f"the published tiles do not give the root of {growth.size} leaves")
     checkpoint = note.Checkpoint(signer.key.name, growth.size, root_hash)
     signed = note.sign_checkpoint(checkpoint, signer)
-    with suppress(ObjectExists):  # a rival's checkpoint of this number stands; nobody sees ours
-        store.put_new(checkpoint_key(growth.head.number + 1), str(signed).encode())
+    with suppress(ObjectExists):  # a rival was first after all: nobody is shown ours
+        store.put_new(key, str(signed).encode())
 
 
 def adopt(session: Session, key: note.VerifierKey, store: ObjectStore = storage) -> Head:

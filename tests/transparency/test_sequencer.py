@@ -101,6 +101,14 @@ class TestRefuseToFork:
             run()
         assert published_numbers() == [1]
 
+    def test_no_tree_that_did_not_grow_is_ever_signed(self, log_rows, run, signer):
+        log_rows(3)
+        head = run()
+        for entries in ((), (b"a",), (b"a", b"b", b"c")):
+            growth = sequencer.Growth(head, entries)
+            with pytest.raises(LogForked, match="follows none of 3"):
+                sequencer.sign(growth, head.root_hash, signer)
+
     def test_deleted_leaves_stop_it(self, log_rows, run):
         log_rows(3)
         run()
