@@ -51,7 +51,13 @@ class _Difference(Exception):
 
 
 def check(session: Session) -> LedgerCheck:
-    """Recompute every royalty, entry and balance; report the first difference, change nothing."""
+    """Recompute every royalty, entry and balance; report the first difference, change nothing.
+
+    Give it a session of its own: it then sees one moment of the books, whatever is posted
+    meanwhile. In a transaction that has begun, it sees what that transaction sees.
+    """
+    if session.get_bind().dialect.name == "postgresql" and not session.in_transaction():
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     events = entries = 0
     try:
         for contract_id in session.exec(
