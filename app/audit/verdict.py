@@ -51,6 +51,12 @@ def judge(found: Findings) -> Judgment:
             "It carries a mark made with this installation's key, but no released output has that"
             " mark. Where it comes from is not known.",
         )
+    if found.mark == "unsearched":
+        return Judgment(
+            "unreadable",
+            "Looking for a mark in it took more time or memory than it may, so nothing is said"
+            " about where it comes from. Send a shorter or smaller copy.",
+        )
     return Judgment("not-ours", _not_ours_sentence(found))
 
 
@@ -132,10 +138,13 @@ def _someone_elses(found: Findings) -> Judgment:
         "invalid": "do not verify",
         "unparsable": "cannot be read",
     }[found.credentials]
+    mark = {
+        "absent": ", and no mark of ours",
+        "unrecorded": ", and a mark of ours that no released output has",
+    }.get(found.mark, "; whether it has a mark of ours could not be found out")
     return Judgment(
         "unknown-origin",
-        f"It carries someone else's credentials, which {said}, and no mark of ours. Nothing here"
-        " says what it is.",
+        f"It carries someone else's credentials, which {said}{mark}. Nothing here says what it is.",
     )
 
 

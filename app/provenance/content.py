@@ -4,7 +4,8 @@ Plain data in, plain data out: this runs in a child that is given the watermark 
 else. Sizes are read from headers and capped before anything is decoded.
 """
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ MAX_TRACKS = 16
 LOOKED_AT_S = 120  # of film and sound: what comes after is not fingerprinted
 
 
+# What the libraries raise over broken files, beside errors of their own.
+BROKEN = (OSError, ValueError, ArithmeticError, LookupError, SyntaxError, EOFError, struct.error)
+
+
 class _Unreadable(Exception):
     """Never leaves this file: its reason becomes a finding."""
 
@@ -30,8 +35,8 @@ class _Unreadable(Exception):
 def read_content(*, path: str, watermark_key_hex: str | None) -> dict[str, Any]:
     """Decode a file within limits; return readability, watermark and fingerprint as JSON.
 
-    Without a key the mark is not looked for. `marks` lists distinct payloads (hex), the longest
-    seen first.
+    Without a key the mark is not looked for (`searched` is false). `marks` lists distinct payloads
+    (hex) in order of appearance.
     """
     file = Path(path)
     kind = sniff(file)
@@ -44,7 +49,7 @@ def read_content(*, path: str, watermark_key_hex: str | None) -> dict[str, Any]:
         return _film_or_sound(file, kind.medium, key)
     except _Unreadable as error:
         return _unreadable(str(error))
-    except (av.FFmpegError, cv2.error, OSError, ValueError, OverflowError) as error:
+    except (av.FFmpegError, cv2.error, *BROKEN) as error:
         return _unreadable(f"cannot be decoded ({type(error).__name__})")
 
 
@@ -58,6 +63,7 @@ def _unreadable(reason: str) -> dict[str, Any]:
         "readable": False,
         "reason": reason,
         "medium": None,
+        "searched": True,  # there is nothing in it to search
         "marks": [],
         "mark_reason": "",
         "fingerprint": None,
@@ -65,12 +71,14 @@ def _unreadable(reason: str) -> dict[str, Any]:
 
 
 def _answer(
-    medium: str, found: dict[str, float], mark_reason: str, fingerprint: dict[str, Any]
+    medium: str, marks: tuple[bool, dict[str, float], str], fingerprint: dict[str, Any]
 ) -> dict[str, Any]:
+    searched, found, mark_reason = marks
     return {
         "readable": True,
         "reason": "",
         "medium": medium,
+        "searched": searched,
         "marks": [
             {"payload": payload, "false_positive_log10": value} for payload, value in found.items()
         ],
@@ -94,11 +102,11 @@ def _image(path: Path, key: bytes | None) -> dict[str, Any]:
         raise _Unreadable("the picture cannot be decoded")
     bgr = np.asarray(pixels, np.uint8)
     luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
-    found, reason = _marks(lambda: watermark.image.detect(bgr, key) if key else None)
+    marks = _marks(key, lambda key: watermark.image.detect(bgr, key))
     print_ = prints.fingerprint(
         "image", [prints.picture_hash(luma)], [prints.picture_details(luma)], ""
     )
-    return _answer("image", found, reason, print_)
+    return _answer("image", marks, print_)
 
 
 def _film_or_sound(path: Path, medium: str, key: bytes | None) -> dict[str, Any]:
@@ -112,12 +120,12 @@ def _film_or_sound(path: Path, medium: str, key: bytes | None) -> dict[str, Any]
         hashes, details = _frames(path)
         if not hashes:
             raise _Unreadable("no frame of the film can be decoded")
-        found, reason = _marks(lambda: watermark.video.detect(path, key) if key else None)
-        return _answer("video", found, reason, prints.fingerprint("video", hashes, details, words))
+        marks = _marks(key, lambda key: watermark.video.detect(path, key))
+        return _answer("video", marks, prints.fingerprint("video", hashes, details, words))
     if not len(samples):
         raise _Unreadable("no sound can be decoded")
-    found, reason = _marks(lambda: _sound_mark(path, key) if key else None)
-    return _answer("audio", found, reason, prints.fingerprint("audio", [], [], words))
+    marks = _marks(key, lambda key: _sound_mark(path, key))
+    return _answer("audio", marks, prints.fingerprint("audio", [], [], words))
 
 
 def _tracks(container: Any, medium: str) -> tuple[bool, bool]:
@@ -126,6 +134,8 @@ def _tracks(container: Any, medium: str) -> tuple[bool, bool]:
         raise _Unreadable(f"{len(container.streams)} tracks are more than are looked at")
     if container.duration is not None and container.duration / 1e6 > MAX_DURATION_S:
         raise _Unreadable("it is longer than an hour")
+    if any(stream.codec_context is None for stream in container.streams):
+        raise _Unreadable("a track is of a kind nobody here decodes")
     films = container.streams.video if medium == "video" else ()
     for stream in films:
         if stream.width * stream.height > MAX_FRAME_PIXELS:
@@ -200,15 +210,18 @@ def _sound_mark(path: Path, key: bytes) -> Any:
     return watermark.audio.detect(_samples(path, rate), rate, key)
 
 
-def _marks(look: Any) -> tuple[dict[str, float], str]:
-    """Run a detector; return payload (hex) to false-positive exponent, or why it could not look."""
+def _marks(key: bytes | None, look: Callable[[bytes], Any]) -> tuple[bool, dict[str, float], str]:
+    """Run a detector; return whether it looked, payloads (hex) with their false-positive
+    exponents, and why media cannot carry a mark."""
+    if key is None:
+        return False, {}, ""
     try:
-        seen = look()
+        seen = look(key)
     except WatermarkError as error:
-        return {}, f"{error.code}: {error}"
+        return True, {}, f"{error.code}: {error}"
     if seen is None:
-        return {}, ""
+        return True, {}, ""
     found: dict[str, float] = {}
     for one in seen if isinstance(seen, list) else [seen]:
         found.setdefault(one.payload.hex(), float(one.false_positive_log10))
-    return found, ""
+    return True, found, ""

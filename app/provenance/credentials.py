@@ -28,6 +28,7 @@ HARD_BINDINGS = (
 # Failures that are about who signed and when, not about whether bytes changed.
 ABOUT_THE_SIGNER = ("signingCredential.", "timeStamp.", "claimSignature.outsideValidity")
 TEXT_LIMIT, LIST_LIMIT = 200, 16  # strangers' text is cut before it goes anywhere
+STORE_MARK = b"jumdc2pa"  # the description box of a manifest store begins so
 GENERATION_ID = re.compile(rb"gen_[0-9A-HJKMNP-TV-Z]{26}")
 MANIFEST_LABEL = re.compile(rb"urn:c2pa:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -87,7 +88,8 @@ def read_credentials(*, path: str, claim_root_pem: str, tsa_root_pem: str) -> di
             embedded = reader.is_embedded()
     except c2pa.C2paError as error:
         missing = type(error).__name__.endswith(("ManifestNotFound", "RemoteManifest"))
-        return _nothing("absent" if missing else "unparsable") | {"reason": str(error)[:TEXT_LIMIT]}
+        state = "absent" if missing or not _holds(Path(path), STORE_MARK) else "unparsable"
+        return _nothing(state) | {"reason": str(error)[:TEXT_LIMIT]}
     except (ValueError, RecursionError) as error:
         return _nothing("unparsable") | {"reason": type(error).__name__}
     return _findings(report) if embedded else _nothing("absent")
@@ -111,6 +113,13 @@ def find_remains(*, path: str) -> dict[str, Any]:
             "generation_ids": _distinct(GENERATION_ID, view),
             "labels": _distinct(MANIFEST_LABEL, view),
         }
+
+
+def _holds(path: Path, what: bytes) -> bool:
+    if path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        return view.find(what) >= 0
 
 
 def _distinct(pattern: re.Pattern[bytes], view: mmap.mmap) -> list[str]:

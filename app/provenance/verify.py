@@ -22,7 +22,7 @@ CREDENTIALS_LIMITS = {"wall_s": 60, "cpu_s": 60, "memory_bytes": 2 << 30}
 CONTENT_LIMITS = {"wall_s": 180, "cpu_s": 300, "memory_bytes": 3 << 30}
 
 WholeFile = Literal["released", "differs", "not-on-record"]
-Mark = Literal["ours", "unrecorded", "absent"]
+Mark = Literal["ours", "unrecorded", "absent", "unsearched"]
 
 
 class _Signer(BaseModel):
@@ -61,6 +61,7 @@ class _Content(BaseModel):
     readable: bool
     reason: str = ""
     medium: Literal["image", "video", "audio"] | None = None
+    searched: bool
     marks: Annotated[list[_MarkSeen], Field(max_length=1000)] = []
     fingerprint: prints.Fingerprint | None = None
 
@@ -156,7 +157,7 @@ def verify(
         readable=content.readable,
         unreadable_reason=content.reason,
         medium=content.medium,
-        mark="ours" if marked else "unrecorded" if payloads else "absent",
+        mark=_mark(content, marked),
         payloads=payloads,
         **compared,
         # 9. The manifest it all comes down to.
@@ -211,7 +212,11 @@ def _read_content(path: Path, watermark_key: bytes) -> _Content:
             return _Content.model_validate(answer)
         except ValidationError:
             continue
-    return _Content(readable=False, reason="reading it took more time or memory than it may")
+    return _Content(
+        readable=False,
+        searched=False,
+        reason="it breaks whatever reads it, or takes more time or memory than it may",
+    )
 
 
 def _named(session: Session, claims: _Claims, remains: _Remains) -> SignedManifest | None:
@@ -237,6 +242,14 @@ def _marked(session: Session, payloads: list[str]) -> SignedManifest | None:
         if found is not None:
             return found
     return None
+
+
+def _mark(content: _Content, marked: SignedManifest | None) -> Mark:
+    if marked is not None:
+        return "ours"
+    if content.marks:
+        return "unrecorded"
+    return "absent" if content.searched else "unsearched"
 
 
 def _compare(

@@ -83,7 +83,7 @@ class TestIntact:
             "signer_ours": [True, False],
             "whole_file": ["differs", "not-on-record"],
             "readable": [True, False],
-            "mark": ["ours", "unrecorded", "absent"],
+            "mark": ["ours", "unrecorded", "absent", "unsearched"],
             "content": ["same", "other", "unsure", None],
             "resembles": ["gen_2", None],
             "manifest": [None, *map(named, ("credentials", "remains", "watermark"))],
@@ -192,6 +192,9 @@ class TestTheRest:
         judged = judge(dataclasses.replace(BARE, resembles="gen_2", resemblance=0.9))
         assert judged.word == "not-ours"
         assert "gen_2" in judged.sentence
+
+    def test_a_mark_that_could_not_be_searched_for_is_not_called_absent(self):
+        assert word(BARE, mark="unsearched") == "unreadable"
 
     def test_unreadable_without_anything_of_ours(self):
         assert word(BARE, readable=False, unreadable_reason="empty") == "unreadable"

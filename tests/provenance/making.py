@@ -1,7 +1,9 @@
 """What the provenance tests build their files from: small media, certificates, manifests."""
 
 import io
+import struct
 import wave
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -182,3 +184,16 @@ def another_authority(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Autho
     config.settings.cache_clear()
     keys.create_missing()
     return an_authority(directory / "certificates")
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """A valid black PNG of one bit per pixel: few bytes, many pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((1 + (width + 7) // 8) * height), 9)
+    signature = b"\x89PNG\r\n\x1a\n"
+    return signature + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")

@@ -15,11 +15,6 @@ from tests.provenance import making
 from tests.provenance.making import FORMATS, PAYLOAD, Authority
 
 
-@pytest.fixture
-def authority(data_dir: Path) -> Authority:
-    return making.an_authority(data_dir / "certificates")
-
-
 def read(path: Path, authority: Authority) -> dict[str, object]:
     return credentials.read_credentials(path=str(path), **authority.roots)
 
