@@ -81,7 +81,9 @@ def fingerprint_file(path: Path) -> dict[str, Any] | None:
         reads=[path],
     )
     found = answer.get("fingerprint")
-    return None if found is None else prints.Fingerprint.model_validate(found).model_dump()
+    return (
+        None if found is None else prints.Fingerprint.model_validate(found).model_dump(mode="json")
+    )
 
 
 def register(session: Session, output: SignedOutput) -> SignedManifest:

@@ -256,7 +256,7 @@ def _compare(
     session: Session, seen: prints.Fingerprint | None, subject: SignedManifest | None
 ) -> dict[str, Any]:
     """Compare with the output it claims to be; where that fails, with every other one."""
-    fingerprint = seen.model_dump() if seen else None
+    fingerprint = seen.model_dump(mode="json") if seen else None
     kept = softbinding.fingerprint_of(session, subject) if subject else None
     agreed = prints.agreement(fingerprint, kept) if fingerprint and kept else None
     other = None

@@ -197,3 +197,30 @@ def huge_png(width: int, height: int) -> bytes:
     rows = zlib.compress(bytes((1 + (width + 7) // 8) * height), 9)
     signature = b"\x89PNG\r\n\x1a\n"
     return signature + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def a_voice(seed: int, seconds: float = 12.0, rate: int = 8000) -> npt.NDArray[np.float32]:
+    """Something like speech: syllables of harmonics over a moving pitch, with pauses. Mono."""
+    rng = np.random.default_rng(seed)
+    pieces = []
+    while sum(map(len, pieces)) < seconds * rate:
+        t = np.arange(int(rng.uniform(0.08, 0.3) * rate)) / rate
+        pitch = rng.uniform(100, 260) * (1 + rng.uniform(-0.3, 0.3) * t)
+        formants = rng.uniform(300, 2400, 3)
+        harmonics = [
+            np.exp(-min(abs(formants - n * pitch.mean())) / 150) * np.sin(2 * np.pi * n * pitch * t)
+            for n in range(1, 16)
+        ]
+        pieces += [np.sum(harmonics, axis=0) * np.hanning(len(t)), np.zeros(rng.integers(200, 900))]
+    voice = np.concatenate(pieces)[: int(seconds * rate)]
+    return np.asarray(0.5 * voice / np.abs(voice).max(), np.float32)
+
+
+def encode_audio(
+    path: Path, samples: npt.NDArray[np.float32], rate: int, written_rate: int
+) -> None:
+    """Resample and compress: mp3 or m4a by the path's suffix."""
+    old = np.arange(len(samples)) / rate
+    new = np.arange(int(len(samples) * written_rate / rate)) / written_rate
+    resampled = np.interp(new, old, samples).astype(np.float32)
+    _encode_audio(path, resampled, written_rate)

@@ -1,0 +1,75 @@
+"""What a manifest says, and what it keeps to itself."""
+
+import pytest
+
+from app.provenance.manifest import ALGORITHM, Reference, commitment, manifest
+
+
+def described(**changes):
+    facts = {
+        "generation_id": "gen_1",
+        "payload": bytes(8),
+        "media_type": "image/jpeg",
+        "references": [Reference("ab" * 32), Reference("cd" * 32, "image/png")],
+        "decision_receipt_sha256": "12" * 32,
+        "contract_sha256s": ["ef" * 32],
+        "license_status_url": "https://understudy.example/v1/licenses/1",
+        "generator": "puppet",
+        "generator_version": "1",
+    }
+    return manifest(**(facts | changes))
+
+
+def assertion(made, label):
+    return next(a["data"] for a in made.definition["assertions"] if a["label"] == label)
+
+
+class TestManifest:
+    def test_says_an_algorithm_made_it_from_every_reference(self):
+        made = described()
+        created, marked = assertion(made, "c2pa.actions.v2")["actions"]
+        assert created["action"] == "c2pa.created"
+        assert created["digitalSourceType"].endswith("/trainedAlgorithmicMedia")
+        ingredients = made.definition["ingredients"]
+        assert created["parameters"]["ingredientIds"] == [i["label"] for i in ingredients]
+        assert [i["relationship"] for i in ingredients] == ["inputTo", "inputTo"]
+        assert marked["action"] == "c2pa.watermarked.bound"
+        assert assertion(made, "c2pa.soft-binding")["alg"] == ALGORITHM
+
+    def test_forbids_every_kind_of_mining(self):
+        entries = assertion(described(), "cawg.training-mining")["entries"]
+        assert len(entries) == 4
+        assert {entry["use"] for entry in entries.values()} == {"notAllowed"}
+
+    def test_commits_to_references_and_contracts_without_telling_them(self):
+        made = described()
+        told = str(made.definition)
+        for private in ("ab" * 32, "cd" * 32, "ef" * 32):
+            assert private not in told
+        consent = assertion(made, "org.understudy.consent")
+        assert consent["generation"] == "gen_1"
+        assert consent["decisionReceiptSha256"] == "12" * 32
+        assert [r["ingredient"] for r in consent["references"]] == ["reference-1", "reference-2"]
+        assert consent["contracts"] == [o["commitment"] for o in made.openings["contracts"]]
+
+    def test_the_same_contract_is_committed_to_anew_each_time(self):
+        """Two outputs under one contract cannot be linked by their manifests."""
+        one, two = (assertion(described(), "org.understudy.consent") for _ in range(2))
+        assert one["contracts"] != two["contracts"]
+        assert one["references"] != two["references"]
+
+    def test_without_references_names_none(self):
+        created = assertion(described(references=[]), "c2pa.actions.v2")["actions"][0]
+        assert "parameters" not in created
+
+    def test_refuses_a_payload_of_another_length(self):
+        with pytest.raises(ValueError, match="8 bytes"):
+            described(payload=b"short")
+
+
+class TestCommitment:
+    def test_binds_digest_and_salt(self):
+        made = commitment("ab" * 32, b"s" * 16)
+        assert made == commitment("ab" * 32, b"s" * 16)
+        assert made != commitment("ab" * 32, b"t" * 16)
+        assert made != commitment("ac" + "ab" * 31, b"s" * 16)
