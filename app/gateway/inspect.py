@@ -8,17 +8,12 @@ template of a face in an output is kept. docs/faces.md says how little a match p
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from app import sandbox
-from app.registry import faces
-from app.registry.faces import PERHAPS_SAME_BELOW, TEMPLATE_LENGTH
+from app.registry.faces import PERHAPS_SAME_BELOW, TEMPLATE_LENGTH, distance
 
-MAX_FRAME_PIXELS = 3840 * 2160
-MAX_FRAMES = 30_000
-SAMPLES = 12  # frames in which faces are looked for, evenly spread
 LENGTH_TOLERANCE_S = 0.25
 READ_WALL_S, READ_CPU_S, READ_MEMORY_BYTES = 180, 180, 1536 << 20
 
@@ -80,7 +75,7 @@ def inspect_output(path: Path, templates: Sequence[Sequence[float]] = ()) -> Out
     """
     try:
         said = sandbox.run(
-            "app.gateway.inspect:look_at_video",
+            "app.gateway.frames:look_at_video",
             {"path": str(path.resolve())},
             wall_s=READ_WALL_S,
             cpu_s=READ_CPU_S,
@@ -96,7 +91,7 @@ def inspect_output(path: Path, templates: Sequence[Sequence[float]] = ()) -> Out
         SampledFace(
             at_s=face.at_s,
             box=face.box,
-            distance=min((faces.distance(face.template, t) for t in templates), default=None),
+            distance=min((distance(face.template, t) for t in templates), default=None),
         )
         for face in seen.described
     ]
@@ -108,7 +103,7 @@ def check_output(
     facts: OutputFacts,
     *,
     length_s: float,
-    size: tuple[int, int] | None = None,
+    size: Sequence[int] | None = None,
     tolerance_s: float = LENGTH_TOLERANCE_S,
 ) -> list[Finding]:
     """List every reason not to release a result that was asked for with this length and size.
@@ -135,80 +130,3 @@ def check_output(
         detail = f"{far}{PERHAPS_SAME_BELOW:.2f} or more means another face; a person should look"
         findings.append(Finding("not-the-performer", detail))
     return findings
-
-
-def look_at_video(path: str) -> dict[str, Any]:
-    """Decode a video from first frame to last and describe its faces. Call it through the sandbox.
-
-    Returns the fields of OutputFacts, with `described` faces (`at_s`, `box`, `template`); or
-    `unreadable`: "not-a-video", "too-large" or "damaged".
-    """
-    import av
-
-    container = _container_of(Path(path))
-    if container is None:
-        return {"unreadable": "not-a-video"}
-    try:
-        with av.open(path, format=container, options={"protocol_whitelist": "file"}) as media:
-            if not media.streams.video:
-                return {"unreadable": "not-a-video"}
-            return _look(media)
-    except av.error.MemoryError:
-        raise MemoryError from None
-    except av.error.FFmpegError:
-        return {"unreadable": "damaged"}
-
-
-def _container_of(path: Path) -> str | None:
-    """Name the demuxer by the first bytes: never a playlist, which could name other files."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[4:8] == b"ftyp":
-        return "mov"
-    return "matroska" if head[:4] == b"\x1aE\xdf\xa3" else None
-
-
-def _look(media: Any) -> dict[str, Any]:
-    stream = media.streams.video[0]
-    stream.codec_context.thread_count = 1
-    if stream.codec_context.width * stream.codec_context.height > MAX_FRAME_PIXELS:
-        return {"unreadable": "too-large"}
-    claimed_s = (media.duration or 0) / 1_000_000
-    step_s = max(claimed_s / SAMPLES, 0.1)
-    described: list[dict[str, Any]] = []
-    count = sampled = 0
-    first_s = last_s = 0.0
-    for frame in media.decode(stream):
-        if frame.width * frame.height > MAX_FRAME_PIXELS or count >= MAX_FRAMES:
-            return {"unreadable": "too-large"}
-        at_s = float(frame.time or 0)
-        first_s = at_s if count == 0 else first_s
-        last_s = max(last_s, at_s)
-        count += 1
-        if at_s - first_s >= sampled * step_s and sampled <= 2 * SAMPLES:
-            sampled += 1
-            described += _describe(frame.to_ndarray(format="rgb24"), at_s - first_s)
-    frame_s = float(1 / stream.average_rate) if stream.average_rate else 0.0
-    sound = media.streams.audio
-    return {
-        "duration_s": last_s - first_s + frame_s if count else 0.0,
-        "container": media.format.name[:40],
-        "video_codec": stream.codec_context.name,
-        "audio_codec": sound[0].codec_context.name if sound else "",
-        "streams": [
-            f"{s.type} {s.codec_context.name if s.codec_context else ''}".strip()
-            for s in media.streams
-        ],
-        "width": stream.codec_context.width,
-        "height": stream.codec_context.height,
-        "frame_count": count,
-        "frames_sampled": sampled,
-        "described": described,
-    }
-
-
-def _describe(pixels: Any, at_s: float) -> list[dict[str, Any]]:
-    return [
-        {"at_s": at_s, "box": box, "template": faces.template_of(pixels, box)}
-        for box in faces.boxes_in(pixels)
-    ]

@@ -180,12 +180,15 @@ def performer_of(session: Session, organization_id: str, performer_id: str) -> P
     return performer
 
 
-def performers_of(session: Session, organization_id: str) -> Sequence[Performer]:
-    """List the performers an organization speaks for, oldest first."""
+def performers_of(
+    session: Session, organization_id: str, *, before: str | None = None, limit: int = 50
+) -> Sequence[Performer]:
+    """List the performers an organization speaks for, newest first; `before` continues a list."""
     mine = (col(Performer.organization_id) == organization_id) | (
         col(Performer.agent_organization_id) == organization_id
     )
-    return session.exec(select(Performer).where(mine).order_by(col(Performer.id))).all()
+    found = select(Performer).where(mine).order_by(col(Performer.id).desc()).limit(limit)
+    return session.exec(found.where(col(Performer.id) < before) if before else found).all()
 
 
 def replicas_of(session: Session, performer_id: str) -> Sequence[Replica]:

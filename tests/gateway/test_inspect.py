@@ -1,12 +1,13 @@
 """Nothing a generator returns is believed: it is decoded, measured, and its faces are compared."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from app import sandbox
-from app.gateway import inspect
 from app.gateway.inspect import OutputFacts, SampledFace, check_output, inspect_output
 from app.registry import service as registry
 from tests.gateway import videos
@@ -161,6 +162,14 @@ class TestCheckOutput:
         assert [finding.code for finding in check_output(facts, length_s=1)] == ["no-face"]
 
 
-def test_the_reader_is_never_loaded_by_the_server():
-    """PyAV is imported where the doors are shut; asked of the module itself."""
-    assert not hasattr(inspect, "av")
+def test_neither_pyav_nor_dlib_is_ever_imported_by_the_worker():
+    """Asked of a fresh process: the tests themselves make videos with PyAV."""
+    program = (
+        "import sys\nfrom app.gateway.inspect import inspect_output\nfrom pathlib import Path\n"
+        "assert inspect_output(Path('pyproject.toml')).unreadable == 'not-a-video'\n"
+        "sys.exit(' '.join({'av', 'dlib', 'PIL', 'cv2', 'numpy'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=sandbox.ROOT, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr.decode()) == (0, "")

@@ -1,0 +1,164 @@
+"""Routes about performers: enroll one, see them, pause and resume them."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+from fastapi import APIRouter, Form, Query, Response, UploadFile
+from pydantic import BaseModel, Field
+from sqlmodel import Session
+
+from app.config import settings
+from app.identity.api_edge import ACT_REFUSALS, REFUSALS, Acting, Reading
+from app.problems import problems
+from app.registry import service
+from app.registry.errors import (
+    PICTURE_ERRORS,
+    ImageTooLarge,
+    NoFaceFound,
+    PerformerNameRefused,
+    PerformerUnknown,
+    SeveralFacesFound,
+)
+from app.registry.models import Performer
+from app.sandbox import (
+    SandboxCrashed,
+    SandboxMemory,
+    SandboxTimeout,
+    SandboxUnavailable,
+    private_directory,
+)
+
+router = APIRouter(prefix="/v1", tags=["registry"])
+CHUNK_BYTES = 1 << 20
+PORTRAIT_REFUSALS = problems(
+    NoFaceFound,
+    SeveralFacesFound,
+    PerformerNameRefused,
+    *PICTURE_ERRORS,
+    SandboxTimeout,
+    SandboxMemory,
+    SandboxCrashed,
+    SandboxUnavailable,
+)
+_UNKNOWN = problems(PerformerUnknown)
+
+
+class PerformerRead(BaseModel):
+    """A performer as those who speak for them see them; pictures and templates never leave."""
+
+    id: str = Field(examples=["per_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    name: str = Field(examples=["Griet of Delft"])
+    replica_id: str = Field(
+        examples=["rep_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"], description="The newest replica."
+    )
+    agent_organization_id: str | None
+    paused_at: datetime | None = Field(description="Since when every new use is stopped.")
+    created_at: datetime
+
+
+class PerformerPage(BaseModel):
+    """Performers, newest first; `next_before` continues the list."""
+
+    items: list[PerformerRead]
+    next_before: str | None
+
+
+@router.post(
+    "/performers",
+    status_code=201,
+    response_model=PerformerRead,
+    responses={**ACT_REFUSALS, **PORTRAIT_REFUSALS},
+)
+def enroll_performer(
+    act: Acting,
+    name: Annotated[str, Form(max_length=1000, examples=["Griet of Delft"])],
+    portrait: Annotated[UploadFile, Form(description="JPEG, PNG or WebP showing one face.")],
+) -> Response:
+    """Enroll a performer from one portrait; the picture is kept encrypted, and only so."""
+    with private_directory() as directory:
+        path = directory / "portrait"
+        digest = _keep(portrait.file, path)
+        seen = service.inspect_portrait(path)
+
+        def enroll(session: Session) -> tuple[int, BaseModel]:
+            performer = service.enroll(
+                session,
+                organization_id=act.organization_id,
+                name=name,
+                portrait=path,
+                inspected=seen,
+            )
+            return 201, _read(session, performer)
+
+        return act.once(digest + name.encode(), enroll)
+
+
+@router.get("/performers", responses=REFUSALS)
+def list_performers(
+    read: Reading,
+    before: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> PerformerPage:
+    """List the performers the caller speaks for, newest first."""
+    found = service.performers_of(read.session, read.organization_id, before=before, limit=limit)
+    more = found[-1].id if len(found) == limit else None
+    items = [_read(read.session, performer) for performer in found]
+    return PerformerPage(items=items, next_before=more)
+
+
+@router.get("/performers/{performer_id}", responses={**REFUSALS, **_UNKNOWN})
+def read_performer(performer_id: str, read: Reading) -> PerformerRead:
+    """Show one performer the caller speaks for."""
+    performer = service.performer_of(read.session, read.organization_id, performer_id)
+    return _read(read.session, performer)
+
+
+@router.post(
+    "/performers/{performer_id}/pause",
+    response_model=PerformerRead,
+    responses={**ACT_REFUSALS, **_UNKNOWN},
+)
+def pause_performer(performer_id: str, act: Acting) -> Response:
+    """Stop every new use of the performer's replicas, at once and until resumed."""
+
+    def pause(session: Session) -> tuple[int, BaseModel]:
+        performer = service.performer_of(session, act.organization_id, performer_id)
+        return 200, _read(session, service.pause(session, performer))
+
+    return act.once(b"", pause)
+
+
+@router.post(
+    "/performers/{performer_id}/resume",
+    response_model=PerformerRead,
+    responses={**ACT_REFUSALS, **_UNKNOWN},
+)
+def resume_performer(performer_id: str, act: Acting) -> Response:
+    """Allow uses again, as far as the contracts do."""
+
+    def resume(session: Session) -> tuple[int, BaseModel]:
+        performer = service.performer_of(session, act.organization_id, performer_id)
+        return 200, _read(session, service.resume(session, performer))
+
+    return act.once(b"", resume)
+
+
+def _read(session: Session, performer: Performer) -> PerformerRead:
+    newest = service.replicas_of(session, performer.id)[0]
+    facts = performer.model_dump(include=set(PerformerRead.model_fields))
+    return PerformerRead(**facts, replica_id=newest.id)
+
+
+def _keep(upload: BinaryIO, path: Path) -> bytes:
+    """Write an upload into a private file; return its SHA-256. Raises ImageTooLarge."""
+    limit_bytes, size_bytes, digest = settings().upload_limit_bytes, 0, hashlib.sha256()
+    with path.open("wb") as file:
+        while chunk := upload.read(CHUNK_BYTES):
+            size_bytes += len(chunk)
+            if size_bytes > limit_bytes:
+                raise ImageTooLarge(f"the upload is larger than the {limit_bytes} bytes allowed")
+            digest.update(chunk)
+            file.write(chunk)
+    return digest.digest()
