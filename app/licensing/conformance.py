@@ -27,7 +27,7 @@ SCHEMA = "consent-scenarios/1"
 # What a scenario's contract holds besides the agreed terms: facts of the server.
 SERVER_FACTS = frozenset(
     "id version status executed_at effective_at document_sha256_ok signatures "
-    "ratified_at court_approved court_approved_at".split()
+    "ratified_at court_approved court_approved_at paused".split()
 )
 
 
@@ -50,13 +50,17 @@ def run_scenarios(path: Path, *, policies: PolicySet | None = None) -> tuple[lis
 
 def decide_case(case: dict[str, Any], policies: PolicySet) -> Decision:
     """Decide one case. Raises DocumentRefused or ValueError when it cannot be read."""
+    return decide(policies, *read_case(case))
+
+
+def read_case(case: dict[str, Any]) -> tuple[list[ContractInForce], State, UseRequest]:
+    """Translate a case into what `decide` is asked with.
+
+    Raises DocumentRefused where the contract is none, ValueError or KeyError on other nonsense.
+    """
     state = case["state"]
-    return decide(
-        policies,
-        [_contract(item, state) for item in case["contracts"]],
-        _state(state),
-        _request(case["request"]),
-    )
+    contracts = [_contract(item, state) for item in case["contracts"]]
+    return contracts, _state(state), _request(case["request"])
 
 
 def _mismatch(case: dict[str, Any], policies: PolicySet) -> str:
@@ -112,6 +116,7 @@ def _contract(item: dict[str, Any], state: dict[str, Any]) -> ContractInForce:
             reserved_renders=used.get("reserved_renders") or 0,
         ),
         withdrawn_at=min((at for at in withdrawals if at is not None), default=None),
+        paused=item.get("paused") is True,
         deceased_on=None if deceased_on is None else date.fromisoformat(deceased_on),
         court_approved=bool(item.get("court_approved") or item.get("court_approved_at")),
         ratified_at=_instant(item.get("ratified_at")),

@@ -75,7 +75,7 @@ def _signing_facts(contract: ContractInForce) -> Facts:
         "unverified_roles": sorted(
             {signature.role for signature in signed if not signature.authority_verified}
         ),
-        "executed_at": at_or_never(contract.executed_at),
+        "executed_at": min(at_or_never(contract.executed_at), NEVER - 1),
         "effective_at": at_or_never(contract.effective_at),
     }
 

@@ -140,7 +140,6 @@ def _parts(
             search = {
                 "contracts": found.contracts,
                 "contracts_with_requester": found.contracts_with_requester,
-                "executed_contracts": found.executed_contracts,
             }
             yield _Part(performer, None, (_Question("Performer", performer, search),))
         for contract in found.governing:

@@ -87,7 +87,7 @@ def use_facts(state: State, request: UseRequest, drawn: frozenset[str]) -> Facts
         "modalities": list(request.modalities or ()),
         "generator": request.generator or "",
         "generator_known": request.generator in state.generators,
-        "generator_trains_on_inputs": state.generators.get(request.generator or "", True),
+        "generator_trains_on_inputs": state.generators.get(request.generator or "", False),
         "realtime": request.realtime,
         "training": request.training,
         "training_scope": request.training_scope or "",

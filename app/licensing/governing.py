@@ -19,7 +19,6 @@ class Standing:
 
     contracts: int
     contracts_with_requester: int
-    executed_contracts: int
     governing: tuple[ContractInForce, ...]
 
 
@@ -58,4 +57,4 @@ def standing(performer: str, contracts: Iterable[ContractInForce], request: UseR
             if contract.effective_at is not None and contract.effective_at <= request.at
         ]
         governing.append(effective[-1] if effective else versions[0])
-    return Standing(len(theirs), len(with_requester), len(signed), tuple(governing))
+    return Standing(len(theirs), len(with_requester), tuple(governing))

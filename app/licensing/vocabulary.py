@@ -17,9 +17,16 @@ PARENT_CATEGORY = {
 CATEGORIES = frozenset({*PARENT_CATEGORY, *PARENT_CATEGORY.values(), "sportswear", "cosmetics"})
 
 
+# Other words for what the policies call sexually_explicit.
+SEXUALLY_EXPLICIT = frozenset(
+    {"explicit", "explicit_content", "explicit_sex", "pornography", "sexual_content"}
+)
+
+
 def word(text: str) -> str:
     """Return the one spelling of a tag or category: `Simulated Sex` is `simulated_sex`."""
-    return "_".join(text.lower().replace("-", " ").replace("_", " ").split())
+    spelt = "_".join(text.lower().replace("-", " ").replace("_", " ").split())
+    return "sexually_explicit" if spelt in SEXUALLY_EXPLICIT else spelt
 
 
 def words(texts: Iterable[str]) -> list[str]:
