@@ -17,6 +17,14 @@ TIGHTEST, WIDEST = 2.25, 2.8  # frame height in face heights (brow to chin)
 HEADROOM = 0.6  # share of the room around the face that lies above it
 EDGE_TRIM = 0.012  # of the shorter side
 MIRRORED = 0.035  # at most this share of the portrait is repeated past an edge
+# Blur (sigma), from and to which distance outside the portrait it takes over, brightness.
+SOFTER = (
+    (2, 0, 16, 1.0),
+    (6, 8, 45, 1.0),
+    (14, 30, 100, 0.95),
+    (36, 70, 180, 0.88),
+    (96, 120, 330, 0.7),
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -86,15 +94,24 @@ def _keep_inside(start: float, length: float, limit: int) -> float:
 
 
 def _soften(canvas: Picture, outside: FloatArray) -> Picture:
-    """Blur the frame by its distance outside the portrait (pixels): nothing at the edge."""
+    """Blur the frame by its distance outside the portrait (pixels): nothing at the edge.
+
+    Far out nothing is left but dim color, so that a narrow portrait stands before a plain ground.
+    """
     if not outside.any():
         return canvas
+    height, width = canvas.shape[:2]
     result = canvas.astype(np.float32)
-    for sigma, near, far in ((2, 0, 16), (6, 8, 45), (14, 30, 100), (32, 70, 180)):
+    for sigma, near, far, light in SOFTER:
         weight = np.clip((outside - near) / (far - near), 0, 1)[..., None]
-        blurred = cv2.GaussianBlur(canvas, (0, 0), sigma).astype(np.float32)
-        result += (blurred - result) * weight.astype(np.float32)
-    return result.round().astype(np.uint8)
+        shrink = max(1, sigma // 6)  # a wide blur needs no detail
+        small = cv2.resize(
+            canvas, (width // shrink, height // shrink), interpolation=cv2.INTER_AREA
+        )
+        blurred = cv2.GaussianBlur(small, (0, 0), sigma / shrink)
+        blurred = cv2.resize(blurred, (width, height), interpolation=cv2.INTER_CUBIC)
+        result += (blurred.astype(np.float32) * light - result) * weight.astype(np.float32)
+    return result.clip(0, 255).round().astype(np.uint8)
 
 
 def label_writer(width: int, height: int) -> Callable[[Picture], Picture]:
