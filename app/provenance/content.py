@@ -207,7 +207,8 @@ def _sound_mark(path: Path, key: bytes) -> Any:
 
     if not 8000 <= rate <= 192_000:
         raise UnsuitableMedia(f"{rate} samples a second are too few or too many to look at")
-    return watermark.audio.detect(_samples(path, rate), rate, key)
+    mono = np.asarray(_samples(path, rate), np.float32)[:, None]
+    return watermark.audio.detect(mono, rate, key)
 
 
 def _marks(key: bytes | None, look: Callable[[bytes], Any]) -> tuple[bool, dict[str, float], str]:

@@ -29,6 +29,7 @@ class SignedOutput:
     manifest: Manifest
     media_type: str
     fingerprint: dict[str, Any] | None
+    verified_by: tuple[str, ...]
 
 
 def sign_output(src: Path, dst: Path, manifest: Manifest, *, certificates: Path) -> SignedOutput:
@@ -57,7 +58,7 @@ def sign_output(src: Path, dst: Path, manifest: Manifest, *, certificates: Path)
         stamp=stamp,
     )
     try:
-        check_release(
+        verified_by = check_release(
             dst,
             claim_root_pem=pki.claim_root_pem(certificates),
             tsa_root_pem=pki.tsa_root_pem(certificates),
@@ -67,7 +68,7 @@ def sign_output(src: Path, dst: Path, manifest: Manifest, *, certificates: Path)
     except Exception:
         dst.unlink(missing_ok=True)
         raise
-    return SignedOutput(signed, manifest, media_type_of(dst), fingerprint)
+    return SignedOutput(signed, manifest, media_type_of(dst), fingerprint, verified_by)
 
 
 def fingerprint_file(path: Path) -> dict[str, Any] | None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import c2pa
 
-from app.provenance import credentials
+from app import sandbox
+from app.provenance import credentials, second
 from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
 from app.provenance.finish import finish_manifest, replace_manifest
 from app.provenance.manifest import Manifest
 
+FIRST_VERIFIER = "c2pa-python"
 MEDIA_TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -77,15 +79,17 @@ def sign_file(
     return SignedFile(digest, dst.stat().st_size, finished)
 
 
-def check_release(path: Path, *, claim_root_pem: str, tsa_root_pem: str, payload: bytes) -> None:
+def check_release(
+    path: Path, *, claim_root_pem: str, tsa_root_pem: str, payload: bytes
+) -> tuple[str, ...]:
     """Read a signed file back as a stranger would; raise ReleaseGateClosed unless all of it holds.
 
-    Checked: hard binding, signer under our root, time stamp, and that the soft binding names
-    `payload` as bytes. One verifier (c2pa-python), which is also the one that signed.
+    Checked by two independent verifiers: hard binding, signer under our root, time stamp; and that
+    the soft binding names `payload` as bytes. Returns who verified: above the second one's limit
+    (128 MiB) only the first.
     """
-    found = credentials.read_credentials(
-        path=str(path), claim_root_pem=claim_root_pem, tsa_root_pem=tsa_root_pem
-    )
+    roots = {"claim_root_pem": claim_root_pem, "tsa_root_pem": tsa_root_pem}
+    found = credentials.read_credentials(path=str(path), **roots)
     # 1. The credentials are there and every hash in them holds.
     if found["state"] != "valid":
         raise ReleaseGateClosed(
@@ -100,6 +104,22 @@ def check_release(path: Path, *, claim_root_pem: str, tsa_root_pem: str, payload
     # 4. The soft binding names the payload that was embedded.
     if found["payload"] != payload.hex():
         raise ReleaseGateClosed(f"{path.name} names another watermark than it carries")
+    # 5. Somebody else's code says so too.
+    if path.stat().st_size > second.LIMIT_BYTES:
+        return (FIRST_VERIFIER,)
+    again = sandbox.run(
+        "app.provenance.second:verify_again",
+        {"path": str(path.resolve()), "media_type": media_type_of(path), **roots},
+        wall_s=60,
+        cpu_s=60,
+        memory_bytes=2 << 30,
+        reads=[path],
+    )
+    if again.get("state") != "Trusted" or again.get("time_trusted") is not True:
+        raise ReleaseGateClosed(
+            f"{path.name} convinces {FIRST_VERIFIER}, but not {second.NAME}: {again}"
+        )
+    return (FIRST_VERIFIER, second.NAME)
 
 
 def _write(src: Path, dst: Path, manifest: Manifest, media_type: str, chain_pem: str) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import clock, keys
-from app.provenance import credentials, finish, pki, sign
+from app.provenance import credentials, finish, pki, second, sign
 from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
 from tests.provenance import making
 from tests.provenance.making import FORMATS, PAYLOAD, Authority
@@ -154,6 +154,33 @@ class TestCheckRelease:
         making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
         with pytest.raises(ReleaseGateClosed, match="watermark"):
             sign.check_release(out, **authority.roots, payload=bytes(8))
+
+    def test_two_independent_verifiers_agree(self, authority, tmp_path):
+        out = tmp_path / "out.jpg"
+        making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
+        by = sign.check_release(out, **authority.roots, payload=PAYLOAD)
+        assert by == ("c2pa-python", "encypher-c2pa")
+
+    def test_refuses_what_only_the_first_verifier_believes(self, authority, tmp_path, monkeypatch):
+        """The planted fault: the first verifier says yes to a file with a changed byte."""
+        out = tmp_path / "out.jpg"
+        making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
+        believed = read(out, authority)
+        content = bytearray(out.read_bytes())
+        content[-100] ^= 1
+        out.write_bytes(content)
+        monkeypatch.setattr(credentials, "read_credentials", lambda **_: believed)
+        with pytest.raises(ReleaseGateClosed, match="not encypher-c2pa"):
+            sign.check_release(out, **authority.roots, payload=PAYLOAD)
+
+    def test_above_the_second_verifiers_limit_says_that_only_one_looked(
+        self, authority, tmp_path, monkeypatch
+    ):
+        out = tmp_path / "out.jpg"
+        making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
+        monkeypatch.setattr(second, "LIMIT_BYTES", 1000)
+        by = sign.check_release(out, **authority.roots, payload=PAYLOAD)
+        assert by == ("c2pa-python",)
 
     def test_refuses_a_wrong_signature(self, authority, tmp_path):
         src, out = making.make_media(tmp_path / "in.jpg"), tmp_path / "out.jpg"
