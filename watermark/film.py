@@ -1,7 +1,7 @@
 """Film files: reading frames, and writing a film again with everything else kept.
 
-One video track is encoded anew; other tracks are copied or replaced packet by packet. Size,
-pixel format, color description, sample aspect, rotation, time stamps, metadata and chapters stay.
+One video track is encoded anew. Size, pixel format, color description, sample aspect, rotation,
+time stamps and metadata stay.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A film written again with its pictures marked, everything else kept, in bounded memory."""
+"""A film written again with pictures and sound marked, everything else kept, in bounded memory."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from typing import Any
 import av
 
 from watermark import film
-from watermark.errors import UnreadableMedia, UnsupportedMedia
+from watermark.errors import UnreadableMedia
 from watermark.marker import Marker
+from watermark.soundtrack import Soundtrack
 
 Progress = Callable[[float], None]
 
-_WAITING_PACKETS = 50_000  # of other tracks, before the first picture
+_WAITING_PACKETS = 50_000  # of sound, before the first picture
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Transcoding:
         self._source, self._target, self._order = source, target, order
         self._seen = film.picture_track(source)
         self._total_s = float(source.duration or 0) / av.time_base
-        self._copies: dict[int, Any] = {}
-        self._waiting: list[Any] = []  # packets of other tracks before the first picture
+        self._sounds: dict[int, Soundtrack] = {}
+        self._waiting: list[Any] = []  # packets of sound before the first picture
         self._out: Any = None
         self._marker: Marker | None = None
         self._frames = 0
@@ -65,13 +66,16 @@ class Transcoding:
         if self._marker is None:
             raise UnreadableMedia("the video track has no frames that can be decoded")
         self._target.mux(self._out.encode())
+        for track in self._sounds.values():
+            for ready in track.finish():
+                self._target.mux(ready)
         return EmbedReport(
             frames=self._frames,
             duration_s=self._end_s,
             width=self._out.width,
             height=self._out.height,
-            audio_tracks=len(self._copies),
-            audio_tracks_marked=0,
+            audio_tracks=len(self._sounds),
+            audio_tracks_marked=len(self._sounds),
             psnr_db=self._marker.psnr_db(),
         )
 
@@ -80,12 +84,7 @@ class Transcoding:
         order = self._order
         self._out = film.add_picture_track(self._target, self._seen, first, order.crf, order.preset)
         for stream in self._source.streams.audio:
-            try:
-                copy = self._target.add_stream_from_template(stream)
-            except (ValueError, av.error.FFmpegError) as e:
-                raise UnsupportedMedia(f"the sound cannot be kept in this format: {e}") from e
-            copy.metadata.update(stream.metadata)
-            self._copies[stream.index] = copy
+            self._sounds[stream.index] = Soundtrack(self._target, stream, order.payload, order.key)
         self._target.metadata.update(self._source.metadata)
         self._marker = Marker(order.payload, order.key, first.height, first.width)
         for packet in self._waiting:
@@ -94,14 +93,14 @@ class Transcoding:
         return self._marker
 
     def _keep(self, packet: Any) -> None:
-        """Copy a packet of another track."""
+        """Mark a packet of sound, or hold it until the first picture has come."""
         if self._marker is None:
             if len(self._waiting) >= _WAITING_PACKETS:
                 raise UnreadableMedia("no picture among the first packets of the file")
             self._waiting.append(packet)
             return
-        packet.stream = self._copies[packet.stream.index]
-        self._target.mux(packet)
+        for ready in self._sounds[packet.stream.index].take(packet):
+            self._target.mux(ready)
 
     def _mark(self, frame: Any, marker: Marker) -> None:
         """Mark one frame, encode it, write what the encoder has ready."""

@@ -24,7 +24,7 @@ def embed(
     preset: str = "veryfast",
     progress: Progress | None = None,
 ) -> EmbedReport:
-    """Write `src` to `dst` with every frame marked; sound tracks are kept.
+    """Write `src` to `dst` with every frame and every sound track marked.
 
     `dst` appears whole or not at all. `progress` is told the share done, 0 to 1. Encodes with
     H.264 at `crf` and `preset`; memory does not grow with length. Raises BadPayload,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.watermark.clips import KEY, OTHER_KEY, PAYLOAD, reencode, talking, write_film
-from watermark import video
+from watermark import audio, video
 from watermark.errors import UnreadableMedia, UnsuitableMedia, UnsupportedMedia, WatermarkError
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +50,18 @@ class TestEmbed:
             new = [frame.pts * frame.time_base for frame in after.decode(video=0)]
         assert new == pytest.approx(old, abs=1e-3)
         assert (report.frames, report.width, report.height) == (72, 1280, 720)
+
+    def test_marks_the_sound_with_the_same_payload(self, marked):
+        path, report, _ = marked
+        assert (report.audio_tracks, report.audio_tracks_marked) == (1, 1)
+        with av.open(str(path)) as film:
+            track = film.streams.audio[0]
+            blocks = [frame.to_ndarray() for frame in film.decode(track)]
+            rate = track.codec_context.sample_rate
+        samples = np.ascontiguousarray(np.concatenate(blocks, axis=1).T)
+        found = audio.detect(samples, rate, KEY)
+        assert found is not None
+        assert found.payload == PAYLOAD
 
     def test_reports_progress_up_to_the_end(self, marked):
         shares = marked[2]
@@ -128,7 +140,7 @@ class TestKilledEmbed:
     def test_leaves_no_half_film_under_the_name_it_was_to_have(self, tmp_path, clip):
         target = tmp_path / "target.mp4"
         program = (
-            "import sys; from pathlib import Path; from watermark import video\n"
+            "import sys; from pathlib import Path; from watermark import audio, video\n"
             f"video.embed(Path({str(clip)!r}), Path({str(target)!r}), b'8 bytes.', b'k' * 32,"
             " progress=lambda share: print(share, flush=True))"
         )

@@ -1,0 +1,144 @@
+"""The mark in sound: `embed` and `detect`."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from watermark import listening, sound
+from watermark import payload as message
+from watermark.arrays import Complexes, Floats, Integers
+from watermark.errors import MediaTooLarge, UnsuitableMedia
+
+SHORTEST_S = 1.0
+MAX_SAMPLES = 2_000_000_000
+TARGET_SNR_DB = 30.3
+CHUNK_S = 8
+PAD_S = 1  # heard on either side of a chunk, so that chunks join without a seam
+_USUAL_DB = 1.8  # change of magnitude where the power is the mean, before the limit on noise
+_CANCEL = 0.9  # share of what the sound itself says that is cancelled where it can be
+_FACTORS = (0.1, 2.5)  # least and most that a cell's strength is multiplied with for it
+_LIKELY_SHARE = 0.5  # of the strength that the limit on noise will leave
+_RATES = (2_000, 768_000)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A payload that was read.
+
+    `false_positive_log10` bounds the chance that unmarked sound yields any payload.
+    """
+
+    payload: bytes
+    false_positive_log10: float
+
+
+def embed(samples: Floats, sample_rate: int, payload: bytes, key: bytes) -> Floats:
+    """A copy of `samples` that carries `payload`, at a signal-to-noise ratio of 30 dB or more.
+
+    `samples` is float32 [n, channels] in -1..1. Raises BadPayload, UnsuitableMedia,
+    MediaTooLarge.
+    """
+    message.check(payload, key)
+    check(samples, sample_rate)
+    out = samples.copy()
+    signs, table = sound.pattern(payload, key), sound.of_key(key)
+    for start in range(0, len(samples), CHUNK_S * sample_rate):
+        before = min(start, PAD_S * sample_rate)
+        end = min(len(samples), start + CHUNK_S * sample_rate)
+        heard = samples[start - before : end + PAD_S * sample_rate]
+        change = chunk_change(heard, sample_rate, signs, table, (start - before) // sample_rate)
+        out[start:end] += change[before : before + end - start]
+    return out
+
+
+def chunk_change(
+    heard: Floats, rate: int, signs: Floats, table: sound.Table, start_s: int
+) -> Floats:
+    """What to add to a stretch of sound [n, channels] that begins at a whole second.
+
+    All channels get the same gains, found on their mean, so that any mix of them is marked.
+    """
+    slow = sound.resample(heard, rate, sound.RATE)
+    ends = ((sound.HOP, sound.SIZE), (0, 0))
+    spectra = [sound.analyze(channel) for channel in np.pad(slow, ends).T]
+    frames = np.arange(len(spectra[0])) - 1 + start_s * sound.RATE // sound.HOP
+    gain = informed_gain(np.mean(spectra, axis=0), signs, table, frames)
+    change = np.zeros_like(heard)
+    for channel, spectrum in enumerate(spectra):
+        back = sound.synthesize(spectrum * gain, len(slow) + sound.HOP)[sound.HOP :]
+        whole = sound.resample(back, sound.RATE, rate)[: len(heard)]
+        change[: len(whole), channel] = whole
+    power, noise = float(np.mean(heard**2)), float(np.mean(change**2))
+    allowed = power * 10 ** (-TARGET_SNR_DB / 10)
+    return np.asarray(change * np.float32(np.sqrt(min(1.0, allowed / max(noise, 1e-20)))))
+
+
+def informed_gain(
+    spectrum: Complexes, signs: Floats, table: sound.Table, frames: Integers
+) -> Floats:
+    """Relative change of each bin: more where the sound itself speaks against a bit, less where
+    it already says it (as in `informed`, period by period)."""
+    bands = _band_of_bin()
+    inside = bands >= 0
+    power = np.abs(spectrum) ** 2
+    strength = np.zeros(power.shape, np.float32)
+    strength[:, inside] = _strength_db(power[:, inside])
+    cells = frames % sound.FRAMES // sound.FRAMES_PER_CELL
+    wanted = signs[cells]
+    period = frames // sound.FRAMES - frames[0] // sound.FRAMES
+    group = table.groups[cells] + period[:, None] * sound.GROUPS
+    before = listening.features(listening.logs_of(power), 1.0) * wanted
+    change_db = strength * wanted[:, np.maximum(bands, 0)]
+    louder = power * 10 ** (_LIKELY_SHARE * change_db / 10)
+    after = listening.features(listening.logs_of(louder), 1.0) * wanted
+    host = np.bincount(group.ravel(), before.ravel())
+    effect = np.bincount(group.ravel(), (after - before).ravel())
+    usual = max(float(effect.mean()), 1e-9)
+    factor = np.clip(1 - _CANCEL * host / usual, *_FACTORS)[group]
+    change_db *= factor[:, np.maximum(bands, 0)]
+    return np.asarray(10 ** (change_db / 20) - 1, np.float32)
+
+
+def _band_of_bin() -> Integers:
+    """The band of each bin of the spectrum, -1 outside all."""
+    frequency = np.arange(sound.SIZE // 2 + 1) * (sound.RATE / sound.SIZE)
+    edges = sound.band_edges()
+    band = np.searchsorted(edges, frequency, side="right") - 1
+    return np.where((band >= 0) & (band < len(edges) - 1), band, -1)
+
+
+def _strength_db(power: Floats) -> Floats:
+    """Strength of each bin [frames, bins]: loud ones, which cost most, are changed less."""
+    mean = float(power.mean()) + 1e-12
+    relative = power / mean + 1e-3
+    return np.asarray(_USUAL_DB * np.clip(relative**-0.4, 0.05, 2.5), np.float32)
+
+
+def detect(samples: Floats, sample_rate: int, key: bytes) -> Detection | None:
+    """The payload that `key` finds in `samples`, or None; never a wrong one.
+
+    Survives lossy coding, resampling, trimming to five seconds, change of speed and of tempo
+    within the limits in docs/watermark-benchmarks.md. Raises BadPayload, UnsuitableMedia,
+    MediaTooLarge.
+    """
+    message.check_key(key)
+    check(samples, sample_rate)
+    listener = listening.Listener(key)
+    payload = listener.read(samples, sample_rate)
+    if payload is None:
+        return None
+    return Detection(payload, message.log10_false_positive(listener.attempts))
+
+
+def check(samples: Floats, sample_rate: int) -> None:
+    """Accept sound that can be worked on, or say why not."""
+    if not isinstance(samples, np.ndarray) or samples.dtype != np.float32 or samples.ndim != 2:
+        raise UnsuitableMedia("sound is a numpy array of float32 [n, channels]")
+    if not _RATES[0] <= sample_rate <= _RATES[1]:
+        raise UnsuitableMedia(f"a sample rate of {sample_rate} Hz is not one of sound")
+    if samples.shape[1] < 1 or len(samples) < SHORTEST_S * sample_rate:
+        raise UnsuitableMedia(f"{len(samples)} samples; a mark needs {SHORTEST_S} s of sound")
+    if samples.size > MAX_SAMPLES:
+        raise MediaTooLarge(f"{samples.size} samples; at most {MAX_SAMPLES} are taken")
+    if not np.isfinite(samples).all():
+        raise UnsuitableMedia("some samples are not numbers")
