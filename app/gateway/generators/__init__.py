@@ -85,6 +85,8 @@ class Generator(Protocol):
     `submit` returns a reference that survives a restart of the caller. It raises NotSubmitted
     when certainly nothing was bought and MaybeSubmitted when nobody can tell.
     `fetch` writes the whole result to `to`, or raises and leaves `to` as it was.
+    `forget` deletes what the generator keeps of a job that has been fetched or given up; False
+    when it cannot, or not yet.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Generator(Protocol):
     def poll(self, reference: str) -> JobStatus: ...
     def fetch(self, reference: str, to: Path) -> None: ...
     def cancel(self, reference: str) -> JobStatus: ...
+    def forget(self, reference: str) -> bool: ...
 
 
 def mismatches(job: RenderJob, capability: Capability) -> list[str]:
