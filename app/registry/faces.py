@@ -56,9 +56,7 @@ def find_faces(path: str) -> dict[str, Any]:
 
     picture = _open(Path(path))
     media_type = MEDIA_TYPES[picture.format or ""]
-    lying = picture.getexif().get(EXIF_ORIENTATION, 1) >= 5
-    width, height = picture.size[::-1] if lying else picture.size
-    seen = _decode(picture)
+    seen, width, height = _decode(picture)
     sightings: list[tuple[Box, Rgb, Box]] = []  # where in the picture; in which pixels, where there
     for side in DETECTION_SIDES:
         seen.thumbnail((side, side))
@@ -141,17 +139,20 @@ def _open(path: Path) -> "Image":
     return picture
 
 
-def _decode(picture: "Image") -> "Image":
-    """Return the picture upright, in RGB, no larger than faces are looked for in."""
+def _decode(picture: "Image") -> tuple["Image", int, int]:
+    """Return the picture upright, in RGB, no larger than faces are looked for in; and its size."""
     from PIL import ImageOps
 
+    width, height = picture.size
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if picture.mode == "P":
                 picture = picture.convert("RGB")
             picture.thumbnail((DETECTION_SIDES[0], DETECTION_SIDES[0]))  # JPEG: while decoding
-            return ImageOps.exif_transpose(picture).convert("RGB")
+            if picture.getexif().get(EXIF_ORIENTATION, 1) >= 5:
+                width, height = height, width
+            return ImageOps.exif_transpose(picture).convert("RGB"), width, height
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  decoders fail in many ways, all of them this one
