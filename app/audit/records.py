@@ -9,6 +9,7 @@ from app.gateway.models import Generation, GenerationReplica
 from app.licensing import service as licensing
 from app.licensing.models import Contract
 from app.transparency import service as transparency
+from app.transparency.errors import CheckpointNotFound, LeafNotFound, LeafNotPublished
 from app.transparency.leaf import LeafKind
 
 
@@ -36,12 +37,16 @@ def license_state(session: Session, generation_id: str, at: datetime) -> str:
 
 
 def log_inclusion(session: Session, generation_id: str) -> dict[str, Any]:
-    """Say whether the output's release is in the public log, and under which leaf."""
-    for promised, logged in transparency.leaves_of(session, generation_id):
+    """Say whether the output's release is in the public log, and under which leaf.
+
+    `logged` only when the log can prove it under a signed checkpoint now; `promised` while the
+    leaf waits; `absent` when no release was ever recorded.
+    """
+    for promised, _ in transparency.leaves_of(session, generation_id):
         if promised.kind == LeafKind.OUTPUT_RELEASED:
-            return {
-                "state": "logged" if logged is not None else "promised",
-                "record": promised.id,
-                "leaf_index": logged.leaf_index if logged is not None else None,
-            }
+            try:
+                proof = transparency.inclusion_proof(session, promised.id)
+            except (LeafNotFound, LeafNotPublished, CheckpointNotFound):
+                return {"state": "promised", "record": promised.id, "leaf_index": None}
+            return {"state": "logged", "record": promised.id, "leaf_index": proof.leaf_index}
     return {"state": "absent", "record": None, "leaf_index": None}

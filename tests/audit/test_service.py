@@ -186,6 +186,18 @@ class TestRecovered:
         assert (found.verdict, found.findings["credentials"]) == ("recovered", "absent")
         assert found.findings["license"]["when_made"] == "licensed"
 
+    def test_a_sound_stripped_and_compressed_is_recovered(self, session, authority, tmp_path):
+        import watermark.audio
+
+        voice = making.a_voice(3, seconds=15.0, rate=44100)
+        whole = watermark.audio.embed(voice[:, None], 44100, PAYLOADS["girl.png"], KEY)[:, 0]
+        (tmp_path / "in.wav").write_bytes(making.wav_bytes(whole))
+        out, copy = tmp_path / "out.wav", tmp_path / "copy.mp3"
+        release(session, authority, tmp_path / "in.wav", out, PAYLOADS["girl.png"])
+        making.encode_audio(copy, whole, 44100, 44100)
+        found = look(session, copy, authority)
+        assert (found.verdict, found.findings["medium"]) == ("recovered", "audio")
+
     def test_a_face_painted_over_locally_is_recovered_never_intact(
         self, session, authority, marked, tmp_path
     ):
