@@ -80,7 +80,7 @@ def parse(document: bytes | str | Mapping[str, Any], *, recorded: bool = False) 
             raise DocumentRefused([Problem("", f"the document exceeds {MAX_BYTES} bytes")])
         return Contract.model_validate_json(text, context=RECORDED if recorded else None)
     except ValidationError as error:
-        raise DocumentRefused([_problem(dict(item)) for item in error.errors()]) from error
+        raise DocumentRefused(_problems(error, text)) from error
     except (TypeError, RecursionError, OverflowError) as error:
         raise DocumentRefused([Problem("", f"the document is not JSON: {error}")]) from error
 
@@ -114,8 +114,27 @@ def plain_language(document: Contract | Mapping[str, Any]) -> list[tuple[str, st
     return sentences(contract.model_dump(mode="json"))
 
 
-def _problem(item: dict[str, Any]) -> Problem:
-    steps = [str(step) for step in item["loc"]]
+def _problems(error: ValidationError, text: bytes | str) -> list[Problem]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    found = [_problem(dict(item), document) for item in error.errors()]
+    return list(dict.fromkeys(found))
+
+
+def _problem(item: dict[str, Any], document: Any) -> Problem:
+    """Point at the field of the document; the steps a type's alternatives add are left out."""
+    steps: list[str] = []
+    place = document
+    for step in item["loc"]:
+        if isinstance(place, dict) and (step in place or item["type"] == "missing"):
+            place = place.get(step)
+        elif isinstance(place, list) and isinstance(step, int):
+            place = place[step]
+        else:
+            continue
+        steps.append(str(step))
     context = cast("dict[str, Any]", item.get("ctx") or {})
     if "field" in context:
         steps += str(context["field"]).split("/")

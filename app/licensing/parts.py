@@ -26,7 +26,7 @@ from app.licensing import languages, territories
 RECORDED = {"level": "recorded"}
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
-Amount = Annotated[int | float, Field(ge=0, le=10**9, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=0, le=366 * 100)]
 Years = Annotated[int, Field(ge=1, le=200)]
 

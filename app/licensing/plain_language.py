@@ -33,14 +33,20 @@ def sentences(terms: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _words(values: Iterable[Any]) -> str:
-    listed = [str(value).replace("_", " ") for value in values]
+    """Join words of the vocabulary for reading: `film_scene` is "film scene"."""
+    return _names(str(value).replace("_", " ") for value in values)
+
+
+def _names(values: Iterable[Any]) -> str:
+    """Join names as they are."""
+    listed = [str(value) for value in values]
     return " and ".join(filter(None, [", ".join(listed[:-1]), *listed[-1:]])) or "nothing"
 
 
 def _what(terms: dict[str, Any]) -> list[tuple[str, str]]:
     grant, name = terms["grant"], terms["performer"]["name"]
-    projects = "any project" if "*" in grant["projects"] else _words(grant["projects"])
-    places = _words(grant["territories"]["include"])
+    projects = "any project" if "*" in grant["projects"] else _names(grant["projects"])
+    places = _names(grant["territories"]["include"])
     except_ = grant["territories"]["exclude"]
     term = grant["term"]
     until = term["end_at"] or f"{term['end']}{'' if term['end_inclusive'] else ' (not included)'}"
@@ -54,12 +60,12 @@ def _what(terms: dict[str, Any]) -> list[tuple[str, str]]:
         (f"For the purpose of {_words(grant['purposes'])}.", "/grant/purposes"),
         (f"Shown in {_words(grant['media'])}.", "/grant/media"),
         (
-            f"In {places}{', except ' + _words(except_) if except_ else ''}.",
+            f"In {places}{', except ' + _names(except_) if except_ else ''}.",
             "/grant/territories",
         ),
-        (f"In these languages: {_words(grant['languages'])}.", "/grant/languages"),
+        (f"In these languages: {_names(grant['languages'])}.", "/grant/languages"),
         (f"From {term['start']} to {until}, days in {term['tz']}.", "/grant/term"),
-        (f"Made only with {_words(grant['generators'])}.", "/grant/generators"),
+        (f"Made only with {_names(grant['generators'])}.", "/grant/generators"),
     ]
 
 
@@ -68,12 +74,14 @@ def _limits(terms: dict[str, Any]) -> list[tuple[str, str]]:
     said = []
     quota, content = grant["quota"], grant["content"]
     if quota["max_seconds"] is not None:
-        said.append((f"At most {quota['max_seconds']} seconds in all.", "/grant/quota/max_seconds"))
+        said.append(
+            (f"At most {quota['max_seconds']:g} seconds in all.", "/grant/quota/max_seconds")
+        )
     if quota["max_renders"] is not None:
         said.append((f"At most {quota['max_renders']} renders.", "/grant/quota/max_renders"))
     if quota["max_seconds_per_output"] is not None:
         limit = quota["max_seconds_per_output"]
-        said.append((f"No clip over {limit} seconds.", "/grant/quota/max_seconds_per_output"))
+        said.append((f"No clip over {limit:g} seconds.", "/grant/quota/max_seconds_per_output"))
     if content["prohibited"]:
         said.append((f"Never: {_words(content['prohibited'])}.", "/grant/content/prohibited"))
     if content["approval"]:
@@ -92,7 +100,7 @@ def _limits(terms: dict[str, Any]) -> list[tuple[str, str]]:
         said.append((f"Each use needs a yes from: {who}.", "/approvals/required"))
     mode = grant["sublicense"]["mode"]
     if mode in SUBLICENSE:
-        listed = _words(grant["sublicense"]["listed"])
+        listed = _names(grant["sublicense"]["listed"])
         said.append((SUBLICENSE[mode].format(listed=listed), "/grant/sublicense"))
     return said
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,24 @@ HERE = Path(__file__).parent / "scenarios"
 PUBLISHED = Path(__file__).parent.parent.parent / "conformance" / "scenarios.json"
 
 
+@cache
+def _suite() -> str:
+    return PUBLISHED.read_text("utf-8")
+
+
+@cache
+def _base() -> dict[str, Any]:
+    return published()[0]
+
+
 def published() -> list[dict[str, Any]]:
     """The cases of the published suite."""
-    return list(json.loads(PUBLISHED.read_text("utf-8"))["scenarios"])
+    return list(json.loads(_suite())["scenarios"])
 
 
 def base() -> dict[str, Any]:
     """A contract, state and request that permit a feature scene: the first published case."""
-    return copy.deepcopy(published()[0])
+    return copy.deepcopy(_base())
 
 
 def merged(onto: Any, changes: Any) -> Any:

@@ -20,6 +20,18 @@ Path = tuple[str | int, ...]
 FLIPPED = {">=": ">", ">": ">=", "<": "<=", "<=": "<", "==": "!=", "!=": "=="}
 
 
+# Changes that change nothing, and why; any other survivor is a defect of the cases or of the rule.
+_EARLIER = "an exclusive signed earlier, or at the same instant, has denied by itself"
+EQUIVALENT = {
+    (
+        "PERMIT",
+        "condition 0 dropped",
+    ): "a performer without a contract always meets a denial",
+    ("exclusivity_overlap_alert", "condition 1 dropped"): _EARLIER,
+    ("exclusivity_overlap_alert", "conditions/1/body: > made >="): _EARLIER,
+}
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One rule changed in one place; `meaning` None when the rule is gone."""
@@ -57,10 +69,9 @@ def fine(rule: str, meaning: Meaning) -> Iterator[Mutant]:
         del dropped["conditions"][number]
         yield Mutant(rule, f"condition {number} dropped", dropped)
     listed = meaning["action"].get("entities", ())
-    for number, entity in enumerate(listed):
+    for entity in listed:
         fewer = [other for other in listed if other != entity]
         yield Mutant(rule, f"without {entity['id']}", _with(meaning, ("action", "entities"), fewer))
-        del number
     if meaning["action"]["op"] != "All":
         yield Mutant(rule, "for every action", _with(meaning, ("action",), {"op": "All"}))
     for path, node in _nodes(meaning["conditions"], ("conditions",)):
@@ -154,5 +165,6 @@ if __name__ == "__main__":
     for kind in (coarse, fine):
         total += sum(1 for rule, m in control.meanings.items() for _ in kind(rule, m))
         for survivor, _ in control.survivors(kind):
-            print(survivor.rule, "|", survivor.what)
+            why = EQUIVALENT.get((survivor.rule, survivor.what), "SURVIVES")
+            print(f"{survivor.rule} | {survivor.what} | {why}")
     print("mutants:", total)

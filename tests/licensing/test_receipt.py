@@ -1,0 +1,183 @@
+"""Receipts verify offline, say nothing private, and cannot be altered or confused."""
+
+import base64
+import json
+from datetime import UTC, datetime
+
+import pytest
+import rfc8785
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.licensing import receipt as receipts
+from app.licensing.conformance import decide_case
+from app.licensing.decide import load_policies
+from app.licensing.receipt import Disclosure, ReceiptInvalid
+from tests.licensing.cases import base, published
+
+POLICIES = load_policies()
+KEY = ec.generate_private_key(ec.SECP256R1())
+AT = datetime(2026, 11, 22, 18, tzinfo=UTC)
+
+
+def sign(data: bytes, key: ec.EllipticCurvePrivateKey = KEY) -> bytes:
+    r, s = utils.decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def a_receipt(number: int = 0):
+    decision = decide_case(published()[number], POLICIES)
+    statement, disclosures = receipts.state(decision, generation_id="gen_1", at=AT)
+    return receipts.sign_receipt(statement, sign), statement, disclosures
+
+
+def resigned(statement: dict, header: dict) -> str:
+    parts = [
+        base64.urlsafe_b64encode(rfc8785.dumps(part)).rstrip(b"=").decode()
+        for part in (header, statement)
+    ]
+    signature = base64.urlsafe_b64encode(sign(".".join(parts).encode())).rstrip(b"=").decode()
+    return ".".join([*parts, signature])
+
+
+class TestVerifyReceipt:
+    def test_returns_the_statement_that_was_signed(self):
+        receipt, statement, _ = a_receipt()
+        assert receipts.verify_receipt(receipt, KEY.public_key()) == statement
+        assert statement["outcome"] == "permit"
+        assert statement["policy_sha256"] == POLICIES.digest
+        assert statement["at"] == "2026-11-22T18:00:00Z"
+
+    def test_holds_for_denials_too(self):
+        receipt, _, _ = a_receipt(1)
+        statement = receipts.verify_receipt(receipt, KEY.public_key())
+        assert statement["codes"] == ["CONTRACT_NOT_FOUND"]
+        assert statement["obligations"] == []
+
+    def test_refuses_another_key(self):
+        receipt, _, _ = a_receipt()
+        other = ec.generate_private_key(ec.SECP256R1()).public_key()
+        with pytest.raises(ReceiptInvalid):
+            receipts.verify_receipt(receipt, other)
+
+    def test_refuses_a_key_of_another_curve(self):
+        receipt, _, _ = a_receipt()
+        other = ec.generate_private_key(ec.SECP384R1()).public_key()
+        with pytest.raises(ReceiptInvalid):
+            receipts.verify_receipt(receipt, other)
+
+    def test_refuses_any_altered_character(self):
+        receipt, _, _ = a_receipt()
+        for place in range(0, len(receipt) - 1, 97):
+            other = "A" if receipt[place] != "A" else "B"
+            with pytest.raises(ReceiptInvalid):
+                receipts.verify_receipt(
+                    receipt[:place] + other + receipt[place + 1 :], KEY.public_key()
+                )
+
+    def test_refuses_something_else_this_key_signed(self):
+        _, statement, _ = a_receipt()
+        token = resigned(statement, {"alg": "ES256", "typ": "JWT"})
+        with pytest.raises(ReceiptInvalid, match="not a decision receipt"):
+            receipts.verify_receipt(token, KEY.public_key())
+
+    @pytest.mark.parametrize("algorithm", ["none", "HS256", "ES384"])
+    def test_refuses_another_algorithm(self, algorithm):
+        _, statement, _ = a_receipt()
+        token = resigned(statement, {"alg": algorithm, "typ": receipts.TYPE})
+        with pytest.raises(ReceiptInvalid):
+            receipts.verify_receipt(token, KEY.public_key())
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"v": 2},
+            {"v": True},
+            {"extra": 1},
+            {"codes": "AFTER_TERM"},
+            {"policy_sha256": "abc"},
+            {"fact_sha256": [1]},
+        ],
+    )
+    def test_refuses_a_statement_that_is_not_a_receipts(self, change):
+        _, statement, _ = a_receipt()
+        token = resigned(statement | change, {"alg": "ES256", "typ": receipts.TYPE})
+        with pytest.raises(ReceiptInvalid):
+            receipts.verify_receipt(token, KEY.public_key())
+
+    @given(st.one_of(st.text(max_size=200), st.binary(max_size=200)))
+    @settings(max_examples=200, deadline=None)
+    def test_refuses_nonsense_by_name(self, nonsense):
+        with pytest.raises(ReceiptInvalid):
+            receipts.verify_receipt(nonsense, KEY.public_key())
+
+    def test_refuses_what_is_too_long(self):
+        with pytest.raises(ReceiptInvalid, match="at most"):
+            receipts.verify_receipt("a" * (receipts.MAX_BYTES + 1), KEY.public_key())
+
+
+class TestState:
+    def test_says_nothing_of_the_terms(self):
+        receipt, statement, _ = a_receipt()
+        said = json.dumps(statement)
+        for private in ("NIGHTGLASS", "Ava Reyes", "STUDIO_A", "P1", "2026-12-31", "projects"):
+            assert private not in said
+        assert len(receipt) < 16_000
+
+    def test_salts_each_fact_anew(self):
+        _, one, _ = a_receipt()
+        _, two, _ = a_receipt()
+        assert set(one["fact_sha256"]).isdisjoint(two["fact_sha256"])
+
+    def test_gives_every_fact_128_bits_of_its_own(self):
+        _, _, disclosures = a_receipt()
+        salts = {disclosure.salt for disclosure in disclosures}
+        assert len(salts) == len(disclosures)
+        assert all(len(bytes.fromhex(salt)) == 16 for salt in salts)
+
+    def test_lets_who_holds_a_fact_show_it(self):
+        _, statement, disclosures = a_receipt()
+        shown = next(d for d in disclosures if d.name.endswith("/projects"))
+        assert shown.value == ["NIGHTGLASS"]
+        assert receipts.discloses(statement, shown)
+        assert not receipts.discloses(statement, Disclosure(shown.salt, shown.name, ["OTHER"]))
+
+    def test_digests_facts_as_rfc_8785_writes_them(self):
+        _, _, disclosures = a_receipt()
+        odd = Disclosure("00", 'a"b\\/\u007f\u2028\x01é😀', ["x", 1, True])
+        for disclosure in [*disclosures, odd]:
+            triple = [disclosure.salt, disclosure.name, disclosure.value]
+            assert json.dumps(triple, **receipts._CANONICAL).encode() == rfc8785.dumps(triple)
+
+    def test_needs_an_instant_with_an_offset(self):
+        decision = decide_case(base(), POLICIES)
+        with pytest.raises(ValueError, match="offset"):
+            receipts.state(decision, generation_id="gen_1", at=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+class TestSignReceipt:
+    def test_refuses_a_signature_that_is_not_raw(self):
+        _, statement, _ = a_receipt()
+        with pytest.raises(ValueError, match="64 bytes"):
+            receipts.sign_receipt(statement, lambda data: KEY.sign(data, ec.ECDSA(hashes.SHA256())))
+
+    def test_names_the_key_it_was_told(self):
+        _, statement, _ = a_receipt()
+        receipt = receipts.sign_receipt(statement, sign, key_id="receipt-1")
+        header = json.loads(base64.urlsafe_b64decode(receipt.split(".")[0] + "=="))
+        assert header["kid"] == "receipt-1"
+        assert receipts.verify_receipt(receipt, KEY.public_key()) == statement
+
+
+class TestReceiptHash:
+    def test_is_of_the_statement_whatever_the_signature(self):
+        receipt, statement, _ = a_receipt()
+        again = receipts.sign_receipt(statement, sign)
+        assert receipt != again
+        hashed = [
+            receipts.receipt_hash(receipts.verify_receipt(each, KEY.public_key()))
+            for each in (receipt, again)
+        ]
+        assert hashed == [receipts.receipt_hash(statement)] * 2
