@@ -52,13 +52,13 @@ class Decision:
 
     outcome: str
     codes: tuple[str, ...]
-    obligations: tuple[str, ...]
-    standing_obligations: tuple[str, ...]
-    policy_ids: tuple[str, ...]
     policy_digest: str
-    findings: tuple[Finding, ...]
-    governing: tuple[tuple[str, str, int], ...]
     facts: dict[str, Any]
+    obligations: tuple[str, ...] = ()
+    standing_obligations: tuple[str, ...] = ()
+    policy_ids: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    governing: tuple[tuple[str, str, int], ...] = ()
     errors: tuple[str, ...] = ()
 
     @property
@@ -291,12 +291,7 @@ def _undecidable(
     return Decision(
         outcome="deny",
         codes=(EVALUATION_ERROR,),
-        obligations=(),
-        standing_obligations=(),
-        policy_ids=(),
         policy_digest=policies.digest,
-        findings=(),
-        governing=(),
         facts=_named_facts(use, parts),
         errors=(error,),
     )
