@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -12,13 +11,12 @@ from pydantic.config import JsonDict
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from app import db, keys, sandbox
-from app.audit import service
+from app import sandbox
+from app.audit import desk, service
 from app.audit.errors import FileMissing, UploadMalformed
 from app.config import settings
 from app.errors import TooLarge
 from app.problems import problems
-from app.provenance import pki
 
 router = APIRouter(prefix="/v1", tags=["verification"])
 FORM_OVERHEAD_BYTES = 64 << 10
@@ -127,17 +125,9 @@ class _limited_form:  # noqa: N801  reads as a function at its only call
 
 def _verify(upload: UploadFile) -> service.Verdict:
     """Give the file a path of its own (its name is a stranger's), look, and forget it."""
-    certificates = settings().keys_dir
     with sandbox.private_directory() as directory:
-        path = Path(directory) / "upload"
+        path = directory / "upload"
         upload.file.seek(0)
         with path.open("wb") as target:
             shutil.copyfileobj(upload.file, target, 1 << 20)
-        with db.reading() as session:
-            return service.verify_file(
-                session,
-                path,
-                claim_root_pem=pki.claim_root_pem(certificates),
-                tsa_root_pem=pki.tsa_root_pem(certificates),
-                watermark_key=keys.secret("watermark"),
-            )
+        return desk.look_at(path)
