@@ -125,7 +125,8 @@ def features(logs: Floats, pitch: float) -> Floats:
     bands = np.diff(at, axis=1) / np.maximum(np.diff(limit), 1e-3)
     bands -= scipy.ndimage.uniform_filter(bands, (_SLOW_FRAMES, 1))
     bands -= scipy.ndimage.uniform_filter(bands, (1, _SLOW_BANDS))
-    spread = np.sqrt(scipy.ndimage.uniform_filter(bands**2, (2 * _SLOW_FRAMES, 1))) + 1e-3
+    power = scipy.ndimage.uniform_filter(bands**2, (2 * _SLOW_FRAMES, 1))
+    spread = np.sqrt(np.maximum(power, 0.0)) + 1e-3  # running sums may end just below zero
     return np.asarray(np.clip(bands / spread, -2.5, 2.5))
 
 
