@@ -191,3 +191,7 @@ def _report(mismatches: list[str], passed: int, failed: int) -> None:
     print(f"{passed} passed, {failed} failed")
     if failed:
         raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

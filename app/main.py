@@ -19,6 +19,7 @@ from app.gateway import api as gateway
 from app.identity import api as identity
 from app.ledger import api as ledger
 from app.licensing import api as licensing
+from app.licensing.service import contract_of
 from app.registry import api as registry
 from app.transparency import api as transparency
 from app.worker import Worker
@@ -54,11 +55,10 @@ async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
 def create_app() -> FastAPI:
     """Build the application; the settings decide whether it also runs the pipeline."""
     logs.configure()
-    app = FastAPIOffline(
-        title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan
-    )
+    app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
     for room in (identity, registry, licensing, gateway, ledger, audit, transparency):
         app.include_router(room.router)
+    app.include_router(ledger.books(contract_of))
     app.add_exception_handler(AppError, problems.on_app_error)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)

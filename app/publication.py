@@ -1,8 +1,11 @@
 """This installation's own log: publish what waits, and check what stands published."""
 
+from sqlmodel import col, select
+
 from app import db, keys
 from app.config import settings
 from app.transparency import note, sequencer, service
+from app.transparency.models import LogOutbox
 from app.transparency.verify import LogReport, directory_reader, verify_log
 
 
@@ -13,8 +16,22 @@ def log_key() -> note.VerifierKey:
 
 def publish_log() -> int:
     """Sequence everything that waits into the public log; return its size in leaves."""
-    head = sequencer.sequence(reading=db.reading, writing=db.writing, signer=_signer())
-    return head.size
+    size = -1
+    while True:
+        head = sequencer.sequence(reading=db.reading, writing=db.writing, signer=_signer())
+        if head.size == size:
+            return size
+        size = head.size
+
+
+def publish_waiting() -> None:
+    """Publish the log if anything waits for it; a look costs no write lock."""
+    with db.reading() as session:
+        waiting = session.exec(
+            select(LogOutbox.id).where(col(LogOutbox.leaf_index).is_(None)).limit(1)
+        ).first()
+    if waiting is not None:
+        publish_log()
 
 
 def check_log() -> LogReport:

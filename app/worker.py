@@ -1,15 +1,16 @@
 """The worker: takes permitted generations through the pipeline, and goes on after a crash."""
 
 import shutil
+import signal
 import threading
-from contextlib import suppress
 
 import structlog
 
-from app import db, jobs
+from app import db, jobs, publication
 from app.config import settings
 from app.gateway import pipeline
 from app.gateway import service as gateway
+from app.ledger import service as ledger
 
 STORY = "generation"
 SWEEP_S = 0.5
@@ -21,6 +22,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
+        self._queued: set[str] = set()
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
 
     def start(self) -> None:
@@ -39,24 +41,42 @@ class Worker:
         jobs.stop()
 
     def _sweep(self) -> None:
-        """Queue every generation that was permitted and that no worker has heard of yet.
+        """Look again and again for work no stage is told of; the database says what there is.
 
-        The database says what is to be done: a crash between permit and queue loses nothing.
+        A crash between permit and queue loses nothing, and decisions without a generation reach
+        the log as well.
         """
-        queued: set[str] = set()
         while not self._stopping.wait(SWEEP_S):
-            with suppress(Exception), db.reading() as session:
-                for generation_id in gateway.waiting(session):
-                    if generation_id not in queued:
-                        jobs.start(STORY, generation_id)
-                        queued.add(generation_id)
+            for chore in (self._queue_waiting, publication.publish_waiting, _expire_holds):
+                try:
+                    chore()
+                except Exception:
+                    logger.exception("a chore failed and is tried again", chore=chore.__name__)
+
+    def _queue_waiting(self) -> None:
+        """Queue every generation that was permitted and that no worker has heard of yet."""
+        with db.reading() as session:
+            waiting = set(gateway.waiting(session))
+        for generation_id in sorted(waiting - self._queued):
+            jobs.start(STORY, generation_id)
+        self._queued = waiting
+
+
+def _expire_holds() -> None:
+    """Let go of money and seconds whose generation never came to an end."""
+    with db.reading() as session:
+        late = ledger.has_late_holds(session)
+    if late:
+        with db.writing() as session:
+            ledger.expire_holds(session)
 
 
 def run() -> None:
     """Run a worker until the process is told to end."""
     worker = Worker()
     worker.start()
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        worker.stop()
+    told_to_end = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told_to_end.set())
+    told_to_end.wait()
+    worker.stop()

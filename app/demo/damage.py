@@ -25,7 +25,7 @@ def reencode(source: Path, target: Path) -> None:
                 small = frame.reformat(width=width, height=height, format="yuv420p")
                 small.pict_type = av.video.frame.PictureType.NONE
                 copy.mux(out_picture.encode(small))
-            else:
+            elif isinstance(frame, av.AudioFrame):
                 for piece in resampler.resample(frame):
                     copy.mux(out_sound.encode(piece))
         copy.mux(out_picture.encode(None))

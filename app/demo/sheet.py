@@ -56,8 +56,8 @@ def _frames(path: Path) -> list[Image.Image]:
         try:
             for number, frame in enumerate(film.decode(video=0)):
                 if number in wanted:
-                    picture = frame.to_image().resize((FRAME_W, FRAME_H), Image.Resampling.LANCZOS)
-                    found.append(picture)
+                    picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
+                    found.append(picture.resize((FRAME_W, FRAME_H), Image.Resampling.LANCZOS))
         except av.FFmpegError:
             pass  # a damaged film shows what it still shows
     return found

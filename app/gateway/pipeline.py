@@ -67,6 +67,7 @@ def render(generation_id: str) -> bool:
         rendered = _locked(session, generation_id)
         rendered.state = "rendered"
         rendered.rendered_key, rendered.rendered_sha256 = key, digest
+    generator.forget(reference)  # the quarantine has it; the generator keeps no copy
     return True
 
 

@@ -122,6 +122,12 @@ def expire_holds(session: Session) -> int:
     return len(late)
 
 
+def has_late_holds(session: Session) -> bool:
+    """Say whether any hold has run out of time; asks without a lock."""
+    late = select(Hold.id).where(Hold.state == "placed", Hold.expires_at <= clock.now())
+    return session.exec(late.limit(1)).first() is not None
+
+
 def _hold(session: Session, generation_id: str, contract_id: str) -> Hold | None:
     return next(iter(_holds(session, generation_id, contract_id)), None)
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from app import clock
 from app.ledger.books import RoyaltyState
 from app.ledger.errors import EntryNotReversible, NothingToCorrect
-from app.ledger.holds import capture_hold, expire_holds, place_hold, void_hold
+from app.ledger.holds import capture_hold, expire_holds, has_late_holds, place_hold, void_hold
 from app.ledger.models import ContractBook, Hold, JournalEntry, Posting, RecordedUse, RoyaltyTerms
 from app.ledger.posting import MICROSECONDS, post_usage, state_of
 from app.ledger.quotes import Quote, quote
@@ -22,6 +22,7 @@ __all__ = [
     "capture_hold",
     "evidence",
     "expire_holds",
+    "has_late_holds",
     "place_hold",
     "post_usage",
     "quote_use",

@@ -1,0 +1,85 @@
+"""A real worker process that dies at one commit: `dying_worker.py [STAGE COMMIT kill|lose]`.
+
+`kill`: SIGKILL right after the commit. `lose`: the planted fault, the commit is taken out (rolled
+back) and then SIGKILL. Before it dies it writes down what must be durable. Without arguments it
+lives, and writes down every commit of every stage, until the generation has ended.
+"""
+
+import functools
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlmodel import Session, select
+
+from app import db, jobs, publication
+from app.gateway import pipeline
+from app.gateway.models import FINAL, Generation
+from app.transparency.models import LogOutbox
+from app.worker import Worker
+from tests.flows import instant
+from tests.flows.durable import contents
+
+NOTES = Path(os.environ["NOTES"])
+target = (sys.argv[1], int(sys.argv[2]), sys.argv[3]) if len(sys.argv) > 1 else None
+here_and_now = threading.local()  # which stage this thread is in; the sweeper is in none
+plain_writing = db.writing
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    at = getattr(here_and_now, "at", None)
+    if at is None:
+        with plain_writing() as session:
+            yield session
+        return
+    with plain_writing() as session:
+        yield session
+        session.flush()
+        at["commit"] += 1
+        dies = target is not None and (at["stage"], at["commit"]) == target[:2]
+        with NOTES.open("a") as notes:
+            note = {**at, "contents": contents(session) if dies else None}
+            notes.write(json.dumps(note) + "\n")
+        if dies and target[2] == "lose":
+            session.rollback()
+    if dies:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def counted(stage: jobs.Stage) -> jobs.Stage:
+    @functools.wraps(stage)
+    def run(generation_id: str) -> bool:
+        here_and_now.at = {"stage": stage.__name__, "commit": 0}
+        try:
+            return stage(generation_id)
+        finally:
+            here_and_now.at = None
+
+    return run
+
+
+def main() -> None:
+    instant.install()
+    pipeline.STAGES = tuple(counted(stage) for stage in pipeline.STAGES)
+    db.writing = writing
+    publication.publish_waiting = lambda: None  # the stage alone publishes here
+    worker = Worker()
+    worker.start()
+    while True:
+        with db.reading() as session:
+            states = set(session.exec(select(Generation.state)).all())
+            waiting = session.exec(select(LogOutbox).where(LogOutbox.leaf_index == None)).all()  # noqa: E711
+            if states <= FINAL and not waiting:
+                break
+        time.sleep(0.1)
+    worker.stop()
+
+
+main()

@@ -1,0 +1,151 @@
+"""A worker that dies at any commit loses nothing, repeats nothing, and charges once."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from app import db, installation, publication
+from app.gateway.models import Generation
+from app.ledger.check import check
+from app.ledger.models import JournalEntry
+from app.registry.service import Portrait
+from tests.flows import instant
+from tests.flows.durable import contents
+from tests.scenes import Scene, a_scene
+
+Start = Callable[..., subprocess.Popen[bytes]]
+pytestmark = pytest.mark.xdist_group("flows")
+
+
+def _a_permitted_generation(seen: Portrait) -> tuple[Scene, str]:
+    installation.prepare()
+    with db.writing() as session:
+        scene = a_scene(session, seen=seen, generator=instant.MODEL)
+        _, generation = scene.ask(
+            session, generator=instant.MODEL, length_s=instant.LENGTH_S, size=instant.SIZE
+        )
+    assert generation is not None
+    return scene, generation.id
+
+
+def _run(start: Start, *words: str) -> int:
+    process = start("tests.flows.dying_worker", *words)
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode in {0, -signal.SIGKILL}, said.decode()[-3000:]
+    return process.returncode
+
+
+def _notes(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _durable() -> dict[str, Any]:
+    db.engine().dispose()
+    with db.reading() as session:
+        return contents(session)
+
+
+class TestDyingAtEveryCommit:
+    def test_each_commit_is_durable_and_each_missing_commit_is_noticed(
+        self,
+        data_dir: Path,
+        tmp_path: Path,
+        seen: Portrait,
+        instant_generator: instant.InstantGenerator,
+        start: Start,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("NOTES", str(tmp_path / "dry"))
+        _a_permitted_generation(seen)
+        assert _run(start) == 0
+        commits = [(note["stage"], note["commit"]) for note in _notes(tmp_path / "dry")]
+        assert len(commits) >= 8, "a pipeline of fewer commits has lost one"
+        assert {stage for stage, _ in commits} == {
+            "render", "examine", "mark", "sign", "release", "publish",
+        }  # fmt: skip
+
+        _, generation_id = _a_permitted_generation(seen)
+        for number, (stage, commit) in enumerate(commits):
+            for how in ("lose", "kill"):
+                notes = tmp_path / f"{number}-{how}"
+                monkeypatch.setenv("NOTES", str(notes))
+                assert _run(start, stage, str(commit), how) == -signal.SIGKILL
+                promised = _notes(notes)[-1]["contents"]
+                if how == "kill":
+                    assert _durable() == promised, f"{stage} commit {commit} was not durable"
+                else:
+                    assert _durable() != promised, f"{stage} commit {commit} is not needed"
+        monkeypatch.setenv("NOTES", str(tmp_path / "last"))
+        assert _run(start) == 0
+        with db.reading() as session:
+            generation = session.get_one(Generation, generation_id)
+            assert generation.state == "released", generation.reason
+            entries = session.exec(
+                select(JournalEntry).where(JournalEntry.generation_id == generation_id)
+            ).all()
+            assert len(entries) == 1
+            assert check(session).ok
+        assert publication.check_log().holds
+
+
+class TestKillInTheMiddleOfTheRender:
+    def test_a_restart_finishes_the_same_generation_with_one_entry(
+        self, data_dir: Path, seen: Portrait, start: Start, tmp_path: Path
+    ) -> None:
+        installation.prepare()
+        with db.writing() as session:
+            scene = a_scene(session, seen=seen)
+            _, generation = scene.ask(session, length_s="3")
+        assert generation is not None
+        worker = start("app.cli", "worker")
+        render = data_dir / "renders" / generation.id
+        _until((render / "progress").exists, 60)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+        with db.reading() as session:
+            assert session.get_one(Generation, generation.id).state == "rendering"
+        _until(lambda: not _is_running(render), 20)
+        work = data_dir / "work" / "worker-1"
+        left = [path for path in work.rglob("*") if path.is_file()]
+        again = start("app.cli", "worker")
+        try:
+            _until(lambda: _state(generation.id) in {"released", "failed", "quarantined"}, 150)
+            _until(lambda: not any(path.exists() for path in left), 20)
+        finally:
+            again.kill()
+            again.wait()
+        with db.reading() as session:
+            assert session.get_one(Generation, generation.id).state == "released"
+            entries = session.exec(select(JournalEntry)).all()
+        assert [entry.generation_id for entry in entries] == [generation.id]
+
+
+def _state(generation_id: str) -> str:
+    with db.reading() as session:
+        return session.get_one(Generation, generation_id).state
+
+
+def _is_running(folder: Path) -> bool:
+    """Whether any process still works in a render's folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder) in (process / "cmdline").read_text():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _until(happened: Callable[[], bool], limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)

@@ -1,0 +1,143 @@
+"""A scene ready to be asked for: two desks, an agency, an enrolled performer, a signed contract."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+from app import clock
+from app.demo import cast
+from app.gateway import service as gateway
+from app.gateway.models import Generation
+from app.identity import service as identity
+from app.identity.models import Organization
+from app.licensing import service as licensing
+from app.licensing.inputs import UseRequest
+from app.licensing.models import Contract, Decision
+from app.registry import service as registry
+from app.registry.models import Performer, Replica
+
+PORTRAIT = Path(__file__).parent.parent / "samples" / "girl-with-a-pearl-earring.jpg"
+
+
+@dataclass
+class Scene:
+    """Everything a permitted use needs; `ask` asks for it, with changes."""
+
+    desk: cast.Party
+    production: cast.Party
+    agency: cast.Party
+    performer: Performer
+    replica: Replica
+    contract: Contract
+
+    def ask(
+        self,
+        session: Session,
+        *,
+        generator: str = "local/puppet-1",
+        length_s: str = "5",
+        size: tuple[int, int] = (1280, 720),
+        line: str = "I hold the light.",
+        **changes: Any,
+    ) -> tuple[Decision, Generation | None]:
+        """Ask for a generation as the production, through the gateway's own door."""
+        use = {
+            "project": "NIGHTGLASS",
+            "purpose": "film_scene",
+            "medium": "svod",
+            "territories": ("DE",),
+            "languages": ("en",),
+            "modalities": ("face", "voice"),
+            "tags": (),
+            **changes,
+        }
+        organization_id = self.production.organization.id
+        asked = gateway.Asked((self.replica.id,), generator, line, Decimal(length_s), size)
+        request = UseRequest(
+            action="generate",
+            requester_org=organization_id,
+            performers=(),
+            at=clock.now(),
+            generator=generator,
+            seconds=Decimal(length_s),
+            **use,
+        )
+        return gateway.request_generation(session, organization_id, asked, request)
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        """Return the same request as JSON for POST /v1/generations."""
+        return {
+            "replicas": [self.replica.id],
+            "project": "NIGHTGLASS",
+            "purpose": "film_scene",
+            "medium": "svod",
+            "territories": ["DE"],
+            "languages": ["en"],
+            "generator": "local/puppet-1",
+            "line": "I hold the light.",
+            "length_s": "5",
+            **changes,
+        }
+
+
+def a_portrait_seen(path: Path = PORTRAIT) -> registry.Portrait:
+    """What the sandboxed reader would say of a portrait, without reading it: for speed."""
+    return registry.Portrait("image/jpeg", 1000, 1182, path.stat().st_size, "0" * 64, (0.1,) * 128)
+
+
+def a_scene(
+    session: Session,
+    *,
+    generator: str = "local/puppet-1",
+    seen: registry.Portrait | None = None,
+    signed: bool = True,
+    **grant: Any,
+) -> Scene:
+    """Register, enroll, offer and sign; `grant` changes the contract's grant."""
+    desk = cast.register_party(session, "The Girl, performer", "performer")
+    production = cast.register_party(session, "Nightglass Pictures", "production")
+    agency = cast.register_party(session, "Delft Talent", "agency")
+    performer = registry.enroll(
+        session,
+        organization_id=desk.organization.id,
+        name="The Girl",
+        portrait=PORTRAIT,
+        inspected=seen or a_portrait_seen(),
+    )
+    document = cast.contract_document(
+        performer.id, "The Girl", production.organization.id, agency.organization.id
+    )
+    document["grant"] |= {"generators": [generator], **grant}
+    contract = licensing.offer_contract(session, production.organization.id, document)
+    scene = Scene(
+        desk,
+        production,
+        agency,
+        performer,
+        registry.replicas_of(session, performer.id)[0],
+        contract,
+    )
+    if signed:
+        sign(session, scene)
+    return scene
+
+
+def sign(session: Session, scene: Scene) -> None:
+    """Have both parties sign."""
+    for party, role in ((scene.desk, "performer"), (scene.production, "licensee")):
+        licensing.sign_contract(
+            session,
+            scene.contract,
+            party.organization.id,
+            role=role,
+            jws=party.sign(scene.contract, role),
+        )
+
+
+def an_api_key(session: Session, organization: Organization) -> dict[str, str]:
+    """Make an API key and return it as the header that carries it."""
+    _, text = identity.create_api_key(session, organization, name="test")
+    return {"Authorization": f"Bearer {text}"}
