@@ -10,7 +10,7 @@ from app.registry import faces
 
 MAX_FRAME_PIXELS = 3840 * 2160
 MAX_FRAMES = 30_000
-SAMPLES = 12  # frames in which faces are looked for, evenly spread
+SAMPLES = 8  # frames in which faces are looked for, evenly spread
 
 
 def look_at_video(path: str) -> dict[str, Any]:
@@ -49,8 +49,10 @@ def _look(media: Any) -> dict[str, Any]:
     stream.codec_context.thread_count = 1
     if stream.codec_context.width * stream.codec_context.height > MAX_FRAME_PIXELS:
         return {"unreadable": "too-large"}
-    claimed_s = (media.duration or 0) / 1_000_000
-    step_s = max(claimed_s / SAMPLES, 0.1)
+    # The packets' own times, not the header's claim, say where the samples lie.
+    times = [float(p.pts * p.time_base) for p in media.demux(stream) if p.pts is not None]
+    step_s = max((max(times) - min(times)) / SAMPLES, 0.1) if times else 0.1
+    media.seek(0)
     described: list[dict[str, Any]] = []
     count = sampled = 0
     first_s = last_s = 0.0
@@ -61,7 +63,7 @@ def _look(media: Any) -> dict[str, Any]:
         first_s = at_s if count == 0 else first_s
         last_s = max(last_s, at_s)
         count += 1
-        if at_s - first_s >= sampled * step_s and sampled <= 2 * SAMPLES:
+        if at_s - first_s >= sampled * step_s and sampled < 2 * SAMPLES:
             sampled += 1
             described += _describe(frame.to_ndarray(format="rgb24"), at_s - first_s)
     frame_s = float(1 / stream.average_rate) if stream.average_rate else 0.0

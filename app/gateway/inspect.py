@@ -6,13 +6,13 @@ for in sampled frames and compared with the licensed performers' templates here,
 template of a face in an output is kept. docs/faces.md says how little a match proves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from app import sandbox
-from app.registry.faces import PERHAPS_SAME_BELOW, TEMPLATE_LENGTH, distance
+from app.registry.faces import OTHER_FACE_FROM, SAME_FACE_BELOW, TEMPLATE_LENGTH, distance
 
 LENGTH_TOLERANCE_S = 0.25
 READ_WALL_S, READ_CPU_S, READ_MEMORY_BYTES = 180, 180, 1536 << 20
@@ -105,10 +105,12 @@ def check_output(
     length_s: float,
     size: Sequence[int] | None = None,
     tolerance_s: float = LENGTH_TOLERANCE_S,
+    others_may_appear: bool = False,
 ) -> list[Finding]:
     """List every reason not to release a result that was asked for with this length and size.
 
-    Pure. An empty list means that nothing was found, not that nothing is there.
+    Pure. `others_may_appear` is for scenes that were declared to show people without a replica.
+    An empty list means that nothing was found, not that nothing is there.
     """
     if facts.unreadable:
         return [Finding(facts.unreadable, "the result cannot be read as a video")]
@@ -124,9 +126,23 @@ def check_output(
     if not facts.faces:
         nobody = f"no face was found in {facts.frames_sampled} sampled frames"
         return [*findings, Finding("no-face", nobody)]
-    known = [face.distance for face in facts.faces if face.distance is not None]
-    if known and min(known) >= PERHAPS_SAME_BELOW:
-        far = f"the nearest face is {min(known):.2f} from the licensed performers, and "
-        detail = f"{far}{PERHAPS_SAME_BELOW:.2f} or more means another face; a person should look"
-        findings.append(Finding("not-the-performer", detail))
-    return findings
+    return [*findings, *_check_faces(facts.faces, others_may_appear=others_may_appear)]
+
+
+def _check_faces(seen: Sequence[SampledFace], *, others_may_appear: bool) -> Iterator[Finding]:
+    """Compare what was seen with who is licensed; faces without a distance say nothing."""
+    known = [(face.at_s, face.distance) for face in seen if face.distance is not None]
+    nearest = min((distance for _, distance in known), default=0)
+    if nearest >= SAME_FACE_BELOW:
+        detail = f"the nearest face is {nearest:.2f} from the licensed performers, and from"
+        yield Finding("not-the-performer", f"{detail} {SAME_FACE_BELOW} on a person should look")
+    settled = {at_s for at_s, distance in known if distance < SAME_FACE_BELOW}
+    # Beside a licensed face, a doubtful one is another: nobody appears twice in a frame.
+    strange = {
+        at_s
+        for at_s, distance in known
+        if distance >= (SAME_FACE_BELOW if at_s in settled else OTHER_FACE_FROM)
+    }
+    if nearest < SAME_FACE_BELOW and len(strange) > 1 and not others_may_appear:
+        detail = f"{len(strange)} sampled frames show a face that is none of the licensed"
+        yield Finding("another-face", f"{detail} performers; a person should look")

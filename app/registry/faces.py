@@ -37,7 +37,7 @@ DETECTION_SIDES = (1000, 700, 500)
 
 # Thresholds, in one place; docs/faces.md says how they were measured and how little they prove.
 SAME_FACE_BELOW = 0.45  # distance under which two templates are taken for one face
-PERHAPS_SAME_BELOW = 0.6  # from here to the line above, a person looks
+OTHER_FACE_FROM = 0.6  # from here on for two; in between, nobody knows
 
 EXIF_ORIENTATION = 0x0112  # 5 to 8: the picture lies on its side
 TEMPLATE_LENGTH = 128

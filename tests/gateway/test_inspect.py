@@ -42,8 +42,8 @@ class TestInspectOutput:
         assert (facts.width, facts.height, facts.frame_count) == (640, 480, 20)
         assert facts.size_bytes == len(content)
         assert facts.video_codec in {"h264", "vp8", "hevc"}
-        assert facts.frames_sampled >= 10
-        assert len(facts.faces) >= 10
+        assert facts.frames_sampled >= 8
+        assert len(facts.faces) >= 8
 
     def test_names_the_sound_and_every_stream(self, tmp_path):
         facts = inspected(film([scene("isaac-newton")] * 10, sound=True), tmp_path)
@@ -81,7 +81,9 @@ class TestInspectOutput:
         claimed = int.from_bytes(content[at : at + 4], "big")
         lying = content[:at] + (claimed * 10).to_bytes(4, "big") + content[at + 4 :]
         assert lying != content
-        assert inspected(lying, tmp_path).duration_s == pytest.approx(1, abs=0.11)
+        facts = inspected(lying, tmp_path)
+        assert facts.duration_s == pytest.approx(1, abs=0.11)
+        assert facts.frames_sampled >= 8
 
     @pytest.mark.parametrize("at", range(5, 95, 15))
     def test_damage_in_the_middle_never_breaks_the_caller(self, tmp_path, at):
@@ -115,6 +117,10 @@ def facts_of(**changed: object) -> OutputFacts:
     return OutputFacts(**(good | {"frames_sampled": 12} | changed))
 
 
+def faces_at(*distances: float) -> list[SampledFace]:
+    return [SampledFace(at_s=n, box=(0, 0, 9, 9), distance=d) for n, d in enumerate(distances)]
+
+
 class TestCheckOutput:
     def test_finds_nothing_wrong_with_what_was_asked_for(self):
         assert check_output(facts_of(), length_s=5, size=(1280, 720)) == []
@@ -129,9 +135,10 @@ class TestCheckOutput:
             ({"width": 640}, "not-the-size"),
             ({"faces": []}, "no-face"),
             (
-                {"faces": [SampledFace(at_s=0, box=(0, 0, 9, 9), distance=0.61)]},
+                {"faces": [SampledFace(at_s=0, box=(0, 0, 9, 9), distance=0.45)]},
                 "not-the-performer",
             ),
+            ({"faces": faces_at(0.2, 0.7, 0.3, 0.6)}, "another-face"),
         ],
     )
     def test_names_what_is_wrong(self, changed, code):
@@ -147,6 +154,26 @@ class TestCheckOutput:
         wrong = facts_of(duration_s=1, width=1, faces=[])
         codes = [finding.code for finding in check_output(wrong, length_s=5, size=(1280, 720))]
         assert codes == ["not-the-length", "not-the-size", "no-face"]
+
+    def test_one_odd_sighting_is_not_another_face_and_declared_others_may_appear(self):
+        once, often = facts_of(faces=faces_at(0.2, 0.7)), facts_of(faces=faces_at(0.2, 0.7, 0.7))
+        assert check_output(once, length_s=5) == []
+        assert check_output(often, length_s=5, others_may_appear=True) == []
+
+    def test_the_mona_lisa_does_not_pass_for_the_girl_with_a_pearl_earring(self, tmp_path):
+        """The two that lie 0.53 to 0.57 apart, under the customary threshold of 0.6."""
+        girl, lisa = "girl-with-a-pearl-earring", "mona-lisa"
+        licensed = registry.inspect_portrait(videos.SAMPLES / f"{girl}.jpg").template
+        both = scene(girl, lisa, size=(1280, 720))
+        found = [
+            check_output(inspected(film([picture] * 5), tmp_path, licensed), length_s=0.5)
+            for picture in (scene(girl), scene(lisa), both)
+        ]
+        assert [[finding.code for finding in findings] for findings in found] == [
+            [],
+            ["not-the-performer"],
+            ["another-face"],
+        ]
 
     def test_a_face_without_a_template_to_compare_says_nothing_about_who_it_is(self):
         unknown = SampledFace(at_s=0, box=(0, 0, 9, 9), distance=None)
