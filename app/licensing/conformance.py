@@ -27,7 +27,7 @@ SCHEMA = "consent-scenarios/1"
 # What a scenario's contract holds besides the agreed terms: facts of the server.
 SERVER_FACTS = frozenset(
     "id version status executed_at effective_at document_sha256_ok signatures "
-    "ratified_at court_approved court_approved_at paused".split()
+    "ratified_at ratified court_approved court_approval paused".split()
 )
 
 
@@ -118,8 +118,8 @@ def _contract(item: dict[str, Any], state: dict[str, Any]) -> ContractInForce:
         withdrawn_at=min((at for at in withdrawals if at is not None), default=None),
         paused=item.get("paused") is True,
         deceased_on=None if deceased_on is None else date.fromisoformat(deceased_on),
-        court_approved=bool(item.get("court_approved") or item.get("court_approved_at")),
-        ratified_at=_instant(item.get("ratified_at")),
+        court_approved=bool(item.get("court_approved") or item.get("court_approval")),
+        ratified_at=_instant(item.get("executed_at" if item.get("ratified") else "ratified_at")),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.licensing import local_days, territories
 from app.licensing.inputs import ContractInForce, ExclusiveFact, State, UseRequest
-from app.licensing.vocabulary import category_chain, word, words
+from app.licensing.vocabulary import category_chain, edit_kind, word, words
 
 NEVER = 2**62
 SECOND = 1_000_000
@@ -109,7 +109,7 @@ def use_facts(state: State, request: UseRequest, drawn: frozenset[str]) -> Facts
             }
         ),
         "exemption_claimed": bool(request.exemption_claim),
-        "edit_kind": request.edit_kind or "",
+        "edit_kind": edit_kind(request.edit_kind or ""),
         "role": request.role or "",
         "background_count_shortfall": request.background_count_shortfall,
         "transferee": request.transferee or "",

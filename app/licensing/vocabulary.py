@@ -19,14 +19,30 @@ CATEGORIES = frozenset({*PARENT_CATEGORY, *PARENT_CATEGORY.values(), "sportswear
 
 # Other words for what the policies call sexually_explicit.
 SEXUALLY_EXPLICIT = frozenset(
-    {"explicit", "explicit_content", "explicit_sex", "pornography", "sexual_content"}
+    "explicit explicit_content explicit_sex explicit_sexual explicit_sexual_content intimate "
+    "intimate_imagery porn pornographic pornography sexual_content sexual_explicit "
+    "sexually_explicit_content".split()
 )
+# Ordinary post-production, by the names editors give it.
+EDIT_KINDS = {
+    "color": "colour",
+    "color_grade": "colour",
+    "colour_grade": "colour",
+    "denoise": "noise",
+    "noise_reduction": "noise",
+    "retime": "timing",
+}
 
 
 def word(text: str) -> str:
     """Return the one spelling of a tag or category: `Simulated Sex` is `simulated_sex`."""
     spelt = "_".join(text.lower().replace("-", " ").replace("_", " ").split())
     return "sexually_explicit" if spelt in SEXUALLY_EXPLICIT else spelt
+
+
+def edit_kind(text: str) -> str:
+    """Return the one name of an edit: `color` is `colour`."""
+    return EDIT_KINDS.get(word(text), word(text))
 
 
 def words(texts: Iterable[str]) -> list[str]:
