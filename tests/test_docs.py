@@ -154,6 +154,12 @@ class TestTellGeneration:
         endings = {row[0].strip("`") for row in rows if row[1].startswith("an ending")}
         assert endings == models.FINAL
 
+    def test_every_state_leads_to_later_ones_only(self) -> None:
+        for state, _, later in _rows(DOCS / "generation.md", "state"):
+            at = models.STATES.index(state.strip("`"))
+            assert set(re.findall(r"`(\w+)`", later)) <= set(models.STATES[at + 1 :])
+            assert bool(later) == (state.strip("`") not in models.FINAL)
+
     def test_every_stage_is_told_in_the_order_it_runs(self) -> None:
         text = (DOCS / "generation.md").read_text("utf-8")
         told = re.findall(r"\[`(\w+)`\]\(\.\./app/gateway/pipeline\.py\)", text)
