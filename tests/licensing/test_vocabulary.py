@@ -1,6 +1,6 @@
 """Places, languages, categories and days: what lies inside what, and when a day begins."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
@@ -137,19 +137,10 @@ class TestLocalDays:
         skipped = local_days.midnight(date(2018, 11, 4), "America/Sao_Paulo")
         assert skipped == local_days.micros(datetime(2018, 11, 4, 3, tzinfo=UTC))
 
-    @given(
-        st.integers(0, 400),
-        st.datetimes(
-            min_value=datetime(1990, 1, 1),  # noqa: DTZ001
-            max_value=datetime(2060, 1, 1),
-        ),
-    )  # noqa: DTZ001
-    def test_days_keep_the_wall_clock(self, days, moment):
-        start = moment.replace(tzinfo=UTC)
-        later = local_days.EPOCH + timedelta(
-            microseconds=local_days.add_days(local_days.micros(start), days, "UTC")
-        )
-        assert later - start == timedelta(days=days)
+    @given(st.integers(0, 400), st.integers(0, 10**15))
+    def test_days_keep_the_wall_clock(self, days, start):
+        later = local_days.add_days(start, days, "UTC")
+        assert later - start == days * 24 * 3600 * 10**6
 
     @pytest.mark.parametrize(
         "name", ["Mars/Olympus", "", "/etc/passwd", "America", "../UTC", "a" * 999]
