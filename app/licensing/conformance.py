@@ -5,7 +5,7 @@ The adapter below translates field names and decides nothing: the contract docum
 """
 
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,8 @@ def _contract(item: dict[str, Any], state: dict[str, Any]) -> ContractInForce:
     withdrawals = [
         _instant(withdrawal["at"])
         for withdrawal in state.get("revocations") or ()
-        if withdrawal.get("contract_id") == item["id"]
+        if withdrawal.get("contract_id") in (item["id"], None)
+        and withdrawal.get("performer") in (performer["id"], None)
     ]
     used = (state.get("usage") or {}).get(performer["id"]) or {}
     return ContractInForce(
@@ -220,4 +221,5 @@ def _instant(text: str | None) -> datetime | None:
 
 
 def _needed(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    instant = datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -85,7 +85,7 @@ def parse(document: bytes | str | Mapping[str, Any], *, recorded: bool = False) 
         raise DocumentRefused([Problem("", f"the document is not JSON: {error}")]) from error
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def recorded(document: bytes) -> Contract:
     """Read stored canonical bytes for a decision; the same bytes are parsed once."""
     return parse(document, recorded=True)
