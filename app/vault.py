@@ -61,7 +61,7 @@ class LikenessErased(AppError):
 
 
 class PurposeUnknown(AppError):
-    """The vault opens for a closed set of purposes, and this is none of them."""
+    """The vault opens for a closed set of purposes; this is none."""
 
     status, code = 400, "vault-purpose-unknown"
 
@@ -96,6 +96,11 @@ class VaultObject(SQLModel, table=True):
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
 
     @property
+    def bound(self) -> tuple[str, str, str]:
+        """What its key and ciphertext are bound to."""
+        return self.id, self.owner_id, self.kind
+
+    @property
     def storage_key(self) -> str:
         """Where the ciphertext lies in the object store."""
         return f"vault/{self.id}"
@@ -105,12 +110,7 @@ class VaultOpening(SQLModel, table=True):
     """One opening of a sealed object: what for, and on whose or which job's behalf."""
 
     __tablename__ = "vault_opening"
-    __table_args__ = (
-        sa.CheckConstraint(
-            "purpose IN ('render', 'enrollment', 'owner-viewing', 'export')",
-            name="vault_opening_purpose",
-        ),
-    )
+    __table_args__ = (sa.CheckConstraint(f"purpose IN {PURPOSES}", name="vault_opening_purpose"),)
 
     id: str = Field(default_factory=lambda: new_id("vop"), primary_key=True)
     object_id: str = Field(foreign_key="vault_object.id", index=True)
@@ -129,14 +129,14 @@ def seal(session: Session, owner_id: str, kind: str, source: Path | bytes) -> Va
     handle = tink.new_keyset_handle(_OBJECT_KEY)
     thing = VaultObject(owner_id=owner_id, kind=kind, wrapped_key=b"", size_bytes=0)
     thing.wrapped_key = tink.proto_keyset_format.serialize_encrypted(
-        handle, performer, _bound("object-key", thing)
+        handle, performer, _label("object-key", *thing.bound)
     )
     with private_directory() as directory:
         sealed = directory / "sealed"
         plain = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
         with plain, sealed.open("wb") as cipher:
             stream = handle.primitive(streaming_aead.StreamingAead)
-            with stream.new_encrypting_stream(cipher, _bound("object", thing)) as encrypting:
+            with stream.new_encrypting_stream(cipher, _label("object", *thing.bound)) as encrypting:
                 while chunk := plain.read(CHUNK_BYTES):
                     encrypting.write(chunk)
                     thing.size_bytes += len(chunk)
@@ -198,10 +198,8 @@ def erase_owner(session: Session, owner_id: str) -> list[str]:
     if session.get_bind().dialect.name == "sqlite":
         session.connection().exec_driver_sql("PRAGMA secure_delete=ON")  # overwrite, not unlink
     key = session.get(PerformerKey, owner_id, with_for_update=True, populate_existing=True)
-    if key is None:
-        key = PerformerKey(owner_id=owner_id, wrapped_key=None, destroyed_at=clock.now())
-    if key.destroyed_at is None:
-        key.wrapped_key, key.destroyed_at = None, clock.now()
+    key = key or PerformerKey(owner_id=owner_id, wrapped_key=None)
+    key.wrapped_key, key.destroyed_at = None, key.destroyed_at or clock.now()
     session.add(key)
     session.flush()
     things = session.exec(select(VaultObject).where(VaultObject.owner_id == owner_id))
@@ -255,7 +253,7 @@ def _unlock(
     performer = _performer_aead(key)
     try:
         handle = tink.proto_keyset_format.parse_encrypted(
-            thing.wrapped_key, performer, _bound("object-key", thing)
+            thing.wrapped_key, performer, _label("object-key", *thing.bound)
         )
     except tink.TinkError:
         detail = f"the key of {object_id} is not the one it was sealed with"
@@ -271,7 +269,7 @@ def _decrypt(thing: VaultObject, handle: tink.KeysetHandle, to: BinaryIO) -> Non
         try:
             with sealed.open("rb") as cipher:
                 stream = handle.primitive(streaming_aead.StreamingAead)
-                decrypting = stream.new_decrypting_stream(cipher, _bound("object", thing))
+                decrypting = stream.new_decrypting_stream(cipher, _label("object", *thing.bound))
                 while chunk := decrypting.read(CHUNK_BYTES):
                     written += to.write(chunk)
         except tink.TinkError:
@@ -281,10 +279,6 @@ def _decrypt(thing: VaultObject, handle: tink.KeysetHandle, to: BinaryIO) -> Non
             ) from None
     if written != thing.size_bytes:
         raise VaultObjectAltered(f"{thing.id} holds {written} bytes, not {thing.size_bytes}")
-
-
-def _bound(what: str, thing: VaultObject) -> bytes:
-    return _label(what, thing.id, thing.owner_id, thing.kind)
 
 
 def _label(what: str, *ids: str) -> bytes:
