@@ -3,6 +3,7 @@
 import dataclasses
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -119,6 +120,30 @@ class TestSignFile:
         made = making.signed(authority, src, out, described)
         assert len(made.manifest_bytes) > 2 * 65536
         sign.check_release(out, **authority.roots, payload=PAYLOAD)
+
+    @pytest.mark.parametrize("kind", ["jpg", "mp4"])
+    def test_credentials_already_in_the_source_are_replaced(self, kind, authority, tmp_path):
+        """A generator's own signature must not make ours look like a second opinion."""
+        src, once = making.make_media(tmp_path / f"in.{kind}"), tmp_path / f"once.{kind}"
+        twice = tmp_path / f"twice.{kind}"
+        making.signed(authority, src, once)
+        described = making.a_manifest(once)
+        making.signed(authority, once, twice, described)
+        sign.check_release(twice, **authority.roots, payload=PAYLOAD)
+        assert read(twice, authority)["generation_id"] == described.generation_id
+
+    def test_many_threads_sign_at_once(self, authority, tmp_path):
+        src = making.make_media(tmp_path / "in.jpg")
+
+        def one(number: int) -> str:
+            out = tmp_path / f"out{number}.jpg"
+            made = making.signed(authority, src, out)
+            found = read(out, authority)
+            assert (found["state"], found["signer_ours"]) == ("valid", True)
+            return made.sha256
+
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(one, range(40)))) == 40
 
 
 class TestCheckRelease:
