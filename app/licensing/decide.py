@@ -47,7 +47,8 @@ class Decision:
     `codes` and `obligations` are sorted and unique; obligations are those on top of
     `standing_obligations`, and both are empty unless the outcome is permit. `policy_ids` are the
     rules that determined the answer. `facts` names each fact by "subject/name" for its digest.
-    `governing` is (performer, contract id, version) of each contract relied on.
+    `governing` is (performer, contract id, version) of each contract relied on; `stopping_digest`
+    names today's set where a release was decided by a permit's pinned one.
     """
 
     outcome: str
@@ -60,6 +61,7 @@ class Decision:
     findings: tuple[Finding, ...] = ()
     governing: tuple[tuple[str, str, int], ...] = ()
     errors: tuple[str, ...] = ()
+    stopping_digest: str = ""
 
     @property
     def permitted(self) -> bool:

@@ -20,6 +20,8 @@ from app.licensing.parts import (
     refuse,
 )
 
+MAX_TERM_YEARS = 200
+
 
 class Territories(Part):
     """Where: what is included, less what is excluded."""
@@ -51,6 +53,10 @@ class Term(Part):
             raise refuse(
                 "end" if self.end_at is None else "end_at", "the term ends before it starts"
             )
+        last_year = (self.end_at or self.end or self.start).year
+        if offered(info) and last_year - self.start.year > MAX_TERM_YEARS:
+            field = "end" if self.end_at is None else "end_at"
+            raise refuse(field, f"a term has at most {MAX_TERM_YEARS} years")
         return self
 
     @property

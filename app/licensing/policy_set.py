@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import cedarpy
-import rfc8785
 
 POLICY_DIR = Path(__file__).parent.parent.parent / "policies"
 OUTCOMES = ("deny", "needs-approval", "obligation", "permit")
@@ -45,6 +44,8 @@ class PolicySet:
     schema: cedarpy.Schema
     rules: dict[str, Rule]
     digest: str
+    files: dict[str, str]
+    schema_text: str
     directory: Path = field(default=POLICY_DIR)
 
     @property
@@ -91,13 +92,35 @@ def build(files: dict[str, str], schema: str, *, directory: Path = POLICY_DIR) -
         raise PolicySetInvalid(f"the policies do not parse: {error}") from error
     if BASE not in rules:
         raise PolicySetInvalid(f"there is no base rule {BASE}, so nothing could be permitted")
-    canonical = rfc8785.dumps(
-        {
-            "policies": meanings,
-            "schema": hashlib.sha256(schema.encode()).hexdigest(),
-        }
+    named = {"policies": meanings, "schema": hashlib.sha256(schema.encode()).hexdigest()}
+    # As RFC 8785 would write it, but for integers beyond 2**53, which Cedar knows and it does not.
+    canonical = json.dumps(named, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return PolicySet(
+        engine=engine,
+        schema=parsed_schema,
+        rules=rules,
+        digest=hashlib.sha256(canonical.encode()).hexdigest(),
+        files=files,
+        schema_text=schema,
+        directory=directory,
     )
-    return PolicySet(engine, parsed_schema, rules, hashlib.sha256(canonical).hexdigest(), directory)
+
+
+def archive(policies: PolicySet) -> str:
+    """Return the whole set as one JSON text, to be kept under its digest while renders run."""
+    return json.dumps({"v": 1, "files": policies.files, "schema": policies.schema_text})
+
+
+def restore(text: str, *, digest: str) -> PolicySet:
+    """Return an archived set. Raises PolicySetInvalid unless it is the one of that digest."""
+    try:
+        kept = json.loads(text)
+        policies = build(dict(kept["files"]), str(kept["schema"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PolicySetInvalid(f"the archived policies cannot be read: {error}") from error
+    if policies.digest != digest:
+        raise PolicySetInvalid(f"the archived policies are {policies.digest}, not {digest}")
+    return policies
 
 
 def changed_on_disk(policies: PolicySet) -> bool:

@@ -116,6 +116,7 @@ NOT_OFFERED = [
     ("/grant/training", "maybe", "/grant/training"),
     ("/grant/term/end", "2026-07-09", "/grant/term/end"),
     ("/grant/term/end_at", "2026-12-31T00:00:00Z", "/grant/term/end_at"),
+    ("/grant/term/end", "2999-12-31", "/grant/term/end"),
     ("/grant/sublicense", {"mode": "listed"}, "/grant/sublicense/listed"),
     ("/grant/sublicense", {"mode": "no", "listed": ["X"]}, "/grant/sublicense/listed"),
     ("/grant/content/approval", ["nudity"], "/grant/content/approval"),
