@@ -4,13 +4,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from sqlmodel import select
 
 from app import config, db
+from app.cli_check import AsJson, checks, out
 from app.config import settings
 from app.errors import AppError
 
@@ -21,23 +22,14 @@ app = typer.Typer(
 )
 organization_commands = typer.Typer(no_args_is_help=True, help="Organizations.")
 key_commands = typer.Typer(no_args_is_help=True, help="API keys: shown once, stored as a hash.")
-conformance_commands = typer.Typer(no_args_is_help=True, help="Run a conformance suite.")
-log_commands = typer.Typer(no_args_is_help=True, help="The transparency log.")
-ledger_commands = typer.Typer(no_args_is_help=True, help="The books.")
-mark_commands = typer.Typer(no_args_is_help=True, help="The invisible watermark.")
 for name, group in (
     ("organization", organization_commands),
     ("api-key", key_commands),
-    ("conformance", conformance_commands),
-    ("log", log_commands),
-    ("ledger", ledger_commands),
-    ("watermark", mark_commands),
 ):
     app.add_typer(group, name=name)
+app.add_typer(checks)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead.")]
-Readable = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
-out, err = Console(), Console(stderr=True)
+err = Console(stderr=True)
 
 
 def main() -> None:
@@ -103,24 +95,6 @@ def demo(
         raise typer.Exit(1)
 
 
-@app.command()
-def verify(file: Readable, as_json: AsJson = False) -> None:
-    """Say what a file is, who consented, and whether the licence held then and holds now."""
-    from app.audit import desk
-
-    found = desk.look_at(file)
-    if as_json:
-        print(json.dumps({"verdict": found.verdict, "findings": found.findings}))
-        return
-    out.print(f"[bold]{found.verdict}[/]  {found.sentence}")
-    _print_findings(found.findings)
-
-
-def _print_findings(findings: dict[str, Any]) -> None:
-    for name, finding in findings.items():
-        out.print(f"  {name:<14} {finding}", highlight=False, markup=False)
-
-
 @organization_commands.command("create")
 def create_organization(
     name: str,
@@ -169,28 +143,19 @@ def revoke_api_key(
     print(f"ustk_{prefix} is revoked")
 
 
-@conformance_commands.command("scenarios")
-def run_scenarios(file: Readable) -> None:
-    """Run licensing decisions against this installation's own policies."""
-    from app.licensing.conformance import run_scenarios
+@app.command("generators")
+def list_generators(as_json: AsJson = False) -> None:
+    """List the models this installation offers."""
+    from app.gateway.generators import catalogue
 
-    _report(*run_scenarios(file))
-
-
-@conformance_commands.command("royalties")
-def run_royalties(file: Readable) -> None:
-    """Run compensation cases against this installation's own reckoning."""
-    from app.ledger.conformance import run_royalties
-
-    _report(*run_royalties(file))
-
-
-def _report(mismatches: list[str], passed: int, failed: int) -> None:
-    for mismatch in mismatches:
-        print(mismatch)
-    print(f"{passed} passed, {failed} failed")
-    if failed:
-        raise typer.Exit(1)
+    if as_json:
+        print(json.dumps(catalogue.listing()))
+        return
+    for model in catalogue.listing():
+        low, high = model["seconds"]
+        print(f"{model['model']}  {model['output']}, {low:g} to {high:g} s")
+        for text in model["license_notes"]:
+            print(f"  {text}")
 
 
 if __name__ == "__main__":

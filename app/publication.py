@@ -34,14 +34,15 @@ def publish_waiting() -> None:
         publish_log()
 
 
-def check_log() -> LogReport:
+def check_log(*, kept: bytes | None = None) -> LogReport:
     """Recompute the whole log from its published files alone, against its newest checkpoint.
 
-    Raises CheckpointNotFound while the log is empty.
+    `kept` is an earlier checkpoint from outside, which the log must extend. Raises CheckpointNotFound while the log is empty.
     """
     with db.reading() as session:
         newest = service.checkpoint_text(service.checkpoint_at(session))
-    return verify_log(directory_reader(settings().objects_dir / "log"), newest.encode(), log_key())
+    read = directory_reader(settings().objects_dir / "log")
+    return verify_log(read, newest.encode(), log_key(), kept=kept)
 
 
 def _signer() -> note.Signer:

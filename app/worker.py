@@ -6,7 +6,7 @@ import threading
 
 import structlog
 
-from app import db, jobs, publication
+from app import db, jobs, publication, sandbox
 from app.config import settings
 from app.gateway import pipeline
 from app.gateway import service as gateway
@@ -27,9 +27,13 @@ class Worker:
 
     def start(self) -> None:
         """Take up what an earlier life of this worker left, then whatever is permitted."""
-        shutil.rmtree(pipeline.work_dir(), ignore_errors=True)  # plaintext a crash left behind
-        for notice in pipeline.notices():
+        # 1. Plaintext that a crash left behind is gone before anything else happens.
+        shutil.rmtree(pipeline.work_dir(), ignore_errors=True)
+        sandbox.sweep_private_directories()
+        # 2. What must be known of this installation is said aloud.
+        for notice in (*pipeline.notices(), f"untrusted media: {sandbox.isolation()}"):
             logger.warning(notice)
+        # 3. Work.
         jobs.launch(STORY, pipeline.STAGES, pipeline.give_up)
         self._sweeper.start()
         logger.info("worker started", worker=settings().worker_id)

@@ -120,7 +120,8 @@ def answer_once(
     (IdempotencyKeyReused). Two at once: the second waits for the first one's commit.
     """
     claimed = session.execute(
-        _insert_new(session).values(
+        _insert_new(session)
+        .values(
             organization_id=principal.organization_id,
             idempotency_key=idempotency_key,
             request_sha256=request_sha256,
@@ -128,9 +129,10 @@ def answer_once(
             body="",
             created_at=clock.now(),
         )
-    )
+        .returning(Answer.idempotency_key)
+    ).first()
     answer = session.get_one(Answer, (principal.organization_id, idempotency_key))
-    if claimed.rowcount == 1:  # type: ignore[attr-defined]  # a CursorResult, as DML returns
+    if claimed is not None:
         answer.status, answer.body = act()
         session.add(answer)
         session.flush()

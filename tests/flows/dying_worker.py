@@ -1,8 +1,8 @@
-"""A real worker process that dies at one commit: `dying_worker.py [STAGE COMMIT kill|lose]`.
+"""A real worker process that may die at one commit: `dying_worker.py [STAGE COMMIT]`.
 
-`kill`: SIGKILL right after the commit. `lose`: the planted fault, the commit is taken out (rolled
-back) and then SIGKILL. Before it dies it writes down what must be durable. Without arguments it
-lives, and writes down every commit of every stage, until the generation has ended.
+It writes down every commit of every stage: what another process sees before it, and what must be
+durable after it. With arguments it is killed (SIGKILL) right after that commit; without, it lives
+until every generation has ended.
 """
 
 import functools
@@ -27,7 +27,7 @@ from tests.flows import instant
 from tests.flows.durable import contents
 
 NOTES = Path(os.environ["NOTES"])
-target = (sys.argv[1], int(sys.argv[2]), sys.argv[3]) if len(sys.argv) > 1 else None
+target = (sys.argv[1], int(sys.argv[2])) if len(sys.argv) > 1 else None
 here_and_now = threading.local()  # which stage this thread is in; the sweeper is in none
 plain_writing = db.writing
 
@@ -43,13 +43,12 @@ def writing() -> Iterator[Session]:
         yield session
         session.flush()
         at["commit"] += 1
-        dies = target is not None and (at["stage"], at["commit"]) == target[:2]
+        with db.reading() as other:
+            seen_before = contents(other)
         with NOTES.open("a") as notes:
-            note = {**at, "contents": contents(session) if dies else None}
+            note = {**at, "without": seen_before, "promised": contents(session)}
             notes.write(json.dumps(note) + "\n")
-        if dies and target[2] == "lose":
-            session.rollback()
-    if dies:
+    if target == (at["stage"], at["commit"]):
         os.kill(os.getpid(), signal.SIGKILL)
 
 

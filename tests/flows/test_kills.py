@@ -1,5 +1,6 @@
 """A worker that dies at any commit loses nothing, repeats nothing, and charges once."""
 
+import inspect
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 from sqlmodel import select
 
 from app import db, installation, publication
+from app.gateway import pipeline
 from app.gateway.models import Generation
 from app.ledger.check import check
 from app.ledger.models import JournalEntry
@@ -53,8 +55,9 @@ def _durable() -> dict[str, Any]:
         return contents(session)
 
 
+@pytest.mark.timeout(900)
 class TestDyingAtEveryCommit:
-    def test_each_commit_is_durable_and_each_missing_commit_is_noticed(
+    def test_each_commit_is_durable_needed_and_enough_to_go_on_from(
         self,
         data_dir: Path,
         tmp_path: Path,
@@ -63,28 +66,29 @@ class TestDyingAtEveryCommit:
         start: Start,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setenv("NOTES", str(tmp_path / "dry"))
+        monkeypatch.setenv("NOTES", str(tmp_path / "undisturbed"))
         _a_permitted_generation(seen)
         assert _run(start) == 0
-        commits = [(note["stage"], note["commit"]) for note in _notes(tmp_path / "dry")]
-        assert len(commits) >= 8, "a pipeline of fewer commits has lost one"
-        assert {stage for stage, _ in commits} == {
-            "render", "examine", "mark", "sign", "release", "publish",
-        }  # fmt: skip
+        # A commit that changes nothing is none; with any other taken out, the comparison of what
+        # was promised and what is durable, below, would fail: what others see before it differs.
+        undisturbed = [
+            note for note in _notes(tmp_path / "undisturbed") if note["without"] != note["promised"]
+        ]
+        assert {note["stage"] for note in undisturbed} == {s.__name__ for s in pipeline.STAGES}
+        written = inspect.getsource(pipeline).count("db.writing()")
+        in_end = 1  # of `_end`, where stories that stop are written down
+        assert len(undisturbed) >= written - in_end
 
         _, generation_id = _a_permitted_generation(seen)
-        for number, (stage, commit) in enumerate(commits):
-            for how in ("lose", "kill"):
-                notes = tmp_path / f"{number}-{how}"
-                monkeypatch.setenv("NOTES", str(notes))
-                assert _run(start, stage, str(commit), how) == -signal.SIGKILL
-                promised = _notes(notes)[-1]["contents"]
-                if how == "kill":
-                    assert _durable() == promised, f"{stage} commit {commit} was not durable"
-                else:
-                    assert _durable() != promised, f"{stage} commit {commit} is not needed"
+        for number, note in enumerate(undisturbed):
+            monkeypatch.setenv("NOTES", str(tmp_path / str(number)))
+            died = _run(start, note["stage"], str(note["commit"]))
+            assert died == -signal.SIGKILL
+            promised = _notes(tmp_path / str(number))[-1]["promised"]
+            assert _durable() == promised, f"{note['stage']}, commit {note['commit']}"
         monkeypatch.setenv("NOTES", str(tmp_path / "last"))
         assert _run(start) == 0
+
         with db.reading() as session:
             generation = session.get_one(Generation, generation_id)
             assert generation.state == "released", generation.reason
@@ -96,6 +100,7 @@ class TestDyingAtEveryCommit:
         assert publication.check_log().holds
 
 
+@pytest.mark.timeout(600)
 class TestKillInTheMiddleOfTheRender:
     def test_a_restart_finishes_the_same_generation_with_one_entry(
         self, data_dir: Path, seen: Portrait, start: Start, tmp_path: Path

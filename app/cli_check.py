@@ -1,0 +1,158 @@
+"""Commands that check something and change nothing: files, receipts, the log, the books."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from app import db, keys
+
+checks = typer.Typer(no_args_is_help=True)
+conformance_commands = typer.Typer(no_args_is_help=True, help="Run a conformance suite.")
+log_commands = typer.Typer(no_args_is_help=True, help="The transparency log.")
+ledger_commands = typer.Typer(no_args_is_help=True, help="The books.")
+for name, group in (
+    ("conformance", conformance_commands),
+    ("log", log_commands),
+    ("ledger", ledger_commands),
+):
+    checks.add_typer(group, name=name)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead.")]
+Readable = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+out = Console()
+
+
+@checks.command()
+def verify(file: Readable, as_json: AsJson = False) -> None:
+    """Say what a file is, who consented, and whether the licence held then and holds now."""
+    from app.audit import desk
+
+    found = desk.look_at(file)
+    if as_json:
+        print(json.dumps({"verdict": found.verdict, "findings": found.findings}))
+        return
+    out.print(f"[bold]{found.verdict}[/]  {found.sentence}")
+    _print_findings(found.findings)
+
+
+def _print_findings(findings: dict[str, Any]) -> None:
+    for name, finding in findings.items():
+        out.print(f"  {name:<14} {finding}", highlight=False, markup=False)
+
+
+@conformance_commands.command("scenarios")
+def run_scenarios(file: Readable) -> None:
+    """Run licensing decisions against this installation's own policies."""
+    from app.licensing.conformance import run_scenarios
+
+    _report(*run_scenarios(file))
+
+
+@conformance_commands.command("royalties")
+def run_royalties(file: Readable) -> None:
+    """Run compensation cases against this installation's own reckoning."""
+    from app.ledger.conformance import run_royalties
+
+    _report(*run_royalties(file))
+
+
+def _report(mismatches: list[str], passed: int, failed: int) -> None:
+    for mismatch in mismatches:
+        print(mismatch)
+    print(f"{passed} passed, {failed} failed")
+    if failed:
+        raise typer.Exit(1)
+
+
+@log_commands.command("verify")
+def verify_log(
+    directory: Annotated[
+        Path | None, typer.Argument(help="A mirror of /log; default: this installation's.")
+    ] = None,
+    kept: Annotated[Path | None, typer.Option(help="A checkpoint you kept from before.")] = None,
+    key: Annotated[str | None, typer.Option(help="The log's verifier key, for a mirror.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute the whole log offline, from its tiles and its checkpoint alone."""
+    from app import publication
+    from app.transparency import note
+    from app.transparency.verify import directory_reader
+    from app.transparency.verify import verify_log as recompute
+
+    before = kept.read_bytes() if kept else None
+    if directory is None:
+        report = publication.check_log(kept=before)
+    else:
+        verifier = note.VerifierKey.parse(key) if key else publication.log_key()
+        checkpoint = (directory / "checkpoint").read_bytes()
+        report = recompute(directory_reader(directory), checkpoint, verifier, kept=before)
+    if as_json:
+        print(json.dumps(report.to_json()))
+    else:
+        found = report.difference
+        print(f"{report.origin}: {report.size} leaves, root {report.root[:16]}")
+        print(
+            "every tile and the root agree" if found is None else f"{found.where}: {found.detail}"
+        )
+    if not report.holds:
+        raise typer.Exit(1)
+
+
+@log_commands.command("prove")
+def prove_leaf(
+    subject_id: Annotated[str, typer.Argument(help="A generation, contract or decision id.")],
+) -> None:
+    """Print a proof, for every leaf about a subject, that it is in the signed log."""
+    from app.transparency import service
+
+    with db.reading() as session:
+        for promised, logged in service.leaves_of(session, subject_id):
+            if logged is not None:
+                proof = service.inclusion_proof(session, logged.leaf_index)
+                print(json.dumps({"kind": promised.kind, **proof.to_json()}))
+
+
+@log_commands.command("key")
+def print_log_key() -> None:
+    """Print the log's verifier key (C2SP signed-note): publish it where it cannot be changed."""
+    from app import publication
+
+    print(publication.log_key())
+
+
+@ledger_commands.command("check")
+def check_ledger() -> None:
+    """Reckon every royalty, entry and balance again, from contracts and usage alone."""
+    from app.ledger.check import check
+
+    with db.reading() as session:
+        found = check(session)
+    print(f"{found.events} usage events, {found.entries} entries")
+    print(found.first_difference or "the books are right")
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@checks.command("verify-receipt")
+def verify_receipt(
+    file: Readable,
+    key: Annotated[Path | None, typer.Option(help="PEM public key; default: our own.")] = None,
+) -> None:
+    """Check a decision receipt offline and print what it states."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    from app.licensing import receipt
+
+    public = load_pem_public_key(key.read_bytes()) if key else keys.public_key("receipt")
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        raise typer.BadParameter("receipts are signed with a P-256 key")
+    try:
+        print(json.dumps(receipt.verify_receipt(file.read_text(), public), indent=2))
+    except receipt.ReceiptInvalid as refusal:
+        print(f"not a receipt of this key: {refusal}", file=sys.stderr)
+        raise typer.Exit(1) from None
