@@ -27,7 +27,8 @@ SCHEMA = "consent-scenarios/1"
 # What a scenario's contract holds besides the agreed terms: facts of the server.
 SERVER_FACTS = frozenset(
     "id version status executed_at effective_at document_sha256_ok signatures "
-    "ratified_at ratified court_approved court_approval paused".split()
+    "ratified_at ratified ratified_on ratification ratified_at_18 "
+    "court_approved court_approval court_approved_at paused".split()
 )
 
 
@@ -119,8 +120,8 @@ def _contract(item: dict[str, Any], state: dict[str, Any]) -> ContractInForce:
         withdrawn_at=min((at for at in withdrawals if at is not None), default=None),
         paused=item.get("paused") is True,
         deceased_on=None if deceased_on is None else date.fromisoformat(deceased_on),
-        court_approved=bool(item.get("court_approved") or item.get("court_approval")),
-        ratified_at=_instant(item.get("executed_at" if item.get("ratified") else "ratified_at")),
+        court_approved=any(bool(item.get(name)) for name in SERVER_FACTS if "court" in name),
+        ratified_at=_ratified_at(item),
     )
 
 
@@ -210,6 +211,14 @@ def _request(item: dict[str, Any]) -> UseRequest:
         services_at=_instant(item.get("services_at")),
         exemption_claim=item.get("exemption_claim"),
     )
+
+
+def _ratified_at(item: dict[str, Any]) -> datetime | None:
+    """Return when the performer, of age, ratified; a bare yes is as old as the contract."""
+    said = [item[name] for name in SERVER_FACTS if "ratif" in name and item.get(name)]
+    if not said:
+        return None
+    return _instant(said[0] if isinstance(said[0], str) else item["executed_at"])
 
 
 def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
