@@ -75,46 +75,44 @@ def manifest(
         "contracts": [_opening(digest) for digest in contract_sha256s],
     }
     labels = [f"reference-{number}" for number in range(1, len(references) + 1)]
+    commitments = [opening["commitment"] for opening in openings["references"]]
+    consent = {
+        "v": 1,
+        "generation": generation_id,
+        "decisionReceiptSha256": decision_receipt_sha256,
+        "contracts": [opening["commitment"] for opening in openings["contracts"]],
+        "references": [
+            {"ingredient": label, "commitment": made}
+            for label, made in zip(labels, commitments, strict=True)
+        ],
+        "licenseStatus": license_status_url,
+    }
+    generator_info = {"name": "Understudy", "version": VERSION, "specVersion": "2.4.0"}
     definition = {
         "claim_version": 2,
         "title": f"Understudy output {generation_id}",
         "format": media_type,
-        "claim_generator_info": [
-            {"name": "Understudy", "version": VERSION, "specVersion": "2.4.0"}
-        ],
-        "ingredients": [
-            {
-                "title": "Reference of a performer",
-                "format": reference.format,
-                "relationship": "inputTo",
-                "label": label,
-                "instance_id": label,
-                "description": "Registered reference of a performer; not shown, committed to.",
-            }
-            for label, reference in zip(labels, references, strict=True)
-        ],
+        "claim_generator_info": [generator_info],
+        "ingredients": list(map(_ingredient, labels, references)),
         "assertions": [
             _actions(labels, generator, generator_version),
             _soft_binding(),
             _training_mining(),
-            {
-                "label": CONSENT_LABEL,
-                "created": True,
-                "data": {
-                    "v": 1,
-                    "generation": generation_id,
-                    "decisionReceiptSha256": decision_receipt_sha256,
-                    "contracts": [opening["commitment"] for opening in openings["contracts"]],
-                    "references": [
-                        {"ingredient": label, "commitment": opening["commitment"]}
-                        for label, opening in zip(labels, openings["references"], strict=True)
-                    ],
-                    "licenseStatus": license_status_url,
-                },
-            },
+            {"label": CONSENT_LABEL, "created": True, "data": consent},
         ],
     }
     return Manifest(definition, payload, generation_id, openings)
+
+
+def _ingredient(label: str, reference: Reference) -> dict[str, Any]:
+    return {
+        "title": "Reference of a performer",
+        "format": reference.format,
+        "relationship": "inputTo",
+        "label": label,
+        "instance_id": label,
+        "description": "Registered reference of a performer; not shown, committed to.",
+    }
 
 
 def _opening(digest_hex: str) -> dict[str, str]:

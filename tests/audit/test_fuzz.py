@@ -5,10 +5,9 @@ import random
 import pytest
 
 from app.audit.verdict import WORDS
-from tests.audit.test_service import ONE_DATABASE, look, no_marks, release, tiny
+from tests.audit.evidence import ONE_DATABASE, look, release, tiny
 from tests.provenance.making import FORMATS
 
-__all__ = ["no_marks"]
 FILES = 500
 
 
