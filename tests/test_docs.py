@@ -227,9 +227,10 @@ class TestNameLicenses:
 def _license_of(name: str) -> str:
     """Return what an installed package says its license is, in its own words."""
     said = metadata.metadata(name)
-    stated = said.get("License-Expression") or said.get("License") or ""
-    if stated and "\n" not in stated.strip():
-        return stated.strip()
+    for field in ("License-Expression", "License"):
+        stated = str(next(iter(said.get_all(field) or []), "")).strip()
+        if stated and "\n" not in stated:
+            return stated
     kinds = [kind for kind in said.get_all("Classifier") or [] if kind.startswith("License ::")]
     return "; ".join(kind.rpartition(" :: ")[2] for kind in kinds) or "none stated"
 
