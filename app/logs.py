@@ -2,14 +2,15 @@
 
 import logging
 import sys
+from pathlib import Path
 
 import structlog
 
 from app.config import settings
 
 
-def configure() -> None:
-    """Send every log line of this process, ours and the libraries', to stderr as JSON."""
+def configure(file: Path | None = None) -> None:
+    """Send every log line of this process, ours and the libraries', to stderr or a file as JSON."""
     level = getattr(logging, settings().log_level.upper())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -23,7 +24,7 @@ def configure() -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.FileHandler(file) if file else logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -1,5 +1,6 @@
 """The contact sheet: frames of the three files, each with its verdict in words."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,8 @@ def draw(rows: Sequence[Row], to: Path, *, heading: str, below: str) -> None:
     pen = ImageDraw.Draw(sheet)
     pen.text((MARGIN, 34), heading, INK, _font(34))
     pen.text((MARGIN, 80), below, SOFT, _font(17))
-    for number, row in enumerate(rows):
-        top = 118 + number * ROW_H
+    for place, row in enumerate(rows):
+        top = 118 + place * ROW_H
         pen.line((MARGIN, top, width - MARGIN, top), LINE)
         for column, frame in enumerate(_frames(row.path)):
             sheet.paste(frame, (MARGIN + column * (FRAME_W + GAP), top + 14))
@@ -43,7 +44,8 @@ def draw(rows: Sequence[Row], to: Path, *, heading: str, below: str) -> None:
         word = f"{SIGNS.get(row.verdict, 'x')} {row.verdict}"
         pen.text((MARGIN, text_top), row.title, INK, _font(19))
         pen.text((MARGIN + 420, text_top), word, tone, _font(21))
-        pen.text((MARGIN + 600, text_top + 2), _short(row.sentence, 100), SOFT, _font(16))
+        for number, line in enumerate(textwrap.wrap(row.sentence, 112)[:2]):
+            pen.text((MARGIN + 600, text_top + 2 + 22 * number), line, SOFT, _font(16))
     sheet.save(to, optimize=True)
 
 
@@ -65,7 +67,3 @@ def _frames(path: Path) -> list[Image.Image]:
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
-
-
-def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from app import clock, db, installation, publication, storage
+from app import clock, db, installation, logs, publication, storage
 from app.audit import desk
 from app.audit.service import Verdict
 from app.demo import cast, damage, screen, sheet
@@ -28,6 +29,7 @@ from app.registry.models import Performer
 from app.worker import Worker
 
 LENGTH_S = Decimal(5)
+CORES = 2  # media are read in processes of their own; this many at a time
 FILES = {
     "original": "1-original.mp4",
     "reencoded": "2-reencoded.mp4",
@@ -59,6 +61,7 @@ def play(*, portrait: Path | None, line: str, out: Path, quiet: bool) -> dict[st
     say = screen.Screen(quiet=quiet)
     it = Play(out, line, say)
     with say.step("An installation of its own: keys, certificates, database"):
+        logs.configure(out / "demo.log")
         installation.prepare()
     with say.step("Three performers are enrolled; pictures without one face are refused"):
         desks, production, agency = _register_parties()
@@ -102,9 +105,12 @@ def _enroll(it: Play, desks: list[cast.Party], portrait: Path | None) -> None:
     pictures = [cast.SAMPLES / file for _, file in cast.PERFORMERS]
     if portrait is not None:
         pictures[0] = portrait
-    for party, (name, _), picture in zip(desks, cast.PERFORMERS, pictures, strict=True):
+    with ThreadPoolExecutor(CORES) as pool:
+        looks = list(pool.map(registry.inspect_portrait, pictures))
+    for party, (name, _), picture, seen in zip(
+        desks, cast.PERFORMERS, pictures, looks, strict=True
+    ):
         shown = portrait.stem if portrait is not None and picture is portrait else name
-        seen = registry.inspect_portrait(picture)
         with db.writing() as session:
             it.performers.append(
                 registry.enroll(
@@ -204,9 +210,10 @@ def _audit(it: Play, generation: Generation) -> None:
     storage.fetch(generation.output_key or "", files["original"])
     damage.reencode(files["original"], files["reencoded"])
     damage.flip_byte(files["original"], files["tampered"])
-    for name, path in files.items():
-        it.verdicts[name] = desk.look_at(path)
-        it.say.note(f"{TITLES[name]}: {it.verdicts[name].verdict}")
+    with ThreadPoolExecutor(CORES) as pool:
+        for name, verdict in zip(files, pool.map(desk.look_at, files.values()), strict=True):
+            it.verdicts[name] = verdict
+            it.say.note(f"{TITLES[name]}: {verdict.verdict}")
 
 
 def _refusals(it: Play, production: cast.Party, desk: cast.Party, contract: Contract) -> None:
