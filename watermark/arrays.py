@@ -11,4 +11,4 @@ Bits = npt.NDArray[Any]  # uint8, 0 or 1
 Luma = npt.NDArray[Any]  # uint8 [height, width]
 Image = npt.NDArray[Any]  # uint8 [height, width, 3], BGR
 Matrices = npt.NDArray[Any]  # float64 [..., 2, 2]
-Affine = npt.NDArray[Any]  # float64 [2, 3]: pixel (x, y, 1), whole at centres, to tile units
+View = npt.NDArray[Any]  # float64 [3, 3]: see `fold`

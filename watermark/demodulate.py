@@ -4,7 +4,8 @@ import numpy as np
 
 from watermark import payload as message
 from watermark.arrays import Complexes, Floats, Integers
-from watermark.tile import REACH, SIGNS, Folded, Tile
+from watermark.fold import Folded
+from watermark.tile import REACH, SIGNS, Tile
 
 _RINGS = 12  # groups of harmonics of near frequency that share a noise level
 

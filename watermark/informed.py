@@ -12,7 +12,8 @@ import numpy as np
 
 from watermark import demodulate, mask, tile
 from watermark import payload as message
-from watermark.arrays import Floats, Integers, Luma
+from watermark.arrays import Floats, Integers, Luma, View
+from watermark.fold import fold
 
 _CANCEL = 0.9  # share of the picture's own contribution that is cancelled where it can be
 _RING = 90  # harmonics of near frequency that are judged together
@@ -68,7 +69,7 @@ def shaped(mark: Mark, luma: Luma, gain: Floats, strength: float, pixels: float)
     plain *= np.float32(strength)
     marked = np.asarray(cv2.add(luma, plain, dtype=cv2.CV_8U), np.uint8)
     seen = working(marked, pixels)
-    folded = tile.fold(mask.residual(seen), plain_affine(mark.grid, seen.shape))
+    folded = fold(mask.residual(seen), plain_view(mark.grid, seen.shape))
     data = demodulate.combine(
         mark.tile, folded, demodulate.data_of_tiles(mark.tile, folded), (0, 0)
     )
@@ -83,10 +84,10 @@ def shaped(mark: Mark, luma: Luma, gain: Floats, strength: float, pixels: float)
     return pattern
 
 
-def plain_affine(grid: tuple[int, int], size: tuple[int, ...]) -> Floats:
+def plain_view(grid: tuple[int, int], size: tuple[int, ...]) -> View:
     """From pixel to tile units for a whole, unaltered picture."""
     down, across = grid[0] / size[0], grid[1] / size[1]
-    return np.array([[across, 0, across / 2], [0, down, down / 2]])
+    return np.array([[across, 0, across / 2], [0, down, down / 2], [0, 0, 1]])
 
 
 def _cancelled(seen: Floats, amplitudes: Floats, harmonics: Integers) -> Floats:

@@ -14,6 +14,8 @@ from watermark.arrays import Floats, Luma
 
 _ACTIVITY = 0.25  # gain per grey level of deviation
 _CAP = 6.0
+_QUIET = 1.5  # gray levels of noise that even a flat place has
+_TRUST = 1.5  # power of the weight of a place; 1 would be right if the mask were known exactly
 _C2 = 58.5225  # the stabilizer of SSIM at 8 bits, (0.03 * 255) ** 2
 
 
@@ -67,9 +69,13 @@ def strength(luma: Luma, shape: Floats, ssim: float, psnr_db: float) -> float:
 def residual(luma: Luma) -> Floats:
     """What a detector looks at: the picture without its slow part, flattened and clipped.
 
-    Dividing by the local deviation lets quiet and busy places count alike.
+    Dividing by the local deviation evens the noise; the weight that follows is what the mask
+    would have put there over that noise, so that places which carry more count for more.
     """
     values = luma.astype(np.float32)
     detail = values - cv2.GaussianBlur(values, (0, 0), 2.5)
-    deviation = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 2.6)) + 1.5
-    return np.clip(detail / deviation, -2.5, 2.5)
+    deviation = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 2.6))
+    noise = deviation + _QUIET
+    weight = ((1 + _ACTIVITY * np.minimum(deviation, 20)) / noise) ** _TRUST
+    weight *= np.float32(1 / max(float(weight.mean()), 1e-9))
+    return np.asarray(np.clip(detail / noise, -2.5, 2.5) * weight)

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from watermark import payload as message
-from watermark import sync
+from watermark import sync, track
 from watermark import tile as tiles
-from watermark.arrays import Affine, Complexes, Floats, Matrices
+from watermark.arrays import Complexes, Floats, Matrices, View
 from watermark.demodulate import combine, data_of_tiles, offsets, pick, signs_at, soft_bits
-from watermark.tile import fold
+from watermark.fold import fold, see
 
 _FINE = 256  # translations per tile along each axis when aligning
 _ALIGNED = 9  # geometries aligned in each stage
 _DECODED = 5  # of those, decoded
-_PLACES = 3  # places in the sign table tried for each
+_TRACKED = 3  # of those, followed tile by tile and decoded again
+_PLACES = 4  # places in the sign table tried for each
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,16 @@ class Alignment:
     """A geometry with its translation, and how sure the pilots are of it, in deviations."""
 
     score: float
-    affine: Affine
+    view: View
     polarity: float = 1.0
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A payload that was read, and where: `affine` is for the residual's pixels."""
+    """A payload that was read, and where: `view` is for the residual's pixels."""
 
     payload: bytes
-    affine: Affine
+    view: View
     polarity: float
     offset: tuple[int, int]
 
@@ -67,29 +68,42 @@ class Reader:
                 found = self.decode(residual, aligned)
                 if found is not None:
                     return found
+            for aligned in tried[:_TRACKED]:
+                tracked = self._tracked(residual, aligned)
+                found = self.decode(residual, tracked)
+                if found is not None:
+                    return found
         return None
 
+    def _tracked(self, residual: Floats, aligned: Alignment) -> Alignment:
+        """The same place with tilt, stretch and perspective followed tile by tile."""
+        view = aligned.view
+        for low, terms in ((True, 6), (False, 6), (False, 8), (False, 8)):
+            folded = fold(residual, view)
+            view = track.improved(self.tile, folded, view, aligned.polarity, terms, low=low)
+        return Alignment(aligned.score, view, aligned.polarity)
+
     def decode(self, residual: Floats, aligned: Alignment) -> Reading | None:
-        """Read an aligned picture: the likeliest places in the sign table, both signs."""
-        folded = fold(residual, aligned.affine)
+        """Read an aligned picture: one decode at each of the likeliest places."""
+        folded = fold(residual, aligned.view)
         values = data_of_tiles(self.tile, folded) * np.float32(aligned.polarity)
         for offset in offsets(self.tile, folded, values, _PLACES):
+            if self.attempts >= self._limit:
+                return None
+            self.attempts += 1
             soft = soft_bits(self.tile, combine(self.tile, folded, values, offset))
-            for sign in (1.0, -1.0):
-                if self.attempts >= self._limit:
-                    return None
-                self.attempts += 1
-                payload = message.decode(sign * soft, self.key)
-                if payload is not None:
-                    return Reading(payload, aligned.affine, aligned.polarity * sign, offset)
+            payload = message.decode(soft, self.key)
+            if payload is not None:
+                return Reading(payload, aligned.view, aligned.polarity, offset)
         return None
 
     def align(self, residual: Floats, matrix: Matrices) -> Alignment:
         """Fold with A^T = `matrix` and find the translation from the pilots, either way up."""
         tile = self.tile
-        affine = np.concatenate([matrix.T, np.zeros((2, 1))], 1)
-        seen = pick(fold(residual, affine).harmonics.sum(0), tile.pilots)
-        best = Alignment(0.0, affine)
+        view = np.eye(3)
+        view[:2, :2] = matrix.T
+        seen = pick(fold(residual, view).harmonics.sum(0), tile.pilots)
+        best = Alignment(0.0, view)
         for turn in (1.0, -1.0):
             values = (seen if turn > 0 else np.conj(seen)) * np.exp(-1j * tile.pilot_phases)
             table = np.zeros((_FINE, _FINE), np.complex128)
@@ -102,7 +116,8 @@ class Reader:
                 polarity = float(np.sign(match[row, column]))
                 shift = np.array([column, row]) / _FINE
                 shift = self._settle(values * polarity, shift)
-                moved = np.concatenate([turn * matrix.T, -shift[:, None]], 1)
+                moved = np.eye(3)
+                moved[:2] = np.concatenate([turn * matrix.T, -shift[:, None]], 1)
                 best = Alignment(score, moved, polarity)
         return best
 
@@ -127,7 +142,7 @@ class Reader:
 
     def agreement(self, residual: Floats, found: Reading) -> float:
         """How well a residual agrees with a payload already read: deviations, 0 without it."""
-        folded = fold(residual, found.affine)
+        folded = fold(residual, found.view)
         values = combine(self.tile, folded, data_of_tiles(self.tile, folded), found.offset).real
         level = values / self.tile.data_amplitudes
         code = self._code(found)
@@ -143,7 +158,7 @@ class Reader:
 
         In pixels of the picture of `size` (height, width) that the residual was made from.
         """
-        folded = fold(residual, found.affine)
+        folded = fold(residual, found.view)
         values = data_of_tiles(self.tile, folded).real / self.tile.data_amplitudes
         score = signs_at(self.tile, folded, found.offset) * (values @ self._code(found))
         score /= np.linalg.norm(values, axis=1) + 1e-12
@@ -152,7 +167,7 @@ class Reader:
         right, bottom = columns.max() + 1, rows.max() + 1
         u = np.array([columns.min(), right, columns.min(), right], np.float64)
         v = np.array([rows.min(), rows.min(), bottom, bottom], np.float64)
-        at = np.linalg.solve(found.affine[:, :2], np.stack([u, v]) - found.affine[:, 2:]) + 0.5
+        at = see(np.linalg.inv(found.view), np.stack([u, v])) + 0.5
         scale = np.array([size[1] / residual.shape[1], size[0] / residual.shape[0]])
         low = np.clip(np.floor(at.min(1) * scale), 0, [size[1], size[0]]).astype(int)
         high = np.clip(np.ceil(at.max(1) * scale), 0, [size[1], size[0]]).astype(int)

@@ -21,7 +21,7 @@ _BINS = 512  # of angle (half a turn) and of log frequency (up to 0.5)
 _STEP = np.log(0.5 / _LOWEST) / _BINS
 _PEAK_CAP = 14.0
 _SHIFTS = 48  # translations tried along each axis of a tile when phases are compared
-GRIDS = (4, 6, 8)  # tiles along the shorter side that `tile.grid` may choose
+GRIDS = (4, 5, 6)  # tiles along the shorter side that `tile.grid` may choose
 ASPECTS = (0.67, 0.72, 0.77, 0.8, 0.85, 0.9, 0.95, 1.05, 1.11, 1.18, 1.25, 1.33, 1.41, 1.5)
 
 

@@ -16,7 +16,6 @@ synchronization: Kutter, SPIE 3528, 1998, and Pereira and Pun, IEEE Trans. Image
 import functools
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from watermark import payload as message
@@ -26,7 +25,7 @@ REACH = 28  # highest harmonic, cycles per tile
 _LOWEST = 6.4  # lowest harmonic, cycles per tile
 _PILOTS = 24
 _PILOT_RING = (7.7, 21.8)
-_PILOT_SHARE = 0.45  # of the energy
+_PILOT_SHARE = 0.3  # of the energy
 _SLOPE = 0.5  # amplitude of data falls as frequency ** -slope
 SIGNS = 16  # the sign table is SIGNS x SIGNS tiles and repeats
 
@@ -105,7 +104,7 @@ def of_key(key: bytes) -> Tile:
 def grid(height: int, width: int) -> tuple[int, int]:
     """How many tiles a picture holds: rows, columns. The same for every key."""
     short, long = sorted((height, width))
-    across = 4 if short < 760 else 6 if short < 1500 else 8
+    across = 4 if short < 600 else 5 if short < 1100 else 6
     along = max(across, round(across * long / short))
     return (across, along) if height <= width else (along, across)
 
@@ -117,7 +116,7 @@ def _table(harmonics: Integers, values: Complexes) -> Complexes:
     return out
 
 
-def _waves(positions: Floats, lowest: int) -> Complexes:
+def waves(positions: Floats, lowest: int) -> Complexes:
     """exp(2 pi i k x) for harmonics k = lowest..REACH (rows) at positions x (columns)."""
     k = np.arange(lowest, REACH + 1)[:, None]
     turns = (k * np.asarray(positions, np.float64)[None]) % 1.0
@@ -126,8 +125,8 @@ def _waves(positions: Floats, lowest: int) -> Complexes:
 
 def _synthesize(table: Complexes, u: Floats, v: Floats) -> Floats:
     """Sum of the harmonics at columns u and rows v, two real matrix products."""
-    across = table @ _waves(u, -REACH)
-    down = _waves(v, 0)
+    across = table @ waves(u, -REACH)
+    down = waves(v, 0)
     left = np.concatenate([down.real, -down.imag]).T
     right = np.concatenate([across.real, across.imag])
     return np.asarray(np.ascontiguousarray(left) @ np.ascontiguousarray(right))
@@ -159,70 +158,3 @@ def render(
         out[slice(*np.searchsorted(v, [row, row + 1]))] *= signs[None]
     out += _synthesize(pilot_table, u, v)
     return out
-
-
-@dataclass(frozen=True)
-class Folded:
-    """A picture seen in tile coordinates: harmonics of each tile and how much of it was seen."""
-
-    harmonics: Complexes  # [tiles, REACH + 1, 2 REACH + 1]
-    rows: Integers  # tile row of each
-    columns: Integers
-
-
-def _tile_size(affine: Floats) -> int:
-    """Samples per tile that keep the picture's own resolution, within reason."""
-    pixels = 1 / np.sqrt(abs(np.linalg.det(affine[:, :2])))
-    return int(np.clip(32 * np.ceil(pixels / 32), 64, 256))
-
-
-def fold(residual: Floats, affine: Floats) -> Folded:
-    """Resample a picture into tiles and take the harmonics of each.
-
-    `affine` [2, 3] takes pixel coordinates (x, y, 1), whole numbers at centres, to (u, v).
-    """
-    height, width = residual.shape
-    corners = np.array(
-        [
-            [-0.5, width - 0.5, -0.5, width - 0.5],
-            [-0.5, -0.5, height - 0.5, height - 0.5],
-            [1, 1, 1, 1],
-        ]
-    )
-    seen = affine @ corners
-    first = np.floor(seen.min(1) + 0.1).astype(np.int64)
-    count = np.maximum(np.ceil(seen.max(1) - 0.1).astype(np.int64) - first, 1)
-    size = _tile_size(affine)
-    while size > 32 and int(count.prod()) * size * size > 6_000_000:
-        size -= 32
-    to_samples = affine.copy()
-    to_samples[:, 2] -= first
-    to_samples *= size
-    to_samples[:, 2] -= 0.5
-    columns, rows = int(min(count[0], 64)), int(min(count[1], 64))
-    canvas = cv2.warpAffine(
-        residual,
-        to_samples,
-        (columns * size, rows * size),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-    )
-    blocks = canvas.reshape(rows, size, columns, size).swapaxes(1, 2).reshape(-1, size, size)
-    v, u = np.divmod(np.arange(rows * columns), columns)
-    return Folded(_analyze(blocks, size), v + first[1], u + first[0])
-
-
-@functools.lru_cache(maxsize=16)
-def _bases(size: int) -> tuple[Complexes, Complexes]:
-    at = (np.arange(size) + 0.5) / size
-    return np.conj(_waves(at, 0)), np.ascontiguousarray(np.conj(_waves(at, -REACH)).T)
-
-
-def _analyze(blocks: Floats, size: int) -> Complexes:
-    """Harmonics of blocks [n, size, size] -> [n, REACH + 1, 2 REACH + 1], per sample."""
-    down, across = _bases(size)
-    real = np.concatenate([across.real, across.imag], 1)
-    wide = blocks.reshape(-1, size) @ real
-    half = wide.shape[1] // 2
-    part = (wide[:, :half] + 1j * wide[:, half:]).reshape(len(blocks), size, half)
-    return np.asarray(np.matmul(down[None], part) * np.float32(1 / size))

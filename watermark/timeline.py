@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 
 from watermark import film, informed, mask, reading
-from watermark.arrays import Affine, Floats, Integers
+from watermark.arrays import Floats, Integers, View
 from watermark.errors import UnreadableMedia
 
 _STEP_S = 0.5
 _LOOKS_PER_STEP = 4  # frames looked at in a step, beside key frames
 _CHUNK_STEPS = 80
+_PIECE_STEPS = 16  # read on their own with thorough effort
 _WORKING_PIXELS = 0.55e6
 _CUT = 12.0
 _PRESENT = 4.0  # agreement of a step with a known codeword, in deviations
@@ -56,7 +57,7 @@ def find(source: Any, track: Any, key: bytes, *, thorough: bool) -> list[Detecti
     search = _Search(key, thorough)
     chunk: list[Step] = []
     any_frame = False
-    for step in _steps(source, track):
+    for step in _steps(source, track, 2 * _LOOKS_PER_STEP if thorough else _LOOKS_PER_STEP):
         any_frame = True
         if len(chunk) >= _CHUNK_STEPS:
             search.explain(chunk)
@@ -68,12 +69,12 @@ def find(source: Any, track: Any, key: bytes, *, thorough: bool) -> list[Detecti
     return search.timeline()
 
 
-def _steps(source: Any, track: Any) -> Iterator[Step]:
+def _steps(source: Any, track: Any, looks: int) -> Iterator[Step]:
     """The film in steps, as it is decoded."""
     current: Step | None = None
     thumb: Floats | None = None
     rate = float(track.average_rate or track.guessed_rate or 25)
-    stride = max(1, round(rate * _STEP_S / _LOOKS_PER_STEP))
+    stride = max(1, round(rate * _STEP_S / looks))
     shape: tuple[int, int] | None = None
     for count, frame in enumerate(source.decode(track)):
         at = float(frame.time) if frame.time is not None else count / rate
@@ -113,7 +114,7 @@ class _Search:
         self.reader = reading.Reader(key)
         self.thorough = thorough
         self.found: list[tuple[bytes, float, float]] = []
-        self.known: list[Affine] = []
+        self.known: list[View] = []
 
     def timeline(self) -> list[Detection]:
         """What was found, in order, neighbours of one payload joined."""
@@ -133,9 +134,11 @@ class _Search:
             stretch, whole = waiting.pop()
             read = self.read(stretch)
             if read is None:
-                shots = _shots(stretch) if whole else []
-                if len(shots) > 1:
-                    waiting += [(s, False) for s in shots if len(s) >= _SHORTEST_STEPS]
+                pieces = _shots(stretch) if whole else []
+                if self.thorough and whole:
+                    pieces = [p for shot in pieces for p in _pieces(shot)]
+                if len(pieces) > 1:
+                    waiting += [(p, False) for p in pieces if len(p) >= _SHORTEST_STEPS]
                 continue
             rest = self.claim(stretch, read)
             waiting += [(s, True) for s in rest if len(s) >= _SHORTEST_STEPS]
@@ -146,14 +149,14 @@ class _Search:
             return None
         average: Floats = np.sum([s.total / s.looks for s in stretch], axis=0)
         average /= float(average.std()) + 1e-9
-        for affine in self.known:
-            aligned = reading.Alignment(0.0, affine)
+        for view in self.known:
+            aligned = reading.Alignment(0.0, view)
             read = self.reader.decode(average, aligned)
             if read is not None:
                 return read
         read = self.reader.read(average)
-        if read is not None and not any(np.allclose(read.affine, a) for a in self.known):
-            self.known = [read.affine, *self.known[:3]]
+        if read is not None and not any(np.allclose(read.view, a) for a in self.known):
+            self.known = [read.view, *self.known[:3]]
         return read
 
     def claim(self, stretch: list[Step], read: reading.Reading) -> list[list[Step]]:
@@ -183,6 +186,11 @@ def _runs(flags: Integers) -> Iterator[tuple[int, int, bool]]:
     edges = [0, *(np.flatnonzero(np.diff(flags)) + 1), len(flags)]
     for start, end in itertools.pairwise(edges):
         yield int(start), int(end), bool(flags[start])
+
+
+def _pieces(shot: list[Step]) -> list[list[Step]]:
+    """A shot cut into stretches of at most _PIECE_STEPS."""
+    return [shot[at : at + _PIECE_STEPS] for at in range(0, len(shot), _PIECE_STEPS)]
 
 
 def _shots(stretch: list[Step]) -> list[list[Step]]:

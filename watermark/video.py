@@ -46,7 +46,8 @@ def detect(
 ) -> list[Detection]:
     """The marks that `key` finds in a film, in order: payload, first and last second of each.
 
-    An unmarked film gives an empty list; no payload is ever a guess. Raises BadPayload,
+    An unmarked film gives an empty list; no payload is ever a guess. "thorough" looks at twice as
+    many frames and reads stretches of eight seconds on their own. Raises BadPayload,
     UnsuitableMedia, MediaTooLarge or UnreadableMedia.
     """
     message.check_key(key)
