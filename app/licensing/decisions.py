@@ -1,39 +1,32 @@
 """Decisions on record: gather the facts under their locks, decide, keep the answer, sign it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import structlog
 from pydantic import TypeAdapter
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from app import clock, keys
+from app import clock, keys, storage
 from app.config import settings
-from app.identity.models import SigningKey
-from app.ledger import service as ledger
 from app.ledger.terms import CompensationTerms
 from app.licensing import contract as documents
 from app.licensing import receipt as receipts
 from app.licensing.decide import Decision as Answer
 from app.licensing.decide import PolicySet, decide, load_policies
-from app.licensing.errors import DecisionNotFound, SignatureRefused, UseUnpriced
+from app.licensing.errors import DecisionNotFound, UseUnpriced
+from app.licensing.gather import exclusives, in_force, is_readable, lock_contracts
 from app.licensing.inputs import (
     ContractInForce,
-    ExclusiveFact,
-    SignatureFact,
     State,
-    Usage,
     UseRequest,
 )
 from app.licensing.models import Contract, Decision
-from app.licensing.service import signatures_of
-from app.licensing.signatures import check_detached
-from app.registry.models import Performer
+from app.licensing.policy_set import archive, restore
+from app.licensing.release import decide_release as by_pinned_rules
 from app.transparency import service as transparency
 
 logger = structlog.get_logger()
@@ -66,21 +59,21 @@ def decide_use(session: Session, use: UseRequest, *, generators: Mapping[str, bo
     quota are decided one after the other, and none beside a withdrawal. `generators` says of each
     model on offer whether it trains on inputs.
     """
-    contracts = _lock_contracts(session, use.performers)
-    state = State(exclusives=tuple(_exclusives(contracts)), generators=dict(generators))
-    in_force = [_in_force(session, contract) for contract in contracts]
-    answer = decide(policy_set(settings().policies_dir), in_force, state, use)
-    by_id = {contract.id: contract for contract in contracts}
-    governing = {performer: by_id[id_] for performer, id_, _ in answer.governing}
-    known = {c.performer_id for c in contracts if c.licensee_id == use.requester_org}
-    is_party = known >= set(use.performers)
-    return Judged(_record(session, use, answer, is_party=is_party), governing)
+    today = _today()
+
+    def judge(in_force: Sequence[ContractInForce], state: State) -> Answer:
+        return decide(today, in_force, state, use)
+
+    return _judge(session, use, judge, generators=generators)
 
 
 def decide_release(
     session: Session, decision_id: str, *, generators: Mapping[str, bool]
 ) -> Decision:
-    """Decide again whether what a permit allowed may be released, by the state of this instant."""
+    """Decide again whether what a permit allowed may be released, by the state of this instant.
+
+    By the rules of the permit, and by today's rules of withdrawal, pause, suspension and strike.
+    """
     permit = session.get_one(Decision, decision_id)
     again = replace(
         use_of(permit),
@@ -89,7 +82,13 @@ def decide_release(
         permit_issued_at=permit.at,
         idempotent_replay=True,  # its own seconds are reserved; they do not count against it
     )
-    judged = decide_use(session, again, generators=generators)
+    today = _today()
+    pinned = _pinned(permit.policy_digest, today)
+
+    def judge(in_force: Sequence[ContractInForce], state: State) -> Answer:
+        return by_pinned_rules(pinned, today, in_force, state, again)
+
+    judged = _judge(session, again, judge, generators=generators)
     judged.decision.generation_id = permit.generation_id
     session.add(judged.decision)
     session.flush()
@@ -134,89 +133,51 @@ def compensation_of(contract: Contract) -> CompensationTerms:
 
 @lru_cache(maxsize=4)
 def policy_set(directory: Path) -> PolicySet:
-    """Return the validated rules, read once per process."""
-    return load_policies(directory)
+    """Return the validated rules, read once per process and kept under their digest for ever."""
+    policies = load_policies(directory)
+    storage.put_new(_archive_key(policies.digest), archive(policies).encode())
+    return policies
 
 
-def _lock_contracts(session: Session, performers: Sequence[str]) -> list[Contract]:
-    """Lock the performers, then all their contracts, each in the order of ids."""
-    for table, key in ((Performer, Performer.id), (Contract, Contract.performer_id)):
-        session.exec(
-            select(table)
-            .where(col(key).in_(performers))
-            .order_by(col(table.id))
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        ).all()
-    rows = select(Contract).where(col(Contract.performer_id).in_(performers))
-    return list(session.exec(rows.order_by(col(Contract.id))))
+def _today() -> PolicySet:
+    return policy_set(settings().policies_dir)
 
 
-def _in_force(session: Session, contract: Contract) -> ContractInForce:
-    """State what the server knows of a contract: nothing here is anybody's claim."""
-    performer = session.get_one(Performer, contract.performer_id)
-    reserved, used = ledger.reserved_and_used_seconds(session, contract.id)
-    document = contract.document.encode()
-    return ContractInForce(
-        id=contract.id,
-        version=contract.version,
-        status="draft" if contract.executed_at is None else contract.status,
-        terms=documents.recorded(document),
-        executed_at=contract.executed_at,
-        effective_at=contract.executed_at,
-        intact=sha256(document).hexdigest() == contract.document_sha256,
-        signatures=tuple(_signature_facts(session, contract)),
-        usage=Usage(seconds=used, reserved_seconds=reserved),
-        withdrawn_at=contract.withdrawn_at,
-        paused=performer.paused_at is not None,
-    )
+@lru_cache(maxsize=8)
+def _restored(digest: str) -> PolicySet:
+    return restore(storage.get(_archive_key(digest)).decode(), digest=digest)
 
 
-def _signature_facts(session: Session, contract: Contract) -> Iterator[SignatureFact]:
-    """Verify every signature again, over the document as it is stored now."""
-    for signature in signatures_of(session, contract):
-        key = session.get_one(SigningKey, signature.signing_key_id)
-        try:
-            check_detached(
-                contract.document.encode(),
-                signature.jws,
-                key.public_jwk,
-                key_id=key.id,
-                role=signature.role,
-            )
-            valid = True
-        except SignatureRefused:
-            valid = False
-        yield SignatureFact(
-            role=signature.role,
-            signed_at=signature.signed_at,
-            authority_verified=key.organization_id == signature.organization_id,
-            valid=valid,
-        )
+def _pinned(digest: str, today: PolicySet) -> PolicySet:
+    """Return the rules a permit was given by. Raises PolicySetInvalid when they are damaged."""
+    return today if digest == today.digest else _restored(digest)
 
 
-def _exclusives(contracts: Sequence[Contract]) -> Iterator[ExclusiveFact]:
-    """Name the exclusives that executed contracts hold on these performers."""
-    for contract in contracts:
-        terms = documents.recorded(contract.document.encode())
-        if terms.exclusivity is None or contract.executed_at is None:
-            continue
-        term, only = terms.grant.term, terms.exclusivity
-        yield ExclusiveFact(
-            performer=contract.performer_id,
-            licensee=contract.licensee_id,
-            signed_at=contract.executed_at,
-            from_at=_instant(term.starts_at),
-            until_at=contract.withdrawn_at or _instant(term.ends_at),
-            category=only.category,
-            territories=only.territories,
-            media=only.media,
-            holdback_days=only.holdback_days,
-        )
+def _archive_key(digest: str) -> str:
+    return f"policies/{digest}.json"
 
 
-def _instant(micros: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=micros)
+def _judge(
+    session: Session,
+    use: UseRequest,
+    judge: Callable[[Sequence[ContractInForce], State], Answer],
+    *,
+    generators: Mapping[str, bool],
+) -> Judged:
+    """Gather every fact under its lock, have it judged, and keep the answer."""
+    contracts = lock_contracts(session, use.performers)
+    readable = [contract for contract in contracts if is_readable(contract)]
+    state = State(exclusives=tuple(exclusives(readable)), generators=dict(generators))
+    answer = judge([in_force(session, contract) for contract in readable], state)
+    if len(readable) < len(contracts):
+        # A stored document nobody can read was changed behind our back: no permit stands beside it.
+        codes = tuple(sorted({*answer.codes, "CONTRACT_TAMPERED"}))
+        answer = replace(answer, outcome="deny", codes=codes, obligations=())
+    by_id = {contract.id: contract for contract in contracts}
+    governing = {performer: by_id[id_] for performer, id_, _ in answer.governing}
+    known = {c.performer_id for c in contracts if c.licensee_id == use.requester_org}
+    is_party = known >= set(use.performers)
+    return Judged(_record(session, use, answer, is_party=is_party), governing)
 
 
 def _record(session: Session, use: UseRequest, answer: Answer, *, is_party: bool) -> Decision:
@@ -233,6 +194,7 @@ def _record(session: Session, use: UseRequest, answer: Answer, *, is_party: bool
         determining=list(answer.policy_ids),
         explanations=list(_explanations(answer, shown, is_party=is_party)),
         policy_digest=answer.policy_digest,
+        stopping_digest=answer.stopping_digest or answer.policy_digest,
         request={"use": _REQUEST.dump_python(use, mode="json")},
         receipt="",
         receipt_sha256="",
@@ -256,7 +218,7 @@ def _explanations(
     answer: Answer, shown: Sequence[str], *, is_party: bool
 ) -> Iterator[dict[str, Any]]:
     """Say of each determining rule what it means, its source, and what would unblock it."""
-    rules = policy_set(settings().policies_dir).rules
+    rules = _today().rules
     found = {finding.code: finding for finding in answer.findings}
     for code in shown or answer.policy_ids:
         rule, finding = rules.get(code), found.get(code)

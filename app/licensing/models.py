@@ -76,6 +76,7 @@ class Decision(SQLModel, table=True):
     determining: list[str] = Field(sa_type=Json)
     explanations: list[dict[str, Any]] = Field(sa_type=Json)
     policy_digest: str
+    stopping_digest: str  # of today's stopping rules, at a release; else the same
     request: dict[str, Any] = Field(sa_type=Json)
     receipt: str
     receipt_sha256: str

@@ -173,6 +173,7 @@ def upgrade() -> None:
             "explanations", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column("policy_digest", sa.String(), nullable=False),
+        sa.Column("stopping_digest", sa.String(), nullable=False),
         sa.Column(
             "request", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
