@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -10,8 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import db, logs, problems
+from app import db, logs, migrate, problems
 from app.audit import api as audit
 from app.config import settings
 from app.errors import AppError
@@ -19,12 +21,15 @@ from app.gateway import api as gateway
 from app.identity import api as identity
 from app.ledger import api as ledger
 from app.licensing import api as licensing
+from app.licensing.errors import ContractNotFound
 from app.licensing.service import contract_of
 from app.registry import api as registry
 from app.transparency import api as transparency
 from app.worker import Worker
 
 logger = structlog.get_logger()
+BODY_LIMIT_BYTES = 1 << 20
+UPLOADS = frozenset({"/v1/performers", "/v1/verifications"})
 
 ABOUT = """
 Digital replicas act only by contract: every use is decided by written rules, every output carries
@@ -52,16 +57,54 @@ async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
         worker.stop()
 
 
+class Understudy(FastAPIOffline):
+    """FastAPI whose documentation names the refusals this application really sends."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document, made once."""
+        made = self.openapi_schema is not None
+        schema = super().openapi()
+        return schema if made else problems.complete(schema)
+
+
+class BodyLimit:
+    """Stops reading a body at one mebibyte, whatever its headers claim.
+
+    Uploads have limits of their own, and are not read before it is known who sends them.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        left = BODY_LIMIT_BYTES
+
+        async def limited() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(413, f"bodies end at {BODY_LIMIT_BYTES} bytes here")
+            return message
+
+        uploads = scope["type"] != "http" or scope["path"] in UPLOADS
+        await self._app(scope, receive if uploads else limited, send)
+
+
 def create_app() -> FastAPI:
     """Build the application; the settings decide whether it also runs the pipeline."""
     logs.configure()
-    app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
+    app = Understudy(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
     for room in (identity, registry, licensing, gateway, ledger, audit, transparency):
         app.include_router(room.router)
-    app.include_router(ledger.books(contract_of))
+    app.include_router(ledger.books(contract_of, ContractNotFound))
+    app.add_middleware(BodyLimit)
     app.add_exception_handler(AppError, problems.on_app_error)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
+    app.add_exception_handler(sa.exc.DataError, problems.on_unkeepable)
+    app.add_exception_handler(RecursionError, problems.on_unkeepable)
+    app.add_exception_handler(Exception, problems.on_defect)
     _add_health(app)
     return app
 
@@ -77,9 +120,11 @@ def _add_health(app: FastAPI) -> None:
         """Say that the database answers and is migrated."""
         try:
             with db.reading() as session:
-                session.execute(sa.text("SELECT 1 FROM generation WHERE 1 = 0"))
-        except sa.exc.SQLAlchemyError:
+                found = session.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        except (sa.exc.SQLAlchemyError, OSError):
             raise NotReady("the database does not answer; run `understudy setup`") from None
+        if found != migrate.newest():
+            raise NotReady("the database has another shape; run `understudy setup`")
         return {"status": "ready"}
 
     @app.get("/metrics", tags=["health"], response_class=Response)

@@ -1,9 +1,11 @@
 """Bring a database to the present shape, or back: Alembic, called from Python."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from app.config import settings
 
@@ -21,6 +23,12 @@ def upgrade(url: str | None = None, revision: str = "head") -> None:
     if url is None:
         settings().data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     command.upgrade(_config(url or settings().database), revision)
+
+
+@lru_cache
+def newest() -> str | None:
+    """Return the revision a database of the present shape stands at."""
+    return ScriptDirectory.from_config(_config("")).get_current_head()
 
 
 def downgrade(url: str | None = None, revision: str = "base") -> None:

@@ -2,15 +2,30 @@
 
 from typing import Any
 
+import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.exceptions import HTTPException
 
-from app.errors import AppError
+from app.errors import AppError, BadRequest, TooLarge
 
 MEDIA_TYPE = "application/problem+json"
+KINDS = "tag:understudy.local,2026:problem/"  # RFC 4151: a name, nothing to fetch
+logger = structlog.get_logger()
+
+
+class InvalidRequest(AppError):
+    """The request does not fit its schema; `errors` points to each field."""
+
+    status, code = 422, "invalid-request"
+
+
+class TextRefused(AppError):
+    """The request holds text or numbers no record can keep: NUL, half a character, too deep."""
+
+    status, code = 422, "text-refused"
 
 
 class Problem(BaseModel):
@@ -18,11 +33,16 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field("about:blank", description="URI of the kind of problem.")
+    type: str = Field("", description="URI of the kind of problem: it ends in `code`.")
     title: str = Field(description="The kind of problem, the same each time.")
     status: int = Field(description="The HTTP status, repeated.")
     detail: str = Field("", description="What happened here, why, and what to do next.")
     code: str = Field(description="Stable code for programs.")
+
+    @model_validator(mode="after")
+    def _name_the_kind(self) -> "Problem":
+        self.type = self.type or KINDS + self.code
+        return self
 
 
 def problem_of(error: AppError) -> Problem:
@@ -57,19 +77,88 @@ def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     return by_status
 
 
+def complete(openapi: dict[str, Any]) -> dict[str, Any]:
+    """Say of every operation what the edge itself may refuse, and that refusals are problems.
+
+    Changes the document in place and returns it: FastAPI's own validation errors, which this
+    application never sends, are replaced by the problem documents that it does send.
+    """
+    for operations in openapi["paths"].values():
+        for operation in operations.values():
+            _complete(operation)
+    schemas = openapi["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = Problem.model_json_schema()
+    return openapi
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    edge: list[type[AppError]] = []
+    if operation.get("parameters") or "application/json" in _body_types(operation):
+        edge += [InvalidRequest, TextRefused]
+    if "application/json" in _body_types(operation):
+        edge += [BadRequest, TooLarge]
+    answers = operation["responses"]
+    if answers.get("422", {}).get("description") == "Validation Error":
+        del answers["422"]  # FastAPI's own
+    for status, said in problems(*edge).items():
+        if str(status) in answers:
+            there = answers[str(status)]
+            there["description"] += " " + said["description"]
+            kept = there["content"].setdefault(MEDIA_TYPE, {}).setdefault("examples", {})
+            kept.update(said["content"][MEDIA_TYPE]["examples"])
+        else:
+            answers[str(status)] = {k: v for k, v in said.items() if k != "model"}
+    for answer in answers.values():
+        content = answer.get("content", {})
+        if MEDIA_TYPE in content:
+            content.pop("application/json", None)
+            content[MEDIA_TYPE]["schema"] = {"$ref": "#/components/schemas/Problem"}
+
+
+def _body_types(operation: dict[str, Any]) -> set[str]:
+    return set(operation.get("requestBody", {}).get("content", {}))
+
+
 def on_app_error(_request: Request, error: Exception) -> JSONResponse:
-    """Render a refusal raised anywhere below."""
+    """Render a refusal raised anywhere below; a defect's detail is for the operator's log."""
     if not isinstance(error, AppError):
         raise error
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
-    return problem_response(problem_of(error), headers)
+    problem = problem_of(error)
+    if error.status == 500:
+        logger.error("a request failed", code=error.code, exc_info=error)
+        problem = _defect(error.code)
+    return problem_response(
+        problem, {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    )
+
+
+def on_defect(_request: Request, _error: Exception) -> JSONResponse:
+    """Render what nobody foresaw; the server logs it, the caller learns nothing of it."""
+    return problem_response(_defect(AppError.code))
+
+
+def _defect(code: str) -> Problem:
+    return Problem(
+        title=code.replace("-", " ").capitalize(),
+        status=500,
+        detail="Something failed on this side. Nothing was kept; the operator's log says why.",
+        code=code,
+    )
+
+
+def on_unkeepable(_request: Request, _error: Exception) -> JSONResponse:
+    """Render what no database column holds, and what is nested too deep to read."""
+    return problem_response(problem_of(TextRefused((TextRefused.__doc__ or "").strip())))
 
 
 def on_http_error(_request: Request, error: Exception) -> JSONResponse:
     """Render the framework's own refusals (no such route, wrong method) alike."""
     if not isinstance(error, HTTPException):
         raise error
-    code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http-error")
+    codes = {400: BadRequest.code, 404: "not-found", 405: "method-not-allowed", 413: TooLarge.code}
+    code = codes.get(error.status_code, "http-error")
     problem = Problem(
         title=code.replace("-", " ").capitalize(),
         status=error.status_code,
@@ -83,16 +172,19 @@ def on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
     """Render a request that does not fit its schema, with a JSON pointer to each field."""
     if not isinstance(error, RequestValidationError):
         raise error
-    fields = [
-        {"pointer": "/" + "/".join(str(part) for part in item["loc"]), "message": item["msg"]}
-        for item in error.errors()
-    ]
-    where = fields[0]["pointer"] if fields else "the request"
-    problem = Problem(
-        title="Invalid request",
-        status=422,
-        detail=f"{where}: {fields[0]['message'] if fields else 'does not fit its schema'}",
-        code="invalid-request",
-        errors=fields,
+    return problem_response(
+        problem_of(invalid({_pointer(item["loc"]): item["msg"] for item in error.errors()}))
     )
-    return problem_response(problem)
+
+
+def invalid(fields: dict[str, str]) -> InvalidRequest:
+    """Return the refusal of these fields: JSON pointer (RFC 6901) to what is wrong there."""
+    errors = [{"pointer": pointer, "message": message} for pointer, message in fields.items()]
+    first = "; ".join(f"{pointer}: {message}" for pointer, message in list(fields.items())[:1])
+    return InvalidRequest(first or "the request does not fit its schema", errors=errors)
+
+
+def _pointer(parts: tuple[int | str, ...]) -> str:
+    """Write where something is; a name the caller made up may hold half a character."""
+    named = [str(part).replace("~", "~0").replace("/", "~1")[:200] for part in parts]
+    return "/" + "/".join(named).encode(errors="backslashreplace").decode()

@@ -23,9 +23,18 @@ from app.gateway.errors import (
 )
 from app.gateway.generators import catalogue
 from app.gateway.models import Generation
-from app.identity.api_edge import ACT_REFUSALS, REFUSALS, Acting, Caller, Reading, fingerprint_of
+from app.identity.api_edge import (
+    Acting,
+    Caller,
+    Reading,
+    act_refusals,
+    fingerprint_of,
+    read_refusals,
+)
 from app.identity.errors import NotAllowed
+from app.ledger.errors import AmountTooLarge, EventIncomplete, TermNotAgreed
 from app.licensing import decisions
+from app.licensing.errors import UseUnpriced
 from app.licensing.inputs import UseRequest
 from app.problems import Problem, problems
 
@@ -124,7 +133,7 @@ def _read(generation: Generation) -> GenerationRead:
     return GenerationRead(**generation.model_dump(include=set(GenerationRead.model_fields)))
 
 
-@router.get("/generators", responses=REFUSALS)
+@router.get("/generators", responses=read_refusals())
 def list_generators(_caller: Caller) -> list[dict[str, Any]]:
     """List the models this installation offers, what each can do and on whose terms."""
     return catalogue.listing()
@@ -134,10 +143,16 @@ def list_generators(_caller: Caller) -> list[dict[str, Any]]:
     "/generations",
     status_code=201,
     response_model=GenerationRead,
-    responses={
-        **ACT_REFUSALS,
-        **problems(GenerationDenied, ReplicaNotFound, GeneratorUnavailable, JobNotOffered),
-    },
+    responses=act_refusals(
+        GenerationDenied,
+        ReplicaNotFound,
+        GeneratorUnavailable,
+        JobNotOffered,
+        UseUnpriced,
+        AmountTooLarge,
+        EventIncomplete,
+        TermNotAgreed,
+    ),
 )
 def request_generation(body: GenerationCreate, act: Acting) -> Response:
     """Ask for a generation. A permit holds quota and money at once; a denial says which clause."""
@@ -182,7 +197,7 @@ def request_generation(body: GenerationCreate, act: Acting) -> Response:
     return act.once(fingerprint_of(body), request)
 
 
-@router.get("/generations", responses=REFUSALS)
+@router.get("/generations", responses=read_refusals())
 def list_generations(
     read: Reading,
     before: Annotated[str | None, Query(max_length=40)] = None,
@@ -194,7 +209,7 @@ def list_generations(
     return GenerationPage(items=[_read(generation) for generation in found], next_before=more)
 
 
-@router.get("/generations/{generation_id}", responses={**REFUSALS, **problems(GenerationNotFound)})
+@router.get("/generations/{generation_id}", responses=read_refusals(GenerationNotFound))
 def read_generation(generation_id: str, read: Reading) -> GenerationRead:
     """Say how far a generation has come."""
     return _read(service.generation_of(read.session, read.organization_id, generation_id))
@@ -202,7 +217,7 @@ def read_generation(generation_id: str, read: Reading) -> GenerationRead:
 
 @router.get(
     "/generations/{generation_id}/download",
-    responses={**REFUSALS, **problems(GenerationNotFound, OutputNotReleased)},
+    responses=read_refusals(GenerationNotFound, OutputNotReleased),
 )
 def issue_download_link(generation_id: str, read: Reading) -> DownloadLink:
     """Issue a link to the released file, after a fresh check; it lasts a minute."""
@@ -222,7 +237,11 @@ def issue_download_link(generation_id: str, read: Reading) -> DownloadLink:
         **problems(LinkExpired, OutputNotReleased),
     },
 )
-def download(generation_id: str, expires: int, seal: str) -> StreamingResponse:
+def download(
+    generation_id: str,
+    expires: Annotated[int, Query(ge=0, lt=1 << 40)],
+    seal: Annotated[str, Query(pattern="^[0-9a-f]{64}$")],
+) -> StreamingResponse:
     """Stream a released file to whoever holds a link that has not expired."""
     with db.reading() as session:
         generation = service.open_link(session, generation_id, expires, seal)

@@ -8,10 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app.identity import service
-from app.identity.api_edge import ACT_REFUSALS, REFUSALS, Acting, Reading, fingerprint_of
+from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.identity.errors import SigningKeyRefused
 from app.identity.models import Organization
-from app.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["identity"])
 
@@ -50,7 +49,7 @@ class SigningKeyRead(BaseModel):
     revoked_at: datetime | None
 
 
-@router.get("/organization", responses=REFUSALS)
+@router.get("/organization", responses=read_refusals())
 def read_organization(read: Reading) -> OrganizationRead:
     """Say which organization this API key belongs to."""
     organization = read.session.get_one(Organization, read.organization_id)
@@ -61,7 +60,7 @@ def read_organization(read: Reading) -> OrganizationRead:
     "/signing-keys",
     status_code=201,
     response_model=SigningKeyRead,
-    responses={**ACT_REFUSALS, **problems(SigningKeyRefused)},
+    responses=act_refusals(SigningKeyRefused),
 )
 def register_signing_key(body: SigningKeyCreate, act: Acting) -> Response:
     """Register the public key this organization signs contracts with."""

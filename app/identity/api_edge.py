@@ -1,9 +1,10 @@
 """What every route stands on: who is calling, in which transaction, answered how often."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -11,15 +12,25 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from app import db
+from app.errors import AppError
 from app.identity import service
 from app.identity.errors import IdempotencyKeyReused, NotAuthenticated
 from app.identity.principal import Principal
-from app.problems import MEDIA_TYPE, Problem, problems
+from app.problems import MEDIA_TYPE, Problem, TextRefused, problems
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, `ustk_…`.")
 
-REFUSALS = problems(NotAuthenticated)
-ACT_REFUSALS = problems(NotAuthenticated, IdempotencyKeyReused)
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes it, not the text backslash-u0000
+
+
+def read_refusals(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
+    """Document what a route that looks may answer with, beside `errors`."""
+    return problems(NotAuthenticated, *errors)
+
+
+def act_refusals(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
+    """Document what a route that acts may answer with, beside `errors`."""
+    return problems(NotAuthenticated, IdempotencyKeyReused, *errors)
 
 
 def _caller(
@@ -46,7 +57,8 @@ class Read:
         return self.principal.organization_id
 
 
-def _reading(caller: Caller) -> Iterator[Read]:
+def _reading(request: Request, caller: Caller) -> Iterator[Read]:
+    _refuse_nul(*request.path_params.values(), *request.query_params.values())
     with db.reading() as session:
         yield Read(session, caller)
 
@@ -101,6 +113,7 @@ def _acting(
         ),
     ],
 ) -> Act:
+    _refuse_nul(*request.path_params.values(), idempotency_key)
     return Act(caller, idempotency_key, f"{request.method} {request.url.path}")
 
 
@@ -108,18 +121,32 @@ Acting = Annotated[Act, Depends(_acting)]
 
 
 def fingerprint_of(body: BaseModel) -> bytes:
-    """Return the bytes that make two JSON requests the same request."""
-    return body.model_dump_json().encode()
+    """Return the bytes that make two JSON requests the same request.
+
+    Raises TextRefused where they hold what no database keeps.
+    """
+    try:
+        text = body.model_dump_json()
+    except (ValueError, RecursionError):  # half a surrogate pair; nested too deep
+        raise TextRefused("the body holds half a character, or is nested too deep") from None
+    if _NUL.search(text):
+        raise TextRefused("the body holds a NUL character; take it out")
+    return text.encode()
+
+
+def _refuse_nul(*texts: object) -> None:
+    if any("\x00" in str(text) for text in texts):
+        raise TextRefused("the address or a header holds a NUL character; take it out")
 
 
 __all__ = [
-    "ACT_REFUSALS",
-    "REFUSALS",
     "Act",
     "Acting",
     "Caller",
     "Problem",
     "Read",
     "Reading",
+    "act_refusals",
     "fingerprint_of",
+    "read_refusals",
 ]

@@ -25,3 +25,15 @@ class SigningKeyRefused(AppError):
     """The public key cannot be used to sign contracts."""
 
     status, code = 422, "signing-key-refused"
+
+
+class FileMissing(AppError):
+    """The request carries no file under the name it must have."""
+
+    status, code = 400, "file-missing"
+
+
+class UploadMalformed(AppError):
+    """The request is not a multipart form with one file that can be read."""
+
+    status, code = 400, "upload-malformed"

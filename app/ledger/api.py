@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from sqlmodel import Session, col, select
 
-from app.identity.api_edge import REFUSALS, Reading
+from app.errors import AppError
+from app.identity.api_edge import Reading, read_refusals
 from app.ledger import service
 from app.ledger.models import JournalEntry, RecordedUse
 from app.ledger.posting import lines_of
@@ -61,22 +62,27 @@ def read_compensation_schema() -> dict[str, Any]:
     }
 
 
-def books(check_party: PartyCheck) -> APIRouter:
-    """Return the routes over the books of a contract, open to whom `check_party` lets pass."""
+def books(check_party: PartyCheck, *refusals: type[AppError]) -> APIRouter:
+    """Return the routes over the books of a contract, open to whom `check_party` lets pass.
+
+    `refusals` are the errors `check_party` raises, for the documentation.
+    """
     routes = APIRouter(prefix="/v1/contracts/{contract_id}", tags=["ledger"])
 
-    @routes.get("/entries", responses=REFUSALS)
+    @routes.get("/entries", responses=read_refusals(*refusals))
     def list_entries(
         contract_id: str,
         read: Reading,
-        after: Annotated[int, Query(ge=-1, description="List events after this number.")] = -1,
+        after: Annotated[
+            int, Query(ge=-1, lt=1 << 31, description="List events after this number.")
+        ] = -1,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> list[EntryRead]:
         """List the journal entries of a contract in the order of its events."""
         check_party(read.session, read.organization_id, contract_id)
         return _entries(read.session, contract_id, after=after, limit=limit)
 
-    @routes.get("/balances", responses=REFUSALS)
+    @routes.get("/balances", responses=read_refusals(*refusals))
     def list_balances(contract_id: str, read: Reading) -> list[BalanceRead]:
         """Sum every account under a contract, from its postings alone."""
         check_party(read.session, read.organization_id, contract_id)

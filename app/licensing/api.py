@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from app.identity.api_edge import ACT_REFUSALS, REFUSALS, Acting, Reading, fingerprint_of
+from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.licensing import contract as documents
 from app.licensing import decisions, service
 from app.licensing.errors import (
@@ -19,7 +19,6 @@ from app.licensing.errors import (
     SignatureRefused,
 )
 from app.licensing.models import Contract
-from app.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["licensing"])
 
@@ -113,7 +112,7 @@ def read_contract_schema() -> dict[str, Any]:
     "/contracts",
     status_code=201,
     response_model=ContractRead,
-    responses={**ACT_REFUSALS, **problems(ContractInvalid)},
+    responses=act_refusals(ContractInvalid),
 )
 def offer_contract(body: ContractCreate, act: Acting) -> Response:
     """Put a contract document between a performer and a licensee; the caller is one of them."""
@@ -125,7 +124,7 @@ def offer_contract(body: ContractCreate, act: Acting) -> Response:
     return act.once(fingerprint_of(body), offer)
 
 
-@router.get("/contracts", responses=REFUSALS)
+@router.get("/contracts", responses=read_refusals())
 def list_contracts(read: Reading) -> list[ContractRead]:
     """List the contracts the caller is a party of, newest first."""
     return [
@@ -134,7 +133,7 @@ def list_contracts(read: Reading) -> list[ContractRead]:
     ]
 
 
-@router.get("/contracts/{contract_id}", responses={**REFUSALS, **problems(ContractNotFound)})
+@router.get("/contracts/{contract_id}", responses=read_refusals(ContractNotFound))
 def read_contract(contract_id: str, read: Reading) -> ContractRead:
     """Show one contract of the caller's."""
     contract = service.contract_of(read.session, read.organization_id, contract_id)
@@ -143,7 +142,7 @@ def read_contract(contract_id: str, read: Reading) -> ContractRead:
 
 @router.get(
     "/contracts/{contract_id}/document",
-    responses={**REFUSALS, **problems(ContractNotFound)},
+    responses=read_refusals(ContractNotFound),
     response_class=Response,
 )
 def read_document(contract_id: str, read: Reading) -> Response:
@@ -156,10 +155,7 @@ def read_document(contract_id: str, read: Reading) -> Response:
     "/contracts/{contract_id}/signatures",
     status_code=201,
     response_model=ContractRead,
-    responses={
-        **ACT_REFUSALS,
-        **problems(ContractNotFound, AlreadySigned, SignatureRefused),
-    },
+    responses=act_refusals(ContractNotFound, AlreadySigned, SignatureRefused),
 )
 def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Response:
     """Sign a contract; the second party's signature executes it."""
@@ -176,7 +172,7 @@ def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Respo
     "/contracts/{contract_id}/withdrawal",
     status_code=201,
     response_model=ContractRead,
-    responses={**ACT_REFUSALS, **problems(ContractNotFound, ContractAlreadyWithdrawn)},
+    responses=act_refusals(ContractNotFound, ContractAlreadyWithdrawn),
 )
 def withdraw_contract(contract_id: str, act: Acting) -> Response:
     """Withdraw consent at once. Only the performer may."""
@@ -189,7 +185,7 @@ def withdraw_contract(contract_id: str, act: Acting) -> Response:
     return act.once(contract_id.encode(), withdraw)
 
 
-@router.get("/decisions/{decision_id}", responses={**REFUSALS, **problems(DecisionNotFound)})
+@router.get("/decisions/{decision_id}", responses=read_refusals(DecisionNotFound))
 def read_decision(decision_id: str, read: Reading) -> DecisionRead:
     """Show a decision the caller asked for: codes, clauses, and its signed receipt."""
     decision = decisions.decision_of(read.session, read.organization_id, decision_id)

@@ -5,13 +5,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-from fastapi import APIRouter, Form, Query, Response, UploadFile
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from app.config import settings
-from app.identity.api_edge import ACT_REFUSALS, REFUSALS, Acting, Reading
-from app.problems import problems
+from app.identity.api_edge import Act, Acting, Reading, act_refusals, read_refusals
+from app.identity.errors import FileMissing, UploadMalformed
+from app.identity.uploads import file_of, form_body, limited_form
+from app.problems import InvalidRequest, invalid
 from app.registry import service
 from app.registry.errors import (
     PICTURE_ERRORS,
@@ -32,7 +35,10 @@ from app.sandbox import (
 
 router = APIRouter(prefix="/v1", tags=["registry"])
 CHUNK_BYTES = 1 << 20
-PORTRAIT_REFUSALS = problems(
+PORTRAIT_ERRORS = (
+    FileMissing,
+    UploadMalformed,
+    InvalidRequest,
     NoFaceFound,
     SeveralFacesFound,
     PerformerNameRefused,
@@ -42,7 +48,14 @@ PORTRAIT_REFUSALS = problems(
     SandboxCrashed,
     SandboxUnavailable,
 )
-_UNKNOWN = problems(PerformerUnknown)
+ENROLLMENT = form_body(
+    name={"type": "string", "maxLength": 200, "examples": ["Griet of Delft"]},
+    portrait={
+        "type": "string",
+        "format": "binary",
+        "description": "JPEG, PNG or WebP showing one face.",
+    },
+)
 
 
 class PerformerRead(BaseModel):
@@ -69,17 +82,23 @@ class PerformerPage(BaseModel):
     "/performers",
     status_code=201,
     response_model=PerformerRead,
-    responses={**ACT_REFUSALS, **PORTRAIT_REFUSALS},
+    responses=act_refusals(*PORTRAIT_ERRORS),
+    openapi_extra=ENROLLMENT,
 )
-def enroll_performer(
-    act: Acting,
-    name: Annotated[str, Form(max_length=1000, examples=["Griet of Delft"])],
-    portrait: Annotated[UploadFile, Form(description="JPEG, PNG or WebP showing one face.")],
-) -> Response:
+async def enroll_performer(request: Request, act: Acting) -> Response:
     """Enroll a performer from one portrait; the picture is kept encrypted, and only so."""
+    limit_bytes = settings().upload_limit_bytes
+    async with limited_form(request, limit_bytes, too_large=ImageTooLarge) as form:
+        name, portrait = form.get("name"), file_of(form, "portrait")
+        if not isinstance(name, str):
+            raise invalid({"/body/name": "a text is required"})
+        return await run_in_threadpool(_enroll, act, name, portrait.file)
+
+
+def _enroll(act: Act, name: str, portrait: BinaryIO) -> Response:
     with private_directory() as directory:
         path = directory / "portrait"
-        digest = _keep(portrait.file, path)
+        digest = _keep(portrait, path)
         seen = service.inspect_portrait(path)
 
         def enroll(session: Session) -> tuple[int, BaseModel]:
@@ -95,7 +114,7 @@ def enroll_performer(
         return act.once(digest + name.encode(), enroll)
 
 
-@router.get("/performers", responses=REFUSALS)
+@router.get("/performers", responses=read_refusals())
 def list_performers(
     read: Reading,
     before: Annotated[str | None, Query(max_length=40)] = None,
@@ -108,7 +127,7 @@ def list_performers(
     return PerformerPage(items=items, next_before=more)
 
 
-@router.get("/performers/{performer_id}", responses={**REFUSALS, **_UNKNOWN})
+@router.get("/performers/{performer_id}", responses=read_refusals(PerformerUnknown))
 def read_performer(performer_id: str, read: Reading) -> PerformerRead:
     """Show one performer the caller speaks for."""
     performer = service.performer_of(read.session, read.organization_id, performer_id)
@@ -118,7 +137,7 @@ def read_performer(performer_id: str, read: Reading) -> PerformerRead:
 @router.post(
     "/performers/{performer_id}/pause",
     response_model=PerformerRead,
-    responses={**ACT_REFUSALS, **_UNKNOWN},
+    responses=act_refusals(PerformerUnknown),
 )
 def pause_performer(performer_id: str, act: Acting) -> Response:
     """Stop every new use of the performer's replicas, at once and until resumed."""
@@ -133,7 +152,7 @@ def pause_performer(performer_id: str, act: Acting) -> Response:
 @router.post(
     "/performers/{performer_id}/resume",
     response_model=PerformerRead,
-    responses={**ACT_REFUSALS, **_UNKNOWN},
+    responses=act_refusals(PerformerUnknown),
 )
 def resume_performer(performer_id: str, act: Acting) -> Response:
     """Allow uses again, as far as the contracts do."""

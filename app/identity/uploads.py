@@ -1,0 +1,66 @@
+"""Uploads: one multipart form of limited size, read only once it is known who sends it."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from app.errors import AppError, TooLarge
+from app.identity.errors import FileMissing, UploadMalformed
+
+FORM_OVERHEAD_BYTES = 64 << 10
+MAX_FIELDS = 4
+
+
+@asynccontextmanager
+async def limited_form(
+    request: Request, limit_bytes: int, *, too_large: type[AppError] = TooLarge
+) -> AsyncIterator[FormData]:
+    """Lend a form with at most one file; big files spool to disk, and are gone afterwards.
+
+    Stops reading at the limit, whatever the headers claim. Raises UploadMalformed, `too_large`.
+    """
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise UploadMalformed("send multipart/form-data, with the file as one of its fields")
+    chunks = _limited(request, limit_bytes + FORM_OVERHEAD_BYTES, limit_bytes, too_large)
+    parser = MultiPartParser(request.headers, chunks, max_files=1, max_fields=MAX_FIELDS)
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError) as error:
+        raise UploadMalformed(f"the form cannot be read: {error}") from None
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+def file_of(form: FormData, field: str) -> UploadFile:
+    """Return the file of a form. Raises FileMissing where there is none under this name."""
+    upload = form.get(field)
+    if not isinstance(upload, UploadFile):
+        raise FileMissing(
+            f"send the file as the form field `{field}` (multipart/form-data)",
+            errors=[{"pointer": f"/body/{field}", "message": "a file is required"}],
+        )
+    return upload
+
+
+def form_body(**properties: dict[str, Any]) -> dict[str, Any]:
+    """Document a form of required fields: for FastAPI's `openapi_extra=`."""
+    schema = {"type": "object", "required": list(properties), "properties": properties}
+    return {
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    }
+
+
+async def _limited(
+    request: Request, left: int, limit_bytes: int, too_large: type[AppError]
+) -> AsyncGenerator[bytes, None]:
+    async for chunk in request.stream():
+        left -= len(chunk)
+        if left < 0:
+            raise too_large(f"the upload is larger than the {limit_bytes} bytes allowed")
+        yield chunk
