@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -57,16 +56,6 @@ async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
         worker.stop()
 
 
-class Understudy(FastAPIOffline):
-    """FastAPI whose documentation names the refusals this application really sends."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document, made once."""
-        made = self.openapi_schema is not None
-        schema = super().openapi()
-        return schema if made else problems.complete(schema)
-
-
 class BodyLimit:
     """Stops reading a body at one mebibyte, whatever its headers claim.
 
@@ -94,7 +83,7 @@ class BodyLimit:
 def create_app() -> FastAPI:
     """Build the application; the settings decide whether it also runs the pipeline."""
     logs.configure()
-    app = Understudy(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
+    app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
     for room in (identity, registry, licensing, gateway, ledger, audit, transparency):
         app.include_router(room.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
@@ -106,6 +95,7 @@ def create_app() -> FastAPI:
     app.add_exception_handler(RecursionError, problems.on_unkeepable)
     app.add_exception_handler(Exception, problems.on_defect)
     _add_health(app)
+    problems.complete(app.openapi())  # made once: the same document from now on
     return app
 
 

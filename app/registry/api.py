@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from app.config import settings
+from app.errors import AppError
 from app.identity.api_edge import Act, Acting, Reading, act_refusals, read_refusals
 from app.identity.errors import FileMissing, UploadMalformed
 from app.identity.uploads import file_of, form_body, limited_form
@@ -35,7 +36,7 @@ from app.sandbox import (
 
 router = APIRouter(prefix="/v1", tags=["registry"])
 CHUNK_BYTES = 1 << 20
-PORTRAIT_ERRORS = (
+PORTRAIT_ERRORS: tuple[type[AppError], ...] = (
     FileMissing,
     UploadMalformed,
     InvalidRequest,
