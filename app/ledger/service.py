@@ -27,6 +27,7 @@ __all__ = [
     "post_usage",
     "quote_use",
     "refund_entry",
+    "reserved_and_used_renders",
     "reserved_and_used_seconds",
     "reverse_entry",
     "void_hold",
@@ -113,6 +114,23 @@ def reserved_and_used_seconds(
     )
     reserved_us, used_us = session.exec(held).one(), session.exec(used).one()
     return Decimal(int(reserved_us)) / MICROSECONDS, Decimal(int(used_us)) / MICROSECONDS
+
+
+def reserved_and_used_renders(session: Session, contract_id: str) -> tuple[int, int]:
+    """Return how many renders are held and how many were used under a contract.
+
+    A render is a generation's use; one whose entry was reversed is given back, like its seconds.
+    """
+    held = select(sa.func.count(col(Hold.id))).where(
+        Hold.contract_id == contract_id, Hold.state == "placed", Hold.expires_at > clock.now()
+    )
+    used_less_reversed = sa.func.sum(sa.case((col(RecordedUse.length_us) > 0, 1), else_=-1))
+    used = select(sa.func.coalesce(used_less_reversed, 0)).where(
+        RecordedUse.contract_id == contract_id,
+        col(RecordedUse.generation_id).is_not(None),
+        RecordedUse.length_us != 0,  # a refund changes no length
+    )
+    return int(session.exec(held).one()), int(session.exec(used).one())
 
 
 def evidence(entry: JournalEntry) -> dict[str, str | None]:

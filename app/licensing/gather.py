@@ -32,22 +32,23 @@ def is_readable(contract: Contract) -> bool:
 
 def lock_contracts(session: Session, performers: Sequence[str]) -> list[Contract]:
     """Lock the performers, then all their contracts, each in the order of ids."""
+    locked: Sequence[object] = ()
     for table, key in ((Performer, Performer.id), (Contract, Contract.performer_id)):
-        session.exec(
+        locked = session.exec(
             select(table)
             .where(col(key).in_(performers))
             .order_by(col(table.id))
             .with_for_update()
             .execution_options(populate_existing=True)
         ).all()
-    rows = select(Contract).where(col(Contract.performer_id).in_(performers))
-    return list(session.exec(rows.order_by(col(Contract.id))))
+    return [row for row in locked if isinstance(row, Contract)]
 
 
 def in_force(session: Session, contract: Contract) -> ContractInForce:
     """State what the server knows of a contract: nothing here is anybody's claim."""
     performer = session.get_one(Performer, contract.performer_id)
     reserved, used = ledger.reserved_and_used_seconds(session, contract.id)
+    reserved_renders, renders = ledger.reserved_and_used_renders(session, contract.id)
     document = contract.document.encode()
     return ContractInForce(
         id=contract.id,
@@ -58,7 +59,7 @@ def in_force(session: Session, contract: Contract) -> ContractInForce:
         effective_at=contract.executed_at,
         intact=sha256(document).hexdigest() == contract.document_sha256,
         signatures=tuple(_signature_facts(session, contract)),
-        usage=Usage(seconds=used, reserved_seconds=reserved),
+        usage=Usage(used, reserved, renders, reserved_renders),
         withdrawn_at=contract.withdrawn_at,
         paused=performer.paused_at is not None,
     )
