@@ -1,7 +1,8 @@
 """Decisions on record: gather the facts under their locks, decide, keep the answer, sign it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -56,12 +57,13 @@ def decide_use(session: Session, use: UseRequest, *, generators: Mapping[str, bo
     """Decide one use with everything the server knows now, and record the answer, signed.
 
     Locks the performers and their contracts, so that parallel requests for the last second of a
-    quota are decided one after the other, and none beside a withdrawal. `generators` says of each
-    model on offer whether it trains on inputs.
+    quota are decided one after the other, and none beside a withdrawal. The instant decided about
+    is the one at which the locks are held, whatever `use.at` says: who waited for a withdrawal is
+    decided after it. `generators` says of each model on offer whether it trains on inputs.
     """
     today = _today()
 
-    def judge(in_force: Sequence[ContractInForce], state: State) -> Answer:
+    def judge(in_force: Sequence[ContractInForce], state: State, use: UseRequest) -> Answer:
         return decide(today, in_force, state, use)
 
     return _judge(session, use, judge, generators=generators)
@@ -72,23 +74,24 @@ def decide_release(
 ) -> Decision:
     """Decide again whether what a permit allowed may be released, by the state of this instant.
 
-    By the rules of the permit, and by today's rules of withdrawal, pause, suspension and strike.
+    By the rules of the permit, and by today's rules of withdrawal, pause, suspension and strike;
+    under the very contracts that permitted it: no other one stands in for them.
     """
     permit = session.get_one(Decision, decision_id)
     again = replace(
         use_of(permit),
         phase="release_output",
-        at=clock.now(),
         permit_issued_at=permit.at,
         idempotent_replay=True,  # its own seconds are reserved; they do not count against it
     )
     today = _today()
     pinned = _pinned(permit.policy_digest, today)
 
-    def judge(in_force: Sequence[ContractInForce], state: State) -> Answer:
-        return by_pinned_rules(pinned, today, in_force, state, again)
+    def judge(in_force: Sequence[ContractInForce], state: State, use: UseRequest) -> Answer:
+        return by_pinned_rules(pinned, today, in_force, state, use)
 
-    judged = _judge(session, again, judge, generators=generators)
+    under = {contract_id for _, contract_id, _ in permit.request["governing"]}
+    judged = _judge(session, again, judge, generators=generators, under=under)
     judged.decision.generation_id = permit.generation_id
     session.add(judged.decision)
     session.flush()
@@ -144,13 +147,14 @@ def _today() -> PolicySet:
 
 
 @lru_cache(maxsize=8)
-def _restored(digest: str) -> PolicySet:
+def restored_set(digest: str) -> PolicySet:
+    """Return the rules of an earlier day by their digest. Raises PolicySetInvalid."""
     return restore(storage.get(_archive_key(digest)).decode(), digest=digest)
 
 
 def _pinned(digest: str, today: PolicySet) -> PolicySet:
     """Return the rules a permit was given by. Raises PolicySetInvalid when they are damaged."""
-    return today if digest == today.digest else _restored(digest)
+    return today if digest == today.digest else restored_set(digest)
 
 
 def _archive_key(digest: str) -> str:
@@ -160,15 +164,21 @@ def _archive_key(digest: str) -> str:
 def _judge(
     session: Session,
     use: UseRequest,
-    judge: Callable[[Sequence[ContractInForce], State], Answer],
+    judge: Callable[[Sequence[ContractInForce], State, UseRequest], Answer],
     *,
     generators: Mapping[str, bool],
+    under: Collection[str] | None = None,
 ) -> Judged:
-    """Gather every fact under its lock, have it judged, and keep the answer."""
+    """Gather every fact under its lock, have it judged, and keep the answer.
+
+    `under` names the only contracts that may govern.
+    """
     contracts = lock_contracts(session, use.performers)
+    use = replace(use, at=_present(contracts))
     readable = [contract for contract in contracts if is_readable(contract)]
     state = State(exclusives=tuple(exclusives(readable)), generators=dict(generators))
-    answer = judge([in_force(session, contract) for contract in readable], state)
+    may_govern = [each for each in readable if under is None or each.id in under]
+    answer = judge([in_force(session, contract) for contract in may_govern], state, use)
     if len(readable) < len(contracts):
         # A stored document nobody can read was changed behind our back: no permit stands beside it.
         codes = tuple(sorted({*answer.codes, "CONTRACT_TAMPERED"}))
@@ -178,6 +188,12 @@ def _judge(
     known = {c.performer_id for c in contracts if c.licensee_id == use.requester_org}
     is_party = known >= set(use.performers)
     return Judged(_record(session, use, answer, is_party=is_party), governing)
+
+
+def _present(contracts: Sequence[Contract]) -> datetime:
+    """Return this instant, and none before a withdrawal on record: clocks of machines differ."""
+    withdrawn = [each.withdrawn_at for each in contracts if each.withdrawn_at is not None]
+    return max([clock.now(), *withdrawn])
 
 
 def _record(session: Session, use: UseRequest, answer: Answer, *, is_party: bool) -> Decision:
@@ -195,7 +211,10 @@ def _record(session: Session, use: UseRequest, answer: Answer, *, is_party: bool
         explanations=list(_explanations(answer, shown, is_party=is_party)),
         policy_digest=answer.policy_digest,
         stopping_digest=answer.stopping_digest or answer.policy_digest,
-        request={"use": _REQUEST.dump_python(use, mode="json")},
+        request={
+            "use": _REQUEST.dump_python(use, mode="json"),
+            "governing": [list(each) for each in answer.governing],
+        },
         receipt="",
         receipt_sha256="",
     )
