@@ -27,6 +27,8 @@ class Marker:
         self._strength = 0.0
         self._pattern: Floats | None = None
         self._change: Floats | None = None
+        self._more: Luma = np.zeros((0, 0), np.uint8)
+        self._less: Luma = self._more
         self._energy = 0.0
         self._looks = 0
 
@@ -35,7 +37,8 @@ class Marker:
         luma, depth = film.luma_plane(frame), frame.format.components[0].bits
         change = self._next(film.eight_bits(frame))
         if luma.dtype == np.uint8:
-            cv2.add(luma, change, dst=luma, dtype=cv2.CV_8U)
+            cv2.add(luma, self._more, dst=luma)
+            cv2.subtract(luma, self._less, dst=luma)
             return
         marked = np.rint(luma + change * np.float32(1 << (depth - 8)))
         luma[...] = np.clip(marked, 0, (1 << depth) - 1, out=marked).astype(np.uint16)
@@ -48,6 +51,9 @@ class Marker:
         """What to add to this frame's luma [height, width], in gray levels of eight bits."""
         if self._change is None or self._frames % _EVERY == 0:
             self._change = self._follow(luma)
+            zero = np.zeros_like(self._change)  # both differences saturate at zero
+            self._more = cv2.subtract(self._change, zero, dtype=cv2.CV_8U)
+            self._less = cv2.subtract(zero, self._change, dtype=cv2.CV_8U)
             self._energy += float(np.mean(self._change[::4, ::4] ** 2))
             self._looks += 1
         self._frames += 1
@@ -66,4 +72,4 @@ class Marker:
         if cut or self._pattern is None:
             self._strength = mask.strength(luma, full, TARGET_SSIM, LOWEST_PSNR_DB)
             self._pattern = informed.shaped(self._mark, luma, full, self._strength, _WORKING_PIXELS)
-        return np.asarray(np.float32(self._strength) * full * self._pattern)
+        return np.asarray(cv2.multiply(full, self._pattern, scale=self._strength))
