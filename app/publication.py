@@ -1,11 +1,11 @@
 """This installation's own log: publish what waits, and check what stands published."""
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from app import db, keys
 from app.config import settings
 from app.transparency import note, sequencer, service
-from app.transparency.models import LogOutbox
+from app.transparency.models import LogLeaf, LogOutbox
 from app.transparency.verify import LogReport, directory_reader, verify_log
 
 
@@ -25,19 +25,26 @@ def publish_log() -> int:
 
 
 def publish_waiting() -> None:
-    """Publish the log if anything waits for it; a look costs no write lock."""
+    """Publish the log if anything waits for it; a look costs no write lock.
+
+    What waits is a row without a leaf, or a leaf that no checkpoint covers: a sequencer was killed.
+    """
     with db.reading() as session:
-        waiting = session.exec(
+        unassigned = session.exec(
             select(LogOutbox.id).where(col(LogOutbox.leaf_index).is_(None)).limit(1)
         ).first()
-    if waiting is not None:
+        last_leaf = session.exec(select(func.max(LogLeaf.leaf_index))).one()
+        newest = sequencer.newest_checkpoint(session)
+    covered = newest.size if newest else 0
+    if unassigned is not None or (last_leaf is not None and last_leaf >= covered):
         publish_log()
 
 
 def check_log(*, kept: bytes | None = None) -> LogReport:
     """Recompute the whole log from its published files alone, against its newest checkpoint.
 
-    `kept` is an earlier checkpoint from outside, which the log must extend. Raises CheckpointNotFound while the log is empty.
+    `kept` is an earlier checkpoint from outside, which the log must extend. Raises
+    CheckpointNotFound while the log is empty.
     """
     with db.reading() as session:
         newest = service.checkpoint_text(service.checkpoint_at(session))

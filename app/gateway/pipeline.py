@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -23,7 +23,7 @@ from app import clock, db, keys, publication, storage, vault
 from app.config import settings
 from app.errors import AppError
 from app.gateway import inspect, service
-from app.gateway.errors import JobLost
+from app.gateway.errors import GeneratorUnavailable, JobLost
 from app.gateway.generators import Generator, Phase, RenderJob, catalogue
 from app.gateway.models import FINAL, Generation
 from app.ledger import service as ledger
@@ -46,6 +46,7 @@ def render(generation_id: str) -> bool:
     """Have the generator render, and put its result in quarantine."""
     generation = _load(generation_id)
     if generation.state not in {"held", "submitting", "rendering"}:
+        _forget(generation)
         return generation.state not in FINAL
     generator = catalogue.find(generation.generator)[0]
     with _at_work(generation_id) as directory:
@@ -67,7 +68,7 @@ def render(generation_id: str) -> bool:
         rendered = _locked(session, generation_id)
         rendered.state = "rendered"
         rendered.rendered_key, rendered.rendered_sha256 = key, digest
-    generator.forget(reference)  # the quarantine has it; the generator keeps no copy
+    _forget(rendered)
     return True
 
 
@@ -297,6 +298,12 @@ def _await(generator: Generator, reference: str, result: Path) -> str:
         if status.phase is Phase.UNKNOWN:
             raise JobLost(f"{reference}: {status.detail}")  # the stage is run again
         time.sleep(POLL_S)
+
+
+def _forget(generation: Generation) -> None:
+    """Have the generator drop its copy: the quarantine has the result. Harmless to repeat."""
+    with suppress(GeneratorUnavailable):
+        catalogue.find(generation.generator)[0].forget(generation.job_reference or generation.id)
 
 
 def _keep(generation_id: str, what: str, path: Path) -> tuple[str, str]:

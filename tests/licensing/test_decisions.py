@@ -1,0 +1,148 @@
+"""Decisions on record: under which rules, beside which contracts, and what strangers learn."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app import config, storage
+from app.gateway.generators import catalogue
+from app.licensing import decisions
+from app.licensing.models import Contract, Decision
+from app.transparency.models import LogOutbox
+from tests.scenes import Scene, a_scene
+
+STOPS = """
+@id("{id}")
+@outcome("deny")
+@summary("A rule of the day after.")
+@source("test")
+forbid (principal, action, resource is Contract);
+"""
+
+
+@pytest.fixture
+def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the shipped rules that a test may change, as an operator would."""
+    directory = tmp_path / "policies"
+    shutil.copytree(config.settings().policies_dir, directory)
+    monkeypatch.setenv("UNDERSTUDY_POLICY_DIRECTORY", str(directory))
+    config.settings.cache_clear()
+    decisions.policy_set.cache_clear()
+    yield directory
+    decisions.policy_set.cache_clear()
+
+
+def _permit(session: Session) -> tuple[Scene, Decision]:
+    scene = a_scene(session)
+    decision, generation = scene.ask(session)
+    assert decision.outcome == "permit"
+    assert generation is not None
+    return scene, decision
+
+
+def _release(session: Session, permit: Decision) -> Decision:
+    decisions.policy_set.cache_clear()
+    decisions.restored_set.cache_clear()
+    return decisions.decide_release(session, permit.id, generators=catalogue.TRAINS_ON_INPUTS)
+
+
+class TestDecideRelease:
+    def test_goes_by_the_rules_of_the_permit(
+        self, data_dir: Path, rules: Path, session: Session
+    ) -> None:
+        _, permit = _permit(session)
+        (rules / "later.cedar").write_text(STOPS.format(id="A_LATER_RULE"))
+        released = _release(session, permit)
+        assert released.outcome == "permit"
+        assert released.policy_digest == permit.policy_digest
+        assert released.stopping_digest != permit.policy_digest
+
+    def test_goes_by_todays_stopping_rules_too(
+        self, data_dir: Path, rules: Path, session: Session
+    ) -> None:
+        _, permit = _permit(session)
+        standing = next(p for p in rules.glob("*.cedar") if '"REVOKED"' in p.read_text())
+        text = standing.read_text()
+        (rules / standing.name).write_text(text.replace('@id("REVOKED")', '@id("WAS_REVOKED")'))
+        (rules / "today.cedar").write_text(STOPS.format(id="REVOKED"))
+        released = _release(session, permit)
+        assert (released.outcome, released.codes) == ("deny", ["REVOKED"])
+
+    def test_a_new_request_goes_by_todays_rules(
+        self, data_dir: Path, rules: Path, session: Session
+    ) -> None:
+        scene, _ = _permit(session)
+        (rules / "later.cedar").write_text(STOPS.format(id="A_LATER_RULE"))
+        decisions.policy_set.cache_clear()
+        denied, _ = scene.ask(session)
+        assert denied.codes == ["A_LATER_RULE"]
+
+    def test_damaged_rules_of_a_permit_release_nothing(
+        self, data_dir: Path, rules: Path, session: Session
+    ) -> None:
+        _, permit = _permit(session)
+        (rules / "later.cedar").write_text(STOPS.format(id="A_LATER_RULE"))
+        key = f"policies/{permit.policy_digest}.json"
+        kept = storage.get(key)
+        storage.replace(key, kept.replace(b"forbid (", b"permit ("))
+        with pytest.raises(ValueError, match="archived policies"):
+            _release(session, permit)
+
+
+class TestTamperedContract:
+    def _edit(self, session: Session, scene: Scene, text: str) -> None:
+        """Edit the stored document as somebody with the database would."""
+        session.execute(
+            sa.update(Contract).where(col(Contract.id) == scene.contract.id).values(document=text)
+        )
+        session.expire_all()
+
+    def test_wider_terms_are_denied(self, session: Session) -> None:
+        scene = a_scene(session)
+        terms = json.loads(scene.contract.document)
+        terms["grant"]["territories"]["include"].append("US")
+        self._edit(session, scene, json.dumps(terms))
+        denied, _ = scene.ask(session, territories=("US",))
+        assert denied.outcome == "deny"
+        assert {"CONTRACT_TAMPERED"} <= set(denied.codes) or denied.codes == [
+            "CONTRACT_NOT_EXECUTED"  # its signatures no longer verify either
+        ]
+
+    def test_a_document_nobody_can_read_is_denied_as_tampered(self, session: Session) -> None:
+        scene = a_scene(session)
+        self._edit(session, scene, "{}")
+        denied, generation = scene.ask(session)
+        assert generation is None
+        assert "CONTRACT_TAMPERED" in denied.codes
+
+
+class TestStrangers:
+    def test_learn_only_that_they_have_no_contract(self, session: Session) -> None:
+        scene, other = a_scene(session), a_scene(session)
+        scene.production = other.production
+        denied, _ = scene.ask(session)
+        assert denied.shown_codes == ["CONTRACT_NOT_FOUND"]
+        assert denied.codes == ["LICENSEE_MISMATCH"]
+        told = json.dumps(decisions.denial(denied)) + denied.receipt
+        assert "LICENSEE_MISMATCH" not in told
+        assert scene.contract.id not in told
+
+    def test_parties_learn_the_exact_clause(self, session: Session) -> None:
+        denied, _ = a_scene(session).ask(session, territories=("JP",))
+        (explained,) = decisions.denial(denied)["explanations"]
+        assert explained["policy"] == "TERRITORY_NOT_LICENSED"
+        assert explained["clause"] == "/grant/territories"
+
+
+class TestRecord:
+    def test_every_decision_reaches_the_log_denials_too(self, session: Session) -> None:
+        scene = a_scene(session)
+        scene.ask(session)
+        scene.ask(session, territories=("JP",))
+        logged = session.exec(select(LogOutbox).where(LogOutbox.kind == "decision")).all()
+        assert len(logged) == 2
