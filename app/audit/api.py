@@ -3,16 +3,16 @@
 import shutil
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 from starlette.datastructures import UploadFile
 
-from app import sandbox
+from app import db, sandbox
 from app.audit import desk, service
 from app.config import settings
-from app.errors import TooLarge
+from app.errors import NotFound, TooLarge
 from app.identity.errors import FileMissing, UploadMalformed
 from app.identity.uploads import file_of, form_body, limited_form
 from app.problems import problems
@@ -79,3 +79,18 @@ def _verify(upload: UploadFile) -> service.Verdict:
         with path.open("wb") as target:
             shutil.copyfileobj(upload.file, target, 1 << 20)
         return desk.look_at(path)
+
+
+class LicenseRead(BaseModel):
+    """Whether an output was licensed when it was made, and whether it is now."""
+
+    when_made: str = Field(examples=["licensed"], description="licensed or not-licensed")
+    now: str = Field(examples=["not-licensed"], description="licensed or not-licensed")
+
+
+@router.get("/licenses/{generation_id}", responses=problems(NotFound))
+def read_license(generation_id: str, response: Response) -> LicenseRead:
+    """Say whether a released output was licensed then and is now. The manifest points here."""
+    response.headers["Cache-Control"] = "public, max-age=60"
+    with db.reading() as session:
+        return LicenseRead(**service.license_of(session, generation_id))

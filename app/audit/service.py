@@ -10,9 +10,12 @@ from sqlmodel import Session
 
 from app import clock
 from app.audit import records, verdict
+from app.errors import NotFound
+from app.provenance import service as provenance
 from app.provenance import verify
 
 LicenseState = Callable[[Session, str, datetime], str]
+UNSEEN = frozenset({"not-released", "not-on-record"})
 LogInclusion = Callable[[Session, str], dict[str, Any]]
 
 
@@ -53,16 +56,36 @@ def verify_file(
     sentence = judged.sentence
     if found.manifest is not None:
         made_at = datetime.fromisoformat(found.manifest.signed_at)
-        then, now = (
-            _for_a_stranger(license_state(session, found.manifest.generation_id, at))
-            for at in (made_at, clock.now())
-        )
-        findings["license"] = {"when_made": then, "now": now}
-        findings["log"] = log_inclusion(session, found.manifest.generation_id)
-        sentence += f" The output it names: {then} when made, {now} now."
+        generation_id = found.manifest.generation_id
+        state = license_then_and_now(session, generation_id, made_at, license_state=license_state)
+        findings["license"] = state
+        findings["log"] = log_inclusion(session, generation_id)
+        sentence += f" The output it names: {state['when_made']} when made, {state['now']} now."
     return Verdict(judged.word, sentence, findings)
+
+
+def license_of(session: Session, generation_id: str) -> dict[str, str]:
+    """Say of a released output whether it was licensed when made, and is now. Raises NotFound."""
+    manifest = provenance.by_generation(session, generation_id)
+    if manifest is None or records.license_state(session, generation_id, clock.now()) in UNSEEN:
+        raise NotFound("no output of this installation was released under this id")
+    return license_then_and_now(session, generation_id, manifest.signed_at)
+
+
+def license_then_and_now(
+    session: Session,
+    generation_id: str,
+    made_at: datetime,
+    *,
+    license_state: LicenseState = records.license_state,
+) -> dict[str, str]:
+    """Return the two words a stranger may have: `when_made` and `now`."""
+    return {
+        "when_made": _for_a_stranger(license_state(session, generation_id, made_at)),
+        "now": _for_a_stranger(license_state(session, generation_id, clock.now())),
+    }
 
 
 def _for_a_stranger(state: str) -> str:
     """Whether it was licensed, and not why not: the reason is between the parties."""
-    return state if state in {"licensed", "not-released", "not-on-record"} else "not-licensed"
+    return state if state in {"licensed", *UNSEEN} else "not-licensed"
