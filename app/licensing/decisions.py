@@ -1,7 +1,7 @@
 """Decisions on record: gather the facts under their locks, decide, keep the answer, sign it."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -222,7 +222,7 @@ def _record(session: Session, use: UseRequest, answer: Answer, *, is_party: bool
     statement["codes"] = shown
     decision.receipt = receipts.sign_receipt(statement, lambda data: keys.sign("receipt", data))
     decision.receipt_sha256 = receipts.receipt_hash(statement)
-    decision.request["disclosures"] = [asdict(disclosure) for disclosure in disclosures]
+    decision.request["disclosures"] = [[each.salt, each.name, each.value] for each in disclosures]
     session.add(decision)
     transparency.record(session, "decision", decision.id, {"receipt": decision.receipt_sha256})
     session.flush()

@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlmodel import Session, select
+from sqlmodel import Session, func, select
 
 from app import db, jobs, publication
 from app.gateway import pipeline
 from app.gateway.models import FINAL, Generation
 from app.transparency.models import LogOutbox
+from app.transparency.sequencer import newest_checkpoint
 from app.worker import Worker
 from tests.flows import instant
 from tests.flows.durable import contents
@@ -74,8 +75,9 @@ def main() -> None:
     while True:
         with db.reading() as session:
             states = set(session.exec(select(Generation.state)).all())
-            waiting = session.exec(select(LogOutbox).where(LogOutbox.leaf_index == None)).all()  # noqa: E711
-            if states <= FINAL and not waiting:
+            promised = session.exec(select(func.count()).select_from(LogOutbox)).one()
+            newest = newest_checkpoint(session)
+            if states <= FINAL and newest is not None and newest.size == promised:
                 break
         time.sleep(0.1)
     worker.stop()
