@@ -43,3 +43,9 @@ class JobLost(AppError):
     """The generator no longer knows a job it took; the stage asks it again."""
 
     status, code = 502, "job-lost"
+
+
+class StageOvertaken(AppError):
+    """Another worker has moved the generation on meanwhile; the stage looks again."""
+
+    status, code = 409, "stage-overtaken"

@@ -23,7 +23,7 @@ from app import clock, db, keys, publication, storage, vault
 from app.config import settings
 from app.errors import AppError
 from app.gateway import inspect, service
-from app.gateway.errors import GeneratorUnavailable, JobLost
+from app.gateway.errors import GeneratorUnavailable, JobLost, StageOvertaken
 from app.gateway.generators import Generator, Phase, RenderJob, catalogue
 from app.gateway.models import FINAL, Generation
 from app.ledger import service as ledger
@@ -36,6 +36,7 @@ from app.transparency import service as transparency
 
 logger = structlog.get_logger()
 POLL_S = 0.2
+RENDER_LIMIT_S = 3600  # a job that never ends would keep a worker, and its hold, for ever
 ENDED = Counter("understudy_generations_ended", "Generations that reached an end", ["state"])
 
 
@@ -51,21 +52,23 @@ def render(generation_id: str) -> bool:
     generator = catalogue.find(generation.generator)[0]
     with _at_work(generation_id) as directory:
         with db.writing() as session:
-            intent = _locked(session, generation_id)
+            intent = _locked(session, generation_id, "held", "submitting", "rendering")
             if intent.state == "held":
                 intent.state = "submitting"
             job = _job(session, intent, directory)
         reference = generator.submit(job)  # the same id again is the same job
         with db.writing() as session:
-            sent = _locked(session, generation_id)
+            sent = _locked(session, generation_id, "submitting", "rendering")
             sent.state, sent.job_reference = "rendering", reference
         result = directory / "rendered.mp4"
         refusal = _await(generator, reference, result)
         if refusal:
-            return _end(generation_id, "failed", refusal)
+            ended = _end(generation_id, "failed", refusal)
+            _forget(sent)
+            return ended
         digest, key = _keep(generation_id, "rendered", result)
     with db.writing() as session:
-        rendered = _locked(session, generation_id)
+        rendered = _locked(session, generation_id, "rendering")
         rendered.state = "rendered"
         rendered.rendered_key, rendered.rendered_sha256 = key, digest
     _forget(rendered)
@@ -95,7 +98,7 @@ def examine(generation_id: str) -> bool:
     if findings:
         return _end(generation_id, "quarantined", "; ".join(findings))
     with db.writing() as session:
-        examined = _locked(session, generation_id)
+        examined = _locked(session, generation_id, "rendered")
         examined.state, examined.output_facts = "inspected", facts.model_dump(mode="json")
     return True
 
@@ -115,7 +118,7 @@ def mark(generation_id: str) -> bool:
         watermark.video.embed(source, marked, payload, keys.secret("watermark"))
         _, key = _keep(generation_id, "marked", marked)
     with db.writing() as session:
-        done = _locked(session, generation_id)
+        done = _locked(session, generation_id, "inspected")
         done.state, done.marked_key = "marked", key
     return True
 
@@ -136,7 +139,7 @@ def sign(generation_id: str) -> bool:
         output = provenance.sign_output(source, signed, statement, certificates=settings().keys_dir)
         digest, key = _keep(generation_id, "signed", signed)
     with db.writing() as session:
-        done = _locked(session, generation_id)
+        done = _locked(session, generation_id, "marked")
         provenance.register(session, output)
         done.state, done.output_key, done.output_sha256 = "signed", key, digest
         done.output_size_bytes = output.file.size_bytes
@@ -155,14 +158,15 @@ def release(generation_id: str) -> bool:
         decision = decisions.decide_release(
             session, generation.decision_id, generators=catalogue.TRAINS_ON_INPUTS
         )
-        if decision.outcome == "permit":
+        if decision.outcome == "permit" and ledger.holds_stand(session, generation_id):
             _pay(session, generation)
             generation.state, generation.released_at = "released", clock.now()
             transparency.record(
                 session, "output-released", generation_id, {"sha256": generation.output_sha256}
             )
         else:
-            generation.state, generation.reason = "refused", ", ".join(decision.codes)
+            generation.state = "refused"
+            generation.reason = ", ".join(decision.codes) or "its hold ran out; ask again"
             ledger.void_hold(session, generation_id, reason=generation.reason)
     ENDED.labels(generation.state).inc()
     logger.info("generation ended", generation=generation_id, state=generation.state)
@@ -184,7 +188,10 @@ STAGES = (render, examine, mark, sign, release, publish)
 
 def give_up(generation_id: str, stage: str) -> bool:
     """End a generation whose stage kept failing: nothing is released, nothing is charged."""
-    return _end(generation_id, "failed", f"{stage} failed four times; the operator's log says why")
+    reason = f"{stage} failed four times; the operator's log says why"
+    ended = _end(generation_id, "failed", reason)
+    _forget(_load(generation_id))
+    return ended
 
 
 def notices() -> tuple[str, ...]:
@@ -213,8 +220,18 @@ def _load(generation_id: str) -> Generation:
         return session.get_one(Generation, generation_id)
 
 
-def _locked(session: Session, generation_id: str) -> Generation:
-    return session.get_one(Generation, generation_id, with_for_update=True, populate_existing=True)
+def _locked(session: Session, generation_id: str, *states: str) -> Generation:
+    """Lock a generation that still stands where its stage found it.
+
+    Raises StageOvertaken when another worker has moved it on: this one looks again, and the other
+    one's work stands.
+    """
+    generation = session.get_one(
+        Generation, generation_id, with_for_update=True, populate_existing=True
+    )
+    if states and generation.state not in states:
+        raise StageOvertaken(f"{generation_id} is {generation.state} by now, not {states[-1]}")
+    return generation
 
 
 def _job(session: Session, generation: Generation, directory: Path) -> RenderJob:
@@ -275,20 +292,19 @@ def _contracts(session: Session, generation_id: str) -> list[Contract]:
 def _pay(session: Session, generation: Generation) -> None:
     """Turn every hold of this generation into a journal entry, and promise each a log leaf."""
     permit = session.get_one(Decision, generation.decision_id)
+    event = service.usage_event(generation, decisions.use_of(permit))
     for contract in _contracts(session, generation.id):
-        entry = ledger.capture_hold(
-            session,
-            generation.id,
-            contract.id,
-            terms=decisions.compensation_of(contract),
-            event=service.usage_event(generation, decisions.use_of(permit)),
-        )
+        terms = decisions.compensation_of(contract)
+        # Uses captured since the permit may have reached a dearer tier that both sides agreed.
+        ledger.raise_hold(session, generation.id, contract.id, terms=terms, event=event)
+        entry = ledger.capture_hold(session, generation.id, contract.id, terms=terms, event=event)
         transparency.record(session, "journal-entry", entry.id, ledger.evidence(entry))
 
 
 def _await(generator: Generator, reference: str, result: Path) -> str:
     """Wait for the job to end and fetch its result; return why there is none, or nothing."""
-    while True:
+    deadline = time.monotonic() + RENDER_LIMIT_S
+    while time.monotonic() < deadline:
         status = generator.poll(reference)
         if status.phase is Phase.SUCCEEDED:
             generator.fetch(reference, result)
@@ -298,6 +314,8 @@ def _await(generator: Generator, reference: str, result: Path) -> str:
         if status.phase is Phase.UNKNOWN:
             raise JobLost(f"{reference}: {status.detail}")  # the stage is run again
         time.sleep(POLL_S)
+    generator.cancel(reference)
+    return f"the generator did not finish within {RENDER_LIMIT_S} s"
 
 
 def _forget(generation: Generation) -> None:

@@ -122,6 +122,20 @@ def expire_holds(session: Session) -> int:
     return len(late)
 
 
+def open_hold(session: Session, generation_id: str, contract_id: str) -> Hold:
+    """Return a hold that still stands, locked. Raises HoldNotFound, HoldSettled."""
+    hold = _only_hold(session, generation_id, contract_id)
+    _check_open(hold)
+    return hold
+
+
+def holds_stand(session: Session, generation_id: str) -> bool:
+    """Say whether a generation holds something and none of it has ended or run out; locks it."""
+    holds = _holds(session, generation_id, None)
+    now = clock.now()
+    return bool(holds) and all(h.state == "placed" and now < h.expires_at for h in holds)
+
+
 def has_late_holds(session: Session) -> bool:
     """Say whether any hold has run out of time; asks without a lock."""
     late = select(Hold.id).where(Hold.state == "placed", Hold.expires_at <= clock.now())

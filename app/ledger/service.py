@@ -9,9 +9,17 @@ from sqlmodel import Session, col, select
 from app import clock
 from app.ledger.books import RoyaltyState
 from app.ledger.errors import EntryNotReversible, NothingToCorrect
-from app.ledger.holds import capture_hold, expire_holds, has_late_holds, place_hold, void_hold
+from app.ledger.holds import (
+    capture_hold,
+    expire_holds,
+    has_late_holds,
+    holds_stand,
+    open_hold,
+    place_hold,
+    void_hold,
+)
 from app.ledger.models import ContractBook, Hold, JournalEntry, Posting, RecordedUse, RoyaltyTerms
-from app.ledger.posting import MICROSECONDS, post_usage, state_of
+from app.ledger.posting import MICROSECONDS, lock_book, post_usage, state_of
 from app.ledger.quotes import Quote, quote
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
@@ -23,9 +31,11 @@ __all__ = [
     "evidence",
     "expire_holds",
     "has_late_holds",
+    "holds_stand",
     "place_hold",
     "post_usage",
     "quote_use",
+    "raise_hold",
     "refund_entry",
     "reserved_and_used_renders",
     "reserved_and_used_seconds",
@@ -53,6 +63,28 @@ def amount_to_hold(
     """
     now = quote_use(session, contract_id, terms=terms, event=event)
     return max(0, now.licensee_minor, quote(terms, event).licensee_minor)
+
+
+def raise_hold(
+    session: Session,
+    generation_id: str,
+    contract_id: str,
+    *,
+    terms: CompensationTerms,
+    event: UsageEvent,
+) -> Hold:
+    """Hold as much as the use costs by now, where that is more than is held; never less.
+
+    Other uses, captured since it was placed, may have reached a dearer tier of the same terms.
+    Raises HoldNotFound, HoldSettled.
+    """
+    hold = open_hold(session, generation_id, contract_id)
+    lock_book(session, contract_id)
+    due_minor = quote_use(session, contract_id, terms=terms, event=event).licensee_minor
+    hold.amount_minor = max(hold.amount_minor, due_minor)
+    session.add(hold)
+    session.flush()
+    return hold
 
 
 def reverse_entry(session: Session, entry: JournalEntry, *, reason: str) -> JournalEntry:
