@@ -97,9 +97,9 @@ class Screen:
         out = files["original"].parent
         self._console.print(
             f"\nThe files and contact-sheet.png are in [bold]{out}[/].\nTry next:\n"
-            f"  understudy demo --portrait YOUR.jpg --line 'Your own words.'\n"
-            f"  UNDERSTUDY_DATA_DIR={out}/installation understudy verify {files['reencoded']}\n"
-            f"  UNDERSTUDY_DATA_DIR={out}/installation understudy serve\n",
+            f"  .venv/bin/understudy demo --portrait YOUR.jpg --line 'Your own words.'\n"
+            f"  UNDERSTUDY_DATA_DIR={out}/installation .venv/bin/understudy verify {files['reencoded']}\n"
+            f"  UNDERSTUDY_DATA_DIR={out}/installation .venv/bin/understudy serve\n",
             markup=True,
         )
 
