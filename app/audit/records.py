@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from app.gateway.models import Generation, GenerationReplica
 from app.licensing import service as licensing
-from app.licensing.models import Contract
+from app.licensing.models import Contract, Decision
 from app.transparency import service as transparency
 from app.transparency.errors import CheckpointNotFound, LeafNotFound, LeafNotPublished
 from app.transparency.leaf import LeafKind
@@ -30,7 +30,13 @@ def license_state(session: Session, generation_id: str, at: datetime) -> str:
         .where(GenerationReplica.generation_id == generation_id)
         .order_by(col(Contract.id))
     ).all()
-    states = [licensing.license_state(contract, at=at) for contract in contracts]
+    # Until its release an output is work in flight, which some contracts let finish.
+    permit = session.get_one(Decision, generation.decision_id)
+    permitted_at = permit.at if at <= generation.released_at else None
+    states = [
+        licensing.license_state(contract, at=at, permitted_at=permitted_at)
+        for contract in contracts
+    ]
     if not states:
         return "not-on-record"  # no contract is no license: nothing is licensed by default
     return next((state for state in states if state != "licensed"), "licensed")
