@@ -18,9 +18,12 @@ from app.licensing.errors import (
     DecisionNotFound,
     SignatureRefused,
 )
+from app.licensing.example import DOCUMENT
 from app.licensing.models import Contract
+from app.problems import shows
 
 router = APIRouter(prefix="/v1", tags=["licensing"])
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 class ContractCreate(BaseModel):
@@ -30,7 +33,7 @@ class ContractCreate(BaseModel):
 
     document: dict[str, Any] = Field(
         description="The terms, as `/v1/schemas/contract` describes them.",
-        examples=[{"v": 1, "instrument": "EBDR", "licensee": "org_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"}],
+        examples=[DOCUMENT],
     )
 
 
@@ -40,7 +43,7 @@ class SignatureRead(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     role: str = Field(examples=["performer"])
-    signing_key_id: str
+    signing_key_id: str = Field(examples=["sig_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
     signed_at: datetime
 
 
@@ -48,14 +51,14 @@ class ContractRead(BaseModel):
     """A contract as its parties see it."""
 
     id: str = Field(examples=["con_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
-    performer_id: str
-    licensee_id: str
-    version: int
+    performer_id: str = Field(examples=["per_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    licensee_id: str = Field(examples=["org_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    version: int = Field(examples=[1])
     status: str = Field(examples=["active"], description="offered, active or withdrawn")
-    document_sha256: str
+    document_sha256: str = Field(examples=[SHA256])
     signatures: list[SignatureRead]
     executed_at: datetime | None
-    withdrawn_at: datetime | None
+    withdrawn_at: datetime | None = Field(examples=[None])
     plain_language: list[str] = Field(examples=[["Nightglass Pictures may use your face."]])
 
 
@@ -80,9 +83,26 @@ class DecisionRead(BaseModel):
     outcome: Literal["permit", "needs-approval", "deny"]
     codes: list[str] = Field(examples=[["TERRITORY_NOT_LICENSED"]])
     obligations: list[str] = Field(examples=[["c2pa_sign", "watermark"]])
-    explanations: list[dict[str, Any]]
-    policy_digest: str
-    receipt: str = Field(description="Signed statement (JWS) of this decision, free of terms.")
+    explanations: list[dict[str, Any]] = Field(
+        examples=[
+            [
+                {
+                    "policy": "TERRITORY_NOT_LICENSED",
+                    "outcome": "deny",
+                    "summary": "The use reaches a place the contract does not cover.",
+                    "source": "contract, grant.territories",
+                    "contract_id": "con_01JD3Z6N8Q4C0R2T5V7X9Y1B3D",
+                    "clause": "/grant/territories",
+                    "next_step": "Leave those places out, or agree an amendment that adds them.",
+                }
+            ]
+        ]
+    )
+    policy_digest: str = Field(examples=[SHA256])
+    receipt: str = Field(
+        description="Signed statement (JWS) of this decision, free of terms.",
+        examples=["eyJhbGciOiJFUzI1NiJ9.eyJ2IjoxLCJvdXRjb21lIjoiZGVueSJ9.MEUCIQ"],
+    )
 
 
 def _read(session: Session, contract: Contract) -> ContractRead:
@@ -102,7 +122,11 @@ def _read(session: Session, contract: Contract) -> ContractRead:
     )
 
 
-@router.get("/schemas/contract", tags=["public"])
+@router.get(
+    "/schemas/contract",
+    tags=["public"],
+    responses=shows({"title": "Contract", "type": "object", "required": ["v", "instrument"]}),
+)
 def read_contract_schema() -> dict[str, Any]:
     """Give the JSON Schema of the contract document. Public."""
     return documents.json_schema()
@@ -142,7 +166,7 @@ def read_contract(contract_id: str, read: Reading) -> ContractRead:
 
 @router.get(
     "/contracts/{contract_id}/document",
-    responses=read_refusals(ContractNotFound),
+    responses={**shows(DOCUMENT), **read_refusals(ContractNotFound)},
     response_class=Response,
 )
 def read_document(contract_id: str, read: Reading) -> Response:
@@ -155,7 +179,9 @@ def read_document(contract_id: str, read: Reading) -> Response:
     "/contracts/{contract_id}/signatures",
     status_code=201,
     response_model=ContractRead,
-    responses=act_refusals(ContractNotFound, AlreadySigned, SignatureRefused),
+    responses=act_refusals(
+        ContractNotFound, AlreadySigned, ContractAlreadyWithdrawn, SignatureRefused
+    ),
 )
 def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Response:
     """Sign a contract; the second party's signature executes it."""

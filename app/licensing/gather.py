@@ -13,7 +13,7 @@ from app.licensing import contract as documents
 from app.licensing.errors import SignatureRefused
 from app.licensing.inputs import ContractInForce, ExclusiveFact, SignatureFact, Usage
 from app.licensing.models import Contract
-from app.licensing.service import signatures_of
+from app.licensing.service import signatures_of, signer_of
 from app.licensing.signatures import check_detached
 from app.registry.models import Performer
 
@@ -83,7 +83,7 @@ def _signature_facts(session: Session, contract: Contract) -> Iterator[Signature
         yield SignatureFact(
             role=signature.role,
             signed_at=signature.signed_at,
-            authority_verified=key.organization_id == signature.organization_id,
+            authority_verified=key.organization_id == signer_of(session, contract, signature.role),
             valid=valid,
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlmodel import Session, col, or_, select
@@ -9,6 +10,7 @@ from sqlmodel import Session, col, or_, select
 from app import clock
 from app.identity.models import Organization, SigningKey
 from app.licensing import contract as documents
+from app.licensing import local_days
 from app.licensing.errors import (
     AlreadySigned,
     ContractAlreadyWithdrawn,
@@ -72,12 +74,16 @@ def sign_contract(
     """Keep a party's signature; the last required one executes the contract at once.
 
     The signer's authority comes from what is registered, never from what the caller claims.
-    Raises SignatureRefused, AlreadySigned.
+    Raises SignatureRefused, AlreadySigned, ContractAlreadyWithdrawn.
     """
     session.refresh(contract, with_for_update=True)
+    if contract.withdrawn_at is not None:
+        raise ContractAlreadyWithdrawn(
+            f"{contract.id} was withdrawn at {contract.withdrawn_at}; offer a new contract"
+        )
     if any(signature.role == role for signature in signatures_of(session, contract)):
         raise AlreadySigned(f"{contract.id} is already signed by the {role}")
-    if organization_id != _signer(session, contract, role):
+    if organization_id != signer_of(session, contract, role):
         raise SignatureRefused(
             f"your organization may not sign {contract.id} as {role}: the performer signs through "
             "their own desk, not through an agency, and the licensee through theirs"
@@ -162,31 +168,49 @@ def signatures_of(session: Session, contract: Contract) -> Sequence[ContractSign
     ).all()
 
 
-def license_state(contract: Contract, *, at: datetime) -> str:
+def license_state(contract: Contract, *, at: datetime, permitted_at: datetime | None = None) -> str:
     """Say in one word whether this contract licensed its use at an instant.
 
-    `licensed`, `not-executed`, `not-begun`, `expired` or `withdrawn`.
+    `licensed`, `not-executed`, `not-begun`, `expired`, `withdrawn`, or `tampered` where the stored
+    document is not the one that was signed. What was permitted before (`permitted_at`) may be
+    finished after a withdrawal or the term's end, where the contract says so; a notice given runs
+    its days. The policies in `policies/` decide the same.
     """
-    term = documents.recorded(contract.document.encode()).grant.term
-    instant = int(at.timestamp() * 1_000_000)
+    document = contract.document.encode()
+    if sha256(document).hexdigest() != contract.document_sha256:
+        return "tampered"
+    terms = documents.recorded(document)
+    term, ending, instant = terms.grant.term, terms.revocation, local_days.micros(at)
     if contract.executed_at is None or at < contract.executed_at:
         return "not-executed"
     if contract.withdrawn_at is not None and at >= contract.withdrawn_at:
-        return "withdrawn"
+        stops_at = local_days.micros(contract.withdrawn_at)
+        if ending.wind_down == "notice_period":
+            stops_at = local_days.add_days(stops_at, ending.notice_days, term.tz)
+        in_flight = permitted_at is not None and permitted_at < contract.withdrawn_at
+        if instant >= stops_at and not (in_flight and ending.wind_down == "finish_in_flight"):
+            return "withdrawn"
     if instant < term.starts_at:
         return "not-begun"
-    return "licensed" if instant < term.ends_at else "expired"
+    in_flight = permitted_at is not None and local_days.micros(permitted_at) < term.ends_at
+    if instant >= term.ends_at and not (in_flight and ending.expiry_in_flight == "finish"):
+        return "expired"
+    years = terms.policy.max_term_years  # a law the parties chose may end it earlier
+    if years is not None and instant < term.ends_at:
+        capped_at = local_days.midnight(local_days.add_years(term.start, years), term.tz)
+        return "licensed" if instant < capped_at else "expired"
+    return "licensed"
 
 
-def _parties(performer: Performer, licensee_id: str) -> frozenset[str]:
-    ids = (performer.organization_id, performer.agent_organization_id, licensee_id)
-    return frozenset(id_ for id_ in ids if id_ is not None)
-
-
-def _signer(session: Session, contract: Contract, role: str) -> str | None:
+def signer_of(session: Session, contract: Contract, role: str) -> str | None:
     """Return which organization may sign in this role, from what is registered."""
     if role == "licensee":
         return contract.licensee_id
     performer = session.get_one(Performer, contract.performer_id)
     desk = session.get_one(Organization, performer.organization_id)
     return desk.id if role == "performer" and desk.kind == "performer" else None
+
+
+def _parties(performer: Performer, licensee_id: str) -> frozenset[str]:
+    ids = (performer.organization_id, performer.agent_organization_id, licensee_id)
+    return frozenset(id_ for id_ in ids if id_ is not None)

@@ -38,10 +38,10 @@ def check_detached(
     if len(parts) != 3 or parts[1]:
         raise SignatureRefused("send a detached JWS: header, two dots, signature (RFC 7515, F)")
     payload = base64.urlsafe_b64encode(document).rstrip(b"=").decode()
-    key = _public(public_jwk)
     try:
+        key = _public(public_jwk)
         found = jws.deserialize_compact(f"{parts[0]}.{payload}.{parts[2]}", key, registry=_REGISTRY)
-    except (JoseError, ValueError, TypeError) as error:
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise SignatureRefused(
             "the signature does not verify over this contract's canonical bytes; sign the bytes "
             "of GET /v1/contracts/{id}/document with the registered key"
@@ -60,7 +60,7 @@ def key_id_of(text: str) -> str:
         head = text.split(".", maxsplit=1)[0]
         header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
         return str(header["kid"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SignatureRefused("the JWS header is unreadable or names no key (kid)") from error
 
 
