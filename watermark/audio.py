@@ -11,7 +11,7 @@ from watermark.errors import MediaTooLarge, UnsuitableMedia
 
 SHORTEST_S = 1.0
 MAX_SAMPLES = 2_000_000_000
-TARGET_SNR_DB = 30.3
+TARGET_SNR_DB = 30.4
 CHUNK_S = 8
 PAD_S = 1  # heard on either side of a chunk, so that chunks join without a seam
 _USUAL_DB = 1.8  # change of magnitude where the power is the mean, before the limit on noise

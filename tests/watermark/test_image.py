@@ -39,6 +39,20 @@ def middle(picture, share):
     return picture[top : top + rows, left : left + columns]
 
 
+def a_noise(rng):
+    side = int(64 * 8 ** rng.random())
+    grain = rng.normal(128, 40, (side, side, 3)).clip(0, 255).astype(np.uint8)
+    return cv2.GaussianBlur(grain, (0, 0), 0.5 + 3 * rng.random())
+
+
+def a_crop(rng, portraits):
+    picture = portraits[NAMES[rng.integers(4)]]
+    side = min(int(64 * 8 ** rng.random()), *picture.shape[:2])
+    top = rng.integers(0, picture.shape[0] - side + 1)
+    left = rng.integers(0, picture.shape[1] - side + 1)
+    return picture[top : top + side, left : left + side]
+
+
 CHANGES = {
     "nothing": lambda p: p,
     "JPEG 50": lambda p: jpeg(p, 50),
@@ -115,19 +129,11 @@ class TestDetect:
         assert reading.Reader(KEY).read(mask.residual(gray)) is not None
 
     @pytest.mark.slow
-    def test_finds_nothing_in_five_hundred_crops_and_noises(self, portraits):
-        rng = np.random.default_rng(11)
-        for k in range(500):
-            side = int(64 * 8 ** rng.random())
-            if k % 5 == 0:
-                grain = rng.normal(128, 40, (side, side, 3)).clip(0, 255).astype(np.uint8)
-                piece = cv2.GaussianBlur(grain, (0, 0), 0.5 + 3 * rng.random())
-            else:
-                picture = portraits[NAMES[k % 4]]
-                side = min(side, *picture.shape[:2])
-                top = rng.integers(0, picture.shape[0] - side + 1)
-                left = rng.integers(0, picture.shape[1] - side + 1)
-                piece = picture[top : top + side, left : left + side]
+    @pytest.mark.parametrize("seed", range(10))
+    def test_finds_nothing_in_fifty_of_five_hundred_crops_and_noises(self, portraits, seed):
+        rng = np.random.default_rng(seed)
+        for k in range(50):
+            piece = a_crop(rng, portraits) if k % 5 else a_noise(rng)
             assert image.detect(np.ascontiguousarray(piece), KEY) is None
 
 
