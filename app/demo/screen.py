@@ -94,13 +94,13 @@ class Screen:
             f"log verified: {_yes(summary['log_verified'])}   "
             f"{summary['elapsed_s']} s"
         )
-        out = files["original"].parent
+        out, command = files["original"].parent, ".venv/bin/understudy"
+        here = f"UNDERSTUDY_DATA_DIR={out}/installation {command}"
         self._console.print(
             f"\nThe files and contact-sheet.png are in [bold]{out}[/].\nTry next:\n"
-            f"  .venv/bin/understudy demo --portrait YOUR.jpg --line 'Your own words.'\n"
-            f"  UNDERSTUDY_DATA_DIR={out}/installation .venv/bin/understudy verify {files['reencoded']}\n"
-            f"  UNDERSTUDY_DATA_DIR={out}/installation .venv/bin/understudy serve\n",
-            markup=True,
+            f"  {command} demo --portrait YOUR.jpg --line 'Your own words.'\n"
+            f"  {here} verify {files['reencoded']}\n"
+            f"  {here} serve\n",
         )
 
 
