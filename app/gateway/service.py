@@ -52,6 +52,8 @@ def request_generation(
     known = [replica for replica in replicas if replica is not None]
     if len(known) != len(replicas) or len(set(asked.replicas)) != len(replicas):
         raise ReplicaNotFound("a replica in this request is unknown, or named twice; check the ids")
+    if asked.length_s * 1000 % 1:
+        raise BadRequest(f"{asked.length_s} s is finer than a millisecond; give three decimals")
     check_offered(asked)
     performers = tuple(replica.performer_id for replica in known)
     if len(set(performers)) != len(performers):
@@ -153,11 +155,25 @@ def download_link(generation: Generation, *, expires_at: datetime) -> str:
 def open_link(session: Session, generation_id: str, expires: int, seal: str) -> Generation:
     """Return the generation a link was issued for. Raises LinkExpired, OutputNotReleased."""
     fresh = int(clock.now().timestamp()) <= expires
-    if not hmac.compare_digest(seal, _seal(generation_id, expires)) or not fresh:
+    sealed = hmac.compare_digest(seal.encode(), _seal(generation_id, expires).encode())
+    if not (sealed and fresh):
         raise LinkExpired("this link has expired or was altered; ask for a new one")
     generation = session.get_one(Generation, generation_id)
-    download_link(generation, expires_at=clock.now())  # raises when it is no longer released
+    check_handing_out(session, generation)
     return generation
+
+
+def check_handing_out(session: Session, generation: Generation) -> None:
+    """Do nothing while the file is released and may still be shown. Raises OutputNotReleased."""
+    download_link(generation, expires_at=clock.now())  # raises when it is not released
+    may = decisions.may_hand_out(
+        session, generation.decision_id, generators=catalogue.TRAINS_ON_INPUTS
+    )
+    if not may:
+        raise OutputNotReleased(
+            f"{generation.id} is no longer handed out: under its contract it is paused or had to "
+            "come down; ask the performer's side"
+        )
 
 
 def usage_event(generation: Generation, use: UseRequest) -> UsageEvent:

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from pydantic import TypeAdapter
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from app import clock, keys, storage
 from app.config import settings
@@ -96,6 +96,24 @@ def decide_release(
     session.add(judged.decision)
     session.flush()
     return judged.decision
+
+
+def may_hand_out(session: Session, decision_id: str, *, generators: Mapping[str, bool]) -> bool:
+    """Say whether finished work may still be handed out, by the contracts that permitted it.
+
+    Asks the policies about distributing it now: a withdrawal or an ended term may have made its
+    removal due. Nothing is locked or recorded; nothing is made by it.
+    """
+    permit = session.get_one(Decision, decision_id)
+    use = replace(use_of(permit), action="distribute_existing", at=clock.now())
+    theirs = select(Contract).where(col(Contract.performer_id).in_(use.performers))
+    contracts = session.exec(theirs.order_by(col(Contract.id))).all()
+    if not all(is_readable(contract) for contract in contracts):
+        return False
+    under = {contract_id for _, contract_id, _ in permit.request["governing"]}
+    state = State(exclusives=tuple(exclusives(contracts)), generators=dict(generators))
+    governing = [in_force(session, contract) for contract in contracts if contract.id in under]
+    return decide(_today(), governing, state, use).permitted
 
 
 def use_of(decision: Decision) -> UseRequest:
