@@ -40,7 +40,10 @@ def _a_permitted_generation(seen: Portrait) -> tuple[Scene, str]:
 
 def _run(start: Start, *words: str) -> int:
     process = start("tests.flows.dying_worker", *words)
-    said, _ = process.communicate(timeout=200)
+    try:
+        said, _ = process.communicate(timeout=200)
+    finally:
+        process.kill()
     assert process.returncode in {0, -signal.SIGKILL}, said.decode()[-3000:]
     return process.returncode
 
