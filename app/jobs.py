@@ -4,10 +4,13 @@ DBOS keeps which stages of which id are finished, in a system database of its ow
 is in our tables. Arguments and results are ids and words of state, never likeness or terms.
 """
 
+import itertools
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
+import sqlalchemy as sa
 import structlog
 from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
 
@@ -17,13 +20,16 @@ Stage = Callable[[str], bool]  # takes the id; False ends the story here
 GiveUp = Callable[[str, str], bool]  # takes the id and the name of the stage that kept failing
 logger = structlog.get_logger()
 QUEUE = "stories"
+OUTAGE_S, OUTAGE_WAIT_S = 3600.0, 0.5  # how long a step waits for the database, and how at first
+BROKEN_OFF = {"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 VERSION = "1"  # stories started by an older release are finished by a newer one
 
 
 def launch(name: str, stages: Sequence[Stage], give_up: GiveUp, *, at_once: int = 2) -> None:
     """Start this process as a worker for one story; stories it left unfinished go on at once.
 
-    A stage that raises is tried again, four times in all; then `give_up` ends the story.
+    A stage that raises is tried again, four times in all; then `give_up` ends the story. While
+    the database does not answer, nothing counts as a try: what was paid for is not given up for it.
     `settings().worker_id` must be the same after a restart, and different between workers.
     """
     DBOS(
@@ -45,11 +51,15 @@ def launch(name: str, stages: Sequence[Stage], give_up: GiveUp, *, at_once: int 
                 name=stage.__name__, retries_allowed=True, max_attempts=4, interval_seconds=0.5
             )
             try:
-                go_on = DBOS.run_step(options, stage, subject_id)
+                go_on = DBOS.run_step(options, _through_outages, stage, subject_id)
             except Exception:
                 logger.exception("stage failed for good", stage=stage.__name__, subject=subject_id)
                 go_on = DBOS.run_step(
-                    StepOptions(name="give_up"), give_up, subject_id, stage.__name__
+                    {**options, "name": "give_up"},
+                    _through_outages,
+                    give_up,
+                    subject_id,
+                    stage.__name__,
                 )
             if not go_on:
                 return
@@ -60,9 +70,34 @@ def launch(name: str, stages: Sequence[Stage], give_up: GiveUp, *, at_once: int 
 
 
 def start(name: str, subject_id: str) -> None:
-    """Put a story in the queue; a second start of the same id changes nothing."""
-    with SetWorkflowID(subject_id):
+    """Put a story in the queue; a second start of the same id changes nothing.
+
+    A story that broke off, because not even giving up succeeded, begins anew: its stages look at
+    what is done already.
+    """
+    for life in itertools.count(1):
+        story_id = subject_id if life == 1 else f"{subject_id}:{life}"
+        before = DBOS.get_workflow_status(story_id)
+        if before is None or before.status not in BROKEN_OFF:
+            break
+    with SetWorkflowID(story_id):
         DBOS.enqueue_workflow(QUEUE, _stories[name], subject_id)
+
+
+def _through_outages(act: Callable[..., bool], *words: str) -> bool:
+    """Run one step; while the database is down or busy, wait and run it again."""
+    deadline, wait_s = time.monotonic() + OUTAGE_S, OUTAGE_WAIT_S
+    while True:
+        try:
+            return act(*words)
+        except sa.exc.OperationalError:
+            if time.monotonic() + wait_s > deadline:
+                raise
+            logger.warning(
+                "the database does not answer; waiting", step=act.__name__, wait_s=wait_s
+            )
+            time.sleep(wait_s)
+            wait_s = min(2 * wait_s, 30.0)
 
 
 def stop() -> None:

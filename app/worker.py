@@ -58,7 +58,7 @@ class Worker:
                     logger.exception("a chore failed and is tried again", chore=chore.__name__)
 
     def _queue_waiting(self) -> None:
-        """Queue every generation that was permitted and that no worker has heard of yet."""
+        """Queue every unfinished generation that this worker has not queued in this life."""
         with db.reading() as session:
             waiting = set(gateway.waiting(session))
         for generation_id in sorted(waiting - self._queued):

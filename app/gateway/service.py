@@ -20,7 +20,7 @@ from app.gateway.errors import (
     ReplicaNotFound,
 )
 from app.gateway.generators import RenderJob, catalogue, mismatches
-from app.gateway.models import Generation, GenerationReplica
+from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.ledger import service as ledger
 from app.ledger.usage import UsageEvent
 from app.licensing import decisions
@@ -108,10 +108,12 @@ def check_offered(asked: Asked) -> None:
 
 
 def waiting(session: Session) -> Sequence[str]:
-    """List the generations that are permitted and that no worker has taken up yet."""
-    return session.exec(
-        select(Generation.id).where(Generation.state == "held").order_by(col(Generation.id))
-    ).all()
+    """List the generations that have not come to an end, oldest first.
+
+    Those under way are listed too: the queue knows them, or has lost them and must take them up.
+    """
+    unfinished = col(Generation.state).not_in(FINAL)
+    return session.exec(select(Generation.id).where(unfinished).order_by(col(Generation.id))).all()
 
 
 def generation_of(session: Session, organization_id: str, generation_id: str) -> Generation:
