@@ -100,12 +100,16 @@ def create_app() -> FastAPI:
 
 
 def _add_health(app: FastAPI) -> None:
-    @app.get("/healthz", tags=["health"])
+    @app.get("/healthz", tags=["health"], responses=problems.shows({"status": "alive"}))
     def is_alive() -> dict[str, str]:
         """Say that the process answers."""
         return {"status": "alive"}
 
-    @app.get("/readyz", tags=["health"], responses=problems.problems(NotReady))
+    @app.get(
+        "/readyz",
+        tags=["health"],
+        responses={**problems.shows({"status": "ready"}), **problems.problems(NotReady)},
+    )
     def is_ready() -> dict[str, str]:
         """Say that the database answers and is migrated."""
         try:
@@ -117,7 +121,12 @@ def _add_health(app: FastAPI) -> None:
             raise NotReady("the database has another shape; run `understudy setup`")
         return {"status": "ready"}
 
-    @app.get("/metrics", tags=["health"], response_class=Response)
+    @app.get(
+        "/metrics",
+        tags=["health"],
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}}},
+    )
     def read_metrics() -> Response:
         """Give counters in the Prometheus text format."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -77,6 +77,11 @@ def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     return by_status
 
 
+def shows(example: Any) -> dict[int | str, dict[str, Any]]:
+    """Document an answer in JSON by one example: for FastAPI's `responses=`."""
+    return {200: {"content": {"application/json": {"example": example}}}}
+
+
 def complete(openapi: dict[str, Any]) -> dict[str, Any]:
     """Say of every operation what the edge itself may refuse, and that refusals are problems.
 

@@ -36,11 +36,22 @@ from app.ledger.errors import AmountTooLarge, EventIncomplete, TermNotAgreed
 from app.licensing import decisions
 from app.licensing.errors import UseUnpriced
 from app.licensing.inputs import UseRequest
-from app.problems import Problem, problems
+from app.problems import Problem, problems, shows
 
 router = APIRouter(prefix="/v1", tags=["gateway"])
 CHUNK_BYTES = 1 << 20
 
+MODEL = {
+    "model": "local/puppet-1",
+    "output": "video",
+    "seconds": [1, 20],
+    "sizes": [[1280, 720]],
+    "references": [1, 1],
+    "audio": True,
+    "lip_sync": True,
+    "trains_on_inputs": False,
+    "license_notes": ["dlib's 68-point landmark model is for non-commercial use."],
+}
 Word = Annotated[str, Field(min_length=1, max_length=120)]
 
 
@@ -93,27 +104,27 @@ class GenerationRead(BaseModel):
     """How far a generation has come, and why it stopped if it did."""
 
     id: str = Field(examples=["gen_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
-    decision_id: str
+    decision_id: str = Field(examples=["dec_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
     state: str = Field(
         examples=["rendering"],
         description="held, submitting, rendering, rendered, inspected, marked, signed; "
         "at the end released, refused, quarantined or failed.",
     )
-    reason: str
-    generator: str
-    line: str
-    length_ms: int
-    output_sha256: str | None
-    output_size_bytes: int | None
+    reason: str = Field(examples=[""], description="Why it ended without a release.")
+    generator: str = Field(examples=["local/puppet-1"])
+    line: str = Field(examples=["I hold the light a little longer."])
+    length_ms: int = Field(examples=[5000])
+    output_sha256: str | None = Field(examples=[None])
+    output_size_bytes: int | None = Field(examples=[None])
     created_at: datetime
-    released_at: datetime | None
+    released_at: datetime | None = Field(examples=[None])
 
 
 class GenerationPage(BaseModel):
     """Generations, newest first; `next_before` continues the list."""
 
     items: list[GenerationRead]
-    next_before: str | None
+    next_before: str | None = Field(examples=[None])
 
 
 class DownloadLink(BaseModel):
@@ -133,7 +144,7 @@ def _read(generation: Generation) -> GenerationRead:
     return GenerationRead(**generation.model_dump(include=set(GenerationRead.model_fields)))
 
 
-@router.get("/generators", responses=read_refusals())
+@router.get("/generators", responses={**shows([MODEL]), **read_refusals()})
 def list_generators(_caller: Caller) -> list[dict[str, Any]]:
     """List the models this installation offers, what each can do and on whose terms."""
     return catalogue.listing()
@@ -222,6 +233,7 @@ def read_generation(generation_id: str, read: Reading) -> GenerationRead:
 def issue_download_link(generation_id: str, read: Reading) -> DownloadLink:
     """Issue a link to the released file, after a fresh check; it lasts a minute."""
     generation = service.generation_of(read.session, read.organization_id, generation_id)
+    service.check_handing_out(read.session, generation)
     expires_at = clock.now() + timedelta(seconds=settings().download_link_s)
     return DownloadLink(
         url=service.download_link(generation, expires_at=expires_at), expires_at=expires_at

@@ -13,6 +13,12 @@ from app.identity.errors import SigningKeyRefused
 from app.identity.models import Organization
 
 router = APIRouter(prefix="/v1", tags=["identity"])
+JWK = {  # RFC 7517, appendix A.1
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+}
 
 
 class OrganizationRead(BaseModel):
@@ -32,7 +38,7 @@ class SigningKeyCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     public_jwk: dict[str, Any] = Field(
-        examples=[{"kty": "EC", "crv": "P-256", "x": "f83OJ3D2…", "y": "x_FEzRu9…"}],
+        examples=[JWK],
         description="RFC 7517 JWK of a P-256 or Ed25519 public key.",
     )
 
@@ -44,9 +50,9 @@ class SigningKeyRead(BaseModel):
 
     id: str = Field(examples=["sig_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
     algorithm: str = Field(examples=["ES256"])
-    public_jwk: dict[str, Any]
+    public_jwk: dict[str, Any] = Field(examples=[JWK])
     created_at: datetime
-    revoked_at: datetime | None
+    revoked_at: datetime | None = Field(examples=[None])
 
 
 @router.get("/organization", responses=read_refusals())

@@ -15,11 +15,13 @@ from app.ledger.models import JournalEntry, RecordedUse
 from app.ledger.posting import lines_of
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
+from app.problems import shows
 
 # (session, organization id, contract id): raises unless the organization is a party of it.
 PartyCheck = Callable[[Session, str, str], object]
 
 router = APIRouter(prefix="/v1", tags=["ledger"])
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 class LineRead(BaseModel):
@@ -36,24 +38,39 @@ class EntryRead(BaseModel):
     id: str = Field(examples=["jre_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
     posted_at: datetime
     generation_id: str | None = Field(examples=["gen_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
-    number: int = Field(description="Which event of the contract this is, counted from 0.")
+    number: int = Field(
+        examples=[0], description="Which event of the contract this is, counted from 0."
+    )
     event: dict[str, Any] = Field(examples=[{"seconds": "9"}])
-    corrects_number: int | None = Field(description="The event it reverses or refunds.")
-    note: str
-    terms_sha256: str = Field(description="Digest of the compensation terms (RFC 8785).")
-    digest: str = Field(description="Digest of the entry, as the transparency log commits to it.")
+    corrects_number: int | None = Field(
+        examples=[None], description="The event it reverses or refunds."
+    )
+    note: str = Field(examples=[""])
+    terms_sha256: str = Field(
+        examples=[SHA256], description="Digest of the compensation terms (RFC 8785)."
+    )
+    digest: str = Field(
+        examples=[SHA256],
+        description="Digest of the entry, as the transparency log commits to it.",
+    )
     lines: list[LineRead]
 
 
 class BalanceRead(BaseModel):
     """The sum of all lines of one account under one contract."""
 
-    account: str
-    currency: str
-    balance_minor: int = Field(description="Debit positive: what is owed to somebody is negative.")
+    account: str = Field(examples=["performer:per_01JD3Z6N8Q4C0R2T5V7X9Y1B3D:payable"])
+    currency: str = Field(examples=["EUR"])
+    balance_minor: int = Field(
+        examples=[-5625], description="Debit positive: what is owed to somebody is negative."
+    )
 
 
-@router.get("/schemas/compensation", tags=["public"])
+@router.get(
+    "/schemas/compensation",
+    tags=["public"],
+    responses=shows({"terms": {"type": "object"}, "event": {"type": "object"}}),
+)
 def read_compensation_schema() -> dict[str, Any]:
     """Give the JSON Schemas of compensation terms and of usage events. Public."""
     return {

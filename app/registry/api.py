@@ -67,8 +67,10 @@ class PerformerRead(BaseModel):
     replica_id: str = Field(
         examples=["rep_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"], description="The newest replica."
     )
-    agent_organization_id: str | None
-    paused_at: datetime | None = Field(description="Since when every new use is stopped.")
+    agent_organization_id: str | None = Field(examples=["org_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    paused_at: datetime | None = Field(
+        examples=[None], description="Since when every new use is stopped."
+    )
     created_at: datetime
 
 
@@ -76,7 +78,7 @@ class PerformerPage(BaseModel):
     """Performers, newest first; `next_before` continues the list."""
 
     items: list[PerformerRead]
-    next_before: str | None
+    next_before: str | None = Field(examples=[None])
 
 
 @router.post(

@@ -19,6 +19,12 @@ from app.transparency.errors import (
 
 router = APIRouter(tags=["transparency log"])
 
+HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+ENTRY = f'{{"at":"2026-11-22T21:00:00.000Z","commitment":"{HASH}","kind":"decision","v":1}}'
+NOTE = (
+    "understudy.local/log\n12\nn4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=\n\n"
+    "— understudy.local/log p1ZkZ0e2…\n"
+)
 IMMUTABLE = "public, max-age=31536000, immutable"
 LEAF_LIMIT = (1 << 63) - 1
 
@@ -37,39 +43,44 @@ Size = Annotated[
 class LeafRead(BaseModel):
     """One thing that was recorded about a subject, and where the log holds it."""
 
-    id: str = Field(description="The id it was recorded under; a proof can be asked for by it.")
-    kind: str
-    entry: str = Field(description="The leaf as the log holds it: a commitment, nothing else.")
-    leaf_index: int | None = Field(description="Null until the sequencer has run.")
-    leaf_hash: str | None = Field(description="RFC 6962 leaf hash, hexadecimal.")
+    id: str = Field(
+        examples=["obx_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"],
+        description="The id it was recorded under; a proof can be asked for by it.",
+    )
+    kind: str = Field(examples=["decision"])
+    entry: str = Field(
+        examples=[ENTRY], description="The leaf as the log holds it: a commitment, nothing else."
+    )
+    leaf_index: int | None = Field(examples=[11], description="Null until the sequencer has run.")
+    leaf_hash: str | None = Field(examples=[HASH], description="RFC 6962 leaf hash, hexadecimal.")
 
 
 class LeavesRead(BaseModel):
     """What was recorded about a subject, oldest first."""
 
-    subject_id: str
+    subject_id: str = Field(examples=["dec_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
     leaves: list[LeafRead]
 
 
 class InclusionProofRead(BaseModel):
     """A proof that an entry is in the log; check it offline with the log's public key."""
 
-    v: int
-    type: str
-    leaf_index: int
-    entry: str
-    path: list[str]
-    checkpoint: str
+    v: int = Field(examples=[1])
+    type: str = Field(examples=["inclusion"])
+    leaf_index: int = Field(examples=[11])
+    entry: str = Field(examples=[ENTRY])
+    path: list[str] = Field(examples=[[HASH]])
+    checkpoint: str = Field(examples=[NOTE])
 
 
 class ConsistencyProofRead(BaseModel):
     """A proof that the log only grew between two checkpoints."""
 
-    v: int
-    type: str
-    path: list[str]
-    old_checkpoint: str
-    new_checkpoint: str
+    v: int = Field(examples=[1])
+    type: str = Field(examples=["consistency"])
+    path: list[str] = Field(examples=[[HASH]])
+    old_checkpoint: str = Field(examples=[NOTE])
+    new_checkpoint: str = Field(examples=[NOTE])
 
 
 @router.get(

@@ -118,6 +118,10 @@ class TestAsk:
                 assert route.path in documented | UNDOCUMENTED
 
 
+def _key(house: House) -> list[str]:
+    return house.keys["production"]["Authorization"].split("_", 2)
+
+
 def _written(session: Session) -> str:
     """Every value of every row of every table."""
     tables = SQLModel.metadata.tables.values()
@@ -127,10 +131,8 @@ def _written(session: Session) -> str:
 class TestKeep:
     def test_a_key_is_a_prefix_and_a_hash_and_nothing_else(self, house, data_dir: Path):
         house.ask()
-        label, prefix, secret = (
-            house.keys["production"]["Authorization"].split(" ")[1].split("_", 2)
-        )
-        assert label == "ustk"
+        label, prefix, secret = _key(house)
+        assert label == "Bearer ustk"
         with db.reading() as session:
             written = _written(session)
             assert prefix in written
@@ -141,7 +143,7 @@ class TestKeep:
 
     @ONE_DATABASE
     def test_a_secret_anywhere_in_the_database_would_be_found(self, house):
-        secret = house.keys["production"]["Authorization"].split("_", 2)[2]
+        secret = _key(house)[2]
         with db.writing() as session:
             identity.create_organization(session, f"leaked {secret}", "agency")
         with db.reading() as session:

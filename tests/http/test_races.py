@@ -1,0 +1,89 @@
+"""Many at once: the last seconds go to one, and nothing is permitted after a withdrawal."""
+
+import threading
+import time
+
+import pytest
+from sqlmodel import select
+
+from app import db
+from app.gateway.models import Generation
+from app.ledger.models import Hold
+from app.licensing import decisions
+from tests.http.house import House, a_house, at_once
+
+
+@pytest.fixture
+def nearly_used_up(client) -> House:  # type: ignore[no-untyped-def]
+    """Nine seconds are granted: one request of five fits, two do not."""
+    return a_house(
+        client, quota={"max_seconds": 9, "max_renders": None, "max_seconds_per_output": 5}
+    )
+
+
+class TestLastSeconds:
+    def test_go_to_exactly_one_of_twenty(self, nearly_used_up):
+        answers = at_once(lambda _: nearly_used_up.ask())
+        assert_one_permit(answers)
+        denied = [answer for answer in answers if answer.status_code == 403]
+        assert {code for answer in denied for code in answer.json()["codes"]} == {"QUOTA_EXCEEDED"}
+
+    @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+    def test_deciding_without_the_lock_is_found(self, nearly_used_up, monkeypatch):
+        honest = decisions.in_force
+
+        def late(session, contract):  # type: ignore[no-untyped-def]
+            found = honest(session, contract)
+            time.sleep(0.3)  # so that all have read before any has held
+            return found
+
+        def unlocked(session, performers):  # type: ignore[no-untyped-def]
+            rows = select(decisions.Contract).where(
+                decisions.col(decisions.Contract.performer_id).in_(performers)
+            )
+            return list(session.exec(rows))
+
+        monkeypatch.setattr(decisions, "in_force", late)
+        monkeypatch.setattr(decisions, "lock_contracts", unlocked)
+        with pytest.raises(AssertionError):
+            assert_one_permit(at_once(lambda _: nearly_used_up.ask(), 4))
+
+
+def assert_one_permit(answers) -> None:  # type: ignore[no-untyped-def]
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses == [201] + [403] * (len(answers) - 1)
+    with db.reading() as session:
+        assert len(session.exec(select(Generation)).all()) == 1
+        assert len(session.exec(select(Hold)).all()) == 1
+
+
+class TestWithdrawal:
+    def test_nothing_is_permitted_after_it_was_acknowledged(self, client):
+        house = a_house(
+            client, quota={"max_seconds": 9000, "max_renders": None, "max_seconds_per_output": 5}
+        )
+        acknowledged = threading.Event()
+        after: list[bool] = []
+
+        def act(number: int):  # type: ignore[no-untyped-def]
+            if number == 7:
+                answer = house.post(f"/v1/contracts/{house.scene.contract.id}/withdrawal", "desk")
+                acknowledged.set()
+                return answer
+            for _ in range(3):
+                begun_after = acknowledged.is_set()
+                answer = house.ask()
+                if begun_after:
+                    after.append(answer.status_code == 201)
+            return answer
+
+        answers = at_once(act, 16)
+        assert answers[7].status_code == 201
+        assert {answer.status_code for answer in answers} <= {201, 403}
+        assert after, "no request came after the withdrawal; the race was not run"
+        assert not any(after)
+        assert house.ask().json()["codes"] == ["REVOKED"]
+        withdrawn_at = answers[7].json()["withdrawn_at"]
+        late = [g for g in house.get("/v1/generations?limit=200").json()["items"]
+                if g["created_at"] > withdrawn_at]  # fmt: skip
+        assert late == [], "a permit was recorded after the withdrawal's own instant"
