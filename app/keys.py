@@ -92,7 +92,8 @@ def _write_new(path: Path, content: bytes) -> bool:
     """Create the file whole or not at all: a torn key would be worse than none."""
     if path.exists():
         return False
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    # Random, not the process id: a container killed in here comes back under the same id.
+    partial = path.with_suffix(f".{secrets.token_hex(8)}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
