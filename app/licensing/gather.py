@@ -100,7 +100,7 @@ def exclusives(contracts: Sequence[Contract]) -> Iterator[ExclusiveFact]:
             licensee=contract.licensee_id,
             signed_at=contract.executed_at,
             from_at=_instant(term.starts_at),
-            until_at=contract.withdrawn_at or _instant(term.ends_at),
+            until_at=min(contract.withdrawn_at or _instant(term.ends_at), _instant(term.ends_at)),
             category=only.category,
             territories=only.territories,
             media=only.media,

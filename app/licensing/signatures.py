@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.licensing.errors import SignatureRefused
 ALGORITHMS = ("ES256", "EdDSA", "Ed25519")
 # "role" is a header of ours; RFC 7515 lets private names stand beside the registered ones.
 _REGISTRY = jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 PartyKey = ECKey | OKPKey
 
 
@@ -59,9 +61,12 @@ def key_id_of(text: str) -> str:
     try:
         head = text.split(".", maxsplit=1)[0]
         header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-        return str(header["kid"])
+        key_id = str(header["kid"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SignatureRefused("the JWS header is unreadable or names no key (kid)") from error
+    if not _KEY_ID.fullmatch(key_id):  # base64 hides what no other text of a request may hold
+        raise SignatureRefused("the JWS names a key (kid) that is none of ours: `sig_…`")
+    return key_id
 
 
 def _public(public_jwk: Mapping[str, Any]) -> PartyKey:

@@ -127,6 +127,15 @@ class TestReadJws:
         with pytest.raises(SignatureRefused):
             key_id_of(f"{head}..AAAA")
 
+    @pytest.mark.parametrize("key_id", ["\x00", "\ud800", "", "sig_1 OR 1=1"])
+    def test_a_key_id_no_database_could_hold_is_refused(
+        self, session: Session, key_id: str
+    ) -> None:
+        scene = scenes.a_scene(session, signed=False)
+        head = base64.urlsafe_b64encode(json.dumps({"kid": key_id}).encode()).decode()
+        with pytest.raises(SignatureRefused):
+            _sign(session, scene, scene.desk, "performer", f"{head}..AAAA")
+
     @pytest.mark.parametrize("jwk", [{"kty": "EC"}, {}, {"kty": "OKP", "crv": "Ed25519", "x": ""}])
     def test_a_key_that_is_none_verifies_nothing(self, jwk: dict[str, str]) -> None:
         head = base64.urlsafe_b64encode(json.dumps({"alg": "ES256"}).encode()).decode()
@@ -209,3 +218,15 @@ def test_nobody_but_the_performer_withdraws(session: Session) -> None:
         with pytest.raises(service.ContractNotFound):
             service.withdraw_contract(session, scene.contract, other.organization.id)
     assert session.get_one(Contract, scene.contract.id).withdrawn_at is None
+
+
+class TestExclusive:
+    def test_is_not_prolonged_by_a_withdrawal_after_its_end(self, session: Session) -> None:
+        first = scenes.a_scene(session, signed=False)
+        only = {"category": None, "territories": None, "media": None, "holdback_days": 10}
+        scene = _offered(session, first, lambda document: document.update(exclusivity=only))
+        scenes.sign(session, scene)
+        (before,) = gather.exclusives([scene.contract])
+        scene.contract.withdrawn_at = clock.now() + timedelta(days=4000)  # long after the term
+        (after,) = gather.exclusives([scene.contract])
+        assert after.until_at == before.until_at
