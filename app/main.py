@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import sqlalchemy as sa
 import structlog
 from fastapi import FastAPI, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -49,11 +50,11 @@ class NotReady(AppError):
 @asynccontextmanager
 async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
     worker = Worker() if settings().worker_in_process else None
-    if worker:
-        worker.start()
+    if worker:  # in a thread: DBOS may not be launched where an event loop runs
+        await run_in_threadpool(worker.start)
     yield
     if worker:
-        worker.stop()
+        await run_in_threadpool(worker.stop)
 
 
 class BodyLimit:

@@ -57,6 +57,8 @@ def fuzz(app: FastAPI, house: House, *, times: int = 1) -> int:
             if known:
                 for name in set(case.path_parameters or {}) & set(real):
                     case.path_parameters[name] = real[name]
+                if isinstance(case.body, dict) and "replicas" in case.body:
+                    case.body["replicas"] = [house.scene.replica.id]
             headers = dict(house.keys["production"])
             if fresh:
                 headers["Idempotency-Key"] = f"fuzz {next(numbers)}"
