@@ -1,5 +1,6 @@
 """Who plays in the demo: three painted performers, an agency, a production, and their contract."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from app import clock
 from app.gateway.generators.local import MODEL
 from app.identity import service as identity
 from app.identity.models import Organization, SigningKey
+from app.licensing.example import DOCUMENT
 from app.licensing.models import Contract
 from app.licensing.signatures import sign_detached
 
@@ -59,63 +61,14 @@ def contract_document(
     12.50 EUR a second, of which the agent has 10 %.
     """
     today = clock.now().date()
-    return {
-        "v": 1,
-        "instrument": "ICDR",
-        "governing": "HOUSE-2026",
-        "performer": {"id": performer_id, "name": performer_name, "dob": "1990-05-04"},
-        "licensee": licensee_id,
-        "representation": {"agent": agent_id},
-        "consent": {
-            "clear_and_conspicuous": True,
-            "separately_signed": True,
-            "uses_description": "My face and a synthetic voice may speak the lines of scene 41 of "
-            "the film NIGHTGLASS, as scripted, in shots of a few seconds.",
-        },
-        "grant": {
-            "projects": ["NIGHTGLASS"],
-            "purposes": ["film_scene"],
-            "media": ["theatrical", "svod"],
-            "modalities": ["face", "voice"],
-            "territories": {"include": ["DE", "FR", "NL"], "exclude": []},
-            "languages": ["en"],
-            "dubbing": "no",
-            "generators": [MODEL],
-            "realtime": False,
-            "training": "no",
-            "term": {
-                "start": str(today - timedelta(days=1)),
-                "end": str(today + timedelta(days=365)),
-                "end_inclusive": True,
-                "tz": "Europe/Amsterdam",
-            },
-            "quota": {"max_seconds": 40, "max_renders": None, "max_seconds_per_output": 10},
-            "sublicense": {"mode": "no"},
-            "content": {
-                "prohibited": ["nudity", "political_endorsement", "smoking"],
-                "approval": [],
-                "blocked_brand_categories": ["tobacco"],
-                "preview_waived": True,
-            },
-        },
-        "approvals": {"per_use": False, "required": [], "on_silence": "deny", "sla_hours": 48},
-        "notice_hours": 0,
-        "strike_policy": {"agreements": []},
-        "revocation": {
-            "wind_down": "stop_now",
-            "notice_days": 0,
-            "existing_outputs": "keep",
-            "removal_days": 0,
-            "expiry_in_flight": "stop",
-        },
-        "postmortem": {"mode": "terminate"},
-        "data": {"delete_after_term_days": 90, "encrypted": True},
-        "compensation": {
-            "currency": "EUR",
-            "model": "per_second",
-            "rate_minor": "1250",
-            "parties": [
-                {"id": performer_id, "weight": "1", "agent": agent_id, "agent_rate": "0.10"}
-            ],
-        },
+    document = deepcopy(DOCUMENT)
+    document["performer"] |= {"id": performer_id, "name": performer_name}
+    document["licensee"] = licensee_id
+    document["representation"] = {"agent": agent_id}
+    document["grant"]["generators"] = [MODEL]
+    document["grant"]["term"] |= {
+        "start": str(today - timedelta(days=1)),
+        "end": str(today + timedelta(days=365)),
     }
+    document["compensation"]["parties"][0] |= {"id": performer_id, "agent": agent_id}
+    return document
