@@ -129,10 +129,12 @@ class TestDetect:
         assert reading.Reader(KEY).read(mask.residual(gray)) is not None
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("seed", range(10))
-    def test_finds_nothing_in_fifty_of_five_hundred_crops_and_noises(self, portraits, seed):
+    @pytest.mark.parametrize("seed", range(20))
+    def test_finds_nothing_in_this_twentieth_of_five_hundred_crops_and_noises(
+        self, portraits, seed
+    ):
         rng = np.random.default_rng(seed)
-        for k in range(50):
+        for k in range(25):
             piece = a_crop(rng, portraits) if k % 5 else a_noise(rng)
             assert image.detect(np.ascontiguousarray(piece), KEY) is None
 
