@@ -153,6 +153,27 @@ class TestWithdrawalRacesRelease:
 
 
 class TestPauseActsAtRelease:
+    def test_nothing_is_released_after_a_pause(self, scene: scenes.Scene) -> None:
+        for seed in range(RACES // 4):
+            dice = random.Random(seed)
+            with db.writing() as session:
+                registry.resume(session, session.get_one(Performer, scene.performer.id))
+            with db.writing() as session:
+                generation_id = _ready_to_release(session, scene, length_s="2").id
+            waits = [dice.uniform(0, 0.012) for _ in range(3)]
+            _together(
+                lambda waits=waits: _pause(scene, *waits[:2]),
+                lambda generation_id=generation_id, waits=waits: (
+                    time.sleep(waits[2]),
+                    pipeline.release(generation_id),
+                ),
+            )
+            with db.reading() as session:
+                paused_at = session.get_one(Performer, scene.performer.id).paused_at
+                released_at = session.get_one(Generation, generation_id).released_at
+            assert paused_at is not None
+            assert released_at is None or released_at <= paused_at, seed
+
     def test_a_paused_performer_s_render_is_refused_and_its_hold_let_go(
         self, scene: scenes.Scene
     ) -> None:
@@ -184,6 +205,13 @@ def _another_contract(
     if sign:
         scenes.sign(session, dataclasses.replace(scene, contract=contract))
     return contract
+
+
+def _pause(scene: scenes.Scene, before_s: float, thinking_s: float) -> None:
+    time.sleep(before_s)
+    with db.writing() as session:
+        registry.pause(session, session.get_one(Performer, scene.performer.id))
+        time.sleep(thinking_s)
 
 
 class TestTwoContractsOfOneLicensee:
