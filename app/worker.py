@@ -1,13 +1,16 @@
 """The worker: takes permitted generations through the pipeline, and goes on after a crash."""
 
+import fcntl
 import shutil
 import signal
 import threading
+from typing import IO
 
 import structlog
 
 from app import db, jobs, publication, sandbox
 from app.config import settings
+from app.errors import AppError
 from app.gateway import pipeline
 from app.gateway import service as gateway
 from app.ledger import service as ledger
@@ -17,16 +20,27 @@ SWEEP_S = 0.5
 logger = structlog.get_logger()
 
 
+class WorkerNameTaken(AppError):
+    """Another process already works under this worker's name; two would do everything twice."""
+
+    status, code = 409, "worker-name-taken"
+
+
 class Worker:
     """One worker in this process: `start`, and at the end `stop`."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._queued: set[str] = set()
+        self._name: IO[str] | None = None
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
 
     def start(self) -> None:
-        """Take up what an earlier life of this worker left, then whatever is permitted."""
+        """Take up what an earlier life of this worker left, then whatever is permitted.
+
+        Raises WorkerNameTaken while another process on this machine works under the same name.
+        """
+        self._name = _claim_name()
         # 1. Plaintext that a crash left behind is gone before anything else happens.
         shutil.rmtree(pipeline.work_dir(), ignore_errors=True)
         sandbox.sweep_private_directories()
@@ -43,6 +57,8 @@ class Worker:
         self._stopping.set()
         self._sweeper.join(timeout=5)
         jobs.stop()
+        if self._name is not None:
+            self._name.close()
 
     def _sweep(self) -> None:
         """Look again and again for work no stage is told of; the database says what there is.
@@ -64,6 +80,22 @@ class Worker:
         for generation_id in sorted(waiting - self._queued):
             jobs.start(STORY, generation_id)
         self._queued = waiting
+
+
+def _claim_name() -> IO[str]:
+    """Lock this worker's name for as long as the returned file is open; a kill lets it go."""
+    path = pipeline.work_dir().with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise WorkerNameTaken(
+            f"another process works as {settings().worker_id!r} here (`understudy serve` runs a "
+            "worker too): stop it, or give this one another UNDERSTUDY_WORKER_ID"
+        ) from None
+    return file
 
 
 def _expire_holds() -> None:
