@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from sqlmodel import select
@@ -57,33 +58,53 @@ def assert_one_permit(answers) -> None:  # type: ignore[no-untyped-def]
         assert len(session.exec(select(Hold)).all()) == 1
 
 
+@pytest.fixture
+def generous(client) -> House:  # type: ignore[no-untyped-def]
+    """A grant that no race uses up."""
+    return a_house(
+        client, quota={"max_seconds": 9000, "max_renders": None, "max_seconds_per_output": 5}
+    )
+
+
 class TestWithdrawal:
-    def test_nothing_is_permitted_after_it_was_acknowledged(self, client):
-        house = a_house(
-            client, quota={"max_seconds": 9000, "max_renders": None, "max_seconds_per_output": 5}
-        )
-        acknowledged = threading.Event()
-        after: list[bool] = []
+    def test_nothing_is_permitted_after_it_was_acknowledged(self, generous):
+        assert_nothing_after_withdrawal(generous)
+        assert generous.ask().json()["codes"] == ["REVOKED"]
 
-        def act(number: int):  # type: ignore[no-untyped-def]
-            if number == 7:
-                answer = house.post(f"/v1/contracts/{house.scene.contract.id}/withdrawal", "desk")
-                acknowledged.set()
-                return answer
-            for _ in range(3):
-                begun_after = acknowledged.is_set()
-                answer = house.ask()
-                if begun_after:
-                    after.append(answer.status_code == 201)
+    def test_a_decision_that_overlooks_the_withdrawal_is_found(self, generous, monkeypatch):
+        honest = decisions.in_force
+
+        def stale(session, contract):  # type: ignore[no-untyped-def]
+            return replace(honest(session, contract), withdrawn_at=None, status="active")
+
+        monkeypatch.setattr(decisions, "in_force", stale)
+        with pytest.raises(AssertionError, match="after"):
+            assert_nothing_after_withdrawal(generous)
+
+
+def assert_nothing_after_withdrawal(house: House) -> None:
+    """Withdraw among many requests: none that began after the acknowledgment is permitted."""
+    acknowledged = threading.Event()
+    after: list[int] = []
+
+    def act(number: int):  # type: ignore[no-untyped-def]
+        if number == 7:
+            answer = house.post(f"/v1/contracts/{house.scene.contract.id}/withdrawal", "desk")
+            acknowledged.set()
             return answer
+        for _ in range(3):
+            begun_after = acknowledged.is_set()
+            answer = house.ask()
+            if begun_after:
+                after.append(answer.status_code)
+        return answer
 
-        answers = at_once(act, 16)
-        assert answers[7].status_code == 201
-        assert {answer.status_code for answer in answers} <= {201, 403}
-        assert after, "no request came after the withdrawal; the race was not run"
-        assert not any(after)
-        assert house.ask().json()["codes"] == ["REVOKED"]
-        withdrawn_at = answers[7].json()["withdrawn_at"]
-        late = [g for g in house.get("/v1/generations?limit=200").json()["items"]
-                if g["created_at"] > withdrawn_at]  # fmt: skip
-        assert late == [], "a permit was recorded after the withdrawal's own instant"
+    answers = at_once(act, 16)
+    assert answers[7].status_code == 201
+    assert {answer.status_code for answer in answers} <= {201, 403}
+    assert after, "no request began after the withdrawal; the race was not run"
+    assert set(after) == {403}, "a request was permitted after the withdrawal was acknowledged"
+    withdrawn_at = answers[7].json()["withdrawn_at"]
+    generations = house.get("/v1/generations?limit=200").json()["items"]
+    late = [each["id"] for each in generations if each["created_at"] > withdrawn_at]
+    assert late == [], "a generation was created after the withdrawal's own instant"

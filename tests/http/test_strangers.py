@@ -9,6 +9,7 @@ from httpx import Response
 
 from app import db
 from app.gateway import api as gateway_api
+from app.gateway.models import Generation
 from app.licensing import service as licensing
 from app.registry import service as registry
 from app.registry.models import Performer
@@ -78,7 +79,7 @@ class TestStrangers:
     @ONE_DATABASE
     def test_a_route_that_shows_foreign_things_is_found(self, served, house, monkeypatch):
         monkeypatch.setattr(
-            gateway_api.service, "generation_of", lambda s, _o, id_: s.get_one(_Generation, id_)
+            gateway_api.service, "generation_of", lambda s, _o, id_: s.get_one(Generation, id_)
         )
         with pytest.raises(AssertionError):
             assert_strangers_learn_nothing(served, house)
@@ -119,9 +120,8 @@ class TestStrangers:
                     continue
                 assert 400 <= answer.status_code < 500, (verb, path, odd, answer.text)
                 assert_problem(answer, answer.status_code, answer.json()["code"])
-
-
-from app.gateway.models import Generation as _Generation  # noqa: E402
+        for page in ("/v1/generations", "/v1/performers"):
+            assert_problem(house.get(f"{page}?before=%00"), 422, "text-refused")
 
 
 class TestAskForAReplica:
