@@ -34,6 +34,8 @@ err = Console(stderr=True)
 
 def main() -> None:
     """Run a command; a refusal is one clear line and exit status 1."""
+    for library in ("OMP", "OPENBLAS"):  # more threads than cores slow each other down severalfold
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     try:
         app()
     except AppError as refusal:

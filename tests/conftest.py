@@ -1,9 +1,14 @@
 """What every test may ask for: a data directory with keys, a fresh database of each kind."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+# Before anything imports numpy: two workers on two cores, each with one thread.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import psycopg
 import pytest

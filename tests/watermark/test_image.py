@@ -129,13 +129,11 @@ class TestDetect:
         assert reading.Reader(KEY).read(mask.residual(gray)) is not None
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("seed", range(20))
-    def test_finds_nothing_in_this_twentieth_of_five_hundred_crops_and_noises(
-        self, portraits, seed
-    ):
+    @pytest.mark.parametrize("seed", range(100))
+    def test_finds_nothing_in_these_five_of_five_hundred_crops_and_noises(self, portraits, seed):
         rng = np.random.default_rng(seed)
-        for k in range(25):
-            piece = a_crop(rng, portraits) if k % 5 else a_noise(rng)
+        for k in range(5):
+            piece = a_crop(rng, portraits) if k else a_noise(rng)
             assert image.detect(np.ascontiguousarray(piece), KEY) is None
 
 
