@@ -11,7 +11,7 @@ import structlog
 from app import db, jobs, publication, sandbox
 from app.config import settings
 from app.errors import AppError
-from app.gateway import pipeline
+from app.gateway import pipeline, workbench
 from app.gateway import service as gateway
 from app.ledger import service as ledger
 
@@ -42,7 +42,7 @@ class Worker:
         """
         self._name = _claim_name()
         # 1. Plaintext that a crash left behind is gone before anything else happens.
-        shutil.rmtree(pipeline.work_dir(), ignore_errors=True)
+        shutil.rmtree(workbench.work_dir(), ignore_errors=True)
         sandbox.sweep_private_directories()
         # 2. What must be known of this installation is said aloud.
         for notice in (*pipeline.notices(), f"untrusted media: {sandbox.isolation()}"):
@@ -84,7 +84,7 @@ class Worker:
 
 def _claim_name() -> IO[str]:
     """Lock this worker's name for as long as the returned file is open; a kill lets it go."""
-    path = pipeline.work_dir().with_suffix(".lock")
+    path = workbench.work_dir().with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = path.open("w")
     try:

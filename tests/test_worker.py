@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from app import worker
-from app.gateway import pipeline
+from app.gateway import workbench
 
 
 class TestWorkerName:
     def test_is_held_by_one_process_at_a_time_and_free_again_after_it(self, data_dir: Path) -> None:
         held = worker._claim_name()
-        work = pipeline.work_dir() / "gen_1"
+        work = workbench.work_dir() / "gen_1"
         work.mkdir(parents=True)
         with pytest.raises(worker.WorkerNameTaken):
             worker.Worker().start()

@@ -6,26 +6,17 @@ below commits on its own and may be run again by another worker at any point: it
 first, and does what is still to be done. A stage returns False where the story ends.
 """
 
-import hashlib
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-
 import structlog
 from prometheus_client import Counter
 from sqlmodel import Session
 
 import watermark.video
-from app import clock, db, keys, publication, storage, vault
+from app import clock, db, keys, publication
 from app.config import settings
-from app.errors import AppError
 from app.gateway import inspect, service
-from app.gateway.errors import GeneratorUnavailable, JobLost, StageOvertaken
-from app.gateway.generators import Generator, Phase, RenderJob, catalogue
+from app.gateway.generators import catalogue
 from app.gateway.models import FINAL, Generation
+from app.gateway.workbench import at_work, await_result, fetch, forget, job_of, keep, load, locked
 from app.ledger import service as ledger
 from app.licensing import decisions
 from app.licensing.models import Contract, Decision
@@ -35,8 +26,6 @@ from app.registry import service as registry
 from app.transparency import service as transparency
 
 logger = structlog.get_logger()
-POLL_S = 0.2
-RENDER_LIMIT_S = 3600  # a job that never ends would keep a worker, and its hold, for ever
 ENDED = Counter("understudy_generations_ended", "Generations that reached an end", ["state"])
 
 
@@ -45,33 +34,33 @@ ENDED = Counter("understudy_generations_ended", "Generations that reached an end
 
 def render(generation_id: str) -> bool:
     """Have the generator render, and put its result in quarantine."""
-    generation = _load(generation_id)
+    generation = load(generation_id)
     if generation.state not in {"held", "submitting", "rendering"}:
-        _forget(generation)
+        forget(generation)
         return generation.state not in FINAL
     generator = catalogue.find(generation.generator)[0]
-    with _at_work(generation_id) as directory:
+    with at_work(generation_id) as directory:
         with db.writing() as session:
-            intent = _locked(session, generation_id, "held", "submitting", "rendering")
+            intent = locked(session, generation_id, "held", "submitting", "rendering")
             if intent.state == "held":
                 intent.state = "submitting"
-            job = _job(session, intent, directory)
+            job = job_of(session, intent, directory)
         reference = generator.submit(job)  # the same id again is the same job
         with db.writing() as session:
-            sent = _locked(session, generation_id, "submitting", "rendering")
+            sent = locked(session, generation_id, "submitting", "rendering")
             sent.state, sent.job_reference = "rendering", reference
         result = directory / "rendered.mp4"
-        refusal = _await(generator, reference, result)
+        refusal = await_result(generator, reference, result)
         if refusal:
             ended = _end(generation_id, "failed", refusal)
-            _forget(sent)
+            forget(sent)
             return ended
-        digest, key = _keep(generation_id, "rendered", result)
+        digest, key = keep(generation_id, "rendered", result)
     with db.writing() as session:
-        rendered = _locked(session, generation_id, "rendering")
+        rendered = locked(session, generation_id, "rendering")
         rendered.state = "rendered"
         rendered.rendered_key, rendered.rendered_sha256 = key, digest
-    _forget(rendered)
+    forget(rendered)
     return True
 
 
@@ -80,11 +69,11 @@ def render(generation_id: str) -> bool:
 
 def examine(generation_id: str) -> bool:
     """Look at what came back before anything is made of it."""
-    generation = _load(generation_id)
+    generation = load(generation_id)
     if generation.state != "rendered":
         return generation.state not in FINAL
-    with _at_work(generation_id) as directory:
-        path = _fetch(generation.rendered_key, directory / "rendered.mp4")
+    with at_work(generation_id) as directory:
+        path = fetch(generation.rendered_key, directory / "rendered.mp4")
         with db.writing() as session:
             templates = registry.templates_of(
                 session,
@@ -98,7 +87,7 @@ def examine(generation_id: str) -> bool:
     if findings:
         return _end(generation_id, "quarantined", "; ".join(findings))
     with db.writing() as session:
-        examined = _locked(session, generation_id, "rendered")
+        examined = locked(session, generation_id, "rendered")
         examined.state, examined.output_facts = "inspected", facts.model_dump(mode="json")
     return True
 
@@ -108,17 +97,17 @@ def examine(generation_id: str) -> bool:
 
 def mark(generation_id: str) -> bool:
     """Embed the payload in every frame and the sound."""
-    generation = _load(generation_id)
+    generation = load(generation_id)
     if generation.state != "inspected":
         return generation.state not in FINAL
-    with _at_work(generation_id) as directory:
-        source = _fetch(generation.rendered_key, directory / "rendered.mp4")
+    with at_work(generation_id) as directory:
+        source = fetch(generation.rendered_key, directory / "rendered.mp4")
         marked = directory / "marked.mp4"
         payload = bytes.fromhex(generation.payload_hex)
         watermark.video.embed(source, marked, payload, keys.secret("watermark"))
-        _, key = _keep(generation_id, "marked", marked)
+        _, key = keep(generation_id, "marked", marked)
     with db.writing() as session:
-        done = _locked(session, generation_id, "inspected")
+        done = locked(session, generation_id, "inspected")
         done.state, done.marked_key = "marked", key
     return True
 
@@ -128,18 +117,18 @@ def mark(generation_id: str) -> bool:
 
 def sign(generation_id: str) -> bool:
     """Sign the marked file, read it back as a stranger would, and keep its manifest."""
-    generation = _load(generation_id)
+    generation = load(generation_id)
     if generation.state != "marked":
         return generation.state not in FINAL
-    with _at_work(generation_id) as directory:
-        source = _fetch(generation.marked_key, directory / "marked.mp4")
+    with at_work(generation_id) as directory:
+        source = fetch(generation.marked_key, directory / "marked.mp4")
         signed = directory / "signed.mp4"
         with db.reading() as session:
             statement = _statement(session, generation)
         output = provenance.sign_output(source, signed, statement, certificates=settings().keys_dir)
-        digest, key = _keep(generation_id, "signed", signed)
+        digest, key = keep(generation_id, "signed", signed)
     with db.writing() as session:
-        done = _locked(session, generation_id, "marked")
+        done = locked(session, generation_id, "marked")
         provenance.register(session, output)
         done.state, done.output_key, done.output_sha256 = "signed", key, digest
         done.output_size_bytes = output.file.size_bytes
@@ -152,7 +141,7 @@ def sign(generation_id: str) -> bool:
 def release(generation_id: str) -> bool:
     """Decide with today's withdrawals, pauses and strikes; then pay and release, or void."""
     with db.writing() as session:
-        generation = _locked(session, generation_id)
+        generation = locked(session, generation_id)
         if generation.state != "signed":
             return generation.state in {"released", "refused"}  # what was decided is published
         decision = decisions.decide_release(
@@ -190,74 +179,13 @@ def give_up(generation_id: str, stage: str) -> bool:
     """End a generation whose stage kept failing: nothing is released, nothing is charged."""
     reason = f"{stage} failed four times; the operator's log says why"
     ended = _end(generation_id, "failed", reason)
-    _forget(_load(generation_id))
+    forget(load(generation_id))
     return ended
 
 
 def notices() -> tuple[str, ...]:
     """What must be said aloud where this worker starts."""
     return catalogue.notices()
-
-
-def work_dir() -> Path:
-    """Where this worker keeps plaintext while it works; wiped when it starts."""
-    return settings().data_dir / "work" / settings().worker_id
-
-
-@contextmanager
-def _at_work(generation_id: str) -> Iterator[Path]:
-    """Lend a private directory for one stage; whatever is in it is gone afterwards."""
-    work_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
-    directory = Path(tempfile.mkdtemp(prefix=f"{generation_id}-", dir=work_dir()))
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _load(generation_id: str) -> Generation:
-    with db.reading() as session:
-        return session.get_one(Generation, generation_id)
-
-
-def _locked(session: Session, generation_id: str, *states: str) -> Generation:
-    """Lock a generation that still stands where its stage found it.
-
-    Raises StageOvertaken when another worker has moved it on: this one looks again, and the other
-    one's work stands.
-    """
-    generation = session.get_one(
-        Generation, generation_id, with_for_update=True, populate_existing=True
-    )
-    if states and generation.state not in states:
-        raise StageOvertaken(f"{generation_id} is {generation.state} by now, not {states[-1]}")
-    return generation
-
-
-def _job(session: Session, generation: Generation, directory: Path) -> RenderJob:
-    """Open the references for this job, and only for it; every opening is on record."""
-    references = []
-    for member in service.cast_of(session, generation.id):
-        for medium in registry.references_of(session, member.replica_id):
-            path = directory / medium.id
-            vault.open_to(
-                session,
-                medium.vault_object_id,
-                path,
-                purpose="render",
-                subject_id=generation.id,
-            )
-            references.append(path)
-    width, height = generation.request["size"]
-    return RenderJob(
-        generation_id=generation.id,
-        model=generation.generator,
-        line=generation.line,
-        length_s=generation.length_ms / 1000,
-        width=width,
-        height=height,
-        references=tuple(references),
-    )
 
 
 def _statement(session: Session, generation: Generation) -> Manifest:
@@ -301,52 +229,10 @@ def _pay(session: Session, generation: Generation) -> None:
         transparency.record(session, "journal-entry", entry.id, ledger.evidence(entry))
 
 
-def _await(generator: Generator, reference: str, result: Path) -> str:
-    """Wait for the job to end and fetch its result; return why there is none, or nothing."""
-    deadline = time.monotonic() + RENDER_LIMIT_S
-    while time.monotonic() < deadline:
-        status = generator.poll(reference)
-        if status.phase is Phase.SUCCEEDED:
-            generator.fetch(reference, result)
-            return ""
-        if status.phase in {Phase.FAILED, Phase.CANCELLED}:
-            return status.detail or status.reason or "the generator gave no reason"
-        if status.phase is Phase.UNKNOWN:
-            raise JobLost(f"{reference}: {status.detail}")  # the stage is run again
-        time.sleep(POLL_S)
-    generator.cancel(reference)
-    return f"the generator did not finish within {RENDER_LIMIT_S} s"
-
-
-def _forget(generation: Generation) -> None:
-    """Have the generator drop its copy: the quarantine has the result. Harmless to repeat."""
-    with suppress(GeneratorUnavailable):
-        catalogue.find(generation.generator)[0].forget(generation.job_reference or generation.id)
-
-
-def _keep(generation_id: str, what: str, path: Path) -> tuple[str, str]:
-    """Store a stage's file under a name of its content; return its SHA-256 and its key.
-
-    A repeated stage whose bytes differ gets a key of its own: no half-done work is overwritten.
-    """
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    key = f"generations/{generation_id}/{what}-{digest[:16]}.mp4"
-    storage.put_new(key, path)
-    return digest, key
-
-
-def _fetch(key: str | None, to: Path) -> Path:
-    if key is None:
-        raise AppError("a stage has no input although its state says so; this is a defect")
-    storage.fetch(key, to)
-    return to
-
-
 def _end(generation_id: str, state: str, reason: str) -> bool:
     """Stop the story: nothing is released, the holds are voided, the reason stays."""
     with db.writing() as session:
-        generation = _locked(session, generation_id)
+        generation = locked(session, generation_id)
         if generation.state in FINAL:
             return False
         generation.state, generation.reason = state, reason

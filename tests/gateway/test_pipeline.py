@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 
 from app import clock, config, db
 from app.demo import cast
-from app.gateway import pipeline
+from app.gateway import pipeline, workbench
 from app.gateway.errors import GeneratorUnavailable, StageOvertaken
 from app.gateway.generators import JobStatus, Phase
 from app.gateway.models import Generation
@@ -54,7 +54,7 @@ class TestStageThatWasOvertaken:
         source = tmp_path / "rendered.mp4"
         source.write_bytes(b"what the generator returned")
         generation_id = _asked(scene, "inspected")
-        _, key = pipeline._keep(generation_id, "rendered", source)
+        _, key = workbench.keep(generation_id, "rendered", source)
         with db.writing() as session:
             session.get_one(Generation, generation_id).rendered_key = key
 
@@ -120,7 +120,7 @@ class TestRender:
     ) -> None:
         endless, generation_id = _Endless(), _asked(scene, "held")
         monkeypatch.setattr(pipeline.catalogue, "find", lambda _model: (endless, None))
-        monkeypatch.setattr(pipeline, "RENDER_LIMIT_S", 0.3)
+        monkeypatch.setattr(workbench, "RENDER_LIMIT_S", 0.3)
         assert pipeline.render(generation_id) is False
         assert _ended(generation_id) == ("failed", ["voided"])
         assert (endless.cancelled, endless.forgotten) == (["job_1"], ["job_1"])

@@ -1,0 +1,128 @@
+"""What every stage works with: a private directory, its generation under lock, its files."""
+
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sqlmodel import Session
+
+from app import db, storage, vault
+from app.config import settings
+from app.errors import AppError
+from app.gateway import service
+from app.gateway.errors import GeneratorUnavailable, JobLost, StageOvertaken
+from app.gateway.generators import Generator, Phase, RenderJob, catalogue
+from app.gateway.models import Generation
+from app.registry import service as registry
+
+POLL_S = 0.2
+RENDER_LIMIT_S = 3600  # a job that never ends would keep a worker, and its hold, for ever
+
+
+def work_dir() -> Path:
+    """Where this worker keeps plaintext while it works; wiped when it starts."""
+    return settings().data_dir / "work" / settings().worker_id
+
+
+@contextmanager
+def at_work(generation_id: str) -> Iterator[Path]:
+    """Lend a private directory for one stage; whatever is in it is gone afterwards."""
+    work_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory = Path(tempfile.mkdtemp(prefix=f"{generation_id}-", dir=work_dir()))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def load(generation_id: str) -> Generation:
+    """Read a generation as it stands now."""
+    with db.reading() as session:
+        return session.get_one(Generation, generation_id)
+
+
+def locked(session: Session, generation_id: str, *states: str) -> Generation:
+    """Lock a generation that still stands where its stage found it.
+
+    Raises StageOvertaken when another worker has moved it on: this one looks again, and the other
+    one's work stands.
+    """
+    generation = session.get_one(
+        Generation, generation_id, with_for_update=True, populate_existing=True
+    )
+    if states and generation.state not in states:
+        raise StageOvertaken(f"{generation_id} is {generation.state} by now, not {states[-1]}")
+    return generation
+
+
+def job_of(session: Session, generation: Generation, directory: Path) -> RenderJob:
+    """Open the references for this job, and only for it; every opening is on record."""
+    references = []
+    for member in service.cast_of(session, generation.id):
+        for medium in registry.references_of(session, member.replica_id):
+            path = directory / medium.id
+            vault.open_to(
+                session,
+                medium.vault_object_id,
+                path,
+                purpose="render",
+                subject_id=generation.id,
+            )
+            references.append(path)
+    width, height = generation.request["size"]
+    return RenderJob(
+        generation_id=generation.id,
+        model=generation.generator,
+        line=generation.line,
+        length_s=generation.length_ms / 1000,
+        width=width,
+        height=height,
+        references=tuple(references),
+    )
+
+
+def await_result(generator: Generator, reference: str, result: Path) -> str:
+    """Wait for the job to end and fetch its result; return why there is none, or nothing."""
+    deadline = time.monotonic() + RENDER_LIMIT_S
+    while time.monotonic() < deadline:
+        status = generator.poll(reference)
+        if status.phase is Phase.SUCCEEDED:
+            generator.fetch(reference, result)
+            return ""
+        if status.phase in {Phase.FAILED, Phase.CANCELLED}:
+            return status.detail or status.reason or "the generator gave no reason"
+        if status.phase is Phase.UNKNOWN:
+            raise JobLost(f"{reference}: {status.detail}")  # the stage is run again
+        time.sleep(POLL_S)
+    generator.cancel(reference)
+    return f"the generator did not finish within {RENDER_LIMIT_S} s"
+
+
+def forget(generation: Generation) -> None:
+    """Have the generator drop its copy: the quarantine has the result. Harmless to repeat."""
+    with suppress(GeneratorUnavailable):
+        catalogue.find(generation.generator)[0].forget(generation.job_reference or generation.id)
+
+
+def keep(generation_id: str, what: str, path: Path) -> tuple[str, str]:
+    """Store a stage's file under a name of its content; return its SHA-256 and its key.
+
+    A repeated stage whose bytes differ gets a key of its own: no half-done work is overwritten.
+    """
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    key = f"generations/{generation_id}/{what}-{digest[:16]}.mp4"
+    storage.put_new(key, path)
+    return digest, key
+
+
+def fetch(key: str | None, to: Path) -> Path:
+    """Bring an earlier stage's file into the private directory."""
+    if key is None:
+        raise AppError("a stage has no input although its state says so; this is a defect")
+    storage.fetch(key, to)
+    return to
