@@ -52,11 +52,19 @@ class Json(TypeDecorator[Any]):
 
 
 def make_engine(url: str) -> Engine:
-    """Open a database; on SQLite also set WAL, foreign keys, full sync and explicit BEGIN."""
+    """Open a database; on SQLite also set WAL, foreign keys, full sync and explicit BEGIN.
+
+    Errors name the statement and never its parameters: those are lines of script, and names.
+    """
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True, json_serializer=_json)
+        return sa.create_engine(
+            url, pool_pre_ping=True, json_serializer=_json, hide_parameters=True
+        )
     engine = sa.create_engine(
-        url, json_serializer=_json, connect_args={"timeout": 30, "check_same_thread": False}
+        url,
+        json_serializer=_json,
+        hide_parameters=True,
+        connect_args={"timeout": 30, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")

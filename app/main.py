@@ -35,9 +35,9 @@ ABOUT = """
 Digital replicas act only by contract: every use is decided by written rules, every output carries
 its provenance, every second is paid.
 
-Every route but verification, log and health needs an API key (`understudy api-key create`). Every
-POST that acts takes an `Idempotency-Key`. Refusals are problem documents (RFC 9457) with a stable
-`code`.
+Every route but verification, license state, log and health needs an API key (`understudy api-key
+create`). Every POST that acts takes an `Idempotency-Key`. Refusals are problem documents (RFC 9457)
+with a stable `code`.
 """
 
 

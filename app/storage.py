@@ -103,8 +103,9 @@ def _path(key: str) -> Path:
 
 
 def _sync(path: Path) -> None:
-    """Flush a new file and its directory entry to disk: a crash must not take back a promise."""
-    for place in (path, path.parent):
+    """Flush a new file and its directories to disk: a crash must not take back a promise."""
+    top = settings().objects_dir
+    for place in (path, *(parent for parent in path.parents if parent.is_relative_to(top))):
         descriptor = os.open(place, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -37,7 +37,8 @@ def offer_contract(session: Session, organization_id: str, document: Mapping[str
     except documents.DocumentRefused as refused:
         problems = [{"pointer": p.pointer, "message": p.message} for p in refused.problems]
         raise ContractInvalid(str(refused), errors=problems) from refused
-    performer = session.get(Performer, terms.performer.id)
+    # The lock keeps two offers of the same words from becoming two contracts.
+    performer = session.get(Performer, terms.performer.id, with_for_update=True)
     licensee = session.get(Organization, terms.licensee)
     if performer is None or licensee is None:
         pointer = "/performer/id" if performer is None else "/licensee"

@@ -158,10 +158,12 @@ def pause_performer(performer_id: str, act: Acting) -> Response:
     responses=act_refusals(PerformerUnknown),
 )
 def resume_performer(performer_id: str, act: Acting) -> Response:
-    """Allow uses again, as far as the contracts do."""
+    """Allow uses again, as far as the contracts do. The performer alone may, not an agent."""
 
     def resume(session: Session) -> tuple[int, BaseModel]:
-        performer = service.performer_of(session, act.organization_id, performer_id)
+        performer = service.performer_of(
+            session, act.organization_id, performer_id, themselves=True
+        )
         return 200, _read(session, service.resume(session, performer))
 
     return act.once(b"", resume)

@@ -166,18 +166,22 @@ def resume(session: Session, performer: Performer) -> Performer:
     return performer
 
 
-def performer_of(session: Session, organization_id: str, performer_id: str) -> Performer:
+def performer_of(
+    session: Session, organization_id: str, performer_id: str, *, themselves: bool = False
+) -> Performer:
     """Return the performer this organization, or its agency, speaks for.
 
-    Raises PerformerUnknown alike for ids that do not exist and ids that are somebody else's.
+    `themselves`: the performer's own desk only, for what no agent may do. Raises PerformerUnknown
+    alike for ids that do not exist and ids that are somebody else's.
     """
     performer = session.get(Performer, performer_id)
-    if performer is None or organization_id not in (
-        performer.organization_id,
-        performer.agent_organization_id,
-    ):
-        raise PerformerUnknown(f"no performer of yours has the id {performer_id[:64]}")
-    return performer
+    if performer is not None:
+        speakers = {performer.organization_id}
+        if not themselves and performer.agent_organization_id is not None:
+            speakers.add(performer.agent_organization_id)
+        if organization_id in speakers:
+            return performer
+    raise PerformerUnknown(f"no performer of yours has the id {performer_id[:64]}")
 
 
 def performers_of(

@@ -189,3 +189,13 @@ class TestNothingInTheClear:
         storage.put_new("planted", GIRL)
         storage.put_new("planted-template", service.pack_template(template))
         assert traces(files(data_dir, tmp_path), template)[:2] == ["picture", "template"]
+
+
+class TestSpeakFor:
+    def test_an_agent_may_pause_and_only_the_performer_resume(self, session: Session) -> None:
+        desk, agency = (an_organization(session, kind=kind) for kind in ("performer", "agency"))
+        performer = a_performer(session, organization_id=desk, agent_organization_id=agency)
+        assert service.performer_of(session, agency, performer.id) is performer
+        assert service.performer_of(session, desk, performer.id, themselves=True) is performer
+        with pytest.raises(PerformerUnknown):
+            service.performer_of(session, agency, performer.id, themselves=True)

@@ -1,0 +1,50 @@
+"""The database plumbing: instants are aware, reading locks nobody out, errors keep secrets."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from app import db
+from app.identity.models import Organization
+
+
+class TestErrors:
+    def test_never_carry_what_was_to_be_stored(self, session: Session) -> None:
+        session.add(Organization(name="Greta's private line", kind="nobody knows"))
+        with pytest.raises(sa.exc.IntegrityError) as raised:
+            session.flush()
+        statement = str(raised.value)
+        assert "INSERT INTO organization" in statement
+        assert "Greta" not in statement.split("[SQL:")[1]
+        session.rollback()
+
+
+class TestInstant:
+    def test_comes_back_aware_and_in_utc(self, session: Session) -> None:
+        noon = datetime(2026, 11, 22, 12, tzinfo=timezone(timedelta(hours=2)))
+        session.add(Organization(id="org_1", name="A", kind="agency", created_at=noon))
+        session.flush()
+        session.expire_all()
+        kept = session.get_one(Organization, "org_1").created_at
+        assert kept == noon
+        assert kept.tzinfo is UTC
+
+    def test_refuses_a_naive_one(self, session: Session) -> None:
+        naive = datetime(2026, 11, 22, 12)  # noqa: DTZ001
+        session.add(Organization(name="A", kind="agency", created_at=naive))
+        with pytest.raises(sa.exc.StatementError, match="naive"):
+            session.flush()
+        session.rollback()
+
+
+class TestReading:
+    def test_neither_waits_for_a_writer_nor_sees_its_half(self, database: str) -> None:
+        with db.writing() as writer:
+            writer.add(Organization(name="A", kind="agency"))
+            writer.flush()
+            with db.reading() as reader:
+                assert reader.scalar(sa.select(sa.func.count()).select_from(Organization)) == 0
+        with db.reading() as reader:
+            assert reader.scalar(sa.select(sa.func.count()).select_from(Organization)) == 1
