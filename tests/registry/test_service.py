@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, select
 
-from app import storage, vault
+from app import logs, storage, vault
 from app.config import settings
 from app.registry import faces, service
 from app.registry.errors import NoFaceFound, PerformerNameRefused, PerformerUnknown
@@ -159,11 +159,12 @@ def traces(haystack: bytes, template: tuple[float, ...]) -> list[str]:
 
 class TestNothingInTheClear:
     def test_database_store_temp_and_log_hold_no_trace_of_the_likeness(
-        self, session, database, data_dir, tmp_path, monkeypatch, capfd
+        self, session, database, data_dir, tmp_path, monkeypatch
     ):
         temp = tmp_path / "temp"
         temp.mkdir()
         monkeypatch.setattr("tempfile.tempdir", str(temp))
+        logs.configure(tmp_path / "log")
         template = service.inspect_portrait(GIRL).template
         performer = service.enroll(
             session, organization_id=an_organization(session), name="Griet", portrait=GIRL
@@ -171,7 +172,7 @@ class TestNothingInTheClear:
         replica = service.replicas_of(session, performer.id)[0]
         service.templates_of(session, [replica.id], subject_id="gen_1")
         session.commit()
-        logged = "".join(capfd.readouterr()).encode()
+        logged = (tmp_path / "log").read_bytes()
         haystack = dump(database) + files(data_dir, temp) + logged
         assert performer.id.encode() in haystack
         assert b"vault-opened" in logged
