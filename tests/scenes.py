@@ -1,6 +1,7 @@
 """A scene ready to be asked for: two desks, an agency, an enrolled performer, a signed contract."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,22 @@ def a_scene(
     if signed:
         sign(session, scene)
     return scene
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def offered(session: Session, scene: Scene, change: Change) -> Scene:
+    """Offer another document between the same two; return the scene of that contract."""
+    document = cast.contract_document(
+        scene.performer.id,
+        "The Girl",
+        scene.production.organization.id,
+        scene.agency.organization.id,
+    )
+    change(document)
+    contract = licensing.offer_contract(session, scene.production.organization.id, document)
+    return replace(scene, contract=contract)
 
 
 def sign(session: Session, scene: Scene) -> None:

@@ -1,7 +1,6 @@
 """Requests and links, as somebody would try who wants more than was agreed."""
 
 import dataclasses
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 from sqlmodel import Session, select
 
 from app import clock
-from app.demo import cast
 from app.errors import AppError, BadRequest
 from app.gateway import service
 from app.gateway.errors import LinkExpired, OutputNotReleased
@@ -23,20 +21,10 @@ from app.licensing.models import Decision
 from app.registry import service as registry
 from tests import scenes
 
-Change = Callable[[dict[str, Any]], object]
 
-
-def _with(session: Session, scene: scenes.Scene, change: Change) -> scenes.Scene:
+def _with(session: Session, scene: scenes.Scene, change: scenes.Change) -> scenes.Scene:
     """Offer and sign a changed document; return the scene of that contract."""
-    document = cast.contract_document(
-        scene.performer.id,
-        "The Girl",
-        scene.production.organization.id,
-        scene.agency.organization.id,
-    )
-    change(document)
-    contract = licensing.offer_contract(session, scene.production.organization.id, document)
-    changed = dataclasses.replace(scene, contract=contract)
+    changed = scenes.offered(session, scene, change)
     scenes.sign(session, changed)
     return changed
 

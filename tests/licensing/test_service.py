@@ -1,13 +1,10 @@
 """Contracts from offer to withdrawal, as somebody would try who may not."""
 
 import base64
-import dataclasses
 import itertools
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlmodel import Session, select
@@ -23,21 +20,6 @@ from app.licensing.models import Contract, ContractSignature
 from app.licensing.signatures import check_detached, key_id_of
 from app.registry import service as registry
 from tests import scenes
-
-Change = Callable[[dict[str, Any]], object]
-
-
-def _offered(session: Session, scene: scenes.Scene, change: Change) -> scenes.Scene:
-    """Offer another document between the same two; return the scene of that contract."""
-    document = cast.contract_document(
-        scene.performer.id,
-        "The Girl",
-        scene.production.organization.id,
-        scene.agency.organization.id,
-    )
-    change(document)
-    contract = service.offer_contract(session, scene.production.organization.id, document)
-    return dataclasses.replace(scene, contract=contract)
 
 
 def _sign(session: Session, scene: scenes.Scene, party: cast.Party, role: str, jws: str) -> None:
@@ -66,7 +48,7 @@ class TestSignContract:
         given = session.exec(
             select(ContractSignature).where(ContractSignature.role == "performer")
         ).one()
-        wider = _offered(session, scene, lambda d: d["grant"]["media"].append("advertising"))
+        wider = scenes.offered(session, scene, lambda d: d["grant"]["media"].append("advertising"))
         with pytest.raises(SignatureRefused):
             _sign(session, wider, scene.desk, "performer", given.jws)
 
@@ -81,7 +63,7 @@ class TestSignContract:
     ) -> None:
         first = scenes.a_scene(session, signed=False)
         notice = {"wind_down": "notice_period", "notice_days": 30}
-        scene = _offered(session, first, lambda d: d["revocation"].update(notice))
+        scene = scenes.offered(session, first, lambda d: d["revocation"].update(notice))
         _sign(session, scene, scene.desk, "performer", scene.desk.sign(scene.contract, "performer"))
         service.withdraw_contract(session, scene.contract, scene.desk.organization.id)
         jws = scene.production.sign(scene.contract, "licensee")
@@ -154,7 +136,7 @@ class TestLicenseState:
         first = scenes.a_scene(session, signed=False)
         days = {"notice_period": 20}.get(wind_down, 0)
         change = {"wind_down": wind_down, "notice_days": days, "expiry_in_flight": in_flight}
-        scene = _offered(session, first, lambda d: d["revocation"].update(change))
+        scene = scenes.offered(session, first, lambda d: d["revocation"].update(change))
         scenes.sign(session, scene)
         contract = scene.contract
         ends_at = gather._instant(gather.documents.parse(contract.document).grant.term.ends_at)
@@ -207,7 +189,7 @@ class TestPause:
     def test_is_not_lifted_by_asking_under_another_contract(self, session: Session) -> None:
         scene = scenes.a_scene(session)
         registry.pause(session, scene.performer)
-        other = _offered(session, scene, lambda d: d["grant"]["projects"].append("SECOND"))
+        other = scenes.offered(session, scene, lambda d: d["grant"]["projects"].append("SECOND"))
         scenes.sign(session, other)
         assert scene.ask(session)[0].codes == ["CONTRACT_SUSPENDED"]
 
@@ -224,7 +206,7 @@ class TestExclusive:
     def test_is_not_prolonged_by_a_withdrawal_after_its_end(self, session: Session) -> None:
         first = scenes.a_scene(session, signed=False)
         only = {"category": None, "territories": None, "media": None, "holdback_days": 10}
-        scene = _offered(session, first, lambda document: document.update(exclusivity=only))
+        scene = scenes.offered(session, first, lambda document: document.update(exclusivity=only))
         scenes.sign(session, scene)
         (before,) = gather.exclusives([scene.contract])
         scene.contract.withdrawn_at = clock.now() + timedelta(days=4000)  # long after the term
