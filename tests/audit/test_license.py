@@ -55,3 +55,9 @@ class TestReadLicense:
         unknown = client.get("/v1/licenses/gen_NOBODY")
         assert held.status_code == unknown.status_code == 404
         assert held.json() == unknown.json()
+
+    def test_answers_ids_no_database_could_hold_like_unknown_ones(self, client: TestClient) -> None:
+        for text in ("%00", "%ed%a0%80", "x" * 5000):
+            answer = client.get(f"/v1/licenses/{text}")
+            assert answer.status_code in {404, 422}
+            assert answer.headers["content-type"] == "application/problem+json"
