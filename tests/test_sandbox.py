@@ -39,7 +39,11 @@ def attempt(what: str, target: object, **options: Any) -> dict[str, Any]:
 def children() -> set[int]:
     """The ids of living sandbox children that are this process's, or nobody's any more."""
     listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, check=True, text=True
+        # ww: ps cuts lines at COLUMNS, and the name of the child stands last in its line
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="],
+        capture_output=True,
+        check=True,
+        text=True,
     )
     lines = [line.split(None, 2) for line in listed.stdout.splitlines()]
     return {
