@@ -24,6 +24,7 @@ SIGNING: Mapping[str, str] = {
     "tsa": "P-256",
     "tsa-root": "P-384",
     "receipt": "P-256",
+    "preferences": "P-256",
     "log": "Ed25519",
 }
 SECRETS = ("watermark", "vault-root", "link")

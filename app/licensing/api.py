@@ -1,17 +1,20 @@
 """Routes about contracts and decisions."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
+from app.licensing import boundaries, decisions, service
 from app.licensing import contract as documents
-from app.licensing import decisions, service
+from app.licensing.api_boundaries import FindingRead, found
 from app.licensing.errors import (
     AlreadySigned,
+    BoundariesCrossed,
+    BoundariesNotAcknowledged,
     ContractAlreadyWithdrawn,
     ContractInvalid,
     ContractNotFound,
@@ -60,6 +63,10 @@ class ContractRead(BaseModel):
     executed_at: datetime | None
     withdrawn_at: datetime | None = Field(examples=[None])
     plain_language: list[str] = Field(examples=[["Nightglass Pictures may use your face."]])
+    crosses: list[FindingRead] = Field(
+        description="Boundaries of the performer's that it crosses, until their side has signed.",
+        examples=[[]],
+    )
 
 
 class SignatureCreate(BaseModel):
@@ -72,6 +79,12 @@ class SignatureCreate(BaseModel):
         max_length=4096,
         examples=["eyJhbGciOiJFUzI1NiIsImtpZCI6InNpZ18wMUpEIiwicm9sZSI6InBlcmZvcm1lciJ9..MEUCIQ"],
         description="RFC 7515 appendix F; its header names `alg`, `kid` and `role`.",
+    )
+    acknowledged: list[Annotated[str, Field(max_length=400)]] = Field(
+        default=[],
+        max_length=1000,
+        examples=[["/content/nudity"]],
+        description="Of the performer's side: the `boundary` of every finding in `crosses`.",
     )
 
 
@@ -119,6 +132,7 @@ def _read(session: Session, contract: Contract) -> ContractRead:
                 documents.recorded(contract.document.encode())
             )
         ],
+        crosses=found(boundaries.unsigned_crossings(session, contract)),
     )
 
 
@@ -136,7 +150,7 @@ def read_contract_schema() -> dict[str, Any]:
     "/contracts",
     status_code=201,
     response_model=ContractRead,
-    responses=act_refusals(ContractInvalid),
+    responses=act_refusals(ContractInvalid, BoundariesCrossed),
 )
 def offer_contract(body: ContractCreate, act: Acting) -> Response:
     """Put a contract document between a performer and a licensee; the caller is one of them."""
@@ -180,7 +194,11 @@ def read_document(contract_id: str, read: Reading) -> Response:
     status_code=201,
     response_model=ContractRead,
     responses=act_refusals(
-        ContractNotFound, AlreadySigned, ContractAlreadyWithdrawn, SignatureRefused
+        ContractNotFound,
+        AlreadySigned,
+        ContractAlreadyWithdrawn,
+        SignatureRefused,
+        BoundariesNotAcknowledged,
     ),
 )
 def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Response:
@@ -188,7 +206,14 @@ def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Respo
 
     def sign(session: Session) -> tuple[int, BaseModel]:
         contract = service.contract_of(session, act.organization_id, contract_id)
-        service.sign_contract(session, contract, act.organization_id, role=body.role, jws=body.jws)
+        service.sign_contract(
+            session,
+            contract,
+            act.organization_id,
+            role=body.role,
+            jws=body.jws,
+            acknowledged=body.acknowledged,
+        )
         return 201, _read(session, contract)
 
     return act.once(fingerprint_of(body), sign)

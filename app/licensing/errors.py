@@ -1,6 +1,6 @@
 """How licensing says no to requests that are not uses; refused uses are decisions, not errors."""
 
-from app.errors import AppError
+from app.errors import AppError, NotFound
 
 
 class ContractInvalid(AppError):
@@ -31,6 +31,24 @@ class SignatureRefused(AppError):
     """The signature does not verify, or its signer may not sign in this role."""
 
     status, code = 422, "signature-refused"
+
+
+class BoundariesCrossed(AppError):
+    """The offer asks for what the performer never does; `findings` points at each place."""
+
+    status, code = 422, "boundaries-crossed"
+
+
+class BoundariesNotAcknowledged(AppError):
+    """The document crosses the signer's own boundaries, and they have not said that they know."""
+
+    status, code = 409, "boundaries-not-acknowledged"
+
+
+class PreferencesNotFound(NotFound):
+    """No performer has published preferences under this id."""
+
+    code = "preferences-not-found"
 
 
 class DecisionNotFound(AppError):

@@ -1,6 +1,6 @@
 """Contracts from offer to withdrawal: who may sign, when it is executed, who may end it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -9,8 +9,8 @@ from sqlmodel import Session, col, or_, select
 
 from app import clock
 from app.identity.models import Organization, SigningKey
+from app.licensing import boundaries, local_days
 from app.licensing import contract as documents
-from app.licensing import local_days
 from app.licensing.errors import (
     AlreadySigned,
     ContractAlreadyWithdrawn,
@@ -30,7 +30,7 @@ def offer_contract(session: Session, organization_id: str, document: Mapping[str
     """Put a document between two parties; neither is bound before both have signed it.
 
     Raises ContractInvalid with a pointer to every field that is wrong, or when the caller is
-    neither party.
+    neither party; BoundariesCrossed where it asks for what the performer never does.
     """
     try:
         terms = documents.parse(document)
@@ -57,6 +57,7 @@ def offer_contract(session: Session, organization_id: str, document: Mapping[str
     contract = session.exec(same).first()
     if contract is not None:
         return contract  # the same words between the same two are the same contract
+    boundaries.check_offer(session, performer, organization_id, terms)
     contract = Contract(
         performer_id=performer.id,
         licensee_id=licensee.id,
@@ -70,12 +71,19 @@ def offer_contract(session: Session, organization_id: str, document: Mapping[str
 
 
 def sign_contract(
-    session: Session, contract: Contract, organization_id: str, *, role: str, jws: str
+    session: Session,
+    contract: Contract,
+    organization_id: str,
+    *,
+    role: str,
+    jws: str,
+    acknowledged: Collection[str] = (),
 ) -> ContractSignature:
     """Keep a party's signature; the last required one executes the contract at once.
 
     The signer's authority comes from what is registered, never from what the caller claims.
-    Raises SignatureRefused, AlreadySigned, ContractAlreadyWithdrawn.
+    `acknowledged` names the performer's own boundaries that the document crosses. Raises
+    SignatureRefused, AlreadySigned, ContractAlreadyWithdrawn, BoundariesNotAcknowledged.
     """
     session.refresh(contract, with_for_update=True)
     if contract.withdrawn_at is not None:
@@ -93,6 +101,8 @@ def sign_contract(
     if key is None or key.organization_id != organization_id or key.revoked_at is not None:
         raise SignatureRefused("the JWS names a key (kid) that is not registered for you")
     check_detached(contract.document.encode(), jws, key.public_jwk, key_id=key.id, role=role)
+    if role != "licensee":
+        boundaries.acknowledge(session, contract, acknowledged)
     signature = ContractSignature(
         contract_id=contract.id,
         role=role,

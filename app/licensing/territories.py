@@ -22,6 +22,11 @@ def _subdivisions() -> dict[str, frozenset[str]]:
     return {row[0]: frozenset(f"{row[0]}-{part}" for part in row[1:]) for row in rows}
 
 
+def countries() -> list[str]:
+    """List every country by its ISO 3166-1 code."""
+    return sorted(_subdivisions())
+
+
 @lru_cache(maxsize=8192)
 def known(code: str) -> bool:
     """Whether the code names a place: WORLD, a group, a country or a subdivision."""

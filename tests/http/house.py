@@ -20,7 +20,17 @@ VERBS = ("get", "post", "put", "patch", "delete")
 # What needs no key: health, schemas, verification, the log, links that were signed.
 HEALTH = ("/healthz", "/readyz", "/metrics")
 VERIFICATION = ("/v1/verifications", "/v1/licenses/")
-OPEN = (*HEALTH, *VERIFICATION, "/log/", "/v1/log/", "/v1/schemas/", "/v1/downloads/")
+PREFERENCES = "/v1/performers/{performer_id}/preferences"
+OPEN = (
+    *HEALTH,
+    *VERIFICATION,
+    "/log/",
+    "/v1/log/",
+    "/v1/schemas/",
+    "/v1/downloads/",
+    "/v1/keys",
+    PREFERENCES,
+)
 _numbers = itertools.count()
 
 

@@ -35,8 +35,13 @@ def _things(house: House) -> dict[str, str]:
 def _call(house: House, verb: str, address: str, who: str) -> Response:
     if verb == "get":
         return house.get(address, who)
-    body = {"json": house.signature()} if address.endswith("/signatures") else {}
-    return house.post(address, who, **body)
+    bodies = {
+        "signatures": house.signature(),
+        "boundaries": {"limits": {"v": 1, "training": "never"}},
+        "preview": {"limits": {"v": 1, "training": "never"}},
+    }
+    body = bodies.get(address.rpartition("/")[2])
+    return house.post(address, who, **({"json": body} if body else {}))
 
 
 def assert_strangers_learn_nothing(app: FastAPI, house: House) -> None:
