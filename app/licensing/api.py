@@ -11,6 +11,7 @@ from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of,
 from app.licensing import boundaries, decisions, service
 from app.licensing import contract as documents
 from app.licensing.api_boundaries import FindingRead, found
+from app.licensing.api_words import SectionRead, told
 from app.licensing.errors import (
     AlreadySigned,
     BoundariesCrossed,
@@ -23,6 +24,7 @@ from app.licensing.errors import (
 )
 from app.licensing.example import DOCUMENT
 from app.licensing.models import Contract
+from app.licensing.names import registered_names
 from app.problems import shows
 
 router = APIRouter(prefix="/v1", tags=["licensing"])
@@ -62,7 +64,9 @@ class ContractRead(BaseModel):
     signatures: list[SignatureRead]
     executed_at: datetime | None
     withdrawn_at: datetime | None = Field(examples=[None])
-    plain_language: list[str] = Field(examples=[["Nightglass Pictures may use your face."]])
+    plain_language: list[SectionRead] = Field(
+        description="The whole document in plain words, each sentence with its field."
+    )
     crosses: list[FindingRead] = Field(
         description="Boundaries of the performer's that it crosses, until their side has signed.",
         examples=[[]],
@@ -126,12 +130,12 @@ def _read(session: Session, contract: Contract) -> ContractRead:
             SignatureRead.model_validate(signature)
             for signature in service.signatures_of(session, contract)
         ],
-        plain_language=[
-            sentence
-            for sentence, _pointer in documents.plain_language(
-                documents.recorded(contract.document.encode())
+        plain_language=told(
+            documents.plain_sections(
+                documents.recorded(contract.document.encode()),
+                names=registered_names(session, contract),
             )
-        ],
+        ),
         crosses=found(boundaries.unsigned_crossings(session, contract)),
     )
 

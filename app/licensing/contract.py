@@ -18,7 +18,7 @@ from app.ledger.terms import CompensationTerms
 from app.licensing import terms
 from app.licensing.grant import Grant
 from app.licensing.parts import RECORDED, Name, Part, offered, refuse
-from app.licensing.plain_language import sentences
+from app.licensing.plain_language import Section, sections
 
 MAX_BYTES = 256 * 1024
 
@@ -58,6 +58,7 @@ class Contract(Part):
     data: terms.Data
     policy: terms.PolicyPack = terms.PolicyPack()
     exclusivity: terms.Exclusivity | None = None
+    paper: terms.Paper | None = None
     compensation: CompensationTerms | None = None
 
     @model_validator(mode="after")
@@ -108,10 +109,22 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def plain_language(document: Contract | Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Say the contract in plain words: (sentence, JSON pointer of the field it comes from)."""
+def plain_sections(
+    document: Contract | Mapping[str, Any], *, names: Mapping[str, str] | None = None
+) -> list[Section]:
+    """Say the contract in plain words under headings; `names` are registered names by id."""
     contract = document if isinstance(document, Contract) else parse(document, recorded=True)
-    return sentences(contract.model_dump(mode="json"))
+    return sections(contract, names or {})
+
+
+def plain_language(
+    document: Contract | Mapping[str, Any], *, names: Mapping[str, str] | None = None
+) -> list[tuple[str, str]]:
+    """Say the contract in plain words: (sentence, JSON pointer of the field it comes from).
+
+    A pointer has one sentence: what differs between two documents differs under its pointer.
+    """
+    return [said for section in plain_sections(document, names=names) for said in section.sentences]
 
 
 def _problems(error: ValidationError, text: bytes | str) -> list[Problem]:

@@ -1,136 +1,173 @@
-"""A contract in plain words; each sentence knows the field it was said from."""
+"""A contract in plain words, for whoever signs it; each sentence knows the field it was said from.
 
-from collections.abc import Iterable
-from typing import Any
+Every field has one sentence, and one pointer has one sentence: what differs between two documents
+differs in the sentence of that field. Nothing is said that the document does not say.
+"""
 
-TRAINING = {
-    "no": "No model may be trained on {name}'s likeness.",
-    "project_model_only": "A model may be trained for this project only.",
-    "with_approval": "A model may be trained only with approval, each time.",
-    "yes": "Models may be trained on {name}'s likeness.",
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.licensing.plain_grant import (
+    of_amount,
+    of_approvals,
+    of_limits,
+    of_others,
+    of_places,
+    of_time,
+    of_use,
+)
+from app.licensing.plain_money import about_money
+from app.licensing.plain_words import (
+    AGREEMENTS,
+    INSTRUMENTS,
+    Sentences,
+    count,
+    day,
+    either,
+    meant,
+    named,
+    quoted,
+    word,
+    written,
+)
+
+if TYPE_CHECKING:
+    from app.licensing.contract import Contract
+
+Names = Mapping[str, str]
+WIND_DOWN = {
+    "stop_now": "The performer may withdraw at any time, and everything stops at once.",
+    "finish_in_flight": "The performer may withdraw at any time; what was already allowed before "
+    "may be finished, and nothing new is made.",
+    "notice_period": "The performer may withdraw at any time; it takes effect after a notice.",
 }
-WITHDRAWAL = {
-    "stop_now": "{name} may withdraw at any time; everything stops at once.",
-    "finish_in_flight": "{name} may withdraw at any time; renders already permitted may finish.",
-    "notice_period": "{name} may withdraw at any time, with {days} days' notice.",
+EXISTING = {
+    "keep": "Finished work may stay, after a withdrawal and after the contract ends.",
+    "remove": "Finished work comes down after a withdrawal, and when the contract ends.",
 }
 DEATH = {
-    "continue": "The contract continues after {name}'s death.",
-    "terminate": "The contract ends with {name}'s death.",
-    "estate_reapproval": "After {name}'s death the estate must approve again.",
-}
-SUBLICENSE = {
-    "no": "Nobody else may use the licence.",
-    "listed": "The licence may be passed on only to {listed}.",
-    "with_approval": "The licence may be passed on only with approval.",
-    "yes": "The licence may be passed on.",
+    "continue": "After the performer's death the contract goes on.",
+    "terminate": "With the performer's death the contract ends.",
+    "estate_reapproval": "After the performer's death, those who inherit must say yes again.",
 }
 
 
-def sentences(terms: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return (sentence, JSON pointer) pairs, in reading order."""
-    return [*_what(terms), *_limits(terms), *_later(terms)]
+class Section(NamedTuple):
+    """One heading and the sentences under it, each with the pointer of its field."""
+
+    heading: str
+    sentences: Sentences
 
 
-def _words(values: Iterable[Any]) -> str:
-    """Join words of the vocabulary for reading: `film_scene` is "film scene"."""
-    return _names(str(value).replace("_", " ") for value in values)
-
-
-def _names(values: Iterable[Any]) -> str:
-    """Join names as they are."""
-    listed = [str(value) for value in values]
-    return " and ".join(filter(None, [", ".join(listed[:-1]), *listed[-1:]])) or "nothing"
-
-
-def _what(terms: dict[str, Any]) -> list[tuple[str, str]]:
-    grant, name = terms["grant"], terms["performer"]["name"]
-    projects = "any project" if "*" in grant["projects"] else _names(grant["projects"])
-    places = _names(grant["territories"]["include"])
-    except_ = grant["territories"]["exclude"]
-    term = grant["term"]
-    until = term["end_at"] or f"{term['end']}{'' if term['end_inclusive'] else ' (not included)'}"
+def sections(terms: "Contract", names: Names) -> list[Section]:
+    """Say a whole contract under headings, in reading order. `names`: registered names by id."""
+    names = {terms.performer.id: terms.performer.name, **names}
     return [
-        (
-            f"{terms['licensee']} may use {name}'s {_words(grant['modalities'])}.",
-            "/grant/modalities",
-        ),
-        (f"What for: {terms['consent']['uses_description'].strip()}", "/consent/uses_description"),
-        (f"In: {projects}.", "/grant/projects"),
-        (f"For the purpose of {_words(grant['purposes'])}.", "/grant/purposes"),
-        (f"Shown in {_words(grant['media'])}.", "/grant/media"),
-        (
-            f"In {places}{', except ' + _names(except_) if except_ else ''}.",
-            "/grant/territories",
-        ),
-        (f"In these languages: {_names(grant['languages'])}.", "/grant/languages"),
-        (f"From {term['start']} to {until}, days in {term['tz']}.", "/grant/term"),
-        (f"Made only with {_names(grant['generators'])}.", "/grant/generators"),
+        Section("Who", _who(terms, names)),
+        Section("What", [*of_use(terms), *of_amount(terms), *of_others(terms, names)]),
+        Section("Where", of_places(terms)),
+        Section("When", of_time(terms)),
+        Section("Asking first", of_approvals(terms)),
+        Section("Never", of_limits(terms)),
+        Section("Money", _money(terms, names)),
+        Section("Changing your mind", _ending(terms)),
+        Section("After death", _after_death(terms)),
+        Section("Data", _data(terms)),
     ]
 
 
-def _limits(terms: dict[str, Any]) -> list[tuple[str, str]]:
-    grant, name = terms["grant"], terms["performer"]["name"]
-    said = []
-    quota, content = grant["quota"], grant["content"]
-    if quota["max_seconds"] is not None:
+def _who(terms: "Contract", names: Names) -> Sentences:
+    performer, stand = terms.performer, terms.representation
+    born = f"was born on {day(performer.dob)}" if performer.dob else "gives no date of birth"
+    agent = named(stand.agent, names) if stand.agent else "nobody"
+    union = f"is {named(stand.union, names)}" if stand.union else "does not appear here"
+    lawyer = either(stand.counsel, "A", "No")
+    said = [
+        (f"The performer is {quoted(performer.name)}.", "/performer/name"),
+        (f"The performer is registered as {written(performer.id)}.", "/performer/id"),
+        (f"The performer {born}.", "/performer/dob"),
+        (
+            f"The licensee, who wants to use the replica, is {named(terms.licensee, names)}.",
+            "/licensee",
+        ),
+        (f"The performer's agent is {agent}.", "/representation/agent"),
+        (f"The performer's union {union}.", "/representation/union"),
+        (
+            f"{lawyer} lawyer stands beside the performer.",
+            "/representation/counsel",
+        ),
+        (f"The kind of contract: {word(terms.instrument, INSTRUMENTS)}.", "/instrument"),
+        (f"The rules beside it: {word(terms.governing, AGREEMENTS)}.", "/governing"),
+    ]
+    court = either(terms.policy.minor_court_approval, "must", "need not")
+    said.append(
+        (f"If the performer is a child, a court {court} agree.", "/policy/minor_court_approval")
+    )
+    if terms.paper is not None:
+        signed_on = day(terms.paper.signed_on)
         said.append(
-            (f"At most {quota['max_seconds']:g} seconds in all.", "/grant/quota/max_seconds")
+            (f"It says the same as the paper both sides signed on {signed_on}.", "/paper/signed_on")
         )
-    if quota["max_renders"] is not None:
-        said.append((f"At most {quota['max_renders']} renders.", "/grant/quota/max_renders"))
-    if quota["max_seconds_per_output"] is not None:
-        limit = quota["max_seconds_per_output"]
-        said.append((f"No clip over {limit:g} seconds.", "/grant/quota/max_seconds_per_output"))
-    if content["prohibited"]:
-        said.append((f"Never: {_words(content['prohibited'])}.", "/grant/content/prohibited"))
-    if content["approval"]:
-        said.append(
-            (f"Only if approved: {_words(content['approval'])}.", "/grant/content/approval")
-        )
-    if content["blocked_brand_categories"]:
-        barred = _words(content["blocked_brand_categories"])
-        said.append((f"Not for brands of {barred}.", "/grant/content/blocked_brand_categories"))
-    if grant["training"] in TRAINING:
-        said.append((TRAINING[grant["training"]].format(name=name), "/grant/training"))
-    if grant["realtime"]:
-        said.append(("Live, real-time use is allowed.", "/grant/realtime"))
-    if terms["approvals"]["per_use"]:
-        who = _words(terms["approvals"]["required"])
-        said.append((f"Each use needs a yes from: {who}.", "/approvals/required"))
-    mode = grant["sublicense"]["mode"]
-    if mode in SUBLICENSE:
-        listed = _names(grant["sublicense"]["listed"])
-        said.append((SUBLICENSE[mode].format(listed=listed), "/grant/sublicense"))
+        said.append((f"The SHA-256 of that paper's file: {terms.paper.sha256}.", "/paper/sha256"))
     return said
 
 
-def _later(terms: dict[str, Any]) -> list[tuple[str, str]]:
-    name, revocation = terms["performer"]["name"], terms["revocation"]
-    said = []
-    if revocation["wind_down"] in WITHDRAWAL:
-        sentence = WITHDRAWAL[revocation["wind_down"]]
+def _money(terms: "Contract", names: Names) -> Sentences:
+    if terms.compensation is None:
+        return [("The contract does not say what a use costs.", "/compensation")]
+    return about_money(terms.compensation, names)
+
+
+def _ending(terms: "Contract") -> Sentences:
+    leaving = terms.revocation
+    said = [
+        (meant(WIND_DOWN, leaving.wind_down, "Withdrawing"), "/revocation/wind_down"),
+        (
+            f"The notice is {count(leaving.notice_days, 'day')}."
+            if leaving.notice_days
+            else "There is no notice to wait for.",
+            "/revocation/notice_days",
+        ),
+        (meant(EXISTING, leaving.existing_outputs, "Finished work"),
+         "/revocation/existing_outputs"),
+    ]  # fmt: skip
+    if leaving.existing_outputs != "keep":
         said.append(
-            (sentence.format(name=name, days=revocation["notice_days"]), "/revocation/wind_down")
+            (
+                f"After a withdrawal it comes down within {count(leaving.removal_days, 'day')}.",
+                "/revocation/removal_days",
+            )
         )
-    if revocation["existing_outputs"] == "remove":
-        days = revocation["removal_days"]
-        said.append(
-            (f"Finished work then comes down within {days} days.", "/revocation/removal_days")
-        )
-    else:
-        said.append(("Finished work may stay.", "/revocation/existing_outputs"))
-    if terms["postmortem"]["mode"] in DEATH:
-        said.append((DEATH[terms["postmortem"]["mode"]].format(name=name), "/postmortem/mode"))
-    if terms["strike_policy"]["agreements"]:
-        agreements = ", ".join(terms["strike_policy"]["agreements"])
-        said.append((f"Paused during a strike under {agreements}.", "/strike_policy/agreements"))
-    pay = terms["compensation"]
-    if pay is not None:
-        rate = f" at {pay['rate_minor']}" if pay["rate_minor"] is not None else ""
-        how = pay["model"].replace("_", " ")
-        said.append((f"Paid {how}{rate} (minor units of {pay['currency']}).", "/compensation"))
-    if terms["exclusivity"] is not None:
-        over = terms["exclusivity"]["category"] or "everything"
-        said.append((f"{terms['licensee']} alone may, for {over}.", "/exclusivity"))
     return said
+
+
+def _after_death(terms: "Contract") -> Sentences:
+    years = terms.postmortem.rights_years
+    return [
+        (meant(DEATH, terms.postmortem.mode, "After death"), "/postmortem/mode"),
+        (
+            f"The performer's rights end {count(years, 'year')} after death."
+            if years
+            else "The contract names no year after death in which the performer's rights end.",
+            "/postmortem/rights_years",
+        ),
+    ]
+
+
+def _data(terms: "Contract") -> Sentences:
+    data = terms.data
+    kept = data.delete_after_term_days
+    return [
+        (
+            "No day is agreed on which the pictures and recordings of the performer are deleted."
+            if kept is None
+            else "Pictures and recordings of the performer are deleted within "
+            f"{count(kept, 'day')} after the contract ends.",
+            "/data/delete_after_term_days",
+        ),
+        (
+            f"Who may see them: {written(data.access) if data.access else 'nothing is agreed'}.",
+            "/data/access",
+        ),
+        (f"They are {either(data.encrypted, '', 'not ')}kept encrypted.", "/data/encrypted"),
+    ]

@@ -120,3 +120,10 @@ class Exclusivity(Part):
     territories: Annotated[tuple[Territory, ...], AfterValidator(not_empty)] | None = None
     media: SomeNames | None = None
     holdback_days: Days = 0
+
+
+class Paper(Part):
+    """The signed paper whose terms this document states: whoever signs the document names it."""
+
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    signed_on: date

@@ -166,7 +166,8 @@ class TestWholeStory:
         desk.sign(contract, "performer")
         contract = production.sign(contract, "licensee")
         assert contract["status"] == "active"
-        assert contract["plain_language"]
+        who, *_ = contract["plain_language"]
+        assert "“Nightglass Pictures”" in str(who["sentences"])
 
         # 4. The production asks; a repeated request is the same generation.
         (model,) = production.get("/v1/generators")

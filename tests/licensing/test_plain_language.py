@@ -1,0 +1,177 @@
+"""A contract in plain words: all of it, nothing else, and each sentence from its own field."""
+
+import copy
+from fractions import Fraction
+from itertools import islice
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.licensing import contract, plain_language
+from app.licensing.example import DOCUMENT
+from app.licensing.plain_money import amount, percent
+from app.licensing.plain_words import language, listed, place, quoted, visible, word, written
+from tests.licensing.documents import DOCUMENTS, Path, changes, leaves, pointer
+from tests.licensing.test_contract import a_document, changed
+
+LISTS = st.lists(st.text(max_size=5) | st.sampled_from(["and", "a", "“", "”", "\\"]))
+
+
+def unsaid(document: dict[str, Any]) -> list[str]:
+    """List the leaves that no sentence speaks of, or that change without changing a sentence."""
+    said = {at: text for text, at in contract.plain_language(document)}
+    found = []
+    for path, value in leaves(document):
+        over = [pointer(path[:length]) for length in range(1, len(path) + 1)]
+        about = [at for at in over if at in said]
+        if _means_nothing(document, path):
+            continue
+        if not about:
+            found.append(f"{pointer(path)} is in no sentence")
+        for other in islice(changes(document, path, value), 2):
+            then = {at: text for text, at in contract.plain_language(other)}
+            if all(then.get(at) == said[at] for at in about):
+                found.append(f"{pointer(path)} changes without a word")
+    return found
+
+
+def _means_nothing(document: dict[str, Any], path: Path) -> bool:
+    """What the rules never read: the format's number, and fields that another field sets aside."""
+    match path:
+        case ("v",):
+            return True
+        case ("grant", "term", "end_inclusive"):
+            return "end" not in document["grant"]["term"]
+        case ("grant", "sublicense", "listed", *_):
+            return bool(document["grant"]["sublicense"]["mode"] != "listed")
+        case ("revocation", "removal_days"):
+            return bool(document["revocation"]["existing_outputs"] == "keep")
+    return False
+
+
+class TestSayEverything:
+    @pytest.mark.parametrize("document", [DOCUMENT, a_document()], ids=["example", "published"])
+    def test_every_field_is_in_a_sentence_that_changes_with_it(self, document):
+        assert unsaid(document) == []
+
+    @given(DOCUMENTS)
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    def test_so_it_is_for_any_document(self, document):
+        contract.parse(document)
+        assert unsaid(document) == []
+
+    @given(DOCUMENTS)
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    def test_each_pointer_has_one_sentence_and_each_sentence_a_field_of_the_schema(self, document):
+        said = contract.plain_language(document)
+        assert len({at for _, at in said}) == len(said)
+        whole = contract.parse(document).model_dump(mode="json")
+        for sentence, at in said:
+            assert sentence[-1] in ".”"
+            here: Any = whole
+            for step in at.split("/")[1:]:
+                here = (here or {}).get(step) if isinstance(here, dict | None) else here[int(step)]
+
+    def test_a_sentence_left_out_is_noticed(self, monkeypatch):
+        monkeypatch.setattr(plain_language, "of_places", lambda _terms: [])
+        missing = unsaid(DOCUMENT)
+        assert "/grant/dubbing is in no sentence" in missing
+        assert "/grant/territories/include/0 is in no sentence" in missing
+
+    def test_a_sentence_that_does_not_listen_is_noticed(self, monkeypatch):
+        pointers = ("/grant/dubbing", "/grant/territories", "/grant/languages")
+        said = [("Somewhere, somehow.", at) for at in pointers]
+        monkeypatch.setattr(plain_language, "of_places", lambda _terms: said)
+        assert "/grant/languages/0 changes without a word" in unsaid(DOCUMENT)
+
+
+class TestSections:
+    def test_stand_in_reading_order(self):
+        told = contract.plain_sections(DOCUMENT)
+        assert [section.heading for section in told] == [
+            "Who", "What", "Where", "When", "Asking first", "Never", "Money",
+            "Changing your mind", "After death", "Data",
+        ]  # fmt: skip
+        assert all(section.sentences for section in told)
+
+    def test_names_are_those_the_caller_knows(self):
+        names = {DOCUMENT["licensee"]: "Nightglass Pictures"}
+        said = {at: text for text, at in contract.plain_language(DOCUMENT, names=names)}
+        assert "“Nightglass Pictures” (org_" in said["/licensee"]
+        assert "“Griet of Delft” (per_" in said["/compensation/parties/0"]
+
+    def test_is_read_without_a_stop_at_school_level(self):
+        """Flesch-Kincaid, reckoned over the example: a reading age of about twelve."""
+        text = [sentence for sentence, _ in contract.plain_language(DOCUMENT)]
+        words = [each for sentence in text for each in sentence.split() if each.isalpha()]
+        syllables = sum(_syllables(each) for each in words)
+        grade = 0.39 * len(words) / len(text) + 11.8 * syllables / len(words) - 15.59
+        assert grade < 7, grade
+
+
+def _syllables(text: str) -> int:
+    vowels = "".join(" " if letter not in "aeiouy" else letter for letter in text.lower())
+    return max(1, len(vowels.split()) - (text.endswith("e") and not text.endswith("le")))
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("code", "said"),
+        [("DE", "Germany (DE)"), ("KP", "North Korea (KP)"), ("WORLD", "the whole world (WORLD)"),
+         ("US-NY", "New York in United States (US-NY)"), ("VG", "British Virgin Islands (VG)"),
+         ("CD", "The Democratic Republic of the Congo (CD)"), ("ATLANTIS", "ATLANTIS")],
+    )  # fmt: skip
+    def test_a_place_has_its_name_and_its_code(self, code, said):
+        assert place(code) == said
+
+    @pytest.mark.parametrize(
+        ("tag", "said"),
+        [("en", "English (en)"), ("es-MX", "Spanish as in Mexico (es-MX)"),
+         ("*", "any language (*)"), ("el", "Modern Greek (el)"),
+         ("zh-Hant", "Chinese (zh-Hant)"), ("xx", "xx")],
+    )  # fmt: skip
+    def test_a_language_has_its_name_and_its_tag(self, tag, said):
+        assert language(tag) == said
+
+    def test_words_of_the_trade_are_told_apart(self):
+        from app.licensing.plain_words import WORDS
+
+        assert len(set(WORDS.values())) == len(WORDS)
+        assert word("svod") == "streaming by subscription"
+        assert word("SVOD plus") == "“SVOD plus”"
+
+    @given(LISTS, LISTS)
+    @settings(max_examples=200)
+    def test_no_two_lists_read_the_same(self, one, other):
+        same = listed(map(written, one)) == listed(map(written, other))
+        assert same == (one == other) or not (one and other)
+
+    def test_what_hides_or_turns_text_is_shown(self):
+        assert quoted("a\u202eb\x00c") == "“a\\u202eb\\u0000c”"
+        assert visible("line\nline é 字 🎬") == "line\nline é 字 🎬"
+
+
+class TestMoney:
+    @pytest.mark.parametrize(
+        ("minor", "code", "said"),
+        [("1250", "EUR", "12.50 EUR"), (1250, "JPY", "1,250 JPY"), ("12.5", "EUR", "0.125 EUR"),
+         ("1/3", "JPY", "1/3 JPY"), (1234567, "KWD", "1,234.567 KWD"), ("0.5", "JPY", "0.5 JPY")],
+    )  # fmt: skip
+    def test_is_told_exactly_in_the_decimals_of_its_currency(self, minor, code, said):
+        assert amount(minor, code) == said
+
+    @given(st.integers(0, 10**6), st.integers(1, 10**4))
+    def test_no_share_is_rounded(self, parts, whole):
+        said = percent(f"{parts}/{whole}") if parts <= whole else percent(str(parts))
+        number = said.removesuffix(" of it").removesuffix(" %").replace(",", "")
+        value = Fraction(number) if said.endswith("it") else Fraction(number) / 100
+        assert value == (Fraction(parts, whole) if parts <= whole else parts)
+
+    def test_says_the_rate_the_share_and_the_agent(self):
+        document = copy.deepcopy(changed("/compensation/floor_minor", "5000"))
+        said = {at: text for text, at in contract.plain_language(document)}
+        assert said["/compensation/rate_minor"] == "Each second costs 1.20 EUR."
+        assert said["/compensation/floor_minor"] == "One use never costs less than 50.00 EUR."
+        assert said["/compensation/parties/0"].endswith("10 % goes to the agent AG1.")
