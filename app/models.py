@@ -5,12 +5,14 @@ from app.gateway import models as gateway
 from app.identity import models as identity
 from app.ledger import models as ledger
 from app.licensing import models as licensing
+from app.licensing import models_approvals as approvals
 from app.licensing import models_boundaries as boundaries
 from app.provenance import models as provenance
 from app.registry import models as registry
 from app.transparency import models as transparency
 
 __all__ = [
+    "approvals",
     "boundaries",
     "gateway",
     "identity",

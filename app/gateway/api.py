@@ -1,6 +1,7 @@
 """Routes about generations: ask, watch, fetch."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -34,6 +35,7 @@ from app.identity.api_edge import (
 from app.identity.errors import NotAllowed
 from app.ledger.errors import AmountTooLarge, EventIncomplete, TermNotAgreed
 from app.licensing import decisions
+from app.licensing.approval_requests import what_to_ask
 from app.licensing.errors import UseUnpriced
 from app.licensing.inputs import UseRequest
 from app.problems import Problem, problems, shows
@@ -202,6 +204,7 @@ def request_generation(body: GenerationCreate, act: Acting) -> Response:
                 status=403,
                 code=GenerationDenied.code,
                 **decisions.denial(decision),
+                approvals_needed=[asdict(ask) for ask in what_to_ask(session, decision)],
             )
         return 201, _read(generation)
 

@@ -25,6 +25,7 @@ from app.ledger import service as ledger
 from app.ledger.usage import UsageEvent
 from app.licensing import decisions
 from app.licensing.inputs import UseRequest
+from app.licensing.looking import may_hand_out
 from app.licensing.models import Contract, Decision
 from app.registry.models import Replica
 
@@ -168,9 +169,7 @@ def open_link(session: Session, generation_id: str, expires: int, seal: str) -> 
 def check_handing_out(session: Session, generation: Generation) -> None:
     """Do nothing while the file is released and may still be shown. Raises OutputNotReleased."""
     download_link(generation, expires_at=clock.now())  # raises when it is not released
-    may = decisions.may_hand_out(
-        session, generation.decision_id, generators=catalogue.TRAINS_ON_INPUTS
-    )
+    may = may_hand_out(session, generation.decision_id, generators=catalogue.TRAINS_ON_INPUTS)
     if not may:
         raise OutputNotReleased(
             f"{generation.id} is no longer handed out: under its contract it is paused or had to "

@@ -1,5 +1,6 @@
 """Routes about contracts and decisions."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from app.licensing import boundaries, decisions, service
 from app.licensing import contract as documents
 from app.licensing.api_boundaries import FindingRead, found
 from app.licensing.api_words import SectionRead, told
+from app.licensing.approval_requests import what_to_ask
 from app.licensing.errors import (
     AlreadySigned,
     BoundariesCrossed,
@@ -92,6 +94,19 @@ class SignatureCreate(BaseModel):
     )
 
 
+class ApprovalNeeded(BaseModel):
+    """A human's yes that a use needs and has not."""
+
+    contract_id: str = Field(examples=["con_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    performer_id: str = Field(examples=["per_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    kind: str = Field(examples=["use"])
+    roles: list[str] = Field(examples=[["performer"]])
+    content_tags: list[str] = Field(examples=[[]])
+    sublicensee: str | None = Field(examples=[None])
+    transferee: str | None = Field(examples=[None])
+    training_scope: str | None = Field(examples=[None])
+
+
 class DecisionRead(BaseModel):
     """One answer of the policies, as the asking party sees it."""
 
@@ -114,6 +129,9 @@ class DecisionRead(BaseModel):
                 }
             ]
         ]
+    )
+    approvals_needed: list[ApprovalNeeded] = Field(
+        description="Whose yes is missing now; `POST /v1/approvals` asks for it."
     )
     policy_digest: str = Field(examples=[SHA256])
     receipt: str = Field(
@@ -245,4 +263,5 @@ def read_decision(decision_id: str, read: Reading) -> DecisionRead:
     """Show a decision the caller asked for: codes, clauses, and its signed receipt."""
     decision = decisions.decision_of(read.session, read.organization_id, decision_id)
     shown = decision.model_dump(include=set(DecisionRead.model_fields) - {"codes"})
-    return DecisionRead(**shown, codes=decision.shown_codes)
+    needed = [ApprovalNeeded(**asdict(ask)) for ask in what_to_ask(read.session, decision)]
+    return DecisionRead(**shown, codes=decision.shown_codes, approvals_needed=needed)

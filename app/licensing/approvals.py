@@ -158,3 +158,26 @@ def _facts(
         "authority_verified": answer is not None and answer.authority_verified,
         "on_silence": terms.on_silence,
     }
+
+
+def lacking(
+    contract: ContractInForce, approvals: Iterable[ApprovalFact], request: UseRequest
+) -> tuple[str, ...]:
+    """Name the roles whose yes this use needs and has not: for whom to ask, not to decide by."""
+    answers = [a for a in approvals if _concerns(a, contract, request) and _is_general(a)]
+    roles = dict.fromkeys(str(yes["role"]) for yes in required(contract, answers, request))
+    words = {role: latest(a for a in answers if a.role == role) for role in roles}
+    return tuple(role for role, word in words.items() if word is None or not _holds(word, request))
+
+
+def may_count(contract: ContractInForce, request: UseRequest) -> bool:
+    """Whether an approval could matter to this use; where none could, none need be read."""
+    terms = contract.terms
+    return (
+        terms.approvals.per_use
+        or terms.postmortem.mode == "estate_reapproval"
+        or bool(terms.grant.content.approval)
+        or terms.grant.sublicense.mode == "with_approval"
+        or terms.grant.training == "with_approval"
+        or request.action == "transfer_model"
+    )

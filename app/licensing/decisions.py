@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from pydantic import TypeAdapter
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from app import clock, keys, storage
 from app.config import settings
@@ -19,7 +19,7 @@ from app.licensing import receipt as receipts
 from app.licensing.decide import Decision as Answer
 from app.licensing.decide import PolicySet, decide, load_policies
 from app.licensing.errors import DecisionNotFound, UseUnpriced
-from app.licensing.gather import exclusives, in_force, is_readable, lock_contracts
+from app.licensing.gather import in_force, is_readable, lock_contracts, state_of
 from app.licensing.inputs import (
     ContractInForce,
     State,
@@ -85,41 +85,27 @@ def decide_release(
         idempotent_replay=True,  # its own seconds are reserved; they do not count against it
     )
     today = _today()
-    pinned = _pinned(permit.policy_digest, today)
+    then = pinned(permit.policy_digest, today)
 
     def judge(in_force: Sequence[ContractInForce], state: State, use: UseRequest) -> Answer:
-        return by_pinned_rules(pinned, today, in_force, state, use)
+        return by_pinned_rules(then, today, in_force, state, use)
 
-    under = {contract_id for _, contract_id, _ in permit.request["governing"]}
-    judged = _judge(session, again, judge, generators=generators, under=under)
+    judged = _judge(session, again, judge, generators=generators, under=governed_by(permit))
     judged.decision.generation_id = permit.generation_id
     session.add(judged.decision)
     session.flush()
     return judged.decision
 
 
-def may_hand_out(session: Session, decision_id: str, *, generators: Mapping[str, bool]) -> bool:
-    """Say whether finished work may still be handed out, by the contracts that permitted it.
-
-    Asks the policies about distributing it now: a withdrawal or an ended term may have made its
-    removal due. Nothing is locked or recorded; nothing is made by it.
-    """
-    permit = session.get_one(Decision, decision_id)
-    use = replace(use_of(permit), action="distribute_existing", at=clock.now())
-    theirs = select(Contract).where(col(Contract.performer_id).in_(use.performers))
-    contracts = session.exec(theirs.order_by(col(Contract.id))).all()
-    if not all(is_readable(contract) for contract in contracts):
-        return False
-    under = {contract_id for _, contract_id, _ in permit.request["governing"]}
-    state = State(exclusives=tuple(exclusives(contracts)), generators=dict(generators))
-    governing = [in_force(session, contract) for contract in contracts if contract.id in under]
-    return decide(_today(), governing, state, use).permitted
-
-
 def use_of(decision: Decision) -> UseRequest:
     """Return the request a decision was taken on, as it was asked."""
     use: UseRequest = _REQUEST.validate_python(decision.request["use"])
     return use
+
+
+def governed_by(decision: Decision) -> frozenset[str]:
+    """Name the contracts a decision relied on."""
+    return frozenset(contract_id for _, contract_id, _ in decision.request["governing"])
 
 
 def denial(decision: Decision) -> dict[str, Any]:
@@ -170,7 +156,7 @@ def restored_set(digest: str) -> PolicySet:
     return restore(storage.get(_archive_key(digest)).decode(), digest=digest)
 
 
-def _pinned(digest: str, today: PolicySet) -> PolicySet:
+def pinned(digest: str, today: PolicySet) -> PolicySet:
     """Return the rules a permit was given by. Raises PolicySetInvalid when they are damaged."""
     return today if digest == today.digest else restored_set(digest)
 
@@ -194,18 +180,22 @@ def _judge(
     contracts = lock_contracts(session, use.performers)
     use = replace(use, at=_present(contracts))
     readable = [contract for contract in contracts if is_readable(contract)]
-    state = State(exclusives=tuple(exclusives(readable)), generators=dict(generators))
-    may_govern = [each for each in readable if under is None or each.id in under]
-    answer = judge([in_force(session, contract) for contract in may_govern], state, use)
+    may_govern = [in_force(session, each) for each in readable if under is None or each.id in under]
+    state = state_of(session, readable, may_govern, use, generators=generators)
+    answer = judge(may_govern, state, use)
     if len(readable) < len(contracts):
-        # A stored document nobody can read was changed behind our back: no permit stands beside it.
-        codes = tuple(sorted({*answer.codes, "CONTRACT_TAMPERED"}))
-        answer = replace(answer, outcome="deny", codes=codes, obligations=())
+        answer = beside_unreadable(answer)
     by_id = {contract.id: contract for contract in contracts}
     governing = {performer: by_id[id_] for performer, id_, _ in answer.governing}
     known = {c.performer_id for c in contracts if c.licensee_id == use.requester_org}
     is_party = known >= set(use.performers)
     return Judged(_record(session, use, answer, is_party=is_party), governing)
+
+
+def beside_unreadable(answer: Answer) -> Answer:
+    """Deny beside a stored document nobody can read: somebody changed it behind our back."""
+    codes = tuple(sorted({*answer.codes, "CONTRACT_TAMPERED"}))
+    return replace(answer, outcome="deny", codes=codes, obligations=())
 
 
 def _present(contracts: Sequence[Contract]) -> datetime:

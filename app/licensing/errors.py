@@ -61,3 +61,33 @@ class UseUnpriced(AppError):
     """The contract permits the use and does not say what it pays; nothing unpaid is made."""
 
     status, code = 409, "use-unpriced"
+
+
+class ApprovalNotFound(AppError):
+    """No approval asked under a contract of the caller's has this id."""
+
+    status, code = 404, "approval-not-found"
+
+
+class NothingToAsk(AppError):
+    """No human's yes is missing for this decision, or none would help."""
+
+    status, code = 409, "nothing-to-ask"
+
+
+class ScriptDiffers(AppError):
+    """The text is not the script that the decision was about."""
+
+    status, code = 422, "script-differs"
+
+
+class AnswerRefused(AppError):
+    """Nobody may give this answer in this role here."""
+
+    status, code = 403, "answer-refused"
+
+
+class ApprovalClosed(AppError):
+    """The time to answer is over, and silence was a refusal."""
+
+    status, code = 409, "approval-closed"

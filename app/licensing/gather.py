@@ -1,6 +1,6 @@
 """What the server itself knows of contracts, gathered under their locks: nobody's claim."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -9,9 +9,18 @@ from sqlmodel import Session, col, select
 
 from app.identity.models import SigningKey
 from app.ledger import service as ledger
+from app.licensing import approvals
 from app.licensing import contract as documents
+from app.licensing.approvals_on_record import approvals_on_record
 from app.licensing.errors import SignatureRefused
-from app.licensing.inputs import ContractInForce, ExclusiveFact, SignatureFact, Usage
+from app.licensing.inputs import (
+    ContractInForce,
+    ExclusiveFact,
+    SignatureFact,
+    State,
+    Usage,
+    UseRequest,
+)
 from app.licensing.models import Contract
 from app.licensing.service import signatures_of, signer_of
 from app.licensing.signatures import check_detached
@@ -106,6 +115,23 @@ def exclusives(contracts: Sequence[Contract]) -> Iterator[ExclusiveFact]:
             media=only.media,
             holdback_days=only.holdback_days,
         )
+
+
+def state_of(
+    session: Session,
+    contracts: Sequence[Contract],
+    may_govern: Sequence[ContractInForce],
+    use: UseRequest,
+    *,
+    generators: Mapping[str, bool],
+) -> State:
+    """State the world around a use: the promises all these contracts made, the answers given."""
+    asked = [each.id for each in may_govern if approvals.may_count(each, use)]
+    return State(
+        approvals=approvals_on_record(session, asked, use),
+        exclusives=tuple(exclusives(contracts)),
+        generators=dict(generators),
+    )
 
 
 def _instant(micros: int) -> datetime:

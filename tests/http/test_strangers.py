@@ -11,6 +11,10 @@ from app import db
 from app.gateway import api as gateway_api
 from app.gateway.models import Generation
 from app.licensing import service as licensing
+from app.licensing.approvals_on_record import use_as_json
+from app.licensing.decisions import use_of
+from app.licensing.models import Decision
+from app.licensing.models_approvals import ApprovalRequest
 from app.registry import service as registry
 from app.registry.models import Performer
 from tests.http.house import House, a_house, assert_problem, is_open, operations, rows
@@ -24,7 +28,22 @@ ODD = ["%00", "a%00b", "%2e%2e", "é", "x" * 3000, "%ff", "'--", "null", "-1", "
 def _things(house: House) -> dict[str, str]:
     """One existing thing for every id that a closed route takes, all of them the production's."""
     asked = house.ask().json()
+    with db.writing() as session:
+        decision = session.get_one(Decision, asked["decision_id"])
+        approval = ApprovalRequest(
+            contract_id=house.scene.contract.id,
+            organization_id=decision.organization_id,
+            decision_id=decision.id,
+            kind="use",
+            roles=["performer"],
+            project="NIGHTGLASS",
+            script_hash="",
+            content_tags=[],
+            use=use_as_json(use_of(decision)),
+        )
+        session.add(approval)
     return {
+        "approval_id": approval.id,
         "performer_id": house.scene.performer.id,
         "contract_id": house.scene.contract.id,
         "decision_id": asked["decision_id"],
@@ -37,6 +56,7 @@ def _call(house: House, verb: str, address: str, who: str) -> Response:
         return house.get(address, who)
     bodies = {
         "signatures": house.signature(),
+        "answers": {"role": "performer", "answer": "approved"},
         "boundaries": {"limits": {"v": 1, "training": "never"}},
         "preview": {"limits": {"v": 1, "training": "never"}},
     }
@@ -77,7 +97,8 @@ class TestStrangers:
         things = _things(house)
         for path in ("/v1/contracts/{contract_id}", "/v1/contracts/{contract_id}/entries",
                      "/v1/contracts/{contract_id}/balances", "/v1/contracts/{contract_id}/document",
-                     "/v1/decisions/{decision_id}", "/v1/generations/{generation_id}"):  # fmt: skip
+                     "/v1/decisions/{decision_id}", "/v1/generations/{generation_id}",
+                     "/v1/approvals/{approval_id}"):  # fmt: skip
             assert house.get(path.format_map(things)).status_code == 200, path
         assert house.get(f"/v1/performers/{things['performer_id']}", "desk").status_code == 200
 
@@ -125,7 +146,7 @@ class TestStrangers:
                     continue
                 assert 400 <= answer.status_code < 500, (verb, path, odd, answer.text)
                 assert_problem(answer, answer.status_code, answer.json()["code"])
-        for page in ("/v1/generations", "/v1/performers"):
+        for page in ("/v1/generations", "/v1/performers", "/v1/approvals"):
             assert_problem(house.get(f"{page}?before=%00"), 422, "text-refused")
 
 

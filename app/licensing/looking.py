@@ -1,0 +1,74 @@
+"""Ask the rules without locks and without a record: what would be decided, or may be shown, now.
+
+Nothing is permitted by it and nothing is made. Every permit comes from `decisions`.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.config import settings
+from app.licensing import decisions
+from app.licensing.decide import Decision as Answer
+from app.licensing.decide import decide
+from app.licensing.gather import in_force, is_readable, state_of
+from app.licensing.inputs import ContractInForce, State, UseRequest
+from app.licensing.models import Contract, Decision
+from app.licensing.release import decide_release
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the rules said, and the facts they were asked with."""
+
+    answer: Answer
+    contracts: Sequence[ContractInForce]
+    state: State
+
+
+def look(
+    session: Session,
+    use: UseRequest,
+    *,
+    generators: Mapping[str, bool],
+    under: Collection[str] | None = None,
+    permitted_by: Decision | None = None,
+    suppose: Callable[[ContractInForce], ContractInForce] = lambda contract: contract,
+) -> Look:
+    """Ask about a use at the instant it names. A stored document nobody can read is a denial.
+
+    `under` names the only contracts that may govern; `permitted_by` the permit whose rules are
+    held to, as at a release; `suppose` changes what is known of a contract, to ask "what if".
+    """
+    theirs = select(Contract).where(col(Contract.performer_id).in_(use.performers))
+    found = session.exec(theirs.order_by(col(Contract.id))).all()
+    readable = [contract for contract in found if is_readable(contract)]
+    contracts = [
+        suppose(in_force(session, contract))
+        for contract in readable
+        if under is None or contract.id in under
+    ]
+    state = state_of(session, readable, contracts, use, generators=generators)
+    today = decisions.policy_set(settings().policies_dir)
+    if permitted_by is None:
+        answer = decide(today, contracts, state, use)
+    else:
+        pinned = decisions.pinned(permitted_by.policy_digest, today)
+        answer = decide_release(pinned, today, contracts, state, use)
+    if len(readable) < len(found):
+        answer = decisions.beside_unreadable(answer)
+    return Look(answer, contracts, state)
+
+
+def may_hand_out(session: Session, decision_id: str, *, generators: Mapping[str, bool]) -> bool:
+    """Say whether finished work may still be handed out, by the contracts that permitted it.
+
+    Asks the policies about distributing it now: a withdrawal or an ended term may have made its
+    removal due. Nothing is locked or recorded; nothing is made by it.
+    """
+    permit = session.get_one(Decision, decision_id)
+    use = replace(decisions.use_of(permit), action="distribute_existing", at=clock.now())
+    under = decisions.governed_by(permit)
+    return look(session, use, generators=generators, under=under).answer.permitted
