@@ -12,6 +12,7 @@ from sqlmodel import select
 
 from app import config, db
 from app.cli_check import AsJson, checks, out
+from app.cli_policy import agreement_commands
 from app.config import settings
 from app.errors import AppError
 
@@ -25,6 +26,7 @@ key_commands = typer.Typer(no_args_is_help=True, help="API keys: shown once, sto
 for name, group in (
     ("organization", organization_commands),
     ("api-key", key_commands),
+    ("agreement", agreement_commands),
 ):
     app.add_typer(group, name=name)
 app.add_typer(checks)
@@ -100,7 +102,7 @@ def demo(
 @organization_commands.command("create")
 def create_organization(
     name: str,
-    kind: Annotated[str, typer.Option(help="performer, agency or production")],
+    kind: Annotated[str, typer.Option(help="performer, agency, production or union")],
 ) -> None:
     """Register an organization; its id is printed."""
     from app.identity import service as identity

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     allow_unsandboxed_media: bool = Field(
         False, description="Parse untrusted media even where the kernel offers no isolation."
     )
+    clock_tolerance_s: int = Field(
+        300, gt=0, description="How far the clock may be off before nothing is permitted."
+    )
     download_link_s: int = Field(60, gt=0, description="How long a download link lasts.")
 
     @property

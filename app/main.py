@@ -24,6 +24,7 @@ from app.licensing import api as licensing
 from app.licensing import api_approvals as approvals
 from app.licensing import api_boundaries as boundaries
 from app.licensing import api_preferences as preferences
+from app.licensing import api_strikes as strikes
 from app.licensing.errors import ContractNotFound
 from app.licensing.service import contract_of
 from app.registry import api as registry
@@ -90,7 +91,7 @@ def create_app() -> FastAPI:
     app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
     for room in (identity, registry, licensing, gateway, ledger, audit, transparency):
         app.include_router(room.router)
-    for subject in (approvals, boundaries, preferences):
+    for subject in (approvals, boundaries, preferences, strikes):
         app.include_router(subject.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.add_middleware(BodyLimit)

@@ -1,6 +1,7 @@
 """Migrations go up and down on both databases, and say what the models say."""
 
 import psycopg
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -9,6 +10,8 @@ from sqlmodel import SQLModel
 import app.models  # noqa: F401
 from app import db, migrate
 from app.config import settings
+from app.identity import service as identity
+from app.identity.models import ApiKey
 
 
 class TestMigrations:
@@ -32,3 +35,27 @@ class TestMigrations:
         assert dialect.name == database
         if database == "postgresql":
             assert dialect.driver == psycopg.__name__
+
+    def test_the_kind_union_comes_and_goes_and_everybody_stays(self, database: str) -> None:
+        db.engine().dispose()
+        migrate.downgrade(settings().database, "20261127_0700")
+        with db.writing() as session:
+            somebody = identity.create_organization(session, "Nightglass", "production")
+            key, _ = identity.create_api_key(session, somebody, name="test")
+        db.engine().dispose()
+        migrate.upgrade(settings().database)
+        with db.writing() as session:
+            union = identity.create_organization(session, "Actors united", "union")
+            assert session.get_one(ApiKey, key.id).organization_id == somebody.id
+        db.engine().dispose()
+        migrate.downgrade(settings().database, "20261127_0700")
+        with db.engine().connect() as connection:
+            kept = connection.execute(
+                sa.text("SELECT id, name, kind FROM organization ORDER BY id")
+            )
+            assert [tuple(row) for row in kept] == [
+                (somebody.id, "Nightglass", "production"),
+                (union.id, "Actors united", "agency"),
+            ]
+        with pytest.raises(sa.exc.IntegrityError), db.writing() as session:
+            identity.create_organization(session, "Another", "union")

@@ -10,15 +10,15 @@ from app import clock
 from app.db import Instant, Json
 from app.ids import new_id
 
-ORGANIZATION_KINDS = ("performer", "agency", "production")
+ORGANIZATION_KINDS = ("performer", "agency", "production", "union")
 
 
 class Organization(SQLModel, table=True):
-    """Somebody who calls the platform: a performer's own desk, an agency, a production."""
+    """Somebody who calls the platform: a performer's desk, an agency, a production, a union."""
 
     __table_args__ = (
         sa.CheckConstraint(
-            "kind IN ('performer', 'agency', 'production')", name="organization_kind"
+            "kind IN ('performer', 'agency', 'production', 'union')", name="organization_kind"
         ),
     )
 

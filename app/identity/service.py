@@ -24,7 +24,7 @@ KEY_LABEL = "ustk"  # lets secret scanners recognise a leaked key
 
 
 def create_organization(session: Session, name: str, kind: str) -> Organization:
-    """Register an organization of kind performer, agency or production."""
+    """Register an organization of kind performer, agency, production or union."""
     organization = Organization(name=name, kind=kind)
     session.add(organization)
     session.flush()

@@ -3,21 +3,20 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import structlog
+from prometheus_client import Counter
 from pydantic import TypeAdapter
 from sqlmodel import Session
 
-from app import clock, keys, storage
-from app.config import settings
+from app import clock, keys
 from app.ledger.terms import CompensationTerms
 from app.licensing import contract as documents
+from app.licensing import guard, strikes
 from app.licensing import receipt as receipts
+from app.licensing.decide import EVALUATION_ERROR, decide
 from app.licensing.decide import Decision as Answer
-from app.licensing.decide import PolicySet, decide, load_policies
 from app.licensing.errors import DecisionNotFound, UseUnpriced
 from app.licensing.gather import in_force, is_readable, lock_contracts, state_of
 from app.licensing.inputs import (
@@ -26,11 +25,13 @@ from app.licensing.inputs import (
     UseRequest,
 )
 from app.licensing.models import Contract, Decision
-from app.licensing.policy_set import archive, restore
+from app.licensing.models_strikes import StrikeSwitch
 from app.licensing.release import decide_release as by_pinned_rules
+from app.licensing.rulebook import by_digest, today
 from app.transparency import service as transparency
 
 logger = structlog.get_logger()
+UNDECIDABLE = Counter("understudy_undecidable", "Decisions denied because nothing could be decided")
 _REQUEST = TypeAdapter(UseRequest)
 # What somebody without a contract may learn: that there is none for them, and conflicts.
 STRANGER_CODES = frozenset(
@@ -61,10 +62,10 @@ def decide_use(session: Session, use: UseRequest, *, generators: Mapping[str, bo
     is the one at which the locks are held, whatever `use.at` says: who waited for a withdrawal is
     decided after it. `generators` says of each model on offer whether it trains on inputs.
     """
-    today = _today()
+    rules = today()
 
     def judge(in_force: Sequence[ContractInForce], state: State, use: UseRequest) -> Answer:
-        return decide(today, in_force, state, use)
+        return decide(rules, in_force, state, use)
 
     return _judge(session, use, judge, generators=generators)
 
@@ -84,11 +85,10 @@ def decide_release(
         permit_issued_at=permit.at,
         idempotent_replay=True,  # its own seconds are reserved; they do not count against it
     )
-    today = _today()
-    then = pinned(permit.policy_digest, today)
+    rules, pinned = today(), by_digest(permit.policy_digest)
 
     def judge(in_force: Sequence[ContractInForce], state: State, use: UseRequest) -> Answer:
-        return by_pinned_rules(then, today, in_force, state, use)
+        return by_pinned_rules(pinned, rules, in_force, state, use)
 
     judged = _judge(session, again, judge, generators=generators, under=governed_by(permit))
     judged.decision.generation_id = permit.generation_id
@@ -138,33 +138,6 @@ def compensation_of(contract: Contract) -> CompensationTerms:
     return terms
 
 
-@lru_cache(maxsize=4)
-def policy_set(directory: Path) -> PolicySet:
-    """Return the validated rules, read once per process and kept under their digest for ever."""
-    policies = load_policies(directory)
-    storage.put_new(_archive_key(policies.digest), archive(policies).encode())
-    return policies
-
-
-def _today() -> PolicySet:
-    return policy_set(settings().policies_dir)
-
-
-@lru_cache(maxsize=8)
-def restored_set(digest: str) -> PolicySet:
-    """Return the rules of an earlier day by their digest. Raises PolicySetInvalid."""
-    return restore(storage.get(_archive_key(digest)).decode(), digest=digest)
-
-
-def pinned(digest: str, today: PolicySet) -> PolicySet:
-    """Return the rules a permit was given by. Raises PolicySetInvalid when they are damaged."""
-    return today if digest == today.digest else restored_set(digest)
-
-
-def _archive_key(digest: str) -> str:
-    return f"policies/{digest}.json"
-
-
 def _judge(
     session: Session,
     use: UseRequest,
@@ -177,12 +150,14 @@ def _judge(
 
     `under` names the only contracts that may govern.
     """
+    strikes.lock_shared(session)
     contracts = lock_contracts(session, use.performers)
-    use = replace(use, at=_present(contracts))
+    use = replace(use, at=_present(contracts, strikes.confirmed(session)))
     readable = [contract for contract in contracts if is_readable(contract)]
     may_govern = [in_force(session, each) for each in readable if under is None or each.id in under]
     state = state_of(session, readable, may_govern, use, generators=generators)
-    answer = judge(may_govern, state, use)
+    trouble = guard.trouble(session)
+    answer = refused(trouble) if trouble else judge(may_govern, state, use)
     if len(readable) < len(contracts):
         answer = beside_unreadable(answer)
     by_id = {contract.id: contract for contract in contracts}
@@ -198,10 +173,22 @@ def beside_unreadable(answer: Answer) -> Answer:
     return replace(answer, outcome="deny", codes=codes, obligations=())
 
 
-def _present(contracts: Sequence[Contract]) -> datetime:
-    """Return this instant, and none before a withdrawal on record: clocks of machines differ."""
+def refused(trouble: str) -> Answer:
+    """Deny without asking the rules: this process is in no position to decide."""
+    return Answer(
+        outcome="deny",
+        codes=(EVALUATION_ERROR,),
+        policy_digest=today().digest,
+        facts={},
+        errors=(trouble,),
+    )
+
+
+def _present(contracts: Sequence[Contract], switches: Sequence[StrikeSwitch]) -> datetime:
+    """Return this instant, and none before what was already done: clocks of machines differ."""
     withdrawn = [each.withdrawn_at for each in contracts if each.withdrawn_at is not None]
-    return max([clock.now(), *withdrawn])
+    switched = [each.confirmed_at for each in switches if each.confirmed_at is not None]
+    return max([clock.now(), *withdrawn, *switched])
 
 
 def _record(session: Session, use: UseRequest, answer: Answer, *, is_party: bool) -> Decision:
@@ -235,6 +222,7 @@ def _record(session: Session, use: UseRequest, answer: Answer, *, is_party: bool
     transparency.record(session, "decision", decision.id, {"receipt": decision.receipt_sha256})
     session.flush()
     if answer.errors:
+        UNDECIDABLE.inc()
         logger.error(
             "a decision could not be evaluated", decision=decision.id, errors=answer.errors
         )
@@ -245,7 +233,7 @@ def _explanations(
     answer: Answer, shown: Sequence[str], *, is_party: bool
 ) -> Iterator[dict[str, Any]]:
     """Say of each determining rule what it means, its source, and what would unblock it."""
-    rules = _today().rules
+    rules = today().rules
     found = {finding.code: finding for finding in answer.findings}
     for code in shown or answer.policy_ids:
         rule, finding = rules.get(code), found.get(code)

@@ -91,3 +91,39 @@ class ApprovalClosed(AppError):
     """The time to answer is over, and silence was a refusal."""
 
     status, code = 409, "approval-closed"
+
+
+class AgreementNotKept(AppError):
+    """The caller is not the union that keeps an agreement of this name."""
+
+    status, code = 403, "agreement-not-kept"
+
+
+class StrikeNotFound(AppError):
+    """No strike of an agreement the caller keeps has this id."""
+
+    status, code = 404, "strike-not-found"
+
+
+class StrikeInstantRefused(AppError):
+    """A strike takes effect now or later, within a year."""
+
+    status, code = 422, "strike-instant-refused"
+
+
+class SecondKeyNeeded(AppError):
+    """Whoever proposed a turn of the strike switch may not confirm it."""
+
+    status, code = 403, "second-key-needed"
+
+
+class ProposalLapsed(AppError):
+    """The proposal was not confirmed in time, or its key was revoked since."""
+
+    status, code = 409, "proposal-lapsed"
+
+
+class StrikeSettled(AppError):
+    """This proposal is confirmed already; the first confirmation stands."""
+
+    status, code = 409, "strike-settled"

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from app.identity.models import SigningKey
 from app.ledger import service as ledger
-from app.licensing import approvals
+from app.licensing import approvals, strikes
 from app.licensing import contract as documents
 from app.licensing.approvals_on_record import approvals_on_record
 from app.licensing.errors import SignatureRefused
@@ -125,9 +125,10 @@ def state_of(
     *,
     generators: Mapping[str, bool],
 ) -> State:
-    """State the world around a use: the promises all these contracts made, the answers given."""
+    """State the world around a use: strikes, the promises all these contracts made, the answers."""
     asked = [each.id for each in may_govern if approvals.may_count(each, use)]
     return State(
+        strikes=strikes.spans(strikes.confirmed(session)),
         approvals=approvals_on_record(session, asked, use),
         exclusives=tuple(exclusives(contracts)),
         generators=dict(generators),

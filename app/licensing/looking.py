@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from sqlmodel import Session, col, select
 
 from app import clock
-from app.config import settings
-from app.licensing import decisions
+from app.licensing import decisions, guard, rulebook
 from app.licensing.decide import Decision as Answer
 from app.licensing.decide import decide
 from app.licensing.gather import in_force, is_readable, state_of
@@ -51,11 +50,13 @@ def look(
         if under is None or contract.id in under
     ]
     state = state_of(session, readable, contracts, use, generators=generators)
-    today = decisions.policy_set(settings().policies_dir)
-    if permitted_by is None:
+    today = rulebook.today()
+    if trouble := guard.trouble(session):
+        answer = decisions.refused(trouble)
+    elif permitted_by is None:
         answer = decide(today, contracts, state, use)
     else:
-        pinned = decisions.pinned(permitted_by.policy_digest, today)
+        pinned = rulebook.by_digest(permitted_by.policy_digest)
         answer = decide_release(pinned, today, contracts, state, use)
     if len(readable) < len(found):
         answer = decisions.beside_unreadable(answer)

@@ -18,6 +18,7 @@ from app.licensing.models_approvals import ApprovalRequest
 from app.registry import service as registry
 from app.registry.models import Performer
 from tests.http.house import House, a_house, assert_problem, is_open, operations, rows
+from tests.licensing import unions
 from tests.scenes import PORTRAIT, a_portrait_seen
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -26,7 +27,7 @@ ODD = ["%00", "a%00b", "%2e%2e", "é", "x" * 3000, "%ff", "'--", "null", "-1", "
 
 
 def _things(house: House) -> dict[str, str]:
-    """One existing thing for every id that a closed route takes, all of them the production's."""
+    """One existing thing for every id that a closed route takes, none of them the stranger's."""
     asked = house.ask().json()
     with db.writing() as session:
         decision = session.get_one(Decision, asked["decision_id"])
@@ -42,8 +43,10 @@ def _things(house: House) -> dict[str, str]:
             use=use_as_json(use_of(decision)),
         )
         session.add(approval)
+        strike = unions.proposed(session, unions.a_union(session))
     return {
         "approval_id": approval.id,
+        "strike_id": strike.id,
         "performer_id": house.scene.performer.id,
         "contract_id": house.scene.contract.id,
         "decision_id": asked["decision_id"],

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from app import config, storage
 from app.gateway.generators import catalogue
-from app.licensing import decisions
+from app.licensing import decisions, rulebook
 from app.licensing.models import Contract, Decision
 from app.transparency.models import LogOutbox
 from tests.scenes import Scene, a_scene
@@ -32,9 +32,9 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.copytree(config.settings().policies_dir, directory)
     monkeypatch.setenv("UNDERSTUDY_POLICY_DIRECTORY", str(directory))
     config.settings.cache_clear()
-    decisions.policy_set.cache_clear()
+    rulebook.policy_set.cache_clear()
     yield directory
-    decisions.policy_set.cache_clear()
+    rulebook.policy_set.cache_clear()
 
 
 def _permit(session: Session) -> tuple[Scene, Decision]:
@@ -46,8 +46,8 @@ def _permit(session: Session) -> tuple[Scene, Decision]:
 
 
 def _release(session: Session, permit: Decision) -> Decision:
-    decisions.policy_set.cache_clear()
-    decisions.restored_set.cache_clear()
+    rulebook.policy_set.cache_clear()
+    rulebook.restored_set.cache_clear()
     return decisions.decide_release(session, permit.id, generators=catalogue.TRAINS_ON_INPUTS)
 
 
@@ -78,7 +78,7 @@ class TestDecideRelease:
     ) -> None:
         scene, _ = _permit(session)
         (rules / "later.cedar").write_text(STOPS.format(id="A_LATER_RULE"))
-        decisions.policy_set.cache_clear()
+        rulebook.policy_set.cache_clear()
         denied, _ = scene.ask(session)
         assert denied.codes == ["A_LATER_RULE"]
 

@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 from app import clock
 from app.config import settings
 from app.demo import cast
-from app.licensing import decisions, gather, service
+from app.licensing import gather, rulebook, service
 from app.licensing.decide import decide
 from app.licensing.errors import ContractAlreadyWithdrawn, SignatureRefused
 from app.licensing.inputs import State, UseRequest
@@ -181,7 +181,7 @@ def _decided(
         seconds=Decimal(5),
     )
     state = State(generators={"local/puppet-1": False})
-    policies = decisions.policy_set(settings().policies_dir)
+    policies = rulebook.policy_set(settings().policies_dir)
     return decide(policies, [gather.in_force(session, scene.contract)], state, use).codes
 
 
