@@ -12,6 +12,7 @@ from sqlmodel import select
 
 from app import config, db
 from app.cli_check import AsJson, checks, out
+from app.cli_contract import contracts
 from app.cli_policy import agreement_commands
 from app.config import settings
 from app.errors import AppError
@@ -29,6 +30,7 @@ for name, group in (
     ("agreement", agreement_commands),
 ):
     app.add_typer(group, name=name)
+app.add_typer(contracts, name="contract")
 app.add_typer(checks)
 
 err = Console(stderr=True)

@@ -25,6 +25,7 @@ from app.licensing import api_approvals as approvals
 from app.licensing import api_boundaries as boundaries
 from app.licensing import api_preferences as preferences
 from app.licensing import api_strikes as strikes
+from app.licensing import api_templates as templates
 from app.licensing.errors import ContractNotFound
 from app.licensing.service import contract_of
 from app.registry import api as registry
@@ -39,9 +40,9 @@ ABOUT = """
 Digital replicas act only by contract: every use is decided by written rules, every output carries
 its provenance, every second is paid.
 
-Every route but verification, license state, published preferences, keys, log and health needs an
-API key (`understudy api-key create`). Every POST that acts takes an `Idempotency-Key`. Refusals are
-problem documents (RFC 9457) with a stable `code`.
+Every route but verification, license state, templates, published preferences, keys, log and health
+needs an API key (`understudy api-key create`). Every POST that acts takes an `Idempotency-Key`.
+Refusals are problem documents (RFC 9457) with a stable `code`.
 """
 
 
@@ -91,7 +92,7 @@ def create_app() -> FastAPI:
     app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
     for room in (identity, registry, licensing, gateway, ledger, audit, transparency):
         app.include_router(room.router)
-    for subject in (approvals, boundaries, preferences, strikes):
+    for subject in (approvals, boundaries, preferences, strikes, templates):
         app.include_router(subject.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.add_middleware(BodyLimit)

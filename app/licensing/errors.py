@@ -9,6 +9,12 @@ class ContractInvalid(AppError):
     status, code = 422, "contract-invalid"
 
 
+class TemplateNotFound(AppError):
+    """There is no template of this name."""
+
+    status, code = 404, "template-not-found"
+
+
 class ContractNotFound(AppError):
     """No contract of the caller's has this id."""
 

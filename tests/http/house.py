@@ -27,6 +27,7 @@ OPEN = (
     "/log/",
     "/v1/log/",
     "/v1/schemas/",
+    "/v1/templates",
     "/v1/downloads/",
     "/v1/keys",
     PREFERENCES,

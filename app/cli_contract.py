@@ -1,0 +1,59 @@
+"""Commands about contracts as documents: templates of the usual deals, filled in from a file."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+contracts = typer.Typer(no_args_is_help=True, help="Contracts: templates, and what they say.")
+out = Console(highlight=False)
+
+
+@contracts.command("templates")
+def list_templates() -> None:
+    """List the templates of the usual deals."""
+    from app.licensing.template import templates
+
+    for template in templates().values():
+        out.print(f"{template.name:<20} {template.about}", markup=False)
+
+
+@contracts.command("template")
+def use_template(
+    name: Annotated[str, typer.Argument(help="One of `understudy contract templates`.")],
+    form: Annotated[bool, typer.Option("--form", help="Print the blanks as JSON to edit.")] = False,
+    filled: Annotated[
+        Path | None,
+        typer.Option("--fill", exists=True, dir_okay=False, help="The blanks, filled in."),
+    ] = None,
+) -> None:
+    """Show a template; print its blanks (--form), or the document once they are filled (--fill)."""
+    from app.licensing.template import fill, template_of
+
+    template = template_of(name)
+    if filled is not None:
+        print(json.dumps(fill(template, _answers(filled)), indent=2, ensure_ascii=False))
+    elif form:
+        empty = {key: blank.default for key, blank in template.blanks.items()}
+        print(json.dumps(empty, indent=2, ensure_ascii=False))
+    else:
+        out.print(f"{template.title}: {template.about}", markup=False)
+        for choice in template.choices:
+            out.print(f"  - {choice}", markup=False)
+        out.print("\nTo fill in:")
+        for key, blank in template.blanks.items():
+            example = json.dumps(blank.example, ensure_ascii=False)
+            left = "" if blank.required else "  (may be left out)"
+            out.print(f"  {key:<18} {blank.asks}{left}\n{'':<21}{example}", markup=False)
+
+
+def _answers(file: Path) -> dict[str, object]:
+    try:
+        answers = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"{file} is not JSON: {error}") from None
+    if not isinstance(answers, dict):
+        raise typer.BadParameter(f"{file} holds no JSON object; `--form` prints one to fill in")
+    return answers
