@@ -5,7 +5,7 @@ Run by hand for the whole list: `python -m tests.licensing.mutants` prints every
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,6 +114,14 @@ def _with(meaning: Meaning, path: Path, value: Any) -> Meaning:
     return changed
 
 
+def with_meanings(rules: Mapping[str, Meaning | None]) -> cedarpy.PolicySet:
+    """Parse rules from their Cedar JSON, without those that are gone (None)."""
+    present = [meaning for meaning in rules.values() if meaning is not None]
+    texts = {f"policy{number}": meaning for number, meaning in enumerate(present)}
+    whole = {"staticPolicies": texts, "templates": {}, "templateLinks": []}
+    return cedarpy.PolicySet.from_json_str(json.dumps(whole))
+
+
 class Control:
     """Every case, and which rules each one exercises."""
 
@@ -140,14 +148,8 @@ class Control:
                     yield mutant, number
 
     def _with(self, mutant: Mutant) -> PolicySet:
-        rules = {**self.meanings, mutant.rule: mutant.meaning}
-        texts = {
-            f"policy{number}": meaning
-            for number, meaning in enumerate(rules.values())
-            if meaning is not None
-        }
-        whole = {"staticPolicies": texts, "templates": {}, "templateLinks": []}
-        return replace(self.policies, engine=cedarpy.PolicySet.from_json_str(json.dumps(whole)))
+        engine = with_meanings({**self.meanings, mutant.rule: mutant.meaning})
+        return replace(self.policies, engine=engine)
 
     @staticmethod
     def _notices(policies: PolicySet, inputs: Any, expected: dict[str, Any]) -> bool:
