@@ -10,6 +10,7 @@ from app.licensing.inputs import ApprovalFact, ContractInForce, UseRequest
 from app.licensing.vocabulary import word
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 NEVER = 2**62
 HOUR = 3600 * 1_000_000
 ESTATE_ROLES = ("estate_rep", "union_for_estate")
@@ -30,11 +31,23 @@ def _is_general(approval: ApprovalFact) -> bool:
 
 
 def latest(approvals: Iterable[ApprovalFact]) -> ApprovalFact | None:
-    """Return the latest answer; of two at the same moment, the one that is not a yes."""
-    return max(
-        approvals,
-        key=lambda answer: (answer.at or LONG_AGO, answer.status != "approved", answer.status),
-        default=None,
+    """Return the latest answer; of two at the same moment, the one that is not a yes.
+
+    Of two yeses at the same moment the weaker counts: unverified, then the one that ends sooner.
+    Which one is listed first never matters.
+    """
+    return max(approvals, key=_counts_over, default=None)
+
+
+def _counts_over(answer: ApprovalFact) -> tuple[Any, ...]:
+    ends_at = FOREVER if answer.expires_at is None else answer.expires_at
+    return (
+        answer.at or LONG_AGO,
+        answer.status != "approved",
+        answer.status,
+        not answer.authority_verified,
+        FOREVER - ends_at,
+        answer.script_hash or "",
     )
 
 

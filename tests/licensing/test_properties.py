@@ -37,7 +37,7 @@ from tests.licensing.questions import (
 POLICIES = load_policies()
 Answering = Callable[[Question], Decision]
 Property = Callable[[Answering, Question, Pick], None]
-FEW, MANY = 120, 6000
+FEW, MANY = 100, 6000
 DAY = timedelta(days=1)
 
 
