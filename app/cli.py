@@ -13,6 +13,7 @@ from sqlmodel import select
 from app import config, db
 from app.cli_check import AsJson, checks, out
 from app.cli_contract import contracts
+from app.cli_log import log_commands
 from app.cli_policy import agreement_commands
 from app.config import settings
 from app.errors import AppError
@@ -28,6 +29,7 @@ for name, group in (
     ("organization", organization_commands),
     ("api-key", key_commands),
     ("agreement", agreement_commands),
+    ("log", log_commands),
 ):
     app.add_typer(group, name=name)
 app.add_typer(contracts, name="contract")

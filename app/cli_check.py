@@ -1,4 +1,4 @@
-"""Commands that check something and change nothing: files, receipts, the log, the books."""
+"""Commands that check something and change nothing: files, receipts, the books."""
 
 import json
 import sys
@@ -12,11 +12,9 @@ from app import db, keys
 
 checks = typer.Typer(no_args_is_help=True)
 conformance_commands = typer.Typer(no_args_is_help=True, help="Run a conformance suite.")
-log_commands = typer.Typer(no_args_is_help=True, help="The transparency log.")
 ledger_commands = typer.Typer(no_args_is_help=True, help="The books.")
 for name, group in (
     ("conformance", conformance_commands),
-    ("log", log_commands),
     ("ledger", ledger_commands),
 ):
     checks.add_typer(group, name=name)
@@ -66,62 +64,6 @@ def _report(mismatches: list[str], passed: int, failed: int) -> None:
     print(f"{passed} passed, {failed} failed")
     if failed:
         raise typer.Exit(1)
-
-
-@log_commands.command("verify")
-def verify_log(
-    directory: Annotated[
-        Path | None, typer.Argument(help="A mirror of /log; default: this installation's.")
-    ] = None,
-    kept: Annotated[Path | None, typer.Option(help="A checkpoint you kept from before.")] = None,
-    key: Annotated[str | None, typer.Option(help="The log's verifier key, for a mirror.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Recompute the whole log offline, from its tiles and its checkpoint alone."""
-    from app import publication
-    from app.transparency import note
-    from app.transparency.verify import directory_reader
-    from app.transparency.verify import verify_log as recompute
-
-    before = kept.read_bytes() if kept else None
-    if directory is None:
-        report = publication.check_log(kept=before)
-    else:
-        verifier = note.VerifierKey.parse(key) if key else publication.log_key()
-        checkpoint = (directory / "checkpoint").read_bytes()
-        report = recompute(directory_reader(directory), checkpoint, verifier, kept=before)
-    if as_json:
-        print(json.dumps(report.to_json()))
-    else:
-        found = report.difference
-        print(f"{report.origin}: {report.size} leaves, root {report.root[:16]}")
-        print(
-            "every tile and the root agree" if found is None else f"{found.where}: {found.detail}"
-        )
-    if not report.holds:
-        raise typer.Exit(1)
-
-
-@log_commands.command("prove")
-def prove_leaf(
-    subject_id: Annotated[str, typer.Argument(help="A generation, contract or decision id.")],
-) -> None:
-    """Print a proof, for every leaf about a subject, that it is in the signed log."""
-    from app.transparency import service
-
-    with db.reading() as session:
-        for promised, logged in service.leaves_of(session, subject_id):
-            if logged is not None:
-                proof = service.inclusion_proof(session, logged.leaf_index)
-                print(json.dumps({"kind": promised.kind, **proof.to_json()}))
-
-
-@log_commands.command("key")
-def print_log_key() -> None:
-    """Print the log's verifier key (C2SP signed-note): publish it where it cannot be changed."""
-    from app import publication
-
-    print(publication.log_key())
 
 
 @ledger_commands.command("check")

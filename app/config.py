@@ -28,6 +28,7 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8420", description="How strangers reach this server; stands in manifests."
     )
     log_origin: str = Field("understudy.local/log", description="Origin line of the public log.")
+    log_witnesses: str = Field("", description="Verifier keys of the log's witnesses, spaced.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line written."
     )

@@ -5,6 +5,7 @@ from sqlmodel import col, func, select
 from app import db, keys
 from app.config import settings
 from app.transparency import note, sequencer, service
+from app.transparency.errors import NoteRefused
 from app.transparency.models import LogLeaf, LogOutbox
 from app.transparency.verify import LogReport, directory_reader, verify_log
 
@@ -49,7 +50,31 @@ def check_log(*, kept: bytes | None = None) -> LogReport:
     with db.reading() as session:
         newest = service.checkpoint_text(service.checkpoint_at(session))
     read = directory_reader(settings().objects_dir / "log")
-    return verify_log(read, newest.encode(), log_key(), kept=kept)
+    return verify_log(read, newest.encode(), log_key(), kept=kept, witnesses=witnesses())
+
+
+def witnesses() -> list[note.VerifierKey]:
+    """Return the public keys of those whose cosignatures this log keeps. Raises NoteRefused."""
+    return [note.VerifierKey.parse(text) for text in settings().log_witnesses.split()]
+
+
+def cosign_log(cosigned: bytes) -> dict[str, int]:
+    """Keep the witnesses' lines of one of this log's checkpoints; return who saw it, and when.
+
+    Lines of anybody else are passed over. Raises NoteRefused for a false line, for a checkpoint
+    that is not this log's, and where no known witness signed; CheckpointNotFound.
+    """
+    head, signed = note.open_checkpoint(cosigned, log_key()), note.parse_note(cosigned)
+    found = note.witnessed_by(signed, witnesses())
+    if not found:
+        raise NoteRefused("no witness of this log signed it; see UNDERSTUDY_LOG_WITNESSES")
+    lines = [str(line) for line in signed.signatures if line.name in found]
+    with db.writing() as session:
+        kept = service.checkpoint_at(session, head.size)
+        if kept.root_hash != head.root:
+            raise NoteRefused(f"this log's checkpoint of {head.size} leaves has another root")
+        service.add_cosignatures(session, head.size, lines, witnesses())
+    return found
 
 
 def _signer() -> note.Signer:

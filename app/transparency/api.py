@@ -1,6 +1,7 @@
 """The log over HTTP, for anybody: no key is asked for, and nothing private is there to see."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -9,7 +10,7 @@ from sqlmodel import Session
 
 from app import db
 from app.problems import problems
-from app.transparency import sequencer, service, tiles
+from app.transparency import note, sequencer, service, tiles
 from app.transparency.errors import (
     CheckpointNotFound,
     LeafNotFound,
@@ -24,6 +25,10 @@ ENTRY = f'{{"at":"2026-11-22T21:00:00.000Z","commitment":"{HASH}","kind":"decisi
 NOTE = (
     "understudy.local/log\n12\nn4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=\n\n"
     "— understudy.local/log p1ZkZ0e2…\n"
+)
+UNWITNESSED = (
+    "Unwitnessed: nobody but this installation vouches that everybody is shown the same log."
+    " Keep a checkpoint, and compare."
 )
 IMMUTABLE = "public, max-age=31536000, immutable"
 LEAF_LIMIT = (1 << 63) - 1
@@ -62,6 +67,25 @@ class LeavesRead(BaseModel):
     leaves: list[LeafRead]
 
 
+class WitnessRead(BaseModel):
+    """Somebody outside who vouches to have seen this very log."""
+
+    name: str = Field(examples=["witness.example/w1"])
+    seen_at: datetime = Field(examples=["2026-11-22T21:00:10Z"])
+
+
+class LogRead(BaseModel):
+    """Where the log stands, and who besides its own keeper vouches for it."""
+
+    origin: str = Field(examples=["understudy.local/log"])
+    size: int = Field(examples=[12], description="Leaves that the newest checkpoint signs.")
+    root: str = Field(examples=[HASH], description="RFC 6962 root hash, hexadecimal.")
+    signed_at: datetime = Field(examples=["2026-11-22T21:00:00Z"])
+    witnessed: bool = Field(examples=[False])
+    witnesses: list[WitnessRead] = Field(examples=[[]])
+    says: str = Field(examples=[UNWITNESSED], description="The same in a sentence.")
+
+
 class InclusionProofRead(BaseModel):
     """A proof that an entry is in the log; check it offline with the log's public key."""
 
@@ -81,6 +105,23 @@ class ConsistencyProofRead(BaseModel):
     path: list[str] = Field(examples=[[HASH]])
     old_checkpoint: str = Field(examples=[NOTE])
     new_checkpoint: str = Field(examples=[NOTE])
+
+
+@router.get("/log", responses=problems(CheckpointNotFound))
+def read_log(session: Public, response: Response) -> LogRead:
+    """Say where the log stands, and plainly whether anybody outside has witnessed it."""
+    response.headers["Cache-Control"] = "no-cache"
+    newest = service.checkpoint_at(session)
+    seen = service.witnesses_of(newest)
+    return LogRead(
+        origin=note.parse_checkpoint(note.parse_note(newest.note.encode()).text).origin,
+        size=newest.size,
+        root=newest.root_hash.hex(),
+        signed_at=newest.created_at,
+        witnessed=bool(seen),
+        witnesses=[WitnessRead(name=name, seen_at=at) for name, at in seen.items()],
+        says=f"Witnessed by {', '.join(seen)}." if seen else UNWITNESSED,
+    )
 
 
 @router.get(

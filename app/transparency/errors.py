@@ -51,6 +51,12 @@ class ProofRefused(AppError):
     status, code = 422, "proof-refused"
 
 
+class WatchUnreadable(AppError):
+    """What a monitor kept, or was answered, is not in the form it should have."""
+
+    status, code = 422, "watch-unreadable"
+
+
 class LogForked(AppError):
     """Signing on would contradict what the log already published; nothing was signed."""
 

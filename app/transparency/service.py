@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -97,6 +98,16 @@ def checkpoint_at(session: Session, size: int | None = None) -> LogCheckpoint:
 def checkpoint_text(checkpoint: LogCheckpoint) -> str:
     """Return the signed note with the lines of the witnesses who have seen it."""
     return checkpoint.note + checkpoint.cosignatures
+
+
+def witnesses_of(checkpoint: LogCheckpoint) -> dict[str, datetime]:
+    """Return who cosigned a checkpoint, and when each saw it; the lines were verified when kept."""
+    seen = {}
+    for line in checkpoint.cosignatures.splitlines():
+        signature = note.parse_signature(line)
+        seconds = int.from_bytes(signature.value[:8], "big")
+        seen[signature.name] = datetime.fromtimestamp(seconds, UTC)
+    return seen
 
 
 def inclusion_proof(
@@ -217,4 +228,5 @@ __all__ = [
     "opening",
     "record",
     "sequence",
+    "witnesses_of",
 ]

@@ -24,7 +24,7 @@ PREFERENCES = "/v1/performers/{performer_id}/preferences"
 OPEN = (
     *HEALTH,
     *VERIFICATION,
-    "/log/",
+    "/log",
     "/v1/log/",
     "/v1/schemas/",
     "/v1/templates",

@@ -14,6 +14,7 @@ from app.transparency import note, service, tiles
 from app.transparency.api import router
 from app.transparency.proof import verify_proof
 from app.transparency.verify import verify_log
+from tests.transparency.test_note import WITNESS_KEY, a_cosignature
 
 
 @pytest.fixture
@@ -22,6 +23,30 @@ def client(log):
     app.include_router(router)
     app.add_exception_handler(AppError, on_app_error)
     return TestClient(app)
+
+
+class TestReadLog:
+    def test_says_plainly_that_nobody_outside_has_witnessed_it(self, client, log_rows, run, signer):
+        log_rows(3)
+        run()
+        found = client.get("/log").json()
+        assert (found["origin"], found["size"]) == (signer.key.name, 3)
+        assert (found["witnessed"], found["witnesses"]) == (False, [])
+        assert found["says"].startswith("Unwitnessed: nobody but this installation vouches")
+
+    def test_names_who_has_witnessed_it_and_when(self, client, log_rows, run):
+        log_rows(3)
+        run()
+        with db.writing() as session:
+            text = note.parse_note(service.checkpoint_at(session).note.encode()).text
+            line = str(a_cosignature(text, at=1_700_000_000))
+            service.add_cosignatures(session, 3, [line], [WITNESS_KEY])
+        found = client.get("/log").json()
+        assert found["witnesses"] == [{"name": WITNESS_KEY.name, "seen_at": "2023-11-14T22:13:20Z"}]
+        assert found["says"] == f"Witnessed by {WITNESS_KEY.name}."
+
+    def test_an_empty_log_has_nothing_to_say(self, client):
+        assert client.get("/log").status_code == 404
 
 
 class TestReadCheckpoint:
