@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     keys_directory: Path | None = Field(None, description="Private keys; default DATA_DIR/keys.")
     object_directory: Path | None = Field(None, description="Objects; default DATA_DIR/objects.")
     policy_directory: Path | None = Field(None, description="Cedar rules; default: shipped.")
+    policy_packs: str = Field("", description="Packs on for every contract, parted by commas.")
     host: str = Field("127.0.0.1", description="Address the server binds to.")
     port: int = Field(8420, ge=0, le=65535, description="Port the server binds to.")
     public_url: str = Field(
@@ -56,6 +57,11 @@ class Settings(BaseSettings):
             if self.database_url.startswith(plain):
                 return "postgresql+psycopg://" + self.database_url.removeprefix(plain)
         return self.database_url
+
+    @property
+    def packs_on(self) -> tuple[str, ...]:
+        """The packs of rules that are on for every contract of this installation."""
+        return tuple(filter(None, (name.strip() for name in self.policy_packs.split(","))))
 
     @property
     def keys_dir(self) -> Path:

@@ -166,6 +166,7 @@ def _state(state: dict[str, Any]) -> State:
             name: generator.get("trains_on_inputs") is not False
             for name, generator in (state.get("generators") or {}).items()
         },
+        packs=_tuple(state.get("packs")) or (),
         notice_given_at=_instant(state.get("notice_given_at")),
         engaged_at=_instant(state.get("engaged_at")),
     )

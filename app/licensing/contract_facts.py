@@ -22,6 +22,7 @@ def of_contract(
         **_people_facts(contract),
         **_ending_facts(contract),
         **approvals.given(contract, state.approvals, request),
+        **_pack_facts(contract, state, request),
         "used_length": length(contract.usage.seconds),
         "reserved_length": length(contract.usage.reserved_seconds),
         "used_renders": contract.usage.renders,
@@ -62,6 +63,15 @@ def _document_facts(contract: ContractInForce, request: UseRequest, drawn: froze
         "sublicensees": list(grant.sublicense.listed),
         "strike_agreements": list(terms.strike_policy.agreements),
         "notice_length": terms.notice_hours * HOUR,
+    }
+
+
+def _pack_facts(contract: ContractInForce, state: State, request: UseRequest) -> Facts:
+    term = contract.terms.grant.term
+    return {
+        "packs": sorted({*contract.terms.policy.packs, *state.packs}),
+        "used_on": local_days.numeral(local_days.day_of(request.at, term.tz)),
+        "term_starts_on": local_days.numeral(term.start),
     }
 
 

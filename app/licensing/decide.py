@@ -15,7 +15,8 @@ import cedarpy
 from app.licensing import approvals, contract_facts, facts
 from app.licensing.governing import standing
 from app.licensing.inputs import ContractInForce, State, UseRequest
-from app.licensing.policy_set import BASE, PolicySet, PolicySetInvalid, Rule, load_policies
+from app.licensing.policy_set import BASE, PolicySet, load_policies
+from app.licensing.rules import PolicySetInvalid, Rule
 
 __all__ = ["Decision", "Finding", "PolicySet", "PolicySetInvalid", "decide", "load_policies"]
 
@@ -119,7 +120,7 @@ def decide(
     parts: list[_Part] = []
     try:
         drawn = facts.drawn_lines(contracts, state, request)
-        use = facts.use_facts(state, request, drawn)
+        use = facts.use_facts(state, request, drawn) | {"packs_on_file": sorted(policies.packs)}
         parts = list(_parts(contracts, state, request, drawn))
         answers = _ask(policies, request, use, parts)
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
@@ -135,7 +136,8 @@ def _parts(
 ) -> Iterable[_Part]:
     """Lay out what must be asked for each performer, each question by its own name."""
     if not request.performers:
-        yield _Part("", None, (_Question("SyntheticScene", "scene", {}),))
+        scene = facts.scene_facts(state, request)
+        yield _Part("", None, (_Question("SyntheticScene", "scene", scene),))
     for performer in dict.fromkeys(request.performers):
         found = standing(performer, contracts, request)
         if not found.governing:

@@ -5,7 +5,7 @@ rules in `policies/`, which say the names and types of all facts (`schema.cedars
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
@@ -83,7 +83,9 @@ def use_facts(state: State, request: UseRequest, drawn: frozenset[str]) -> Facts
         "reaches": territories.reached(asked),
         "languages": [tag.lower() for tag in request.languages or ()],
         "is_dub": request.is_dub,
-        "photography_starts_on": _yyyymmdd(request.principal_photography_start),
+        "photography_starts_on": 0
+        if request.principal_photography_start is None
+        else local_days.numeral(request.principal_photography_start),
         "modalities": list(request.modalities or ()),
         "generator": request.generator or "",
         "generator_known": request.generator in state.generators,
@@ -116,6 +118,14 @@ def use_facts(state: State, request: UseRequest, drawn: frozenset[str]) -> Facts
         "services_at": 0 if request.services_at is None else at_or_never(request.services_at),
         "notice_given_at": at_or_never(state.notice_given_at),
         "engaged_at": 0 if state.engaged_at is None else at_or_never(state.engaged_at),
+    }
+
+
+def scene_facts(state: State, request: UseRequest) -> Facts:
+    """Return the facts of a scene without any real person; the day is the one in UTC."""
+    return {
+        "packs": sorted(state.packs),
+        "used_on": local_days.numeral(local_days.day_of(request.at, "UTC")),
     }
 
 
@@ -153,7 +163,3 @@ def _missing(request: UseRequest) -> list[str]:
     """Name what the request leaves open; an empty list of tags is an answer, others are not."""
     missing = [name for name in OPEN_FIELDS if getattr(request, name) in (None, "", ())]
     return ["tags", *missing] if request.tags is None else missing
-
-
-def _yyyymmdd(day: date | None) -> int:
-    return 0 if day is None else day.year * 10_000 + day.month * 100 + day.day

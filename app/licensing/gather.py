@@ -7,6 +7,7 @@ from hashlib import sha256
 import structlog
 from sqlmodel import Session, col, select
 
+from app.config import settings
 from app.identity.models import SigningKey
 from app.ledger import service as ledger
 from app.licensing import approvals, strikes
@@ -132,6 +133,7 @@ def state_of(
         approvals=approvals_on_record(session, asked, use),
         exclusives=tuple(exclusives(contracts)),
         generators=dict(generators),
+        packs=settings().packs_on,
     )
 
 

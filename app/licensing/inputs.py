@@ -120,13 +120,15 @@ class ExclusiveFact:
 @dataclass(frozen=True, slots=True)
 class State:
     """The world at the request's instant. `generators` says of each known generator whether it
-    trains on inputs; an absent one is unknown and not allowed.
+    trains on inputs; an absent one is unknown and not allowed. `packs` are those that are on for
+    the whole installation, whatever a contract names.
     """
 
     strikes: tuple[StrikeFact, ...] = ()
     approvals: tuple[ApprovalFact, ...] = ()
     exclusives: tuple[ExclusiveFact, ...] = ()
     generators: dict[str, bool] = field(default_factory=dict)
+    packs: tuple[str, ...] = ()
     notice_given_at: datetime | None = None
     engaged_at: datetime | None = None
 

@@ -29,6 +29,16 @@ def midnight(day: date, tz: str) -> int:
     return micros(datetime(day.year, day.month, day.day, tzinfo=zone(tz)))
 
 
+def numeral(day: date) -> int:
+    """Return a day as it is written in the rules: 20270701."""
+    return day.year * 10_000 + day.month * 100 + day.day
+
+
+def day_of(instant: datetime, tz: str) -> date:
+    """Return the day it is in the zone at an instant."""
+    return instant.astimezone(zone(tz)).date()
+
+
 def add_days(instant: int, days: int, tz: str) -> int:
     """Return the same wall-clock time in the zone `days` days later; a day need not last 24 h."""
     moment = EPOCH + timedelta(microseconds=instant)

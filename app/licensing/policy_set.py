@@ -2,38 +2,17 @@
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cedarpy
 
+from app.licensing.packs import FOLDER, Pack, page_of, read_pack
+from app.licensing.rules import PolicySetInvalid, Rule, read_rules
+
 POLICY_DIR = Path(__file__).parent.parent.parent / "policies"
-OUTCOMES = ("deny", "needs-approval", "obligation", "permit")
 BASE = "PERMIT"
-
-
-class PolicySetInvalid(ValueError):
-    """The policies cannot be relied on; nothing starts with them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule: a code, what follows from it, and what to say about it.
-
-    `clause` is a JSON pointer into the contract document, empty where no single field answers.
-    """
-
-    id: str
-    outcome: str
-    summary: str
-    source: str
-    clause: str
-    next_step: str
-    obliges: tuple[str, ...]
-    file: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +22,7 @@ class PolicySet:
     engine: cedarpy.PolicySet
     schema: cedarpy.Schema
     rules: dict[str, Rule]
+    packs: dict[str, Pack]
     digest: str
     files: dict[str, str]
     schema_text: str
@@ -55,15 +35,16 @@ class PolicySet:
 
 
 def load_policies(directory: Path = POLICY_DIR) -> PolicySet:
-    """Read, validate and parse every `*.cedar` under the directory, packs included.
+    """Read, validate and parse every `*.cedar` under the directory, and the packs with their pages.
 
-    The digest covers each policy's meaning (its Cedar JSON, sorted by id) and the schema, so that
-    comments and order of files do not change it. Raises PolicySetInvalid, naming what is wrong.
+    The digest covers each policy's meaning (its Cedar JSON, sorted by id), the schema and what the
+    packs say of themselves, so that comments and order of files do not change it. Raises
+    PolicySetInvalid, naming file and rule of everything that is wrong.
     """
     try:
+        paths = [*directory.rglob("*.cedar"), *(directory / FOLDER).glob("*.json")]
         files = {
-            str(path.relative_to(directory)): path.read_text("utf-8")
-            for path in sorted(directory.rglob("*.cedar"))
+            str(path.relative_to(directory)): path.read_text("utf-8") for path in sorted(paths)
         }
         schema = (directory / "schema.cedarschema").read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -73,32 +54,39 @@ def load_policies(directory: Path = POLICY_DIR) -> PolicySet:
 
 def build(files: dict[str, str], schema: str, *, directory: Path = POLICY_DIR) -> PolicySet:
     """Validate and parse policy texts by file name; the body of `load_policies`, without files."""
-    source = "\n".join(files.values())
     try:
-        verdict = cedarpy.validate_policies(source, schema)
-        if not verdict.validation_passed:
-            raise PolicySetInvalid("; ".join(str(error) for error in verdict.errors[:5]))
-        rules: dict[str, Rule] = {}
-        meanings: dict[str, Any] = {}
-        for name, text in files.items():
-            for rule, meaning in _read(name, text):
-                if rule.id in rules:
-                    raise PolicySetInvalid(f"{rule.id} is written twice; one code has one rule")
-                rules[rule.id], meanings[rule.id] = rule, meaning
-        engine, parsed_schema = cedarpy.PolicySet.from_str(source), cedarpy.Schema.from_str(schema)
+        parsed_schema = cedarpy.Schema.from_str(schema)
     except ValueError as error:
-        if isinstance(error, PolicySetInvalid):
-            raise
-        raise PolicySetInvalid(f"the policies do not parse: {error}") from error
-    if BASE not in rules:
-        raise PolicySetInvalid(f"there is no base rule {BASE}, so nothing could be permitted")
-    named = {"policies": meanings, "schema": hashlib.sha256(schema.encode()).hexdigest()}
+        raise PolicySetInvalid(f"schema.cedarschema: {error}") from error
+    problems: list[str] = []
+    packs = _packs(files, problems)
+    rules: dict[str, Rule] = {}
+    meanings: dict[str, Any] = {}
+    texts = {name: text for name, text in files.items() if name.endswith(".cedar")}
+    for name, text in texts.items():
+        try:
+            for rule, meaning in read_rules(name, text, schema, packs):
+                if rule.id in rules:
+                    raise PolicySetInvalid(f"{name}, {rule.id}: written twice; one code, one rule")
+                rules[rule.id], meanings[rule.id] = rule, meaning
+        except PolicySetInvalid as error:
+            problems += error.problems
+    if not problems and BASE not in rules:
+        problems.append(f"there is no base rule {BASE}, so nothing could be permitted")
+    if problems:
+        raise PolicySetInvalid(*problems)
+    named = {
+        "policies": meanings,
+        "schema": hashlib.sha256(schema.encode()).hexdigest(),
+        "packs": {name: json.loads(files[page_of(name)]) for name in packs},
+    }
     # As RFC 8785 would write it, but for integers beyond 2**53, which Cedar knows and it does not.
     canonical = json.dumps(named, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return PolicySet(
-        engine=engine,
+        engine=cedarpy.PolicySet.from_str("\n".join(texts.values())),
         schema=parsed_schema,
         rules=rules,
+        packs=packs,
         digest=hashlib.sha256(canonical.encode()).hexdigest(),
         files=files,
         schema_text=schema,
@@ -131,41 +119,18 @@ def changed_on_disk(policies: PolicySet) -> bool:
         return True
 
 
-def _read(name: str, text: str) -> list[tuple[Rule, Any]]:
-    parsed = json.loads(cedarpy.policies_to_json_str(text))
-    if parsed.get("templates") or parsed.get("templateLinks"):
-        raise PolicySetInvalid(f"{name}: templates are not used here; write each rule out")
-    pieces = _texts(text, len(parsed["staticPolicies"]), name)
-    found = []
-    for number, piece in enumerate(pieces):
-        meaning = parsed["staticPolicies"][f"policy{number}"]
-        notes = meaning.get("annotations") or {}
-        lacking = [key for key in ("id", "outcome", "summary", "source") if not notes.get(key)]
-        if lacking:
-            raise PolicySetInvalid(f"{name}: a rule has no @{lacking[0]}: {piece[:80]!r}")
-        effect = "forbid" if notes["outcome"] in ("deny", "needs-approval") else "permit"
-        if notes["outcome"] not in OUTCOMES or meaning["effect"] != effect:
-            raise PolicySetInvalid(f"{name}: {notes['id']} says {notes['outcome']} but does not")
-        rule = Rule(
-            id=notes["id"],
-            outcome=notes["outcome"],
-            summary=notes["summary"],
-            source=notes["source"],
-            clause=notes.get("clause") or "",
-            next_step=notes.get("next_step") or "",
-            obliges=tuple((notes.get("obliges") or "").split()),
-            file=name,
-            text=piece,
-        )
-        found.append((rule, meaning))
+def _packs(files: dict[str, str], problems: list[str]) -> dict[str, Pack]:
+    """Read every pack's page; add what is wrong with one to the problems."""
+    found = {}
+    for name, text in files.items():
+        if not name.endswith(".json"):
+            continue
+        try:
+            pack = read_pack(name, text)
+        except ValueError as error:
+            problems.append(f"{name}, {error}")
+            continue
+        found[pack.name] = pack
+        if name.removesuffix(".json") + ".cedar" not in files:
+            problems.append(f"{name}: there are no rules beside it")
     return found
-
-
-def _texts(text: str, count: int, name: str) -> list[str]:
-    """Split a file into its rules, each beginning at `@id`, without comments between them."""
-    lines = [line for line in text.splitlines() if not line.startswith("//")]
-    pieces = ["@id(" + piece for piece in "\n".join(lines).split("@id(")[1:]]
-    ids = Counter(piece.split('"')[1] for piece in pieces)
-    if len(pieces) != count or any(times > 1 for times in ids.values()):
-        raise PolicySetInvalid(f"{name}: each rule begins with its own @id")
-    return [piece.strip() for piece in pieces]

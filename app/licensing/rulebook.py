@@ -7,6 +7,7 @@ from app import storage
 from app.config import settings
 from app.licensing import guard
 from app.licensing.policy_set import PolicySet, archive, load_policies, restore
+from app.licensing.rules import PolicySetInvalid
 
 
 @lru_cache(maxsize=4)
@@ -14,6 +15,12 @@ def policy_set(directory: Path) -> PolicySet:
     """Return the validated rules, read once per process, watched from then on, and archived."""
     seen = guard.signature(directory)
     policies = load_policies(directory)
+    unknown = sorted(set(settings().packs_on) - policies.packs.keys())
+    if unknown:
+        raise PolicySetInvalid(
+            f"UNDERSTUDY_POLICY_PACKS: no pack is called {unknown[0]!r}; there are "
+            + ", ".join(sorted(policies.packs))
+        )
     guard.watch(policies, seen)
     storage.put_new(_archive_key(policies.digest), archive(policies).encode())
     return policies

@@ -5,6 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
 
+from app.config import settings
+from app.licensing.packs import known_packs
 from app.licensing.parts import (
     Days,
     Name,
@@ -107,10 +109,19 @@ class Data(Part):
 
 
 class PolicyPack(Part):
-    """Rules of a statute that the parties opted into."""
+    """Rules of a statute or an agreement that the parties opted into; packs by their names."""
 
     max_term_years: Years | None = None
     minor_court_approval: bool = False
+    packs: Names = ()
+
+    @model_validator(mode="after")
+    def _names_packs_on_file(self, info: ValidationInfo) -> Self:
+        for number, name in enumerate(self.packs if offered(info) else ()):
+            if name not in known_packs(settings().policies_dir):
+                known = ", ".join(sorted(known_packs(settings().policies_dir)))
+                raise refuse(f"packs/{number}", f"no pack is called {name!r}; there are {known}")
+        return self
 
 
 class Exclusivity(Part):

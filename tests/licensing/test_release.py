@@ -8,8 +8,9 @@ import pytest
 from app.licensing import policy_set
 from app.licensing.conformance import read_case
 from app.licensing.decide import EVALUATION_ERROR, load_policies
-from app.licensing.policy_set import PolicySetInvalid, archive, restore
+from app.licensing.policy_set import archive, restore
 from app.licensing.release import STOPPING, decide_release
+from app.licensing.rules import PolicySetInvalid
 from tests.licensing.cases import base
 
 TODAY = load_policies()
