@@ -1,4 +1,4 @@
-"""Commands about contracts as documents: templates of the usual deals, filled in from a file."""
+"""Commands about contracts as documents: templates of the usual deals, and paper."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-contracts = typer.Typer(no_args_is_help=True, help="Contracts: templates, and what they say.")
+contracts = typer.Typer(no_args_is_help=True, help="Contracts: templates, and paper.")
 out = Console(highlight=False)
 
 
@@ -47,6 +47,24 @@ def use_template(
             example = json.dumps(blank.example, ensure_ascii=False)
             left = "" if blank.required else "  (may be left out)"
             out.print(f"  {key:<18} {blank.asks}{left}\n{'':<21}{example}", markup=False)
+
+
+@contracts.command("export")
+def export_contract(
+    contract_id: Annotated[str, typer.Argument(help="con_…")],
+    to: Annotated[Path, typer.Option("--out", dir_okay=False, help="Where the PDF goes.")],
+) -> None:
+    """Write a contract as a PDF: plain words, signature page, and the signed document inside."""
+    from app import db
+    from app.licensing.models import Contract
+    from app.licensing.paper import paper_of
+
+    with db.reading() as session:
+        contract = session.get(Contract, contract_id)
+        if contract is None:
+            raise typer.BadParameter(f"no contract has the id {contract_id}")
+        to.write_bytes(paper_of(session, contract))
+        out.print(f"{to}: the document in it is {contract.document_sha256}", markup=False)
 
 
 def _answers(file: Path) -> dict[str, object]:

@@ -56,12 +56,20 @@ def check_detached(
             )
 
 
+def algorithm_of(text: str) -> str:
+    """Return the algorithm a JWS that was checked once says it was made with."""
+    return str(_header(text)["alg"])
+
+
+def _header(text: str) -> dict[str, Any]:
+    head = text.split(".", maxsplit=1)[0]
+    return dict(json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))))
+
+
 def key_id_of(text: str) -> str:
     """Return which key a detached JWS says it was made with. Raises SignatureRefused."""
     try:
-        head = text.split(".", maxsplit=1)[0]
-        header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-        key_id = str(header["kid"])
+        key_id = str(_header(text)["kid"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SignatureRefused("the JWS header is unreadable or names no key (kid)") from error
     if not _KEY_ID.fullmatch(key_id):  # base64 hides what no other text of a request may hold
