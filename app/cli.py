@@ -8,15 +8,17 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from sqlmodel import select
 
 from app import config, db
 from app.cli_check import AsJson, checks, out
 from app.cli_contract import contracts
 from app.cli_log import log_commands
-from app.cli_policy import agreement_commands
+from app.cli_policy import agreement_commands, policy_commands
 from app.config import settings
 from app.errors import AppError
+from app.licensing.rules import PolicySetInvalid
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +31,7 @@ for name, group in (
     ("organization", organization_commands),
     ("api-key", key_commands),
     ("agreement", agreement_commands),
+    ("policy", policy_commands),
     ("log", log_commands),
 ):
     app.add_typer(group, name=name)
@@ -47,6 +50,9 @@ def main() -> None:
     except AppError as refusal:
         err.print(f"[bold]{refusal.code}[/]: {refusal.detail}", highlight=False)
         sys.exit(1)
+    except PolicySetInvalid as refusal:
+        err.print(f"[bold]policies-invalid[/]: {escape(str(refusal))}", highlight=False)
+        sys.exit(1)
 
 
 @app.command()
@@ -63,8 +69,10 @@ def serve() -> None:
     """Run the server, and a worker inside it unless UNDERSTUDY_WORKER_IN_PROCESS=false."""
     import uvicorn
 
+    from app.licensing import rulebook
     from app.main import create_app
 
+    rulebook.today()  # rules that do not validate do not start
     uvicorn.run(create_app(), host=settings().host, port=settings().port, log_config=None)
 
 
@@ -72,8 +80,10 @@ def serve() -> None:
 def worker() -> None:
     """Run a worker of its own: it takes permitted generations through the pipeline."""
     from app import logs
+    from app.licensing import rulebook
     from app.worker import run
 
+    rulebook.today()  # rules that do not validate do not start
     logs.configure()
     run()
 

@@ -24,13 +24,16 @@ from app.licensing import api as licensing
 from app.licensing import api_approvals as approvals
 from app.licensing import api_boundaries as boundaries
 from app.licensing import api_paper as paper
+from app.licensing import api_policies as policies
 from app.licensing import api_preferences as preferences
 from app.licensing import api_strikes as strikes
 from app.licensing import api_templates as templates
+from app.licensing import published, rulebook
 from app.licensing.errors import ContractNotFound
 from app.licensing.service import contract_of
 from app.registry import api as registry
 from app.transparency import api as transparency
+from app.web import policies as policies_page
 from app.worker import Worker
 
 logger = structlog.get_logger()
@@ -41,9 +44,9 @@ ABOUT = """
 Digital replicas act only by contract: every use is decided by written rules, every output carries
 its provenance, every second is paid.
 
-Every route but verification, license state, templates, published preferences, keys, log and health
-needs an API key (`understudy api-key create`). Every POST that acts takes an `Idempotency-Key`.
-Refusals are problem documents (RFC 9457) with a stable `code`.
+Every route but verification, the rules, license state, templates, published preferences, keys, log
+and health needs an API key (`understudy api-key create`). Every POST that acts takes an
+`Idempotency-Key`. Refusals are problem documents (RFC 9457) with a stable `code`.
 """
 
 
@@ -55,12 +58,23 @@ class NotReady(AppError):
 
 @asynccontextmanager
 async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    await run_in_threadpool(_publish_policies)
     worker = Worker() if settings().worker_in_process else None
     if worker:  # in a thread: DBOS may not be launched where an event loop runs
         await run_in_threadpool(worker.start)
     yield
     if worker:
         await run_in_threadpool(worker.stop)
+
+
+def _publish_policies() -> None:
+    """Read the rules, or do not start; and put a new set on the public log."""
+    rulebook.today()
+    try:
+        with db.writing() as session:
+            published.publish_today(session)
+    except sa.exc.DBAPIError:
+        logger.warning("the rules are published once the database is ready: `understudy setup`")
 
 
 class BodyLimit:
@@ -93,8 +107,9 @@ def create_app() -> FastAPI:
     app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
     for room in (identity, registry, licensing, gateway, ledger, audit, transparency):
         app.include_router(room.router)
-    for subject in (approvals, boundaries, paper, preferences, strikes, templates):
+    for subject in (approvals, boundaries, paper, policies, preferences, strikes, templates):
         app.include_router(subject.router)
+    app.include_router(policies_page.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.add_middleware(BodyLimit)
     app.add_exception_handler(AppError, problems.on_app_error)

@@ -7,6 +7,7 @@ from app.ledger import models as ledger
 from app.licensing import models as licensing
 from app.licensing import models_approvals as approvals
 from app.licensing import models_boundaries as boundaries
+from app.licensing import models_policies as policies
 from app.licensing import models_strikes as strikes
 from app.provenance import models as provenance
 from app.registry import models as registry
@@ -19,6 +20,7 @@ __all__ = [
     "identity",
     "ledger",
     "licensing",
+    "policies",
     "provenance",
     "registry",
     "strikes",

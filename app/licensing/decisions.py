@@ -209,6 +209,7 @@ def _record(session: Session, use: UseRequest, answer: Answer, *, is_party: bool
         request={
             "use": _REQUEST.dump_python(use, mode="json"),
             "governing": [list(each) for each in answer.governing],
+            "findings": [[each.code, each.contract_id] for each in answer.findings],
         },
         receipt="",
         receipt_sha256="",

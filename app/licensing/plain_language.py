@@ -103,6 +103,9 @@ def _who(terms: "Contract", names: Names) -> Sentences:
     said.append(
         (f"If the performer is a child, a court {court} agree.", "/policy/minor_court_approval")
     )
+    if terms.policy.packs:
+        packs = ", ".join(written(pack) for pack in terms.policy.packs)
+        said.append((f"It is also held to these packs of rules: {packs}.", "/policy/packs"))
     if terms.paper is not None:
         signed_on = day(terms.paper.signed_on)
         said.append(

@@ -93,8 +93,8 @@ def confirm_switch(session: Session, principal: Principal, switch_id: str) -> St
     When this commits, no decision that overlooked it can commit any more. Raises StrikeNotFound,
     StrikeSettled, ProposalLapsed, SecondKeyNeeded.
     """
-    _lock_alone(session)
     switch = switch_of(session, principal.organization_id, switch_id)
+    _lock_alone(session)  # not before it is known who asks: decisions wait for it
     session.refresh(switch, with_for_update=True)
     at = clock.now()
     if switch.confirmed_at is not None:

@@ -30,6 +30,7 @@ OPEN = (
     "/v1/templates",
     "/v1/downloads/",
     "/v1/keys",
+    "/v1/policies",
     PREFERENCES,
 )
 _numbers = itertools.count()

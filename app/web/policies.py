@@ -1,0 +1,102 @@
+"""The page of rules: every rule in force here in words, for anybody, on any screen."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.licensing import published, rulebook
+from app.licensing.policy_set import PolicySet
+
+router = APIRouter(include_in_schema=False)
+HERE = Path(__file__).parent
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "public, max-age=60",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+OUTCOMES = {
+    "permit": ("yes", "✓ permits"),
+    "deny": ("no", "✕ denies"),
+    "needs-approval": ("wait", "? asks somebody"),
+    "obligation": ("wait", "→ obliges"),
+}
+CHAPTERS = {
+    "base": "To begin with",
+    "standing": "Whether there is a contract at all",
+    "validity": "Whether the contract is good",
+    "term": "When",
+    "scope": "For what, and where",
+    "generation": "How an output is made",
+    "content": "What is shown",
+    "people": "Children, and the dead",
+    "approvals": "A yes for each use",
+    "withdrawal": "Withdrawal, pause and strike",
+    "exclusivity": "Promises made to others",
+    "passing_on": "Passing it on",
+    "likeness_data": "Scans and models",
+    "obligations": "What a permit obliges to",
+}
+
+
+@lru_cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@router.get("/policies")
+def show_policies() -> Response:
+    """Show the rules in force here as a page for people."""
+    policies = rulebook.today()
+    page = _templates().get_template("policies.html")
+    text = page.render(
+        policies=policies,
+        chapters=list(_chapters(policies)),
+        outcomes=OUTCOMES,
+        notice=published.NOTICE,
+    )
+    headers = HEADERS | {"ETag": f'"{policies.digest}"'}
+    return Response(text, media_type="text/html; charset=utf-8", headers=headers)
+
+
+@router.get("/static/look.css")
+def show_style() -> Response:
+    """Give the one style sheet of every page."""
+    text = (HERE / "static" / "look.css").read_text("utf-8")
+    return Response(text, media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
+
+
+def _chapters(policies: PolicySet) -> Iterator[dict[str, Any]]:
+    """Part the rules into chapters: the files for everybody in the order they are read, the packs.
+
+    A file nobody gave a title stands under its own name.
+    """
+    files = {Path(rule.file).stem for rule in policies.rules.values() if not rule.pack}
+    for stem in sorted(files, key=lambda name: (name not in CHAPTERS, _place(name), name)):
+        yield {
+            "title": CHAPTERS.get(stem, stem),
+            "pack": None,
+            "rules": [
+                rule
+                for rule in policies.rules.values()
+                if not rule.pack and Path(rule.file).stem == stem
+            ],
+        }
+    for pack in policies.packs.values():
+        rules = [rule for rule in policies.rules.values() if rule.pack == pack.name]
+        yield {"title": pack.title, "pack": pack, "rules": rules}
+
+
+def _place(stem: str) -> int:
+    return list(CHAPTERS).index(stem) if stem in CHAPTERS else len(CHAPTERS)
