@@ -1,5 +1,6 @@
 """The HTTP server: every room's routes, problem documents, health and metrics."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -38,7 +39,7 @@ from app.worker import Worker
 
 logger = structlog.get_logger()
 BODY_LIMIT_BYTES = 1 << 20
-UPLOADS = frozenset({"/v1/performers", "/v1/verifications"})
+UPLOADS = re.compile(r"/v1/(performers|verifications|contracts/[^/]+/paper)")
 
 ABOUT = """
 Digital replicas act only by contract: every use is decided by written rules, every output carries
@@ -97,7 +98,7 @@ class BodyLimit:
                 raise HTTPException(413, f"bodies end at {BODY_LIMIT_BYTES} bytes here")
             return message
 
-        uploads = scope["type"] != "http" or scope["path"] in UPLOADS
+        uploads = scope["type"] != "http" or UPLOADS.fullmatch(scope["path"])
         await self._app(scope, receive if uploads else limited, send)
 
 

@@ -7,6 +7,7 @@ from app.ledger import models as ledger
 from app.licensing import models as licensing
 from app.licensing import models_approvals as approvals
 from app.licensing import models_boundaries as boundaries
+from app.licensing import models_paper as paper
 from app.licensing import models_policies as policies
 from app.licensing import models_strikes as strikes
 from app.provenance import models as provenance
@@ -20,6 +21,7 @@ __all__ = [
     "identity",
     "ledger",
     "licensing",
+    "paper",
     "policies",
     "provenance",
     "registry",

@@ -1,8 +1,10 @@
 """Uploads: one multipart form of limited size, read only once it is known who sends it."""
 
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
@@ -11,6 +13,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from app.errors import AppError, TooLarge
 from app.identity.errors import FileMissing, UploadMalformed
 
+CHUNK_BYTES = 1 << 20
 FORM_OVERHEAD_BYTES = 64 << 10
 MAX_FIELDS = 4
 
@@ -46,6 +49,21 @@ def file_of(form: FormData, field: str) -> UploadFile:
             errors=[{"pointer": f"/body/{field}", "message": "a file is required"}],
         )
     return upload
+
+
+def keep(
+    upload: BinaryIO, file: Path, limit_bytes: int, *, too_large: type[AppError] = TooLarge
+) -> bytes:
+    """Write an upload into a file of its own; return its SHA-256. Raises `too_large`."""
+    size_bytes, digest = 0, hashlib.sha256()
+    with file.open("wb") as opened:
+        while chunk := upload.read(CHUNK_BYTES):
+            size_bytes += len(chunk)
+            if size_bytes > limit_bytes:
+                raise too_large(f"the upload is larger than the {limit_bytes} bytes allowed")
+            digest.update(chunk)
+            opened.write(chunk)
+    return digest.digest()
 
 
 def form_body(**properties: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from app.licensing.errors import (
     ContractInvalid,
     ContractNotFound,
     DecisionNotFound,
+    PaperMissing,
     SignatureRefused,
 )
 from app.licensing.example import DOCUMENT
@@ -221,6 +222,7 @@ def read_document(contract_id: str, read: Reading) -> Response:
         ContractAlreadyWithdrawn,
         SignatureRefused,
         BoundariesNotAcknowledged,
+        PaperMissing,
     ),
 )
 def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Response:

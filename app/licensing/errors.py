@@ -133,3 +133,27 @@ class StrikeSettled(AppError):
     """This proposal is confirmed already; the first confirmation stands."""
 
     status, code = 409, "strike-settled"
+
+
+class PaperNotPdf(AppError):
+    """What was sent as a signed paper is no PDF, or not a whole one."""
+
+    status, code = 422, "paper-not-pdf"
+
+
+class PaperTooLate(AppError):
+    """Paper is attached while a contract is on the table, and only so much of it."""
+
+    status, code = 409, "paper-too-late"
+
+
+class PaperMissing(AppError):
+    """The document names a paper that is not attached; nobody signs for what cannot be read."""
+
+    status, code = 409, "paper-missing"
+
+
+class PaperNotFound(AppError):
+    """No paper of a contract of the caller's has this id."""
+
+    status, code = 404, "paper-not-found"

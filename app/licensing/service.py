@@ -9,7 +9,7 @@ from sqlmodel import Session, col, or_, select
 
 from app import clock
 from app.identity.models import Organization, SigningKey
-from app.licensing import boundaries, local_days
+from app.licensing import boundaries, local_days, papers
 from app.licensing import contract as documents
 from app.licensing.errors import (
     AlreadySigned,
@@ -97,6 +97,7 @@ def sign_contract(
             f"your organization may not sign {contract.id} as {role}: the performer signs through "
             "their own desk, not through an agency, and the licensee through theirs"
         )
+    papers.insist_on_paper(session, contract)
     key = session.get(SigningKey, key_id_of(jws))
     if key is None or key.organization_id != organization_id or key.revoked_at is not None:
         raise SignatureRefused("the JWS names a key (kid) that is not registered for you")

@@ -1,8 +1,6 @@
 """Routes about performers: enroll one, see them, pause and resume them."""
 
-import hashlib
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,7 +12,7 @@ from app.config import settings
 from app.errors import AppError
 from app.identity.api_edge import Act, Acting, Reading, act_refusals, read_refusals
 from app.identity.errors import FileMissing, UploadMalformed
-from app.identity.uploads import file_of, form_body, limited_form
+from app.identity.uploads import file_of, form_body, keep, limited_form
 from app.problems import InvalidRequest, invalid
 from app.registry import service
 from app.registry.errors import (
@@ -35,7 +33,6 @@ from app.sandbox import (
 )
 
 router = APIRouter(prefix="/v1", tags=["registry"])
-CHUNK_BYTES = 1 << 20
 PORTRAIT_ERRORS: tuple[type[AppError], ...] = (
     FileMissing,
     UploadMalformed,
@@ -101,7 +98,7 @@ async def enroll_performer(request: Request, act: Acting) -> Response:
 def _enroll(act: Act, name: str, portrait: BinaryIO) -> Response:
     with private_directory() as directory:
         path = directory / "portrait"
-        digest = _keep(portrait, path)
+        digest = keep(portrait, path, settings().upload_limit_bytes, too_large=ImageTooLarge)
         seen = service.inspect_portrait(path)
 
         def enroll(session: Session) -> tuple[int, BaseModel]:
@@ -173,16 +170,3 @@ def _read(session: Session, performer: Performer) -> PerformerRead:
     newest = service.replicas_of(session, performer.id)[0]
     facts = performer.model_dump(include=set(PerformerRead.model_fields))
     return PerformerRead(**facts, replica_id=newest.id)
-
-
-def _keep(upload: BinaryIO, path: Path) -> bytes:
-    """Write an upload into a private file; return its SHA-256. Raises ImageTooLarge."""
-    limit_bytes, size_bytes, digest = settings().upload_limit_bytes, 0, hashlib.sha256()
-    with path.open("wb") as file:
-        while chunk := upload.read(CHUNK_BYTES):
-            size_bytes += len(chunk)
-            if size_bytes > limit_bytes:
-                raise ImageTooLarge(f"the upload is larger than the {limit_bytes} bytes allowed")
-            digest.update(chunk)
-            file.write(chunk)
-    return digest.digest()

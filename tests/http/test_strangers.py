@@ -19,6 +19,7 @@ from app.registry import service as registry
 from app.registry.models import Performer
 from tests.http.house import House, a_house, assert_problem, is_open, operations, rows
 from tests.licensing import unions
+from tests.licensing.papers import a_paper, a_pdf
 from tests.scenes import PORTRAIT, a_portrait_seen
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -44,7 +45,9 @@ def _things(house: House) -> dict[str, str]:
         )
         session.add(approval)
         strike = unions.proposed(session, unions.a_union(session))
+        paper = a_paper(session, house.scene)
     return {
+        "paper_id": paper.id,
         "approval_id": approval.id,
         "strike_id": strike.id,
         "performer_id": house.scene.performer.id,
@@ -57,6 +60,8 @@ def _things(house: House) -> dict[str, str]:
 def _call(house: House, verb: str, address: str, who: str) -> Response:
     if verb == "get":
         return house.get(address, who)
+    if address.endswith("/paper"):
+        return house.post(address, who, files={"file": ("a.pdf", a_pdf())})
     bodies = {
         "signatures": house.signature(),
         "answers": {"role": "performer", "answer": "approved"},
