@@ -27,7 +27,7 @@ SIGNING: Mapping[str, str] = {
     "preferences": "P-256",
     "log": "Ed25519",
 }
-SECRETS = ("watermark", "vault-root", "link")
+SECRETS = ("watermark", "vault-root", "link", "evidence")
 CURVES: Mapping[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
 HASHES: Mapping[str, hashes.HashAlgorithm] = {"P-256": hashes.SHA256(), "P-384": hashes.SHA384()}
 

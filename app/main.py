@@ -24,6 +24,7 @@ from app.ledger import api as ledger
 from app.licensing import api as licensing
 from app.licensing import api_approvals as approvals
 from app.licensing import api_boundaries as boundaries
+from app.licensing import api_life as contract_life
 from app.licensing import api_paper as paper
 from app.licensing import api_policies as policies
 from app.licensing import api_preferences as preferences
@@ -108,7 +109,16 @@ def create_app() -> FastAPI:
     app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
     for room in (identity, registry, licensing, gateway, ledger, audit, transparency):
         app.include_router(room.router)
-    for subject in (approvals, boundaries, paper, policies, preferences, strikes, templates):
+    for subject in (
+        approvals,
+        boundaries,
+        contract_life,
+        paper,
+        policies,
+        preferences,
+        strikes,
+        templates,
+    ):
         app.include_router(subject.router)
     app.include_router(policies_page.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))

@@ -5,13 +5,17 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 
 import app.models  # noqa: F401
 from app import db, migrate
 from app.config import settings
 from app.identity import service as identity
 from app.identity.models import ApiKey
+from app.licensing.models import Contract
+from app.licensing.service import signatures_of
+from app.transparency.models import LogLeaf, LogOutbox
+from tests.scenes import a_scene
 
 
 class TestMigrations:
@@ -29,6 +33,28 @@ class TestMigrations:
         migrate.upgrade(settings().database)
         assert left == set()
         assert "generation" in sa.inspect(db.engine()).get_table_names()
+
+    def test_contracts_of_before_they_had_a_life_stay_and_permit_nothing(
+        self, database: str
+    ) -> None:
+        with db.writing() as session:
+            scene = a_scene(session)
+            promised = session.exec(select(LogOutbox)).first()
+            assert promised is not None
+            session.add(
+                LogLeaf(leaf_index=0, outbox_id=promised.id, entry=b"x", leaf_hash=b"0" * 32)
+            )
+        db.engine().dispose()
+        for _ in range(2):
+            migrate.downgrade(settings().database, "20261127_0745")
+            db.engine().dispose()
+            migrate.upgrade(settings().database)
+        with db.writing() as session:
+            contract = session.get_one(Contract, scene.contract.id)
+            assert (contract.series_id, contract.version, contract.round) == (contract.id, 1, 1)
+            assert contract.executed_at == contract.effective_at == scene.contract.executed_at
+            assert len(signatures_of(session, contract)) == 2
+            assert "CONTRACT_TAMPERED" in scene.ask(session)[0].codes
 
     def test_both_databases_are_real(self, database: str) -> None:
         dialect = db.engine().dialect

@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from app.gateway.models import Generation, GenerationReplica
-from app.licensing import service as licensing
+from app.licensing.license_state import license_state as state_of_contract
 from app.licensing.models import Contract, Decision
 from app.transparency import service as transparency
 from app.transparency.errors import CheckpointNotFound, LeafNotFound, LeafNotPublished
@@ -34,8 +34,7 @@ def license_state(session: Session, generation_id: str, at: datetime) -> str:
     permit = session.get_one(Decision, generation.decision_id)
     permitted_at = permit.at if at <= generation.released_at else None
     states = [
-        licensing.license_state(contract, at=at, permitted_at=permitted_at)
-        for contract in contracts
+        state_of_contract(contract, at=at, permitted_at=permitted_at) for contract in contracts
     ]
     if not states:
         return "not-on-record"  # no contract is no license: nothing is licensed by default

@@ -224,8 +224,9 @@ def _pay(session: Session, generation: Generation) -> None:
     for contract in _contracts(session, generation.id):
         terms = decisions.compensation_of(contract)
         # Uses captured since the permit may have reached a dearer tier that both sides agreed.
-        ledger.raise_hold(session, generation.id, contract.id, terms=terms, event=event)
-        entry = ledger.capture_hold(session, generation.id, contract.id, terms=terms, event=event)
+        book = contract.series_id  # all versions of a contract share its books
+        ledger.raise_hold(session, generation.id, book, terms=terms, event=event)
+        entry = ledger.capture_hold(session, generation.id, book, terms=terms, event=event)
         transparency.record(session, "journal-entry", entry.id, ledger.evidence(entry))
 
 

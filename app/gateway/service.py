@@ -192,12 +192,12 @@ def usage_event(generation: Generation, use: UseRequest) -> UsageEvent:
 def _hold(session: Session, generation: Generation, contract: Contract, use: UseRequest) -> None:
     """Set aside what this generation will cost under one contract, and its seconds."""
     terms = decisions.compensation_of(contract)
-    event = usage_event(generation, use)
+    event, book = usage_event(generation, use), contract.series_id
     ledger.place_hold(
         session,
         generation.id,
-        contract.id,
-        amount_minor=ledger.amount_to_hold(session, contract.id, terms=terms, event=event),
+        book,
+        amount_minor=ledger.amount_to_hold(session, book, terms=terms, event=event),
         currency=terms.currency,
         seconds=Decimal(generation.length_ms) / 1000,
     )

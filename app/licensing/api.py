@@ -4,17 +4,16 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
-from app.licensing import boundaries, decisions, service
 from app.licensing import contract as documents
-from app.licensing.api_boundaries import FindingRead, found
-from app.licensing.api_words import SectionRead, told
+from app.licensing import decisions, life, service
 from app.licensing.approval_requests import what_to_ask
 from app.licensing.errors import (
+    ActNotAllowed,
     AlreadySigned,
     BoundariesCrossed,
     BoundariesNotAcknowledged,
@@ -26,12 +25,18 @@ from app.licensing.errors import (
     SignatureRefused,
 )
 from app.licensing.example import DOCUMENT
-from app.licensing.models import Contract
-from app.licensing.names import registered_names
+from app.licensing.listing import contracts_of
+from app.licensing.shown import (
+    SHA256,
+    ContractPage,
+    ContractRead,
+    ContractWhole,
+    shown,
+    shown_whole,
+)
 from app.problems import shows
 
 router = APIRouter(prefix="/v1", tags=["licensing"])
-SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 class ContractCreate(BaseModel):
@@ -43,36 +48,9 @@ class ContractCreate(BaseModel):
         description="The terms, as `/v1/schemas/contract` describes them.",
         examples=[DOCUMENT],
     )
-
-
-class SignatureRead(BaseModel):
-    """Who signed, in which role, when."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    role: str = Field(examples=["performer"])
-    signing_key_id: str = Field(examples=["sig_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
-    signed_at: datetime
-
-
-class ContractRead(BaseModel):
-    """A contract as its parties see it."""
-
-    id: str = Field(examples=["con_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
-    performer_id: str = Field(examples=["per_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
-    licensee_id: str = Field(examples=["org_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
-    version: int = Field(examples=[1])
-    status: str = Field(examples=["active"], description="offered, active or withdrawn")
-    document_sha256: str = Field(examples=[SHA256])
-    signatures: list[SignatureRead]
-    executed_at: datetime | None
-    withdrawn_at: datetime | None = Field(examples=[None])
-    plain_language: list[SectionRead] = Field(
-        description="The whole document in plain words, each sentence with its field."
-    )
-    crosses: list[FindingRead] = Field(
-        description="Boundaries of the performer's that it crosses, until their side has signed.",
-        examples=[[]],
+    draft: bool = Field(False, description="Keep it to your own side until you offer it.")
+    expires_at: AwareDatetime | None = Field(
+        None, examples=[None], description="When the offer lapses: within 366 days, or never."
     )
 
 
@@ -141,24 +119,6 @@ class DecisionRead(BaseModel):
     )
 
 
-def _read(session: Session, contract: Contract) -> ContractRead:
-    return ContractRead(
-        **contract.model_dump(include=set(ContractRead.model_fields) & set(Contract.model_fields)),
-        status=contract.status,
-        signatures=[
-            SignatureRead.model_validate(signature)
-            for signature in service.signatures_of(session, contract)
-        ],
-        plain_language=told(
-            documents.plain_sections(
-                documents.recorded(contract.document.encode()),
-                names=registered_names(session, contract),
-            )
-        ),
-        crosses=found(boundaries.unsigned_crossings(session, contract)),
-    )
-
-
 @router.get(
     "/schemas/contract",
     tags=["public"],
@@ -179,26 +139,41 @@ def offer_contract(body: ContractCreate, act: Acting) -> Response:
     """Put a contract document between a performer and a licensee; the caller is one of them."""
 
     def offer(session: Session) -> tuple[int, BaseModel]:
-        contract = service.offer_contract(session, act.organization_id, body.document)
-        return 201, _read(session, contract)
+        contract = service.offer_contract(
+            session,
+            act.organization_id,
+            body.document,
+            draft=body.draft,
+            expires_at=body.expires_at,
+            api_key_id=act.principal.api_key_id,
+        )
+        return 201, shown(session, contract, act.organization_id)
 
     return act.once(fingerprint_of(body), offer)
 
 
 @router.get("/contracts", responses=read_refusals())
-def list_contracts(read: Reading) -> list[ContractRead]:
-    """List the contracts the caller is a party of, newest first."""
-    return [
-        _read(read.session, contract)
-        for contract in service.contracts_of(read.session, read.organization_id)
-    ]
+def list_contracts(
+    read: Reading,
+    state: life.State | None = None,
+    before: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> ContractPage:
+    """List the contracts the caller is a party of, newest first; `state` keeps those in it now."""
+    found = contracts_of(
+        read.session, read.organization_id, state=state, before=before, limit=limit
+    )
+    return ContractPage(
+        items=[shown(read.session, contract, read.organization_id) for contract in found],
+        next_before=found[-1].series_id if len(found) == limit else None,
+    )
 
 
 @router.get("/contracts/{contract_id}", responses=read_refusals(ContractNotFound))
-def read_contract(contract_id: str, read: Reading) -> ContractRead:
-    """Show one contract of the caller's."""
+def read_contract(contract_id: str, read: Reading) -> ContractWhole:
+    """Show one contract of the caller's: where it stands, its versions, rounds and history."""
     contract = service.contract_of(read.session, read.organization_id, contract_id)
-    return _read(read.session, contract)
+    return shown_whole(read.session, contract, read.organization_id)
 
 
 @router.get(
@@ -206,9 +181,20 @@ def read_contract(contract_id: str, read: Reading) -> ContractRead:
     responses={**shows(DOCUMENT), **read_refusals(ContractNotFound)},
     response_class=Response,
 )
-def read_document(contract_id: str, read: Reading) -> Response:
-    """Give the canonical bytes (RFC 8785) that both parties sign."""
-    contract = service.contract_of(read.session, read.organization_id, contract_id)
+def read_document(
+    contract_id: str,
+    read: Reading,
+    version: Annotated[int | None, Query(ge=1, le=10_000)] = None,
+    round_: Annotated[int | None, Query(alias="round", ge=1, le=10_000)] = None,
+) -> Response:
+    """Give the canonical bytes (RFC 8785) that both parties sign.
+
+    Of the version in effect, or of what is on the table before there is one; name a version for
+    another (its newest round, unless you name that too).
+    """
+    contract = service.document_of(
+        read.session, read.organization_id, contract_id, version=version, round_=round_
+    )
     return Response(contract.document, media_type="application/json")
 
 
@@ -219,6 +205,7 @@ def read_document(contract_id: str, read: Reading) -> Response:
     responses=act_refusals(
         ContractNotFound,
         AlreadySigned,
+        ActNotAllowed,
         ContractAlreadyWithdrawn,
         SignatureRefused,
         BoundariesNotAcknowledged,
@@ -226,10 +213,10 @@ def read_document(contract_id: str, read: Reading) -> Response:
     ),
 )
 def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Response:
-    """Sign a contract; the second party's signature executes it."""
+    """Sign what is on the table; the second party's signature executes it."""
 
     def sign(session: Session) -> tuple[int, BaseModel]:
-        contract = service.contract_of(session, act.organization_id, contract_id)
+        contract = service.newest_document_of(session, act.organization_id, contract_id)
         service.sign_contract(
             session,
             contract,
@@ -237,8 +224,9 @@ def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Respo
             role=body.role,
             jws=body.jws,
             acknowledged=body.acknowledged,
+            api_key_id=act.principal.api_key_id,
         )
-        return 201, _read(session, contract)
+        return 201, shown(session, contract, act.organization_id)
 
     return act.once(fingerprint_of(body), sign)
 
@@ -247,15 +235,17 @@ def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Respo
     "/contracts/{contract_id}/withdrawal",
     status_code=201,
     response_model=ContractRead,
-    responses=act_refusals(ContractNotFound, ContractAlreadyWithdrawn),
+    responses=act_refusals(ContractNotFound, ActNotAllowed, ContractAlreadyWithdrawn),
 )
 def withdraw_contract(contract_id: str, act: Acting) -> Response:
-    """Withdraw consent at once. Only the performer may."""
+    """Withdraw consent at once, with all versions. Only the performer may."""
 
     def withdraw(session: Session) -> tuple[int, BaseModel]:
         contract = service.contract_of(session, act.organization_id, contract_id)
-        service.withdraw_contract(session, contract, act.organization_id)
-        return 201, _read(session, contract)
+        contract = service.withdraw_contract(
+            session, contract, act.organization_id, api_key_id=act.principal.api_key_id
+        )
+        return 201, shown(session, contract, act.organization_id)
 
     return act.once(contract_id.encode(), withdraw)
 

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from app import clock
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.identity.errors import NotAllowed
-from app.licensing import boundaries
+from app.licensing import boundaries, life
 from app.licensing.limits import Finding, Limits
 from app.licensing.models_boundaries import Boundaries
 from app.registry import service as registry
@@ -171,7 +172,11 @@ def try_boundaries(
         read.session, performer, body.limits, before=before, limit=limit
     )
     items = [
-        CrossingRead(contract_id=contract.id, status=contract.status, findings=found(findings))
+        CrossingRead(
+            contract_id=contract.series_id,
+            status=life.state_of(contract, at=clock.now()),
+            findings=found(findings),
+        )
         for contract, findings in crossing
     ]
     return CrossingPage(items=items, next_before=more)

@@ -104,8 +104,8 @@ def acknowledge(session: Session, contract: Contract, acknowledged: Collection[s
     missing = [each for each in found if each.boundary not in acknowledged]
     if missing:
         raise BoundariesNotAcknowledged(
-            f"{contract.id} crosses your boundaries: {missing[0].message} To sign it all the same, "
-            "list each finding's `boundary` in `acknowledged`",
+            f"{contract.series_id} crosses your boundaries: {missing[0].message} To sign it all "
+            "the same, list each finding's `boundary` in `acknowledged`",
             findings=[asdict(each) for each in found],
         )
     if found:
@@ -137,7 +137,12 @@ def consequences(
     Looks at `limit` contracts, newest first, and returns where to go on, if anywhere.
     """
     theirs = select(Contract).where(
-        Contract.performer_id == performer.id, col(Contract.withdrawn_at).is_(None)
+        Contract.performer_id == performer.id,
+        col(Contract.offered_at).is_not(None),
+        col(Contract.withdrawn_at).is_(None),
+        col(Contract.declined_at).is_(None),
+        col(Contract.retracted_at).is_(None),
+        col(Contract.replaced_at).is_(None),
     )
     if before is not None:
         theirs = theirs.where(col(Contract.id) < before)

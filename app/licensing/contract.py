@@ -57,6 +57,7 @@ class Contract(Part):
     postmortem: terms.Postmortem
     data: terms.Data
     policy: terms.PolicyPack = terms.PolicyPack()
+    amends: terms.Amends | None = None
     exclusivity: terms.Exclusivity | None = None
     paper: terms.Paper | None = None
     compensation: CompensationTerms | None = None

@@ -18,7 +18,16 @@ from app.licensing import receipt as receipts
 from app.licensing.decide import EVALUATION_ERROR, decide
 from app.licensing.decide import Decision as Answer
 from app.licensing.errors import DecisionNotFound, UseUnpriced
-from app.licensing.gather import in_force, is_readable, lock_contracts, state_of
+from app.licensing.gather import (
+    Version,
+    in_force,
+    is_readable,
+    lock_contracts,
+    may_govern,
+    state_of,
+    tampered,
+    version_of,
+)
 from app.licensing.inputs import (
     ContractInForce,
     State,
@@ -76,7 +85,8 @@ def decide_release(
     """Decide again whether what a permit allowed may be released, by the state of this instant.
 
     By the rules of the permit, and by today's rules of withdrawal, pause, suspension and strike;
-    under the very contracts that permitted it: no other one stands in for them.
+    under the very versions that permitted it: no other contract stands in for them, and no later
+    version takes back what was permitted by the one before.
     """
     permit = session.get_one(Decision, decision_id)
     again = replace(
@@ -103,9 +113,9 @@ def use_of(decision: Decision) -> UseRequest:
     return use
 
 
-def governed_by(decision: Decision) -> frozenset[str]:
-    """Name the contracts a decision relied on."""
-    return frozenset(contract_id for _, contract_id, _ in decision.request["governing"])
+def governed_by(decision: Decision) -> frozenset[Version]:
+    """Name the contracts a permit was given under, each with its version."""
+    return frozenset((id_, version) for _, id_, version in decision.request["governing"])
 
 
 def denial(decision: Decision) -> dict[str, Any]:
@@ -134,7 +144,9 @@ def compensation_of(contract: Contract) -> CompensationTerms:
     """Return what a contract pays. Raises UseUnpriced where it does not say."""
     terms = documents.recorded(contract.document.encode()).compensation
     if terms is None:
-        raise UseUnpriced(f"{contract.id} has no terms of pay; agree an amendment that adds them")
+        raise UseUnpriced(
+            f"{contract.series_id} has no terms of pay; agree an amendment that adds them"
+        )
     return terms
 
 
@@ -144,31 +156,35 @@ def _judge(
     judge: Callable[[Sequence[ContractInForce], State, UseRequest], Answer],
     *,
     generators: Mapping[str, bool],
-    under: Collection[str] | None = None,
+    under: Collection[Version | str] | None = None,
 ) -> Judged:
     """Gather every fact under its lock, have it judged, and keep the answer.
 
-    `under` names the only contracts that may govern.
+    `under` names the only versions that may govern.
     """
     strikes.lock_shared(session)
     contracts = lock_contracts(session, use.performers)
     use = replace(use, at=_present(contracts, strikes.confirmed(session)))
     readable = [contract for contract in contracts if is_readable(contract)]
-    may_govern = [in_force(session, each) for each in readable if under is None or each.id in under]
-    state = state_of(session, readable, may_govern, use, generators=generators)
+    broken = tampered(session, contracts)
+    facts = [
+        replace(fact, intact=fact.intact and fact.id not in broken)
+        for fact in (in_force(session, each) for each in readable if may_govern(each, under))
+    ]
+    state = state_of(session, readable, facts, use, generators=generators)
     trouble = guard.trouble(session)
-    answer = refused(trouble) if trouble else judge(may_govern, state, use)
-    if len(readable) < len(contracts):
-        answer = beside_unreadable(answer)
-    by_id = {contract.id: contract for contract in contracts}
-    governing = {performer: by_id[id_] for performer, id_, _ in answer.governing}
+    answer = refused(trouble) if trouble else judge(facts, state, use)
+    if broken or len(readable) < len(contracts):
+        answer = beside_tampered(answer)
+    versions = {version_of(contract): contract for contract in contracts}
+    governing = {performer: versions[id_, version] for performer, id_, version in answer.governing}
     known = {c.performer_id for c in contracts if c.licensee_id == use.requester_org}
     is_party = known >= set(use.performers)
     return Judged(_record(session, use, answer, is_party=is_party), governing)
 
 
-def beside_unreadable(answer: Answer) -> Answer:
-    """Deny beside a stored document nobody can read: somebody changed it behind our back."""
+def beside_tampered(answer: Answer) -> Answer:
+    """Deny beside a contract that was changed behind our back: it may have been an exclusive."""
     codes = tuple(sorted({*answer.codes, "CONTRACT_TAMPERED"}))
     return replace(answer, outcome="deny", codes=codes, obligations=())
 

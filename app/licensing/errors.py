@@ -21,6 +21,12 @@ class ContractNotFound(AppError):
     status, code = 404, "contract-not-found"
 
 
+class ActNotAllowed(AppError):
+    """This act is not open now to who asks; `state` says where the contract stands."""
+
+    status, code = 409, "act-not-allowed"
+
+
 class ContractAlreadyWithdrawn(AppError):
     """A contract is withdrawn once; the first moment stands."""
 

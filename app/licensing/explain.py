@@ -18,9 +18,9 @@ from app.licensing import contract as documents
 from app.licensing import rulebook
 from app.licensing.errors import ContractNotFound, DecisionNotFound
 from app.licensing.facts_in_words import name_in_words, value_in_words
-from app.licensing.models import Contract, Decision
+from app.licensing.models import Decision
 from app.licensing.rules import Rule
-from app.licensing.service import contract_of
+from app.licensing.service import contract_of, version_of
 
 NOTICE = "The rules are summaries of published text. This is not legal advice."
 HEADLINES = {
@@ -181,15 +181,19 @@ def _reason(
         pack=rule.pack,
         contract_id=contract_id,
         clause=clause,
-        sentence=_sentence(session, contract_id, clause),
+        sentence=_sentence(session, decision, contract_id, clause),
         facts=tuple(_facts(decision, rule, view, contract_id)),
     )
 
 
-def _sentence(session: Session, contract_id: str, clause: str) -> str:
-    """Say the clause in plain words: every sentence from that field or from one below it."""
-    contract = session.get(Contract, contract_id) if clause else None
-    if contract is None:
+def _sentence(session: Session, decision: Decision, contract_id: str, clause: str) -> str:
+    """Say the clause in plain words: every sentence from that field or from one below it.
+
+    As the version that governed says it.
+    """
+    versions = {id_: version for _, id_, version in decision.request["governing"]}
+    contract = version_of(session, contract_id, versions.get(contract_id, 1))
+    if contract is None or not clause:
         return ""
     try:
         terms = documents.recorded(contract.document.encode())

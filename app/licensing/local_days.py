@@ -24,6 +24,14 @@ def micros(instant: datetime) -> int:
     return (instant - EPOCH) // MICROSECOND
 
 
+def instant(moment: int) -> datetime:
+    """Return microseconds since 1970 as an instant; what no calendar holds as the last one."""
+    try:
+        return EPOCH + timedelta(microseconds=moment)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
 def midnight(day: date, tz: str) -> int:
     """Return the instant at which the day begins in the zone."""
     return micros(datetime(day.year, day.month, day.day, tzinfo=zone(tz)))

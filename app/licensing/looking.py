@@ -6,15 +6,23 @@ Nothing is permitted by it and nothing is made. Every permit comes from `decisio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from app import clock
 from app.licensing import decisions, guard, rulebook
 from app.licensing.decide import Decision as Answer
 from app.licensing.decide import decide
-from app.licensing.gather import in_force, is_readable, state_of
+from app.licensing.gather import (
+    Version,
+    in_force,
+    is_readable,
+    may_govern,
+    of_performers,
+    state_of,
+    tampered,
+)
 from app.licensing.inputs import ContractInForce, State, UseRequest
-from app.licensing.models import Contract, Decision
+from app.licensing.models import Decision
 from app.licensing.release import decide_release
 
 
@@ -32,22 +40,20 @@ def look(
     use: UseRequest,
     *,
     generators: Mapping[str, bool],
-    under: Collection[str] | None = None,
+    under: Collection[Version | str] | None = None,
     permitted_by: Decision | None = None,
     suppose: Callable[[ContractInForce], ContractInForce] = lambda contract: contract,
 ) -> Look:
-    """Ask about a use at the instant it names. A stored document nobody can read is a denial.
+    """Ask about a use at the instant it names. A contract that was tampered with is a denial.
 
     `under` names the only contracts that may govern; `permitted_by` the permit whose rules are
     held to, as at a release; `suppose` changes what is known of a contract, to ask "what if".
     """
-    theirs = select(Contract).where(col(Contract.performer_id).in_(use.performers))
-    found = session.exec(theirs.order_by(col(Contract.id))).all()
+    found = session.exec(of_performers(use.performers)).all()
+    broken = tampered(session, found)
     readable = [contract for contract in found if is_readable(contract)]
     contracts = [
-        suppose(in_force(session, contract))
-        for contract in readable
-        if under is None or contract.id in under
+        suppose(in_force(session, contract)) for contract in readable if may_govern(contract, under)
     ]
     state = state_of(session, readable, contracts, use, generators=generators)
     today = rulebook.today()
@@ -58,8 +64,8 @@ def look(
     else:
         pinned = rulebook.by_digest(permitted_by.policy_digest)
         answer = decide_release(pinned, today, contracts, state, use)
-    if len(readable) < len(found):
-        answer = decisions.beside_unreadable(answer)
+    if broken or len(readable) < len(found):
+        answer = decisions.beside_tampered(answer)
     return Look(answer, contracts, state)
 
 

@@ -34,13 +34,13 @@ def paper_of(session: Session, contract: Contract) -> bytes:
     happened += [at for _, at in _instants(contract) if at is not None]
     page = Page(
         title=f"{parties['performer']} and {parties['licensee']}",
-        id=contract.id,
+        id=contract.series_id,
         version=contract.version,
         sha256=contract.document_sha256,
         facts=[
             Line("Performer", parties["performer"]),
             Line("Licensee", parties["licensee"]),
-            Line("Contract", f"{contract.id}, version {contract.version}"),
+            Line("Contract", f"{contract.series_id}, version {contract.version}"),
             *(Line(name, instant(at)) for name, at in _instants(contract) if at is not None),
             *([] if contract.executed_at else [Line("In force", "not yet: both sides must sign")]),
         ],

@@ -112,7 +112,25 @@ def _who(terms: "Contract", names: Names) -> Sentences:
             (f"It says the same as the paper both sides signed on {signed_on}.", "/paper/signed_on")
         )
         said.append((f"The SHA-256 of that paper's file: {terms.paper.sha256}.", "/paper/sha256"))
-    return said
+    return [*said, *_amending(terms)]
+
+
+def _amending(terms: "Contract") -> Sentences:
+    if terms.amends is None:
+        return []
+    amends = terms.amends
+    when = "as soon as both sides have signed it"
+    if amends.effective_at is not None:
+        at = amends.effective_at
+        when = f"on {day(at.date())} at {at:%H:%M} ({at.tzname()}), if both have signed it by then"
+    return [
+        (f"It takes the place of an earlier version of {amends.contract}.", "/amends/contract"),
+        (
+            f"The SHA-256 of that version's document: {amends.document_sha256}.",
+            "/amends/document_sha256",
+        ),
+        (f"It does so {when}.", "/amends/effective_at"),
+    ]
 
 
 def _money(terms: "Contract", names: Names) -> Sentences:

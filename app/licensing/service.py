@@ -1,73 +1,48 @@
-"""Contracts from offer to withdrawal: who may sign, when it is executed, who may end it."""
+"""Contracts in force: signed, suspended, resumed, withdrawn; who may see one, and sign it."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
-from hashlib import sha256
-from typing import Any
+from collections.abc import Collection, Sequence
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from app import clock
 from app.identity.models import Organization, SigningKey
-from app.licensing import boundaries, local_days, papers
+from app.licensing import acts, boundaries, life, papers
 from app.licensing import contract as documents
-from app.licensing.errors import (
-    AlreadySigned,
-    ContractAlreadyWithdrawn,
-    ContractInvalid,
-    ContractNotFound,
-    SignatureRefused,
-)
+from app.licensing.errors import AlreadySigned, ContractNotFound, SignatureRefused
+from app.licensing.life import Act, Actor, State
 from app.licensing.models import Contract, ContractSignature
+from app.licensing.negotiation import (
+    amend_contract,
+    decline_offer,
+    offer_contract,
+    offer_draft,
+    replace_document,
+    retract_offer,
+)
 from app.licensing.signatures import check_detached, key_id_of
 from app.registry.models import Performer
 from app.transparency import service as transparency
 
+__all__ = [
+    "amend_contract",
+    "contract_of",
+    "decline_offer",
+    "document_of",
+    "documents_of",
+    "newest_document_of",
+    "offer_contract",
+    "offer_draft",
+    "replace_document",
+    "resume_contract",
+    "retract_offer",
+    "sign_contract",
+    "signatures_of",
+    "signer_of",
+    "suspend_contract",
+    "version_of",
+    "withdraw_contract",
+]
 REQUIRED_ROLES = frozenset({"performer", "licensee"})
-
-
-def offer_contract(session: Session, organization_id: str, document: Mapping[str, Any]) -> Contract:
-    """Put a document between two parties; neither is bound before both have signed it.
-
-    Raises ContractInvalid with a pointer to every field that is wrong, or when the caller is
-    neither party; BoundariesCrossed where it asks for what the performer never does.
-    """
-    try:
-        terms = documents.parse(document)
-    except documents.DocumentRefused as refused:
-        problems = [{"pointer": p.pointer, "message": p.message} for p in refused.problems]
-        raise ContractInvalid(str(refused), errors=problems) from refused
-    # The lock keeps two offers of the same words from becoming two contracts.
-    performer = session.get(Performer, terms.performer.id, with_for_update=True)
-    licensee = session.get(Organization, terms.licensee)
-    if performer is None or licensee is None:
-        pointer = "/performer/id" if performer is None else "/licensee"
-        raise ContractInvalid(
-            f"{pointer}: nobody is registered under this id; take ids from the registry",
-            errors=[{"pointer": pointer, "message": "nobody is registered under this id"}],
-        )
-    if organization_id not in _parties(performer, licensee.id):
-        raise ContractInvalid("you are neither party of this contract; only a party offers it")
-    digest = documents.digest(terms)
-    same = select(Contract).where(
-        Contract.performer_id == performer.id,
-        Contract.licensee_id == licensee.id,
-        Contract.document_sha256 == digest,
-    )
-    contract = session.exec(same).first()
-    if contract is not None:
-        return contract  # the same words between the same two are the same contract
-    boundaries.check_offer(session, performer, organization_id, terms)
-    contract = Contract(
-        performer_id=performer.id,
-        licensee_id=licensee.id,
-        version=1,
-        document=documents.canonical(terms).decode(),
-        document_sha256=digest,
-    )
-    session.add(contract)
-    session.flush()
-    return contract
 
 
 def sign_contract(
@@ -78,25 +53,29 @@ def sign_contract(
     role: str,
     jws: str,
     acknowledged: Collection[str] = (),
+    api_key_id: str | None = None,
 ) -> ContractSignature:
-    """Keep a party's signature; the last required one executes the contract at once.
+    """Keep a party's signature; the last required one executes the document.
 
-    The signer's authority comes from what is registered, never from what the caller claims.
+    An amendment then takes the place of the version before it, at once or when it says. The
+    signer's authority comes from what is registered, never from what the caller claims.
     `acknowledged` names the performer's own boundaries that the document crosses. Raises
-    SignatureRefused, AlreadySigned, ContractAlreadyWithdrawn, BoundariesNotAcknowledged.
+    SignatureRefused, AlreadySigned, ActNotAllowed, ContractAlreadyWithdrawn,
+    BoundariesNotAcknowledged.
     """
-    session.refresh(contract, with_for_update=True)
-    if contract.withdrawn_at is not None:
-        raise ContractAlreadyWithdrawn(
-            f"{contract.id} was withdrawn at {contract.withdrawn_at}; offer a new contract"
-        )
-    if any(signature.role == role for signature in signatures_of(session, contract)):
-        raise AlreadySigned(f"{contract.id} is already signed by the {role}")
-    if organization_id != signer_of(session, contract, role):
-        raise SignatureRefused(
-            f"your organization may not sign {contract.id} as {role}: the performer signs through "
-            "their own desk, not through an agency, and the licensee through theirs"
-        )
+    acts.lock(session, contract)
+    if life.state_of(contract, at=clock.now()) is not State.WITHDRAWN:
+        if any(signature.role == role for signature in signatures_of(session, contract)):
+            raise AlreadySigned(f"{contract.series_id} is already signed by the {role}")
+        if organization_id != signer_of(session, contract, role):
+            raise SignatureRefused(
+                f"your organization may not sign {contract.series_id} as {role}: the performer "
+                "signs through their own desk, not through an agency, and the licensee through "
+                "theirs"
+            )
+    deed = acts.begin(
+        session, contract, Act.SIGN, organization_id, actor=Actor(role), api_key_id=api_key_id
+    )
     papers.insist_on_paper(session, contract)
     key = session.get(SigningKey, key_id_of(jws))
     if key is None or key.organization_id != organization_id or key.revoked_at is not None:
@@ -110,108 +89,153 @@ def sign_contract(
         organization_id=organization_id,
         signing_key_id=key.id,
         jws=jws,
+        signed_at=deed.at,
     )
     session.add(signature)
+    contract.first_signed_at = contract.first_signed_at or deed.at
     session.flush()
     roles = {signature.role for signature in signatures_of(session, contract)}
     if roles >= REQUIRED_ROLES:
-        contract.executed_at = clock.now()
-        session.add(contract)
-        transparency.record(
-            session, "contract-executed", contract.id, {"document": contract.document_sha256}
-        )
-        session.flush()
+        _execute(deed)
+    else:
+        deed.finish()
     return signature
 
 
-def withdraw_contract(session: Session, contract: Contract, organization_id: str) -> Contract:
-    """Withdraw consent from this instant on; what is already released stays as the contract says.
+def suspend_contract(
+    session: Session,
+    contract: Contract,
+    organization_id: str,
+    *,
+    note: str = "",
+    api_key_id: str | None = None,
+) -> Contract:
+    """Stop every use under all versions of this contract until it is resumed.
 
-    Only the performer may. Takes the row lock that a release takes, so nothing is released after
-    this commits. Raises ContractAlreadyWithdrawn.
+    The performer's side may. Takes the row locks that a release takes. Raises ActNotAllowed.
     """
-    session.refresh(contract, with_for_update=True)
-    performer = session.get_one(Performer, contract.performer_id)
-    if organization_id != performer.organization_id:
-        raise ContractNotFound(f"{contract.id} is not a contract in which you gave consent")
-    if contract.withdrawn_at is not None:
-        raise ContractAlreadyWithdrawn(f"{contract.id} was withdrawn at {contract.withdrawn_at}")
-    contract.withdrawn_at = clock.now()
-    session.add(contract)
-    transparency.record(
-        session, "consent-withdrawn", contract.id, {"document": contract.document_sha256}
+    deed = acts.begin_on_whole(
+        session, contract, Act.SUSPEND, organization_id, api_key_id=api_key_id
     )
-    session.flush()
-    return contract
+    for version in deed.executed:
+        version.suspended_at = deed.at
+    _finish_on_log(deed, "contract-suspended", note=note)
+    return deed.contract
+
+
+def resume_contract(
+    session: Session,
+    contract: Contract,
+    organization_id: str,
+    *,
+    note: str = "",
+    api_key_id: str | None = None,
+) -> Contract:
+    """Allow uses again, as far as the contract does. Only the performer may.
+
+    Raises ActNotAllowed.
+    """
+    deed = acts.begin_on_whole(
+        session, contract, Act.RESUME, organization_id, api_key_id=api_key_id
+    )
+    for version in deed.executed:
+        version.suspended_at = None
+    _finish_on_log(deed, "contract-resumed", note=note)
+    return deed.contract
+
+
+def withdraw_contract(
+    session: Session, contract: Contract, organization_id: str, *, api_key_id: str | None = None
+) -> Contract:
+    """Withdraw consent from this instant on, with all versions and whatever is on the table.
+
+    What is already released stays as the contract says. Only the performer may. Takes the row
+    locks that a release takes, so nothing is released after this commits. Raises
+    ContractAlreadyWithdrawn, ActNotAllowed.
+    """
+    deed = acts.begin_on_whole(
+        session, contract, Act.WITHDRAW, organization_id, api_key_id=api_key_id
+    )
+    for document in deed.documents:
+        document.withdrawn_at = deed.at
+    _finish_on_log(deed, "consent-withdrawn")
+    return deed.contract
 
 
 def contract_of(session: Session, organization_id: str, contract_id: str) -> Contract:
-    """Return a contract its caller is a party of. Raises ContractNotFound for all others alike."""
-    contract = session.get(Contract, contract_id)
-    if contract is not None:
-        performer = session.get_one(Performer, contract.performer_id)
-        if organization_id in _parties(performer, contract.licensee_id):
-            return contract
-    raise ContractNotFound(f"no contract of yours has the id {contract_id[:64]}")
+    """Return the document in force of a contract its caller is a party of; before, the newest.
+
+    Raises ContractNotFound for all others alike.
+    """
+    found = documents_of(session, organization_id, contract_id)
+    face = acts.face(found, at=clock.now()) if any(each.version == 1 for each in found) else None
+    if face is None:
+        raise ContractNotFound(f"no contract of yours has the id {contract_id[:64]}")
+    return face
 
 
-def contracts_of(session: Session, organization_id: str) -> Sequence[Contract]:
-    """List the contracts an organization is a party of, newest first."""
+def newest_document_of(session: Session, organization_id: str, contract_id: str) -> Contract:
+    """Return what negotiation is about: the newest round of the newest version. As contract_of."""
+    found = documents_of(session, organization_id, contract_id)
+    if not found:
+        raise ContractNotFound(f"no contract of yours has the id {contract_id[:64]}")
+    return found[-1]
+
+
+def documents_of(session: Session, organization_id: str, contract_id: str) -> Sequence[Contract]:
+    """List every document of a contract that this organization may see, oldest round first.
+
+    None for who is no party; a draft is seen by the side that writes it.
+    """
+    theirs = select(Contract).where(Contract.series_id == contract_id)
+    found = session.exec(theirs.order_by(col(Contract.version), col(Contract.round))).all()
+    if not found:
+        return []
+    performer = session.get_one(Performer, found[0].performer_id)
+    actors = acts.actors_of(session, performer, found[0].licensee_id, organization_id)
+    return [each for each in found if actors and acts.visible(each, actors)]
+
+
+def document_of(
+    session: Session,
+    organization_id: str,
+    contract_id: str,
+    *,
+    version: int | None = None,
+    round_: int | None = None,
+) -> Contract:
+    """Return one document: of a version and round, or as contract_of. Raises ContractNotFound."""
+    contract = contract_of(session, organization_id, contract_id)
+    if version is None and round_ is None:
+        return contract
+    found = [
+        each
+        for each in documents_of(session, organization_id, contract_id)
+        if each.version == (version or contract.version) and round_ in (None, each.round)
+    ]
+    if not found:
+        raise ContractNotFound(f"{contract_id} has no document of this version and round")
+    return found[-1]
+
+
+def version_of(session: Session, contract_id: str, version: int) -> Contract | None:
+    """Return an executed version of a contract, by the contract's id."""
     return session.exec(
-        select(Contract)
-        .join(Performer, col(Performer.id) == col(Contract.performer_id))
-        .where(
-            or_(
-                col(Contract.licensee_id) == organization_id,
-                col(Performer.organization_id) == organization_id,
-                col(Performer.agent_organization_id) == organization_id,
-            )
+        select(Contract).where(
+            Contract.series_id == contract_id,
+            Contract.version == version,
+            col(Contract.executed_at).is_not(None),
         )
-        .order_by(col(Contract.id).desc())
-    ).all()
+    ).first()
 
 
 def signatures_of(session: Session, contract: Contract) -> Sequence[ContractSignature]:
-    """List a contract's signatures, oldest first."""
+    """List a document's signatures, oldest first."""
     return session.exec(
         select(ContractSignature)
         .where(ContractSignature.contract_id == contract.id)
         .order_by(col(ContractSignature.id))
     ).all()
-
-
-def license_state(contract: Contract, *, at: datetime, permitted_at: datetime | None = None) -> str:
-    """Say in one word whether this contract licensed its use at an instant.
-
-    `licensed`, `not-executed`, `not-begun`, `expired`, `withdrawn`, or `tampered` where the stored
-    document is not the one that was signed. What was permitted before (`permitted_at`) may be
-    finished after a withdrawal or the term's end, where the contract says so; a notice given runs
-    its days. The policies in `policies/` decide the same.
-    """
-    document = contract.document.encode()
-    if sha256(document).hexdigest() != contract.document_sha256:
-        return "tampered"
-    terms = documents.recorded(document)
-    term, ending, instant = terms.grant.term, terms.revocation, local_days.micros(at)
-    if contract.executed_at is None or at < contract.executed_at:
-        return "not-executed"
-    if contract.withdrawn_at is not None and at >= contract.withdrawn_at:
-        stops_at = local_days.micros(contract.withdrawn_at)
-        if ending.wind_down == "notice_period":
-            stops_at = local_days.add_days(stops_at, ending.notice_days, term.tz)
-        in_flight = permitted_at is not None and permitted_at < contract.withdrawn_at
-        if instant >= stops_at and not (in_flight and ending.wind_down == "finish_in_flight"):
-            return "withdrawn"
-    if instant < term.starts_at:
-        return "not-begun"
-    in_flight = permitted_at is not None and local_days.micros(permitted_at) < term.ends_at
-    if instant >= term.ends_at and not (in_flight and ending.expiry_in_flight == "finish"):
-        return "expired"
-    years = terms.policy.max_term_years  # a law the parties chose may end it earlier
-    if years is not None and instant < term.ends_at:
-        capped_at = local_days.midnight(local_days.add_years(term.start, years), term.tz)
-        return "licensed" if instant < capped_at else "expired"
-    return "licensed"
 
 
 def signer_of(session: Session, contract: Contract, role: str) -> str | None:
@@ -223,6 +247,30 @@ def signer_of(session: Session, contract: Contract, role: str) -> str | None:
     return desk.id if role == "performer" and desk.kind == "performer" else None
 
 
-def _parties(performer: Performer, licensee_id: str) -> frozenset[str]:
-    ids = (performer.organization_id, performer.agent_organization_id, licensee_id)
-    return frozenset(id_ for id_ in ids if id_ is not None)
+def _execute(deed: acts.Deed) -> None:
+    """Put a document into force: signed by both, it supersedes the versions before it."""
+    contract, before = deed.contract, deed.executed
+    amends = documents.recorded(contract.document.encode()).amends
+    later = deed.at if amends is None else amends.effective_at or deed.at
+    contract.executed_at, contract.effective_at = deed.at, max(deed.at, later)
+    for version in before:
+        version.superseded_at = min(
+            version.superseded_at or contract.effective_at, contract.effective_at
+        )
+        contract.suspended_at = version.suspended_at  # what stops the contract stops it whole
+    _finish_on_log(deed, "contract-amended" if before else "contract-executed")
+
+
+def _finish_on_log(deed: acts.Deed, kind: str, *, note: str = "") -> None:
+    """Write an act down, and promise the public log a leaf that commits to what stands after it."""
+    event, contract = deed.finish(note=note), deed.contract
+    transparency.record(
+        deed.session,
+        kind,
+        contract.series_id,
+        {
+            "document": contract.document_sha256,
+            "version": contract.version,
+            "evidence": event.evidence_sha256,
+        },
+    )

@@ -3,7 +3,14 @@
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
 
 from app.config import settings
 from app.licensing.packs import known_packs
@@ -138,3 +145,11 @@ class Paper(Part):
 
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     signed_on: date
+
+
+class Amends(Part):
+    """Which version this document takes the place of, and from when: at once, or later."""
+
+    contract: Name
+    document_sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    effective_at: AwareDatetime | None = None

@@ -27,6 +27,9 @@ class LeafKind(StrEnum):
     """Everything that enters the log; a new kind is a new promise to the public."""
 
     CONTRACT_EXECUTED = "contract-executed"
+    CONTRACT_AMENDED = "contract-amended"
+    CONTRACT_SUSPENDED = "contract-suspended"
+    CONTRACT_RESUMED = "contract-resumed"
     CONSENT_WITHDRAWN = "consent-withdrawn"
     STRIKE_SWITCHED = "strike-switched"
     DECISION = "decision"

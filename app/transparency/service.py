@@ -1,7 +1,7 @@
 """What rooms and readers do with the log: record, open, erase, look up, prove, witness."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,6 +80,14 @@ def leaves_of(session: Session, subject_id: str) -> list[tuple[LogOutbox, LogLea
         .order_by(col(LogOutbox.created_at), col(LogOutbox.id))
     ).all()
     return [(row, logged) for row, logged in found]
+
+
+def recorded_subjects(session: Session, kind: str, subject_ids: Collection[str]) -> set[str]:
+    """Name those of these subjects of which something of this kind was ever recorded."""
+    found = select(LogOutbox.subject_id).where(
+        col(LogOutbox.subject_id).in_(subject_ids), LogOutbox.kind == kind
+    )
+    return set(session.exec(found).all())
 
 
 def checkpoint_at(session: Session, size: int | None = None) -> LogCheckpoint:
@@ -227,6 +235,7 @@ __all__ = [
     "leaves_of",
     "opening",
     "record",
+    "recorded_subjects",
     "sequence",
     "witnesses_of",
 ]

@@ -66,6 +66,7 @@ def _race(scene: scenes.Scene, seed: int) -> tuple[Generation, Contract]:
     with db.writing() as session:
         contract = session.get_one(Contract, scene.contract.id)
         contract.withdrawn_at = None
+        scenes.reseal(session, contract)
         session.add(contract)
     with db.writing() as session:
         generation_id = _ready_to_release(session, scene, length_s="2").id
@@ -135,7 +136,8 @@ class TestWithdrawalRacesRelease:
         self, scene: scenes.Scene
     ) -> None:
         with db.writing() as session:
-            contract = session.get_one(Contract, scene.contract.id, with_for_update=True)
+            session.get_one(Performer, scene.performer.id, with_for_update=True)
+            contract = session.get_one(Contract, scene.contract.id)
             waiting_since = time.monotonic()
             answers: list[str] = []
 

@@ -16,6 +16,7 @@ from app.gateway.generators import Capability, catalogue
 from app.gateway.models import Generation, GenerationReplica
 from app.ledger.models import Hold
 from app.licensing import service as licensing
+from app.licensing.errors import ContractInvalid
 from app.licensing.inputs import UseRequest
 from app.licensing.models import Decision
 from app.registry import service as registry
@@ -216,7 +217,7 @@ class TestLengthAndPrice:
 
     def test_weights_that_are_all_zero_are_refused_when_offered(self, session: Session) -> None:
         scene = scenes.a_scene(session, signed=False)
-        with pytest.raises(licensing.ContractInvalid):
+        with pytest.raises(ContractInvalid):
             _with(
                 session,
                 scene,

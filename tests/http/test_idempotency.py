@@ -1,5 +1,6 @@
 """One intent, one effect: the same Idempotency-Key is answered the same, and acts once."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ from tests.http.house import House, a_house, assert_problem, at_once, operations
 from tests.scenes import PORTRAIT
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+CONTRACT_ID = re.compile(r"con_[0-9A-Z]{26}")
 
 
 @dataclass
@@ -56,6 +60,37 @@ def _per(verb: str) -> Callable[[House], Deed]:
     return lambda h: Deed("desk", f"/v1/performers/{h.scene.performer.id}/{verb}", {}, status=200)
 
 
+# Each act of a contract's life: by whom, and what was done before it.
+LIFE: dict[str, tuple[str, str]] = {
+    "offer": ("production", "draft"),
+    "revision": ("production", "draft"),
+    "counter": ("desk", "offer"),
+    "decline": ("desk", "offer"),
+    "retract": ("production", "offer"),
+    "amendment": ("production", ""),
+    "suspend": ("desk", ""),
+    "resume": ("desk", "suspend"),
+}
+
+
+def _in_the_life(verb: str) -> Callable[[House], Deed]:
+    who, before = LIFE[verb]
+    worded = verb in ("revision", "counter", "amendment")
+
+    def deed(house: House) -> Deed:
+        contract_id = house.scene.contract.id
+        if before in ("draft", "offer"):
+            body = {**_offer(house, 9), "draft": before == "draft"}
+            contract_id = house.post("/v1/contracts", json=body).json()["id"]
+        elif before:
+            house.post(f"/v1/contracts/{contract_id}/{before}", who)
+        content = {"json": _offer(house, 7)} if worded else {}
+        changed = {"json": _offer(house, 8)} if worded else None
+        return Deed(who, f"/v1/contracts/{contract_id}/{verb}", content, changed)
+
+    return deed
+
+
 DEEDS: dict[str, Callable[[House], Deed]] = {
     "register a signing key": lambda h: Deed(
         "production", "/v1/signing-keys", {"json": _jwk()}, {"json": _jwk()}
@@ -74,6 +109,7 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         signed=False,
     ),
     "withdraw": lambda h: Deed("desk", f"/v1/contracts/{h.scene.contract.id}/withdrawal", {}),
+    **{f"contract: {verb}": _in_the_life(verb) for verb in LIFE},
     "be permitted": lambda h: Deed(
         "production",
         "/v1/generations",
@@ -161,9 +197,9 @@ class TestAskForAKey:
             acting.add(path)
         scene = house.scene
         told = {
-            deed(house)
-            .path.replace(scene.contract.id, "{contract_id}")
-            .replace(scene.performer.id, "{performer_id}")
+            CONTRACT_ID.sub("{contract_id}", deed(house).path).replace(
+                scene.performer.id, "{performer_id}"
+            )
             for deed in DEEDS.values()
         }
         assert told == acting

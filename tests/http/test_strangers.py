@@ -63,6 +63,7 @@ def _call(house: House, verb: str, address: str, who: str) -> Response:
     if address.endswith("/paper"):
         return house.post(address, who, files={"file": ("a.pdf", a_pdf())})
     bodies = {
+        **{key: {"document": {}} for key in ("revision", "counter", "amendment")},
         "signatures": house.signature(),
         "answers": {"role": "performer", "answer": "approved"},
         "boundaries": {"limits": {"v": 1, "training": "never"}},
@@ -137,10 +138,9 @@ class TestStrangers:
     @ONE_DATABASE
     def test_lists_show_nobody_elses_things(self, house):
         house.ask()
-        for path in ("/v1/performers", "/v1/generations"):
+        for path in ("/v1/performers", "/v1/generations", "/v1/contracts"):
             assert house.get(path, "stranger").json()["items"] == []
-        assert house.get("/v1/contracts", "stranger").json() == []
-        assert len(house.get("/v1/contracts").json()) == 1
+        assert len(house.get("/v1/contracts").json()["items"]) == 1
 
     def test_odd_ids_are_refused_like_any_other(self, served, house):
         for verb, path, _ in operations(served):

@@ -12,10 +12,16 @@ from sqlmodel import Session, select
 from app import clock
 from app.config import settings
 from app.demo import cast
-from app.licensing import gather, rulebook, service
+from app.licensing import gather, local_days, rulebook, service
 from app.licensing.decide import decide
-from app.licensing.errors import ContractAlreadyWithdrawn, SignatureRefused
+from app.licensing.errors import (
+    ActNotAllowed,
+    ContractAlreadyWithdrawn,
+    ContractNotFound,
+    SignatureRefused,
+)
 from app.licensing.inputs import State, UseRequest
+from app.licensing.license_state import license_state
 from app.licensing.models import Contract, ContractSignature
 from app.licensing.signatures import check_detached, key_id_of
 from app.registry import service as registry
@@ -84,11 +90,11 @@ class TestSignatureRows:
                 jws=scene.production.sign(scene.contract, role),
             )
             session.add(forged)
-        scene.contract.executed_at = clock.now()
+        scene.contract.executed_at = scene.contract.effective_at = clock.now()
         session.flush()
         decision, generation = scene.ask(session)
         assert generation is None
-        assert decision.codes == ["SIGNATORY_NOT_AUTHORISED"]
+        assert decision.codes == ["CONTRACT_TAMPERED", "SIGNATORY_NOT_AUTHORISED"]
 
     @pytest.mark.parametrize("jws", ["", "..", "e30..", "\u00e9..\u00e9", "e30..AAAA"])
     def test_a_row_that_was_altered_leaves_the_contract_not_executed(
@@ -100,7 +106,7 @@ class TestSignatureRows:
         ).one()
         row.jws = jws
         session.flush()
-        assert scene.ask(session)[0].codes == ["CONTRACT_NOT_EXECUTED"]
+        assert scene.ask(session)[0].codes == ["CONTRACT_NOT_EXECUTED", "CONTRACT_TAMPERED"]
 
 
 class TestReadJws:
@@ -139,7 +145,7 @@ class TestLicenseState:
         scene = scenes.offered(session, first, lambda d: d["revocation"].update(change))
         scenes.sign(session, scene)
         contract = scene.contract
-        ends_at = gather._instant(gather.documents.parse(contract.document).grant.term.ends_at)
+        ends_at = local_days.instant(gather.documents.parse(contract.document).grant.term.ends_at)
         step, day = timedelta(microseconds=1), timedelta(days=1)
         assert contract.executed_at is not None
         for withdrawn_at in (None, contract.executed_at + 10 * day, ends_at - 5 * day):
@@ -149,14 +155,14 @@ class TestLicenseState:
             around = [edge + shift for edge in edges for shift in (-step, 0 * step, step)]
             for at, permitted_at in itertools.product(around, [None, *around]):
                 if permitted_at is None or contract.executed_at <= permitted_at <= at:
-                    said = service.license_state(contract, at=at, permitted_at=permitted_at)
+                    said = license_state(contract, at=at, permitted_at=permitted_at)
                     decided = _decided(session, scene, at, permitted_at)
                     assert (said == "licensed") == (decided == ()), (at, permitted_at, said)
 
     def test_of_another_document_than_was_signed_is_tampered(self, session: Session) -> None:
         contract = scenes.a_scene(session).contract
         contract.document = contract.document.replace('"DE"', '"US"')
-        assert service.license_state(contract, at=clock.now()) == "tampered"
+        assert license_state(contract, at=clock.now()) == "tampered"
 
 
 def _decided(
@@ -196,8 +202,11 @@ class TestPause:
 
 def test_nobody_but_the_performer_withdraws(session: Session) -> None:
     scene = scenes.a_scene(session)
+    with pytest.raises(ContractNotFound):  # the agency represents nobody here
+        service.withdraw_contract(session, scene.contract, scene.agency.organization.id)
+    scene.performer.agent_organization_id = scene.agency.organization.id
     for other in (scene.production, scene.agency):
-        with pytest.raises(service.ContractNotFound):
+        with pytest.raises(ActNotAllowed, match="only the performer"):
             service.withdraw_contract(session, scene.contract, other.organization.id)
     assert session.get_one(Contract, scene.contract.id).withdrawn_at is None
 
@@ -208,7 +217,7 @@ class TestExclusive:
         only = {"category": None, "territories": None, "media": None, "holdback_days": 10}
         scene = scenes.offered(session, first, lambda document: document.update(exclusivity=only))
         scenes.sign(session, scene)
-        (before,) = gather.exclusives([scene.contract])
+        (before,) = gather.exclusives([scene.contract], at=clock.now())
         scene.contract.withdrawn_at = clock.now() + timedelta(days=4000)  # long after the term
-        (after,) = gather.exclusives([scene.contract])
+        (after,) = gather.exclusives([scene.contract], at=clock.now())
         assert after.until_at == before.until_at
