@@ -55,7 +55,7 @@ class PaperRead(BaseModel):
 def export_contract(contract_id: str, read: Reading) -> Response:
     """Give a contract as a PDF: plain words, signature page, and the signed document inside."""
     contract = service.contract_of(read.session, read.organization_id, contract_id)
-    return _file(paper.paper_of(read.session, contract), f"{contract.id}.pdf")
+    return _file(paper.paper_of(read.session, contract), f"{contract.series_id}.pdf")
 
 
 @router.post(
@@ -78,7 +78,7 @@ def _attach(act: Act, contract_id: str, upload: BinaryIO) -> Response:
         digest = keep(upload, path, settings().upload_limit_bytes)
 
         def attach(session: Session) -> tuple[int, BaseModel]:
-            contract = service.contract_of(session, act.organization_id, contract_id)
+            contract = service.newest_document_of(session, act.organization_id, contract_id)
             kept = papers.attach_paper(
                 session, contract, path, sha256=digest.hex(), by=act.principal
             )

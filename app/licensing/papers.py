@@ -57,14 +57,14 @@ def attach_paper(
             return paper
     if contract.executed_at is not None or contract.withdrawn_at is not None:
         raise PaperTooLate(
-            f"{contract.id} was signed by both sides or withdrawn: paper is attached before that; "
+            f"{contract.series_id} was signed by both sides or withdrawn: paper is attached before that; "
             "offer a document that names it"
         )
     if len(kept) >= MAX_PAPERS:
-        raise PaperTooLate(f"{contract.id} has {MAX_PAPERS} papers, and takes no more")
+        raise PaperTooLate(f"{contract.series_id} has {MAX_PAPERS} papers, and takes no more")
     sealed = vault.seal(session, contract.performer_id, KIND, file)
     paper = ContractPaper(
-        contract_id=contract.id,
+        contract_id=contract.series_id,
         vault_object_id=sealed.id,
         sha256=sha256,
         size_bytes=sealed.size_bytes,
@@ -78,7 +78,7 @@ def attach_paper(
 
 def papers_of(session: Session, contract: Contract) -> Sequence[ContractPaper]:
     """List the papers kept with a contract, oldest first."""
-    theirs = select(ContractPaper).where(ContractPaper.contract_id == contract.id)
+    theirs = select(ContractPaper).where(ContractPaper.contract_id == contract.series_id)
     return session.exec(theirs.order_by(col(ContractPaper.id))).all()
 
 
