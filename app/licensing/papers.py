@@ -57,8 +57,8 @@ def attach_paper(
             return paper
     if contract.executed_at is not None or contract.withdrawn_at is not None:
         raise PaperTooLate(
-            f"{contract.series_id} was signed by both sides or withdrawn: paper is attached before that; "
-            "offer a document that names it"
+            f"{contract.series_id} was signed by both sides or withdrawn: paper is attached "
+            "before that; offer a document that names it"
         )
     if len(kept) >= MAX_PAPERS:
         raise PaperTooLate(f"{contract.series_id} has {MAX_PAPERS} papers, and takes no more")
