@@ -69,14 +69,15 @@ def launch(name: str, stages: Sequence[Stage], give_up: GiveUp, *, at_once: int 
     DBOS.register_queue(QUEUE, worker_concurrency=at_once, polling_interval_sec=0.2)
 
 
-def start(name: str, subject_id: str) -> None:
+def start(name: str, subject_id: str, *, chapter: str = "") -> None:
     """Put a story in the queue; a second start of the same id changes nothing.
 
-    A story that broke off, because not even giving up succeeded, begins anew: its stages look at
-    what is done already.
+    A `chapter` tells a story that had come to its end once more: after something was awaited that
+    no worker can do. A story that broke off, because not even giving up succeeded, begins anew:
+    its stages look at what is done already.
     """
     for life in itertools.count(1):
-        story_id = subject_id if life == 1 else f"{subject_id}:{life}"
+        story_id = ":".join([subject_id, *filter(None, [chapter]), *([str(life)] * (life > 1))])
         before = DBOS.get_workflow_status(story_id)
         if before is None or before.status not in BROKEN_OFF:
             break

@@ -19,6 +19,8 @@ from app.audit import api as audit
 from app.config import settings
 from app.errors import AppError
 from app.gateway import api as gateway
+from app.gateway import api_previews as previews
+from app.gateway import api_withdrawal as withdrawal
 from app.identity import api as identity
 from app.ledger import api as ledger
 from app.licensing import api as licensing
@@ -116,8 +118,10 @@ def create_app() -> FastAPI:
         paper,
         policies,
         preferences,
+        previews,
         strikes,
         templates,
+        withdrawal,
     ):
         app.include_router(subject.router)
     app.include_router(policies_page.router)

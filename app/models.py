@@ -2,6 +2,7 @@
 
 from app import vault
 from app.gateway import models as gateway
+from app.gateway import models_previews as previews
 from app.identity import models as identity
 from app.ledger import models as ledger
 from app.licensing import models as licensing
@@ -23,6 +24,7 @@ __all__ = [
     "licensing",
     "paper",
     "policies",
+    "previews",
     "provenance",
     "registry",
     "strikes",

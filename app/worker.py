@@ -11,7 +11,7 @@ import structlog
 from app import db, jobs, publication, sandbox
 from app.config import settings
 from app.errors import AppError
-from app.gateway import pipeline, workbench
+from app.gateway import pipeline, previews, workbench
 from app.gateway import service as gateway
 from app.ledger import service as ledger
 
@@ -31,7 +31,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
-        self._queued: set[str] = set()
+        self._queued: set[tuple[str, str]] = set()
         self._name: IO[str] | None = None
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
 
@@ -67,7 +67,12 @@ class Worker:
         the log as well.
         """
         while not self._stopping.wait(SWEEP_S):
-            for chore in (self._queue_waiting, publication.publish_waiting, _expire_holds):
+            for chore in (
+                self._queue_waiting,
+                publication.publish_waiting,
+                _expire_holds,
+                _end_silent_previews,
+            ):
                 try:
                     chore()
                 except Exception:
@@ -77,8 +82,8 @@ class Worker:
         """Queue every unfinished generation that this worker has not queued in this life."""
         with db.reading() as session:
             waiting = set(gateway.waiting(session))
-        for generation_id in sorted(waiting - self._queued):
-            jobs.start(STORY, generation_id)
+        for generation_id, chapter in sorted(waiting - self._queued):
+            jobs.start(STORY, generation_id, chapter=chapter)
         self._queued = waiting
 
 
@@ -105,6 +110,15 @@ def _expire_holds() -> None:
     if late:
         with db.writing() as session:
             ledger.expire_holds(session)
+
+
+def _end_silent_previews() -> None:
+    """Refuse what somebody should have looked at and nobody did, in time."""
+    with db.reading() as session:
+        late = previews.silent(session)
+    for generation_id in late:
+        with db.writing() as session:
+            previews.end_silent(session, generation_id)
 
 
 def run() -> None:

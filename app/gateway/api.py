@@ -1,6 +1,5 @@
 """Routes about generations: ask, watch, fetch."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,9 +10,10 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from app import clock, db, storage
+from app import clock, db
 from app.config import settings
 from app.gateway import service
+from app.gateway.api_files import send_film
 from app.gateway.errors import (
     GenerationNotFound,
     GeneratorUnavailable,
@@ -41,7 +41,6 @@ from app.licensing.inputs import UseRequest
 from app.problems import Problem, problems, shows
 
 router = APIRouter(prefix="/v1", tags=["gateway"])
-CHUNK_BYTES = 1 << 20
 
 MODEL = {
     "model": "local/puppet-1",
@@ -109,8 +108,8 @@ class GenerationRead(BaseModel):
     decision_id: str = Field(examples=["dec_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
     state: str = Field(
         examples=["rendering"],
-        description="held, submitting, rendering, rendered, inspected, marked, signed; "
-        "at the end released, refused, quarantined or failed.",
+        description="held, submitting, rendering, rendered, inspected, marked, signed, "
+        "awaiting-preview, previewed; at the end released, refused, quarantined or failed.",
     )
     reason: str = Field(examples=[""], description="Why it ended without a release.")
     generator: str = Field(examples=["local/puppet-1"])
@@ -260,18 +259,4 @@ def download(
     """Stream a released file to whoever holds a link that has not expired."""
     with db.reading() as session:
         generation = service.open_link(session, generation_id, expires, seal)
-    size, key = generation.output_size_bytes or 0, generation.output_key or ""
-
-    def chunks() -> Iterator[bytes]:
-        for start in range(0, size, CHUNK_BYTES):
-            yield storage.open_range(key, start, min(CHUNK_BYTES, size - start))
-
-    return StreamingResponse(
-        chunks(),
-        media_type="video/mp4",
-        headers={
-            "Content-Length": str(size),
-            "Content-Disposition": f'attachment; filename="{generation_id}.mp4"',
-            "Cache-Control": "no-store",
-        },
-    )
+    return send_film(generation, generation_id)

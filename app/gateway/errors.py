@@ -49,3 +49,27 @@ class StageOvertaken(AppError):
     """Another worker has moved the generation on meanwhile; the stage looks again."""
 
     status, code = 409, "stage-overtaken"
+
+
+class PreviewNotFound(AppError):
+    """No preview that the caller's side is asked about has this id."""
+
+    status, code = 404, "preview-not-found"
+
+
+class PreviewUnseen(AppError):
+    """Nobody lets go, or refuses, what they have not opened."""
+
+    status, code = 409, "preview-unseen"
+
+
+class PreviewRefused(AppError):
+    """The caller may not answer the preview in this role."""
+
+    status, code = 403, "preview-refused"
+
+
+class PreviewAnswered(AppError):
+    """The preview waits for no answer: it was answered, or its time ran out."""
+
+    status, code = 409, "preview-answered"

@@ -15,6 +15,7 @@ from app import sandbox
 from app.registry.faces import OTHER_FACE_FROM, SAME_FACE_BELOW, TEMPLATE_LENGTH, distance
 
 LENGTH_TOLERANCE_S = 0.25
+OTHER_PEOPLE = "other_people"
 READ_WALL_S, READ_CPU_S, READ_MEMORY_BYTES = 180, 180, 1536 << 20
 
 
@@ -127,6 +128,18 @@ def check_output(
         nobody = f"no face was found in {facts.frames_sampled} sampled frames"
         return [*findings, Finding("no-face", nobody)]
     return [*findings, *_check_faces(facts.faces, others_may_appear=others_may_appear)]
+
+
+def content_tags(facts: OutputFacts, *, people: int) -> list[str]:
+    """Name what decoding found of content that a contract may prohibit, by its tags. Pure.
+
+    One thing can be told honestly today: `other_people`, where a sampled frame shows more faces
+    than `people`, the licensed performers of the scene. No classifier looks for anything else.
+    """
+    frames: dict[float, int] = {}
+    for face in facts.faces:
+        frames[face.at_s] = frames.get(face.at_s, 0) + 1
+    return [OTHER_PEOPLE] if max(frames.values(), default=0) > people else []
 
 
 def _check_faces(seen: Sequence[SampledFace], *, others_may_appear: bool) -> Iterator[Finding]:

@@ -20,6 +20,8 @@ STATES = (
     "inspected",
     "marked",
     "signed",
+    "awaiting-preview",  # the performer's side has to look first, where a contract wants it
+    "previewed",  # they let it go
     *("released", "refused", "quarantined", "failed"),
 )
 FINAL = frozenset({"released", "refused", "quarantined", "failed"})
@@ -51,6 +53,7 @@ class Generation(SQLModel, table=True):
     output_sha256: str | None = Field(default=None, index=True)
     output_size_bytes: int | None = None
     output_facts: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    found_tags: list[str] = Field(default_factory=list, sa_type=Json)  # beside those declared
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
     released_at: datetime | None = Field(default=None, sa_type=Instant)
 

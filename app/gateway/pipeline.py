@@ -7,13 +7,12 @@ first, and does what is still to be done. A stage returns False where the story 
 """
 
 import structlog
-from prometheus_client import Counter
 from sqlmodel import Session
 
 import watermark.video
 from app import clock, db, keys, publication
 from app.config import settings
-from app.gateway import inspect, service
+from app.gateway import endings, inspect, previews, service
 from app.gateway.generators import catalogue
 from app.gateway.models import FINAL, Generation
 from app.gateway.workbench import at_work, await_result, fetch, forget, job_of, keep, load, locked
@@ -26,7 +25,6 @@ from app.registry import service as registry
 from app.transparency import service as transparency
 
 logger = structlog.get_logger()
-ENDED = Counter("understudy_generations_ended", "Generations that reached an end", ["state"])
 
 
 # --- 3. The intent is committed, then the generator is called, outside any transaction. ---
@@ -75,11 +73,8 @@ def examine(generation_id: str) -> bool:
     with at_work(generation_id) as directory:
         path = fetch(generation.rendered_key, directory / "rendered.mp4")
         with db.writing() as session:
-            templates = registry.templates_of(
-                session,
-                [member.replica_id for member in service.cast_of(session, generation_id)],
-                subject_id=generation_id,
-            )
+            replicas = [member.replica_id for member in service.cast_of(session, generation_id)]
+            templates = registry.templates_of(session, replicas, subject_id=generation_id)
         facts = inspect.inspect_output(path, templates)
     findings = inspect.check_output(
         facts, length_s=generation.length_ms / 1000, size=tuple(generation.request["size"])
@@ -89,6 +84,7 @@ def examine(generation_id: str) -> bool:
     with db.writing() as session:
         examined = locked(session, generation_id, "rendered")
         examined.state, examined.output_facts = "inspected", facts.model_dump(mode="json")
+        examined.found_tags = inspect.content_tags(facts, people=len(replicas))
     return True
 
 
@@ -135,19 +131,45 @@ def sign(generation_id: str) -> bool:
     return True
 
 
-# --- 7. One transaction, under the lock a withdrawal takes: decide again, then release or void. ---
+# --- 7. Where a contract wants it, somebody of the performer's side looks first. ---
+
+
+def preview(generation_id: str) -> bool:
+    """Ask for a look at the marked file, and stop here until there is an answer.
+
+    The answer, a transaction of its own (`previews.answer_preview`), has the story taken up again.
+    """
+    generation = load(generation_id)
+    if generation.state != "signed":
+        return generation.state not in {*FINAL, "awaiting-preview"}
+    with db.writing() as session:
+        signed = locked(session, generation_id, "signed")
+        if not ledger.holds_stand(session, generation_id):
+            return True  # nobody need look at what the release will refuse
+        if previews.ask_for_previews(session, signed, _contracts(session, generation_id)):
+            signed.state = "awaiting-preview"
+    return signed.state == "signed"
+
+
+# --- 8. One transaction, under the lock a withdrawal takes: decide again, then release or void. ---
 
 
 def release(generation_id: str) -> bool:
     """Decide with today's withdrawals, pauses and strikes; then pay and release, or void."""
     with db.writing() as session:
         generation = locked(session, generation_id)
-        if generation.state != "signed":
+        if generation.state not in {"signed", "previewed"}:
             return generation.state in {"released", "refused"}  # what was decided is published
-        decision = decisions.decide_release(
-            session, generation.decision_id, generators=catalogue.TRAINS_ON_INPUTS
+        seen = generation.state == "previewed" or not any(
+            previews.wanted(contract) for contract in _contracts(session, generation_id)
         )
-        if decision.outcome == "permit" and ledger.holds_stand(session, generation_id):
+        decision = decisions.decide_release(
+            session,
+            generation.decision_id,
+            generators=catalogue.TRAINS_ON_INPUTS,
+            found_tags=generation.found_tags,
+        )
+        if decision.outcome == "permit" and seen and ledger.holds_stand(session, generation_id):
             _pay(session, generation)
             generation.state, generation.released_at = "released", clock.now()
             transparency.record(
@@ -157,12 +179,12 @@ def release(generation_id: str) -> bool:
             generation.state = "refused"
             generation.reason = ", ".join(decision.codes) or "its hold ran out; ask again"
             ledger.void_hold(session, generation_id, reason=generation.reason)
-    ENDED.labels(generation.state).inc()
+    endings.ENDED.labels(generation.state).inc()
     logger.info("generation ended", generation=generation_id, state=generation.state)
     return True
 
 
-# --- 8. The outbox goes into the log. ---
+# --- 9. The outbox goes into the log. ---
 
 
 def publish(generation_id: str) -> bool:
@@ -172,7 +194,7 @@ def publish(generation_id: str) -> bool:
     return True
 
 
-STAGES = (render, examine, mark, sign, release, publish)
+STAGES = (render, examine, mark, sign, preview, release, publish)
 
 
 def give_up(generation_id: str, stage: str) -> bool:
@@ -234,10 +256,6 @@ def _end(generation_id: str, state: str, reason: str) -> bool:
     """Stop the story: nothing is released, the holds are voided, the reason stays."""
     with db.writing() as session:
         generation = locked(session, generation_id)
-        if generation.state in FINAL:
-            return False
-        generation.state, generation.reason = state, reason
-        ledger.void_hold(session, generation_id, reason=reason)
-    ENDED.labels(state).inc()
-    logger.warning("generation ended", generation=generation_id, state=state)
+        if generation.state not in FINAL:
+            endings.end(session, generation, state, reason)
     return False

@@ -108,13 +108,15 @@ def check_offered(asked: Asked) -> None:
         raise JobNotOffered(f"{asked.generator} does not do this: {'; '.join(found)}")
 
 
-def waiting(session: Session) -> Sequence[str]:
-    """List the generations that have not come to an end, oldest first.
+def waiting(session: Session) -> Sequence[tuple[str, str]]:
+    """List the generations with something to do, oldest first, and the chapter they are in.
 
     Those under way are listed too: the queue knows them, or has lost them and must take them up.
+    What waits for a human has nothing to do; once it is previewed, a second chapter begins.
     """
-    unfinished = col(Generation.state).not_in(FINAL)
-    return session.exec(select(Generation.id).where(unfinished).order_by(col(Generation.id))).all()
+    idle = col(Generation.state).in_({*FINAL, "awaiting-preview"})
+    found = select(Generation.id, Generation.state).where(~idle).order_by(col(Generation.id))
+    return [(id_, state if state == "previewed" else "") for id_, state in session.exec(found)]
 
 
 def generation_of(session: Session, organization_id: str, generation_id: str) -> Generation:
@@ -169,7 +171,12 @@ def open_link(session: Session, generation_id: str, expires: int, seal: str) -> 
 def check_handing_out(session: Session, generation: Generation) -> None:
     """Do nothing while the file is released and may still be shown. Raises OutputNotReleased."""
     download_link(generation, expires_at=clock.now())  # raises when it is not released
-    may = may_hand_out(session, generation.decision_id, generators=catalogue.TRAINS_ON_INPUTS)
+    may = may_hand_out(
+        session,
+        generation.decision_id,
+        generators=catalogue.TRAINS_ON_INPUTS,
+        found_tags=generation.found_tags,
+    )
     if not may:
         raise OutputNotReleased(
             f"{generation.id} is no longer handed out: under its contract it is paused or had to "

@@ -1,14 +1,16 @@
 """Holds: money and seconds set aside before a use, then captured, voided or expired, once."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock
 from app.ledger.errors import CaptureExceedsHold, HoldDiffers, HoldNotFound, HoldSettled
 from app.ledger.models import Hold, JournalEntry
-from app.ledger.posting import lines_of, microseconds, post_usage
+from app.ledger.posting import MICROSECONDS, lines_of, microseconds, post_usage
 from app.ledger.quotes import charged
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
@@ -129,11 +131,46 @@ def open_hold(session: Session, generation_id: str, contract_id: str) -> Hold:
     return hold
 
 
+def keep_holds(session: Session, generation_id: str, *, until: datetime) -> datetime:
+    """Let the holds that still stand last until an instant, never less; return the earliest end.
+
+    For a generation that waits for a human. Raises HoldSettled when one has ended.
+    """
+    holds = _holds(session, generation_id, None)
+    for hold in holds:
+        _check_open(hold)
+        hold.expires_at = max(hold.expires_at, until)
+        session.add(hold)
+    session.flush()
+    return min((hold.expires_at for hold in holds), default=until)
+
+
 def holds_stand(session: Session, generation_id: str) -> bool:
     """Say whether a generation holds something and none of it has ended or run out; locks it."""
     holds = _holds(session, generation_id, None)
     now = clock.now()
     return bool(holds) and all(h.state == "placed" and now < h.expires_at for h in holds)
+
+
+def held_for(
+    session: Session, generation_ids: Sequence[str], contract_id: str
+) -> list[tuple[str, int, Decimal]]:
+    """Say what stands held for generations under a contract: currency, minor units, seconds."""
+    held = (
+        sa.select(Hold.currency, sa.func.sum(Hold.amount_minor), sa.func.sum(Hold.length_us))  # type: ignore[call-overload]
+        .where(
+            col(Hold.generation_id).in_(generation_ids),
+            Hold.contract_id == contract_id,
+            Hold.state == "placed",
+            Hold.expires_at > clock.now(),
+        )
+        .group_by(Hold.currency)
+        .order_by(Hold.currency)
+    )
+    return [
+        (currency, int(minor), Decimal(int(length_us)) / MICROSECONDS)
+        for currency, minor, length_us in session.execute(held)
+    ]
 
 
 def has_late_holds(session: Session) -> bool:

@@ -80,6 +80,9 @@ class ApprovalNeeded(BaseModel):
     performer_id: str = Field(examples=["per_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
     kind: str = Field(examples=["use"])
     roles: list[str] = Field(examples=[["performer"]])
+    answer_within_hours: int | None = Field(
+        examples=[48], description="Then silence is a refusal; null where the contract waits."
+    )
     content_tags: list[str] = Field(examples=[[]])
     sublicensee: str | None = Field(examples=[None])
     transferee: str | None = Field(examples=[None])

@@ -9,7 +9,6 @@ from sqlmodel import Session, col, select
 
 from app import clock
 from app.identity.principal import Principal
-from app.licensing import contract as documents
 from app.licensing import decisions
 from app.licensing.approvals_asked import Asked, approval_of, is_in, with_answers
 from app.licensing.approvals_on_record import use_as_json, use_asked
@@ -19,6 +18,7 @@ from app.licensing.inputs import UseRequest
 from app.licensing.looking import look
 from app.licensing.models import Contract, Decision
 from app.licensing.models_approvals import ApprovalAnswer, ApprovalRequest
+from app.registry.models import Performer
 
 
 def what_to_ask(session: Session, decision: Decision) -> list[Ask]:
@@ -68,11 +68,10 @@ def request_approvals(
 def _ask(
     session: Session, decision: Decision, use: UseRequest, ask: Ask, script: str | None
 ) -> ApprovalRequest:
-    contract = session.get_one(Contract, ask.contract_id, with_for_update=True)
-    terms = documents.recorded(contract.document.encode()).approvals
-    now = clock.now()
+    session.get_one(Performer, ask.performer_id, with_for_update=True)
+    now, hours = clock.now(), ask.answer_within_hours
     about = asdict(ask) | {"roles": list(ask.roles), "content_tags": list(ask.content_tags)}
-    del about["performer_id"]
+    del about["performer_id"], about["answer_within_hours"]
     request = ApprovalRequest(
         **about,
         organization_id=decision.organization_id,
@@ -82,9 +81,7 @@ def _ask(
         use=use_as_json(use),
         script=script,
         requested_at=now,
-        answer_due_at=None
-        if terms.on_silence == "wait"
-        else now + timedelta(hours=terms.sla_hours),
+        answer_due_at=None if hours is None else now + timedelta(hours=hours),
     )
     same = select(ApprovalRequest).where(
         ApprovalRequest.contract_id == ask.contract_id,
@@ -118,7 +115,8 @@ def answer_approval(
     before it. Raises ApprovalNotFound, AnswerRefused, ApprovalClosed after silence.
     """
     request = approval_of(session, principal.organization_id, request_id)
-    session.get_one(Contract, request.contract_id, with_for_update=True)
+    performer_id = session.get_one(Contract, request.contract_id).performer_id
+    session.get_one(Performer, performer_id, with_for_update=True)
     session.refresh(request, with_for_update=True)
     asked, now = with_answers(session, [request])[0], clock.now()
     _check_may_answer(asked, principal.organization_id, role)

@@ -36,6 +36,7 @@ class Ask:
     performer_id: str
     kind: str
     roles: tuple[str, ...]
+    answer_within_hours: int | None  # null: the contract waits, however long it takes
     content_tags: tuple[str, ...] = ()
     sublicensee: str | None = None
     transferee: str | None = None
@@ -72,6 +73,9 @@ def _ask(
         performer_id=terms.performer.id,
         kind=kind,
         roles=roles,
+        answer_within_hours=None
+        if terms.approvals.on_silence == "wait"
+        else terms.approvals.sla_hours,
         content_tags=tuple(sorted(conditional)) if kind == "content" else (),
         sublicensee=use.requester_org if kind == "sublicensee" else None,
         transferee=use.transferee if kind == "transferee" else None,

@@ -20,7 +20,7 @@ def of_contract(
         **_document_facts(contract, request, drawn),
         **_signing_facts(contract),
         **_people_facts(contract),
-        **_ending_facts(contract),
+        **ending_facts(contract),
         **approvals.given(contract, state.approvals, request),
         **_pack_facts(contract, state, request),
         "used_length": length(contract.usage.seconds),
@@ -121,7 +121,8 @@ def _people_facts(contract: ContractInForce) -> Facts:
     }
 
 
-def _ending_facts(contract: ContractInForce) -> Facts:
+def ending_facts(contract: ContractInForce) -> Facts:
+    """Return the instants at which a contract ends, and what follows from them."""
     terms, term = contract.terms, contract.terms.grant.term
     revocation, keep_days = terms.revocation, terms.data.delete_after_term_days
     cap = terms.policy.max_term_years

@@ -80,21 +80,21 @@ def decide_use(session: Session, use: UseRequest, *, generators: Mapping[str, bo
 
 
 def decide_release(
-    session: Session, decision_id: str, *, generators: Mapping[str, bool]
+    session: Session,
+    decision_id: str,
+    *,
+    generators: Mapping[str, bool],
+    found_tags: Collection[str] = (),
 ) -> Decision:
     """Decide again whether what a permit allowed may be released, by the state of this instant.
 
     By the rules of the permit, and by today's rules of withdrawal, pause, suspension and strike;
     under the very versions that permitted it: no other contract stands in for them, and no later
-    version takes back what was permitted by the one before.
+    version takes back what was permitted by the one before. `found_tags` is content
+    nobody declared, that inspection or a human found since.
     """
     permit = session.get_one(Decision, decision_id)
-    again = replace(
-        use_of(permit),
-        phase="release_output",
-        permit_issued_at=permit.at,
-        idempotent_replay=True,  # its own seconds are reserved; they do not count against it
-    )
+    again = release_of(permit, found_tags=found_tags)
     rules, pinned = today(), by_digest(permit.policy_digest)
 
     def judge(in_force: Sequence[ContractInForce], state: State, use: UseRequest) -> Answer:
@@ -105,6 +105,18 @@ def decide_release(
     session.add(judged.decision)
     session.flush()
     return judged.decision
+
+
+def release_of(permit: Decision, *, found_tags: Collection[str] = ()) -> UseRequest:
+    """Return the use a release is decided on: the permit's, with the content found since."""
+    use = use_of(permit)
+    return replace(
+        use,
+        phase="release_output",
+        permit_issued_at=permit.at,
+        idempotent_replay=True,  # its own seconds are reserved; they do not count against it
+        tags=None if use.tags is None else tuple(dict.fromkeys((*use.tags, *found_tags))),
+    )
 
 
 def use_of(decision: Decision) -> UseRequest:

@@ -5,6 +5,7 @@ Nothing is permitted by it and nothing is made. Every permit comes from `decisio
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlmodel import Session
 
@@ -22,7 +23,7 @@ from app.licensing.gather import (
     tampered,
 )
 from app.licensing.inputs import ContractInForce, State, UseRequest
-from app.licensing.models import Decision
+from app.licensing.models import Contract, Decision
 from app.licensing.release import decide_release
 
 
@@ -42,18 +43,18 @@ def look(
     generators: Mapping[str, bool],
     under: Collection[Version | str] | None = None,
     permitted_by: Decision | None = None,
-    suppose: Callable[[ContractInForce], ContractInForce] = lambda contract: contract,
+    suppose: Callable[[Contract], Contract] = lambda contract: contract,
 ) -> Look:
     """Ask about a use at the instant it names. A contract that was tampered with is a denial.
 
     `under` names the only contracts that may govern; `permitted_by` the permit whose rules are
-    held to, as at a release; `suppose` changes what is known of a contract, to ask "what if".
+    held to, as at a release; `suppose` stands another row in for a contract's, to ask "what if".
     """
-    found = session.exec(of_performers(use.performers)).all()
+    found = [suppose(each) for each in session.exec(of_performers(use.performers))]
     broken = tampered(session, found)
     readable = [contract for contract in found if is_readable(contract)]
     contracts = [
-        suppose(in_force(session, contract)) for contract in readable if may_govern(contract, under)
+        in_force(session, contract) for contract in readable if may_govern(contract, under)
     ]
     state = state_of(session, readable, contracts, use, generators=generators)
     today = rulebook.today()
@@ -69,13 +70,25 @@ def look(
     return Look(answer, contracts, state)
 
 
-def may_hand_out(session: Session, decision_id: str, *, generators: Mapping[str, bool]) -> bool:
+def showing_of(permit: Decision, *, at: datetime, found_tags: Collection[str] = ()) -> UseRequest:
+    """Return the use that showing finished work is, at an instant."""
+    use = decisions.release_of(permit, found_tags=found_tags)
+    return replace(decisions.use_of(permit), action="distribute_existing", at=at, tags=use.tags)
+
+
+def may_hand_out(
+    session: Session,
+    decision_id: str,
+    *,
+    generators: Mapping[str, bool],
+    found_tags: Collection[str] = (),
+) -> bool:
     """Say whether finished work may still be handed out, by the contracts that permitted it.
 
     Asks the policies about distributing it now: a withdrawal or an ended term may have made its
     removal due. Nothing is locked or recorded; nothing is made by it.
     """
     permit = session.get_one(Decision, decision_id)
-    use = replace(decisions.use_of(permit), action="distribute_existing", at=clock.now())
+    use = showing_of(permit, at=clock.now(), found_tags=found_tags)
     under = decisions.governed_by(permit)
     return look(session, use, generators=generators, under=under).answer.permitted

@@ -1,5 +1,6 @@
 """A real worker process that may die at one commit: `dying_worker.py [STAGE COMMIT]`.
 
+Somebody of the performer's side opens every preview and lets it go; that is a commit like another.
 It writes down every commit of every stage: what another process sees before it, and what must be
 durable after it. With arguments it is killed (SIGKILL) right after that commit; without, it lives
 until every generation has ended.
@@ -19,8 +20,14 @@ from pathlib import Path
 from sqlmodel import Session, func, select
 
 from app import db, jobs, publication
-from app.gateway import pipeline
+from app.gateway import pipeline, previews
 from app.gateway.models import FINAL, Generation
+from app.gateway.models_previews import Preview
+from app.identity import service as identity
+from app.identity.models import Organization
+from app.identity.principal import Principal
+from app.licensing.models import Contract
+from app.registry.models import Performer
 from app.transparency.models import LogOutbox
 from app.transparency.sequencer import newest_checkpoint
 from app.worker import Worker
@@ -65,6 +72,29 @@ def counted(stage: jobs.Stage) -> jobs.Stage:
     return run
 
 
+def somebody_answers() -> None:
+    """Open what waits to be seen, and let it go: two commits, as over HTTP."""
+    with db.reading() as session:
+        waiting = session.exec(
+            select(Preview.id, Performer.organization_id)
+            .join(Generation, Generation.id == Preview.generation_id)
+            .join(Contract, Contract.id == Preview.contract_id)
+            .join(Performer, Performer.id == Contract.performer_id)
+            .where(Preview.outcome == "open", Generation.state == "awaiting-preview")
+        ).all()
+    for preview_id, organization_id in waiting:
+        here_and_now.at = {"stage": "somebody_answers", "commit": 0}
+        with db.writing() as session:
+            organization = session.get_one(Organization, organization_id)
+            key, _ = identity.create_api_key(session, organization, name="test")
+            who = Principal(organization.id, organization.kind, key.id)
+            link = previews.issue_link(session, who, preview_id)
+            previews.note_opened(session, link.id)
+        with db.writing() as session:
+            previews.answer_preview(session, who, preview_id, role="performer", let_go=True)
+        here_and_now.at = None
+
+
 def main() -> None:
     instant.install()
     pipeline.STAGES = tuple(counted(stage) for stage in pipeline.STAGES)
@@ -79,6 +109,7 @@ def main() -> None:
             newest = newest_checkpoint(session)
             if states <= FINAL and newest is not None and newest.size == promised:
                 break
+        somebody_answers()
         time.sleep(0.1)
     worker.stop()
 

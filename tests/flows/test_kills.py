@@ -24,12 +24,14 @@ from tests.scenes import Scene, a_scene
 
 Start = Callable[..., subprocess.Popen[bytes]]
 pytestmark = pytest.mark.xdist_group("flows")
+# The longest story there is: somebody of the performer's side looks before the release.
+TO_BE_SEEN = {"prohibited": ["nudity"], "approval": [], "blocked_brand_categories": []}
 
 
 def _a_permitted_generation(seen: Portrait) -> tuple[Scene, str]:
     installation.prepare()
     with db.writing() as session:
-        scene = a_scene(session, seen=seen, generator=instant.MODEL)
+        scene = a_scene(session, seen=seen, generator=instant.MODEL, content=TO_BE_SEEN)
         _, generation = scene.ask(
             session, generator=instant.MODEL, length_s=instant.LENGTH_S, size=instant.SIZE
         )
@@ -76,7 +78,8 @@ class TestDyingAtEveryCommit:
         undisturbed = [
             note for note in _notes(tmp_path / "undisturbed") if note["without"] != note["promised"]
         ]
-        assert {note["stage"] for note in undisturbed} == {s.__name__ for s in pipeline.STAGES}
+        stages = {stage.__name__ for stage in pipeline.STAGES}
+        assert {note["stage"] for note in undisturbed} == {*stages, "somebody_answers"}
         # Every step of the story is a commit of its own, and every opening of the vault is kept.
         states = [note["promised"]["states"][0][1] for note in undisturbed]
         assert list(dict.fromkeys(states)) == list(STATES[1 : STATES.index("released") + 1])

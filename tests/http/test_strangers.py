@@ -2,14 +2,16 @@
 
 import base64
 import json
+from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
 from httpx import Response
 
-from app import db
+from app import clock, db
 from app.gateway import api as gateway_api
 from app.gateway.models import Generation
+from app.gateway.models_previews import Preview
 from app.licensing import service as licensing
 from app.licensing.approvals_on_record import use_as_json
 from app.licensing.decisions import use_of
@@ -43,12 +45,19 @@ def _things(house: House) -> dict[str, str]:
             content_tags=[],
             use=use_as_json(use_of(decision)),
         )
-        session.add(approval)
+        preview = Preview(
+            generation_id=asked["id"],
+            contract_id=house.scene.contract.id,
+            roles=["performer"],
+            due_at=clock.now() + timedelta(days=1),
+        )
+        session.add_all((approval, preview))
         strike = unions.proposed(session, unions.a_union(session))
         paper = a_paper(session, house.scene)
     return {
         "paper_id": paper.id,
         "approval_id": approval.id,
+        "preview_id": preview.id,
         "strike_id": strike.id,
         "performer_id": house.scene.performer.id,
         "contract_id": house.scene.contract.id,
@@ -62,10 +71,11 @@ def _call(house: House, verb: str, address: str, who: str) -> Response:
         return house.get(address, who)
     if address.endswith("/paper"):
         return house.post(address, who, files={"file": ("a.pdf", a_pdf())})
+    yes = "release" if "/previews/" in address else "approved"
     bodies = {
         **{key: {"document": {}} for key in ("revision", "counter", "amendment")},
         "signatures": house.signature(),
-        "answers": {"role": "performer", "answer": "approved"},
+        "answers": {"role": "performer", "answer": yes},
         "boundaries": {"limits": {"v": 1, "training": "never"}},
         "preview": {"limits": {"v": 1, "training": "never"}},
     }
@@ -154,7 +164,7 @@ class TestStrangers:
                     continue
                 assert 400 <= answer.status_code < 500, (verb, path, odd, answer.text)
                 assert_problem(answer, answer.status_code, answer.json()["code"])
-        for page in ("/v1/generations", "/v1/performers", "/v1/approvals"):
+        for page in ("/v1/generations", "/v1/performers", "/v1/approvals", "/v1/previews"):
             assert_problem(house.get(f"{page}?before=%00"), 422, "text-refused")
 
 

@@ -1,0 +1,196 @@
+"""What a withdrawal would do, asked of the rules before it is made; nothing is changed by asking.
+
+Every answer is the rules' own, put to them as if consent had been withdrawn at the snapshot: what
+is promised here is what happens then, as far as nothing else changes in between.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.gateway.generators import catalogue
+from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.ledger import service as ledger
+from app.licensing import contract_facts, decisions, local_days
+from app.licensing.errors import ContractAlreadyWithdrawn, ContractNotFound
+from app.licensing.facts import NEVER
+from app.licensing.gather import Version
+from app.licensing.inputs import ContractInForce, ExclusiveFact, UseRequest
+from app.licensing.looking import Look, look, showing_of
+from app.licensing.models import Contract, Decision
+from app.licensing.service import contract_of
+from app.registry.models import Performer
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """A generation that has not ended: whether it could still be released, and how long."""
+
+    generation: Generation
+    finishes: bool
+    until_at: datetime | None  # null: as long as it takes; only where it finishes
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A released output, and from when it may no longer be shown; null: it stays."""
+
+    generation: Generation
+    comes_down_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """What would happen if consent were withdrawn at `snapshot_at`."""
+
+    contract: Contract
+    snapshot_at: datetime
+    new_uses_end_at: datetime
+    in_flight: Sequence[InFlight]
+    outputs: Sequence[Finished]
+    freed: Sequence[ExclusiveFact]
+    voided: Sequence[tuple[str, int, Decimal]]  # currency, minor units, seconds
+
+
+def consequences(
+    session: Session,
+    organization_id: str,
+    contract_id: str,
+    *,
+    before: str | None = None,
+    limit: int = 50,
+) -> Consequences:
+    """Say what stops, what finishes, what comes down and when, what is freed and what is voided.
+
+    For the performer's side only. All that is in flight is listed; of the outputs `limit`, newest
+    first, `before` an id. Raises ContractNotFound, ContractAlreadyWithdrawn.
+    """
+    contract = contract_of(session, organization_id, contract_id)
+    performer = session.get_one(Performer, contract.performer_id)
+    if organization_id not in {performer.organization_id, performer.agent_organization_id}:
+        raise ContractNotFound(f"{contract.series_id} is not a contract in which you gave consent")
+    if contract.withdrawn_at is not None:
+        raise ContractAlreadyWithdrawn(
+            f"{contract.series_id} was withdrawn at {contract.withdrawn_at}"
+        )
+    ask = _Hypothesis(session, contract, clock.now())
+    in_flight = [ask.of_unfinished(each) for each in _generations(session, contract, done=False)]
+    page = _generations(session, contract, done=True, before=before, limit=limit)
+    stops = [each.generation.id for each in in_flight if not each.finishes]
+    return Consequences(
+        contract=contract,
+        snapshot_at=ask.at,
+        new_uses_end_at=ask.end_of_new_uses(),
+        in_flight=in_flight,
+        outputs=[ask.of_output(each) for each in page],
+        freed=ask.freed(),
+        voided=ledger.held_for(session, stops, contract.series_id),
+    )
+
+
+class _Hypothesis:
+    """One contract as if it were withdrawn at one instant, put to the rules."""
+
+    def __init__(self, session: Session, contract: Contract, at: datetime) -> None:
+        self._session, self._contract, self.at = session, contract, at
+        # The least there is to ask: whatever else is missing, the rules say what is withdrawn.
+        self._new_use = UseRequest(
+            action="generate",
+            requester_org=contract.licensee_id,
+            performers=(contract.performer_id,),
+            at=at,
+        )
+        versions = self._look(self._new_use, under={contract.series_id}).contracts
+        self._turns = self._turning_points(versions)
+
+    def of_unfinished(self, generation: Generation) -> InFlight:
+        """Ask whether it could be released right after, and until when."""
+        permit = self._session.get_one(Decision, generation.decision_id)
+        use = decisions.release_of(permit, found_tags=generation.found_tags)
+        answers = [
+            (at, self._look(replace(use, at=at), permit=permit).answer) for at in self._turns
+        ]
+        finishes = answers[0][1].permitted
+        ends = (at for at, answer in answers if not answer.permitted)
+        until_at = next(ends, None) if finishes else None
+        return InFlight(generation, finishes, until_at, answers[0][1].codes)
+
+    def of_output(self, generation: Generation) -> Finished:
+        """Ask from when it may no longer be shown."""
+        permit = self._session.get_one(Decision, generation.decision_id)
+        for at in self._turns:
+            use = showing_of(permit, at=at, found_tags=generation.found_tags)
+            if not self._look(use, under=decisions.governed_by(permit)).answer.permitted:
+                return Finished(generation, at)
+        return Finished(generation, None)
+
+    def end_of_new_uses(self) -> datetime:
+        """Ask from when every new use is refused as withdrawn; at once where none was executed."""
+        for at in self._turns:
+            answer = self._look(
+                replace(self._new_use, at=at), under={self._contract.series_id}
+            ).answer
+            if "REVOKED" in answer.codes or not answer.governing:
+                return at
+        raise ValueError(f"the rules never end uses under {self._contract.series_id}; a defect")
+
+    def freed(self) -> list[ExclusiveFact]:
+        """Name the promises of exclusivity that would end earlier than they do now."""
+        now = look(self._session, self._new_use, generators={}).state.exclusives
+        then = self._look(self._new_use).state.exclusives
+        return [later for earlier, later in zip(now, then, strict=True) if earlier != later]
+
+    def _look(
+        self, use: UseRequest, *, under: Collection[Version | str] | None = None,
+        permit: Decision | None = None,
+    ) -> Look:  # fmt: skip
+        return look(
+            self._session,
+            use,
+            generators=catalogue.TRAINS_ON_INPUTS,
+            under=under if permit is None else decisions.governed_by(permit),
+            permitted_by=permit,
+            suppose=self._withdrawn,
+        )
+
+    def _withdrawn(self, contract: Contract) -> Contract:
+        """Return a row of the contract as a withdrawal would leave it, in no session."""
+        if contract.series_id != self._contract.series_id:
+            return contract
+        return Contract(**contract.model_dump() | {"withdrawn_at": self.at})
+
+    def _turning_points(self, versions: Sequence[ContractInForce]) -> list[datetime]:
+        """List the instants from the snapshot on at which an answer may change."""
+        names = ("notice_ends_at", "removal_due_at", "ends_at", "cap_ends_at")
+        endings = [contract_facts.ending_facts(version) for version in versions]
+        later = {ending[name] for ending in endings for name in names}
+        instants = [local_days.instant(at) for at in sorted(later) if at < NEVER]
+        return [self.at, *(at for at in instants if at > self.at)]
+
+
+def _generations(
+    session: Session,
+    contract: Contract,
+    *,
+    done: bool,
+    before: str | None = None,
+    limit: int | None = None,
+) -> Sequence[Generation]:
+    """List what was permitted under a contract and is released, or has not ended yet."""
+    mine = select(GenerationReplica.generation_id).where(
+        col(GenerationReplica.contract_id).in_(
+            select(Contract.id).where(Contract.series_id == contract.series_id)
+        )
+    )
+    state = col(Generation.state)
+    query = select(Generation).where(
+        col(Generation.id).in_(mine), state == "released" if done else state.not_in(FINAL)
+    )
+    if before is not None:
+        query = query.where(col(Generation.id) < before)
+    return session.exec(query.order_by(col(Generation.id).desc()).limit(limit)).all()
