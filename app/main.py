@@ -30,6 +30,7 @@ from app.licensing import api_life as contract_life
 from app.licensing import api_paper as paper
 from app.licensing import api_policies as policies
 from app.licensing import api_preferences as preferences
+from app.licensing import api_standing as standing
 from app.licensing import api_strikes as strikes
 from app.licensing import api_templates as templates
 from app.licensing import published, rulebook
@@ -119,6 +120,7 @@ def create_app() -> FastAPI:
         policies,
         preferences,
         previews,
+        standing,
         strikes,
         templates,
         withdrawal,

@@ -10,6 +10,7 @@ from app.licensing import models_approvals as approvals
 from app.licensing import models_boundaries as boundaries
 from app.licensing import models_paper as paper
 from app.licensing import models_policies as policies
+from app.licensing import models_standing as standing
 from app.licensing import models_strikes as strikes
 from app.provenance import models as provenance
 from app.registry import models as registry
@@ -27,6 +28,7 @@ __all__ = [
     "previews",
     "provenance",
     "registry",
+    "standing",
     "strikes",
     "transparency",
     "vault",

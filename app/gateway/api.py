@@ -36,7 +36,7 @@ from app.identity.errors import NotAllowed
 from app.ledger.errors import AmountTooLarge, EventIncomplete, TermNotAgreed
 from app.licensing import decisions
 from app.licensing.approval_requests import what_to_ask
-from app.licensing.errors import UseUnpriced
+from app.licensing.errors import StandingOfferSpent, UseUnpriced
 from app.licensing.inputs import UseRequest
 from app.problems import Problem, problems, shows
 
@@ -161,6 +161,7 @@ def list_generators(_caller: Caller) -> list[dict[str, Any]]:
         GeneratorUnavailable,
         JobNotOffered,
         UseUnpriced,
+        StandingOfferSpent,
         AmountTooLarge,
         EventIncomplete,
         TermNotAgreed,

@@ -17,7 +17,8 @@ from app.gateway.generators import catalogue
 from app.gateway.models import FINAL, Generation
 from app.gateway.workbench import at_work, await_result, fetch, forget, job_of, keep, load, locked
 from app.ledger import service as ledger
-from app.licensing import decisions
+from app.licensing import acceptance, decisions
+from app.licensing.errors import StandingOfferSpent
 from app.licensing.models import Contract, Decision
 from app.provenance import service as provenance
 from app.provenance.manifest import Manifest, Reference, manifest
@@ -169,7 +170,8 @@ def release(generation_id: str) -> bool:
             generators=catalogue.TRAINS_ON_INPUTS,
             found_tags=generation.found_tags,
         )
-        if decision.outcome == "permit" and seen and ledger.holds_stand(session, generation_id):
+        stopped = _what_stops(session, generation, decision, seen=seen)
+        if not stopped:
             _pay(session, generation)
             generation.state, generation.released_at = "released", clock.now()
             transparency.record(
@@ -177,7 +179,7 @@ def release(generation_id: str) -> bool:
             )
         else:
             generation.state = "refused"
-            generation.reason = ", ".join(decision.codes) or "its hold ran out; ask again"
+            generation.reason = stopped
             ledger.void_hold(session, generation_id, reason=generation.reason)
     endings.ENDED.labels(generation.state).inc()
     logger.info("generation ended", generation=generation_id, state=generation.state)
@@ -237,6 +239,28 @@ def _contracts(session: Session, generation_id: str) -> list[Contract]:
     """List the contracts that permitted this generation, one per performer."""
     cast = service.cast_of(session, generation_id)
     return [session.get_one(Contract, member.contract_id) for member in cast]
+
+
+def _what_stops(session: Session, generation: Generation, decision: Decision, *, seen: bool) -> str:
+    """Say why this may not be released, or nothing: the rules, its hold, its standing offer."""
+    if decision.outcome != "permit":
+        return ", ".join(decision.codes) or decision.outcome
+    if not seen:
+        return "the performer's side has not looked at it; ask again"
+    if not ledger.holds_stand(session, generation.id):
+        return "its hold ran out; ask again"
+    permit = session.get_one(Decision, generation.decision_id)
+    event = service.usage_event(generation, decisions.use_of(permit))
+    for contract in _contracts(session, generation.id):
+        terms, book = decisions.compensation_of(contract), contract.series_id
+        due = ledger.quote_use(session, book, terms=terms, event=event).licensee_minor
+        if due <= ledger.open_hold(session, generation.id, book).amount_minor:
+            continue
+        try:  # a dearer tier must not take a standing offer beyond its cap
+            acceptance.check_fees(session, contract, fees_minor=due, generation_id=generation.id)
+        except StandingOfferSpent as spent:
+            return spent.detail
+    return ""
 
 
 def _pay(session: Session, generation: Generation) -> None:

@@ -23,7 +23,7 @@ from app.gateway.generators import RenderJob, catalogue, mismatches
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.ledger import service as ledger
 from app.ledger.usage import UsageEvent
-from app.licensing import decisions
+from app.licensing import acceptance, decisions
 from app.licensing.inputs import UseRequest
 from app.licensing.looking import may_hand_out
 from app.licensing.models import Contract, Decision
@@ -200,11 +200,13 @@ def _hold(session: Session, generation: Generation, contract: Contract, use: Use
     """Set aside what this generation will cost under one contract, and its seconds."""
     terms = decisions.compensation_of(contract)
     event, book = usage_event(generation, use), contract.series_id
+    amount_minor = ledger.amount_to_hold(session, book, terms=terms, event=event)
+    acceptance.check_fees(session, contract, fees_minor=amount_minor, generation_id=generation.id)
     ledger.place_hold(
         session,
         generation.id,
         book,
-        amount_minor=ledger.amount_to_hold(session, book, terms=terms, event=event),
+        amount_minor=amount_minor,
         currency=terms.currency,
         seconds=Decimal(generation.length_ms) / 1000,
     )

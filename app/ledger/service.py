@@ -1,6 +1,6 @@
 """What the books do for the rooms above: hold, capture, void, reverse, and say what stands."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -32,10 +32,12 @@ __all__ = [
     "capture_hold",
     "evidence",
     "expire_holds",
+    "fees_bound",
     "has_late_holds",
     "held_for",
     "holds_stand",
     "keep_holds",
+    "open_hold",
     "place_hold",
     "post_usage",
     "quote_use",
@@ -131,6 +133,38 @@ def balances(
     if account is not None:
         query = query.where(Posting.account == account)
     return {(name, currency): int(total) for name, currency, total in session.execute(query)}
+
+
+def fees_bound(
+    session: Session,
+    contract_ids: Collection[str],
+    *,
+    currency: str,
+    except_generation: str | None = None,
+) -> int:
+    """Return what licensees owe under these contracts together, and what is held, in minor units.
+
+    Owed is what was charged less what was given back. `except_generation` leaves out what one
+    generation holds, for deciding about it again.
+    """
+    held = select(sa.func.coalesce(sa.func.sum(Hold.amount_minor), 0)).where(
+        col(Hold.contract_id).in_(contract_ids),
+        Hold.currency == currency,
+        Hold.state == "placed",
+        Hold.expires_at > clock.now(),
+    )
+    if except_generation is not None:
+        held = held.where(Hold.generation_id != except_generation)
+    owed = (
+        select(sa.func.coalesce(sa.func.sum(Posting.amount_minor), 0))
+        .join(JournalEntry, col(JournalEntry.id) == col(Posting.entry_id))
+        .where(
+            col(JournalEntry.contract_id).in_(contract_ids),
+            Posting.account == "licensee:receivable",
+            Posting.currency == currency,
+        )
+    )
+    return int(session.exec(held).one()) + int(session.exec(owed).one())
 
 
 def reserved_and_used_seconds(

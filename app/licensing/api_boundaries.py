@@ -10,7 +10,7 @@ from sqlmodel import Session
 from app import clock
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.identity.errors import NotAllowed
-from app.licensing import boundaries, life
+from app.licensing import boundaries, life, standing
 from app.licensing.limits import Finding, Limits
 from app.licensing.models_boundaries import Boundaries
 from app.registry import service as registry
@@ -87,10 +87,21 @@ class CrossingRead(BaseModel):
     findings: list[FindingRead]
 
 
+class CrossingOfferRead(BaseModel):
+    """An open standing offer that would cross the limits, and where."""
+
+    standing_offer_id: str = Field(examples=["sto_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    findings: list[FindingRead]
+
+
 class CrossingPage(BaseModel):
-    """Contracts that would cross the limits, newest first; `next_before` continues the look."""
+    """Contracts that would cross the limits, newest first; `next_before` continues the look.
+
+    The standing offers stand on the first page.
+    """
 
     items: list[CrossingRead]
+    standing_offers: list[CrossingOfferRead]
     next_before: str | None = Field(examples=[None])
 
 
@@ -165,7 +176,10 @@ def try_boundaries(
     before: Annotated[str | None, Query(max_length=40)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 200,
 ) -> CrossingPage:
-    """Say which contracts, offered or in force, would cross these limits. Nothing is changed."""
+    """Say which contracts, offered or in force, and which open standing offers would cross these.
+
+    Nothing is changed by it.
+    """
     fingerprint_of(body)  # refuses text that no answer could hold
     performer = registry.performer_of(read.session, read.organization_id, performer_id)
     crossing, more = boundaries.consequences(
@@ -179,7 +193,19 @@ def try_boundaries(
         )
         for contract, findings in crossing
     ]
-    return CrossingPage(items=items, next_before=more)
+    offers = (
+        []
+        if before
+        else standing.crossing_offers(read.session, performer, body.limits, limit=limit)
+    )
+    return CrossingPage(
+        items=items,
+        standing_offers=[
+            CrossingOfferRead(standing_offer_id=offer.id, findings=found(findings))
+            for offer, findings in offers
+        ],
+        next_before=more,
+    )
 
 
 def _read(version: Boundaries) -> BoundariesRead:

@@ -68,7 +68,7 @@ def limits_of(boundaries: Boundaries) -> Limits:
     return Limits.model_validate(boundaries.limits)
 
 
-def crossed(session: Session, performer_id: str, terms: documents.Contract) -> list[Finding]:
+def crossed(session: Session, performer_id: str, terms: documents.Terms) -> list[Finding]:
     """Name what a document crosses of the performer's boundaries as they stand now."""
     boundaries = current(session, performer_id)
     return [] if boundaries is None else findings(terms, limits_of(boundaries))
@@ -81,9 +81,26 @@ def check_offer(
 
     The performer's own side may offer what it likes. Raises BoundariesCrossed.
     """
-    if organization_id in (performer.organization_id, performer.agent_organization_id):
-        return
-    barred = [each for each in crossed(session, performer.id, terms) if each.level == "never"]
+    if organization_id not in (performer.organization_id, performer.agent_organization_id):
+        check_never(session, performer.id, terms)
+
+
+def check_never(
+    session: Session,
+    performer_id: str,
+    terms: documents.Terms,
+    *,
+    acknowledged: Collection[str] = (),
+) -> None:
+    """Refuse terms that ask for what the performer never does, but for what they acknowledged.
+
+    Raises BoundariesCrossed.
+    """
+    barred = [
+        each
+        for each in crossed(session, performer_id, terms)
+        if each.level == "never" and each.boundary not in acknowledged
+    ]
     if barred:
         raise BoundariesCrossed(
             f"{barred[0].pointer}: {barred[0].message} Take it out, and offer again.",
@@ -101,13 +118,7 @@ def acknowledge(session: Session, contract: Contract, acknowledged: Collection[s
     if boundaries is None:
         return
     found = findings(documents.recorded(contract.document.encode()), limits_of(boundaries))
-    missing = [each for each in found if each.boundary not in acknowledged]
-    if missing:
-        raise BoundariesNotAcknowledged(
-            f"{contract.series_id} crosses your boundaries: {missing[0].message} To sign it all "
-            "the same, list each finding's `boundary` in `acknowledged`",
-            findings=[asdict(each) for each in found],
-        )
+    check_acknowledged(contract.series_id, found, acknowledged)
     if found:
         session.add(
             BoundaryAcknowledgment(
@@ -117,6 +128,19 @@ def acknowledge(session: Session, contract: Contract, acknowledged: Collection[s
             )
         )
         session.flush()
+
+
+def check_acknowledged(
+    document_id: str, found: Sequence[Finding], acknowledged: Collection[str]
+) -> None:
+    """Do nothing where every finding's boundary is named. Raises BoundariesNotAcknowledged."""
+    missing = [each for each in found if each.boundary not in acknowledged]
+    if missing:
+        raise BoundariesNotAcknowledged(
+            f"{document_id} crosses your boundaries: {missing[0].message} To sign it all the same, "
+            "list each finding's `boundary` in `acknowledged`",
+            findings=[asdict(each) for each in found],
+        )
 
 
 def unsigned_crossings(session: Session, contract: Contract) -> list[Finding]:

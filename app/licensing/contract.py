@@ -9,10 +9,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 import rfc8785
-from pydantic import Field, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from app.ledger.terms import CompensationTerms
 from app.licensing import terms
@@ -21,6 +27,8 @@ from app.licensing.parts import RECORDED, Name, Part, offered, refuse
 from app.licensing.plain_language import Section, sections
 
 MAX_BYTES = 256 * 1024
+Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+Document = TypeVar("Document", bound=Part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +47,13 @@ class DocumentRefused(ValueError):
         self.problems = problems
 
 
-class Contract(Part):
-    """One consent contract, version 1 of the format: parties, consent, grant, and what follows."""
+class Terms(Part):
+    """What a contract says besides who the licensee is: consent, grant, and what follows."""
 
     v: Literal[1]
     instrument: Name
     governing: Name
     performer: terms.Performer
-    licensee: Name
     representation: terms.Representation
     consent: terms.Consent
     grant: Grant
@@ -57,30 +64,54 @@ class Contract(Part):
     postmortem: terms.Postmortem
     data: terms.Data
     policy: terms.PolicyPack = terms.PolicyPack()
-    amends: terms.Amends | None = None
     exclusivity: terms.Exclusivity | None = None
-    paper: terms.Paper | None = None
     compensation: CompensationTerms | None = None
 
     @model_validator(mode="after")
-    def _is_between_two(self, info: ValidationInfo) -> Self:
+    def _says_who_must_sign(self, info: ValidationInfo) -> Self:
         if offered(info) and self.performer.dob is None:
             raise refuse("performer/dob", "a date of birth decides who must sign; give it")
+        return self
+
+
+class Contract(Terms):
+    """One consent contract, version 1 of the format: the terms, and between whom they are."""
+
+    licensee: Name
+    amends: terms.Amends | None = None
+    paper: terms.Paper | None = None
+    standing_offer: Sha256 | None = Field(
+        default=None,
+        description="SHA-256 of the standing offer whose terms these are, word for word: the "
+        "performer signed that one. Written by the server, never by hand.",
+    )
+
+    @model_validator(mode="after")
+    def _is_between_two(self, info: ValidationInfo) -> Self:
         if offered(info) and self.performer.id == self.licensee:
             raise refuse("licensee", "performer and licensee are the same party")
+        if offered(info) and self.standing_offer is not None:
+            raise refuse("standing_offer", "a standing offer is accepted, not offered again")
         return self
 
 
 def parse(document: bytes | str | Mapping[str, Any], *, recorded: bool = False) -> Contract:
-    """Read a document, as an offer or (recorded) as what was once signed.
+    """Read a contract, as an offer or (recorded) as what was once signed.
 
     Raises DocumentRefused with a pointer to every field that is wrong.
     """
+    return read(Contract, document, recorded=recorded)
+
+
+def read(
+    kind: type[Document], document: bytes | str | Mapping[str, Any], *, recorded: bool = False
+) -> Document:
+    """Read a document of a kind that is signed, as `parse` does. Raises DocumentRefused."""
     try:
         text = document if isinstance(document, bytes | str) else json.dumps(dict(document))
         if len(text) > MAX_BYTES:
             raise DocumentRefused([Problem("", f"the document exceeds {MAX_BYTES} bytes")])
-        return Contract.model_validate_json(text, context=RECORDED if recorded else None)
+        return kind.model_validate_json(text, context=RECORDED if recorded else None)
     except ValidationError as error:
         raise DocumentRefused(_problems(error, text)) from error
     except (TypeError, RecursionError, OverflowError) as error:
@@ -106,7 +137,12 @@ def digest(document: Contract | Mapping[str, Any]) -> str:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the document, as published at `/v1/schemas/contract`."""
-    schema = Contract.model_json_schema(mode="validation")
+    return schema_of(Contract)
+
+
+def schema_of(kind: type[Part]) -> dict[str, Any]:
+    """Return the JSON Schema of a kind of document that is signed."""
+    schema = kind.model_json_schema(mode="validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

@@ -63,6 +63,30 @@ class PreferencesNotFound(NotFound):
     code = "preferences-not-found"
 
 
+class StandingOfferInvalid(AppError):
+    """The standing offer does not fit its schema; `errors` points at each field."""
+
+    status, code = 422, "standing-offer-invalid"
+
+
+class StandingOfferNotFound(NotFound):
+    """No standing offer of the caller's, or open to them, has this id."""
+
+    code = "standing-offer-not-found"
+
+
+class StandingOfferNotOpen(AppError):
+    """The standing offer cannot be accepted, or signed, any more; `state` says why."""
+
+    status, code = 409, "standing-offer-not-open"
+
+
+class StandingOfferSpent(AppError):
+    """The use would take all contracts of its standing offer beyond what they may cost together."""
+
+    status, code = 409, "standing-offer-spent"
+
+
 class DecisionNotFound(AppError):
     """No decision the caller asked for has this id."""
 

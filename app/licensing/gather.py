@@ -11,7 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from app.config import settings
 from app.identity.models import SigningKey
 from app.ledger import service as ledger
-from app.licensing import approvals, history, local_days, strikes
+from app.licensing import acceptance, approvals, history, local_days, strikes
 from app.licensing import contract as documents
 from app.licensing.approvals_on_record import approvals_on_record
 from app.licensing.errors import SignatureRefused
@@ -23,7 +23,7 @@ from app.licensing.inputs import (
     Usage,
     UseRequest,
 )
-from app.licensing.models import Contract
+from app.licensing.models import Contract, ContractSignature
 from app.licensing.service import signatures_of, signer_of
 from app.licensing.signatures import check_detached
 from app.registry.models import Performer
@@ -114,26 +114,31 @@ def in_force(session: Session, contract: Contract) -> ContractInForce:
 
 
 def _signature_facts(session: Session, contract: Contract) -> Iterator[SignatureFact]:
-    """Verify every signature again, over the document as it is stored now."""
+    """Verify every signature again, over the document as it is stored now.
+
+    Where the performer signed in advance, theirs is over the standing offer the document names.
+    """
+    in_advance = documents.recorded(contract.document.encode()).standing_offer is not None
     for signature in signatures_of(session, contract):
         key = session.get_one(SigningKey, signature.signing_key_id)
-        try:
-            check_detached(
-                contract.document.encode(),
-                signature.jws,
-                key.public_jwk,
-                key_id=key.id,
-                role=signature.role,
-            )
-            valid = True
-        except SignatureRefused:
-            valid = False
+        if in_advance and signature.role == "performer":
+            valid = acceptance.performer_signed(session, contract, signature, key)
+        else:
+            valid = _verifies(contract.document.encode(), signature, key)
         yield SignatureFact(
             role=signature.role,
             signed_at=signature.signed_at,
             authority_verified=key.organization_id == signer_of(session, contract, signature.role),
             valid=valid,
         )
+
+
+def _verifies(document: bytes, signature: ContractSignature, key: SigningKey) -> bool:
+    try:
+        check_detached(document, signature.jws, key.public_jwk, key_id=key.id, role=signature.role)
+    except SignatureRefused:
+        return False
+    return True
 
 
 def exclusives(contracts: Sequence[Contract], *, at: datetime) -> Iterator[ExclusiveFact]:

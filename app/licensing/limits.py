@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.licensing import territories
-from app.licensing.contract import Contract
+from app.licensing.contract import Terms
 from app.licensing.parts import Part, refuse
 from app.licensing.vocabulary import word
 
@@ -74,7 +74,7 @@ class Finding:
     message: str
 
 
-def findings(terms: Contract, limits: Limits) -> list[Finding]:
+def findings(terms: Terms, limits: Limits) -> list[Finding]:
     """Name every limit of the performer's that this document crosses, in the document's order."""
     found = (
         *_purposes(terms, limits),
@@ -101,7 +101,7 @@ def level_for(limits: Limits, purpose: str) -> tuple[Level, str]:
     return limits.purposes.get(REST, "allowed"), REST
 
 
-def _purposes(terms: Contract, limits: Limits) -> Iterator[Finding]:
+def _purposes(terms: Terms, limits: Limits) -> Iterator[Finding]:
     for index, purpose in enumerate(terms.grant.purposes):
         level, name = level_for(limits, purpose)
         if level != "allowed":
@@ -109,7 +109,7 @@ def _purposes(terms: Contract, limits: Limits) -> Iterator[Finding]:
             yield _finding(f"/grant/purposes/{index}", "purposes", name, level, what)
 
 
-def _territories(terms: Contract, limits: Limits) -> Iterator[Finding]:
+def _territories(terms: Terms, limits: Limits) -> Iterator[Finding]:
     """Cut the grant along every line that it or the limits draw, and look at each piece."""
     grant = terms.grant.territories
     drawn = territories.lines(grant.include, grant.exclude, limits.territories)
@@ -122,7 +122,7 @@ def _territories(terms: Contract, limits: Limits) -> Iterator[Finding]:
                 yield _finding(pointer, "territories", place, level, what)
 
 
-def _training(terms: Contract, limits: Limits) -> Iterator[Finding]:
+def _training(terms: Terms, limits: Limits) -> Iterator[Finding]:
     training = terms.grant.training
     asks_each_time = training == "with_approval" and limits.training == "ask"
     if training != "no" and limits.training != "allowed" and not asks_each_time:
@@ -130,7 +130,7 @@ def _training(terms: Contract, limits: Limits) -> Iterator[Finding]:
         yield _finding("/grant/training", "training", "", limits.training, what)
 
 
-def _content(terms: Contract, limits: Limits) -> Iterator[Finding]:
+def _content(terms: Terms, limits: Limits) -> Iterator[Finding]:
     """What a contract does not rule out, it permits."""
     content = terms.grant.content
     barred = {word(tag) for tag in content.prohibited}

@@ -112,6 +112,9 @@ def _who(terms: "Contract", names: Names) -> Sentences:
             (f"It says the same as the paper both sides signed on {signed_on}.", "/paper/signed_on")
         )
         said.append((f"The SHA-256 of that paper's file: {terms.paper.sha256}.", "/paper/sha256"))
+    if terms.standing_offer is not None:
+        in_advance = "The performer signed these terms in advance, in the standing offer"
+        said.append((f"{in_advance} with the SHA-256 {terms.standing_offer}.", "/standing_offer"))
     return [*said, *_amending(terms)]
 
 

@@ -29,9 +29,11 @@ __all__ = [
     "decline_offer",
     "document_of",
     "documents_of",
+    "execute",
     "newest_document_of",
     "offer_contract",
     "offer_draft",
+    "registered_key",
     "replace_document",
     "resume_contract",
     "retract_offer",
@@ -77,9 +79,7 @@ def sign_contract(
         session, contract, Act.SIGN, organization_id, actor=Actor(role), api_key_id=api_key_id
     )
     papers.insist_on_paper(session, contract)
-    key = session.get(SigningKey, key_id_of(jws))
-    if key is None or key.organization_id != organization_id or key.revoked_at is not None:
-        raise SignatureRefused("the JWS names a key (kid) that is not registered for you")
+    key = registered_key(session, organization_id, jws)
     check_detached(contract.document.encode(), jws, key.public_jwk, key_id=key.id, role=role)
     if role != "licensee":
         boundaries.acknowledge(session, contract, acknowledged)
@@ -96,10 +96,18 @@ def sign_contract(
     session.flush()
     roles = {signature.role for signature in signatures_of(session, contract)}
     if roles >= REQUIRED_ROLES:
-        _execute(deed)
+        execute(deed)
     else:
         deed.finish()
     return signature
+
+
+def registered_key(session: Session, organization_id: str, jws: str) -> SigningKey:
+    """Return the key a JWS names, if it is this organization's. Raises SignatureRefused."""
+    key = session.get(SigningKey, key_id_of(jws))
+    if key is None or key.organization_id != organization_id or key.revoked_at is not None:
+        raise SignatureRefused("the JWS names a key (kid) that is not registered for you")
+    return key
 
 
 def suspend_contract(
@@ -247,7 +255,7 @@ def signer_of(session: Session, contract: Contract, role: str) -> str | None:
     return desk.id if role == "performer" and desk.kind == "performer" else None
 
 
-def _execute(deed: acts.Deed) -> None:
+def execute(deed: acts.Deed) -> None:
     """Put a document into force: signed by both, it supersedes the versions before it."""
     contract, before = deed.contract, deed.executed
     amends = documents.recorded(contract.document.encode()).amends

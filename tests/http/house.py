@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from app import db
 from app.identity import service as identity
 from tests.flows.durable import contents
+from tests.licensing.standing_offers import an_open_offer
 from tests.scenes import Scene, a_scene, an_api_key
 
 PROBLEM = "application/problem+json"
@@ -74,6 +75,13 @@ def a_house(client: TestClient, *, signed: bool = True, **grant: Any) -> House:
         }
         keys = {name: an_api_key(session, party) for name, party in parties.items()}
     return House(client, scene, keys)
+
+
+def a_standing_offer(house: House, **said: Any) -> str:
+    """Have the performer sign a standing offer, to the house's production unless said otherwise."""
+    listed = {"listed": [house.scene.production.organization.id]}
+    with db.writing() as session:
+        return an_open_offer(session, house.scene, **{"licensees": listed, **said}).id
 
 
 def operations(app: FastAPI) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -15,7 +15,7 @@ from app import db
 from app.demo import cast
 from app.licensing import boundaries, preferences
 from app.registry.models import Performer
-from tests.http.house import House, a_house, assert_problem, rows
+from tests.http.house import House, a_house, a_standing_offer, assert_problem, rows
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 NEVER_STUNTS = {"v": 1, "training": "never", "content": {"stunt": "never", "dance": "ask"}}
@@ -177,10 +177,24 @@ class TestPreview:
         assert len(said[0]["findings"]) == 2
         assert house.post(path, "desk", json={"limits": {"v": 1, "training": "ask"}}).json() == {
             "items": [],
+            "standing_offers": [],
             "next_before": None,
         }
         assert rows() == before
         assert house.ask().status_code == 201
+
+    @ONE_DATABASE
+    def test_names_the_standing_offers_that_are_open(self, house: House) -> None:
+        offer_id = a_standing_offer(house)
+        path = f"/v1/performers/{house.scene.performer.id}/boundaries/preview"
+
+        def named() -> list[str]:
+            said = house.post(path, "desk", json={"limits": NEVER_STUNTS}).json()
+            return [each["standing_offer_id"] for each in said["standing_offers"]]
+
+        assert named() == [offer_id]
+        house.post(f"/v1/standing-offers/{offer_id}/retraction", "desk")
+        assert named() == []
 
     @ONE_DATABASE
     def test_leaves_out_what_was_withdrawn(self, house: House) -> None:

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 
 from app import config
 from app.provenance import pki
-from tests.http.house import House
+from tests.http.house import House, a_standing_offer
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 CHECKED = [
@@ -35,6 +35,7 @@ def fuzz(app: FastAPI, house: House, *, times: int = 1) -> int:
     real = {
         "contract_id": house.scene.contract.id,
         "performer_id": house.scene.performer.id,
+        "standing_offer_id": a_standing_offer(house),
         "generation_id": asked["id"],
         "decision_id": asked["decision_id"],
         "subject_id": asked["decision_id"],

@@ -19,7 +19,15 @@ from app.licensing.models import Decision
 from app.licensing.models_approvals import ApprovalRequest
 from app.registry import service as registry
 from app.registry.models import Performer
-from tests.http.house import House, a_house, assert_problem, is_open, operations, rows
+from tests.http.house import (
+    House,
+    a_house,
+    a_standing_offer,
+    assert_problem,
+    is_open,
+    operations,
+    rows,
+)
 from tests.licensing import unions
 from tests.licensing.papers import a_paper, a_pdf
 from tests.scenes import PORTRAIT, a_portrait_seen
@@ -60,6 +68,7 @@ def _things(house: House) -> dict[str, str]:
         "preview_id": preview.id,
         "strike_id": strike.id,
         "performer_id": house.scene.performer.id,
+        "standing_offer_id": a_standing_offer(house),
         "contract_id": house.scene.contract.id,
         "decision_id": asked["decision_id"],
         "generation_id": asked["id"],
@@ -75,6 +84,7 @@ def _call(house: House, verb: str, address: str, who: str) -> Response:
     bodies = {
         **{key: {"document": {}} for key in ("revision", "counter", "amendment")},
         "signatures": house.signature(),
+        "acceptances": {"jws": "a..b"},
         "answers": {"role": "performer", "answer": yes},
         "boundaries": {"limits": {"v": 1, "training": "never"}},
         "preview": {"limits": {"v": 1, "training": "never"}},
@@ -148,7 +158,7 @@ class TestStrangers:
     @ONE_DATABASE
     def test_lists_show_nobody_elses_things(self, house):
         house.ask()
-        for path in ("/v1/performers", "/v1/generations", "/v1/contracts"):
+        for path in ("/v1/performers", "/v1/standing-offers", "/v1/generations", "/v1/contracts"):
             assert house.get(path, "stranger").json()["items"] == []
         assert len(house.get("/v1/contracts").json()["items"]) == 1
 
