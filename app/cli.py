@@ -16,6 +16,7 @@ from app.cli_check import AsJson, checks, out
 from app.cli_contract import contracts
 from app.cli_log import log_commands
 from app.cli_policy import agreement_commands, policy_commands
+from app.cli_simulate import simulations
 from app.config import settings
 from app.errors import AppError
 from app.licensing.rules import PolicySetInvalid
@@ -37,6 +38,7 @@ for name, group in (
     app.add_typer(group, name=name)
 app.add_typer(contracts, name="contract")
 app.add_typer(checks)
+app.add_typer(simulations)
 
 err = Console(stderr=True)
 

@@ -20,6 +20,7 @@ from app.config import settings
 from app.errors import AppError
 from app.gateway import api as gateway
 from app.gateway import api_previews as previews
+from app.gateway import api_simulations as simulations
 from app.gateway import api_withdrawal as withdrawal
 from app.identity import api as identity
 from app.ledger import api as ledger
@@ -121,6 +122,7 @@ def create_app() -> FastAPI:
         preferences,
         previews,
         standing,
+        simulations,
         strikes,
         templates,
         withdrawal,

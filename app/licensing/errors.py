@@ -187,3 +187,15 @@ class PaperNotFound(AppError):
     """No paper of a contract of the caller's has this id."""
 
     status, code = 404, "paper-not-found"
+
+
+class SimulationBusy(AppError):
+    """One simulation runs at a time for each organization, and a few in all."""
+
+    status, code = 429, "simulation-busy"
+
+
+class SimulationUnfinished(AppError):
+    """The time for a simulation is over; nothing of it is kept."""
+
+    status, code = 503, "simulation-unfinished"

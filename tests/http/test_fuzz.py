@@ -25,7 +25,8 @@ CHECKED = [
     content_type_conformance,
     response_schema_conformance,
 ]
-COSTLY = {"/v1/performers": 4, "/v1/verifications": 4}  # each starts a sandboxed process
+# Each starts a sandboxed process, or sweeps a document.
+COSTLY = {"/v1/performers": 4, "/v1/verifications": 4, "/v1/simulations": 4}
 GET, POST = 12, 25
 
 
