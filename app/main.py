@@ -27,6 +27,7 @@ from app.ledger import api as ledger
 from app.licensing import api as licensing
 from app.licensing import api_approvals as approvals
 from app.licensing import api_boundaries as boundaries
+from app.licensing import api_counsel as counsel
 from app.licensing import api_life as contract_life
 from app.licensing import api_paper as paper
 from app.licensing import api_policies as policies
@@ -50,9 +51,9 @@ ABOUT = """
 Digital replicas act only by contract: every use is decided by written rules, every output carries
 its provenance, every second is paid.
 
-Every route but verification, the rules, license state, templates, published preferences, keys, log
-and health needs an API key (`understudy api-key create`). Every POST that acts takes an
-`Idempotency-Key`. Refusals are problem documents (RFC 9457) with a stable `code`.
+Every route but verification, the rules, license state, templates, published preferences, keys,
+counsel's links, log and health needs an API key (`understudy api-key create`). Every POST that acts
+takes an `Idempotency-Key`. Refusals are problem documents (RFC 9457) with a stable `code`.
 """
 
 
@@ -117,6 +118,7 @@ def create_app() -> FastAPI:
         approvals,
         boundaries,
         contract_life,
+        counsel,
         paper,
         policies,
         preferences,

@@ -8,6 +8,7 @@ from app.ledger import models as ledger
 from app.licensing import models as licensing
 from app.licensing import models_approvals as approvals
 from app.licensing import models_boundaries as boundaries
+from app.licensing import models_counsel as counsel
 from app.licensing import models_paper as paper
 from app.licensing import models_policies as policies
 from app.licensing import models_standing as standing
@@ -19,6 +20,7 @@ from app.transparency import models as transparency
 __all__ = [
     "approvals",
     "boundaries",
+    "counsel",
     "gateway",
     "identity",
     "ledger",

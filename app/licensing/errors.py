@@ -27,6 +27,36 @@ class ActNotAllowed(AppError):
     status, code = 409, "act-not-allowed"
 
 
+class CounselLinkNotFound(NotFound):
+    """The link is unknown, has expired or was revoked: the answer is the same."""
+
+    code = "counsel-link-not-found"
+
+
+class CounselLinkRefused(AppError):
+    """No link can be made so: nothing is negotiated, or it would stand too long."""
+
+    status, code = 422, "counsel-link-refused"
+
+
+class CounselLimitReached(AppError):
+    """A contract has its links and a link its comments; no more are taken."""
+
+    status, code = 409, "counsel-limit-reached"
+
+
+class NegotiationOver(AppError):
+    """What the link opens is signed or given up: it can be read, and not commented on."""
+
+    status, code = 409, "negotiation-over"
+
+
+class PointerUnknown(AppError):
+    """The document has no such field, or the negotiation no such round."""
+
+    status, code = 422, "pointer-unknown"
+
+
 class ContractAlreadyWithdrawn(AppError):
     """A contract is withdrawn once; the first moment stands."""
 

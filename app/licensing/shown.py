@@ -206,7 +206,7 @@ def _versions(session: Session, found: Sequence[Contract]) -> list[VersionRead]:
                         **document.model_dump(include=set(RoundRead.model_fields)),
                         status=life.state_of(document, at=at),
                         signatures=_signatures(session, document),
-                        changes=_changes(earlier, document),
+                        changes=changes(earlier, document),
                     )
                     for earlier, document in zip([before, *rounds], rounds, strict=False)
                 ],
@@ -215,7 +215,8 @@ def _versions(session: Session, found: Sequence[Contract]) -> list[VersionRead]:
     return versions
 
 
-def _changes(before: Contract | None, after: Contract) -> list[ChangeRead]:
+def changes(before: Contract | None, after: Contract) -> list[ChangeRead]:
+    """Show what one document changed against another; nothing where there is none before it."""
     if before is None:
         return []
     one, other = (documents.recorded(each.document.encode()) for each in (before, after))

@@ -32,6 +32,7 @@ OPEN = (
     "/v1/downloads/",
     "/v1/keys",
     "/v1/policies",
+    "/v1/counsel/",
     PREFERENCES,
 )
 _numbers = itertools.count()

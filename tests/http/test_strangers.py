@@ -17,6 +17,7 @@ from app.licensing.approvals_on_record import use_as_json
 from app.licensing.decisions import use_of
 from app.licensing.models import Decision
 from app.licensing.models_approvals import ApprovalRequest
+from app.licensing.models_counsel import CounselLink
 from app.registry import service as registry
 from app.registry.models import Performer
 from tests.http.house import (
@@ -60,6 +61,17 @@ def _things(house: House) -> dict[str, str]:
             due_at=clock.now() + timedelta(days=1),
         )
         session.add_all((approval, preview))
+        link = CounselLink(
+            series_id=house.scene.contract.id,
+            version=1,
+            side="licensee",
+            shared=False,
+            counsel="L.",
+            secret_sha256="0" * 64,
+            organization_id=decision.organization_id,
+            expires_at=decision.at,
+        )
+        session.add(link)
         strike = unions.proposed(session, unions.a_union(session))
         paper = a_paper(session, house.scene)
     return {
@@ -69,6 +81,7 @@ def _things(house: House) -> dict[str, str]:
         "strike_id": strike.id,
         "performer_id": house.scene.performer.id,
         "standing_offer_id": a_standing_offer(house),
+        "link_id": link.id,
         "contract_id": house.scene.contract.id,
         "decision_id": asked["decision_id"],
         "generation_id": asked["id"],
@@ -86,6 +99,7 @@ def _call(house: House, verb: str, address: str, who: str) -> Response:
         "signatures": house.signature(),
         "acceptances": {"jws": "a..b"},
         "answers": {"role": "performer", "answer": yes},
+        "counsel-links": {"counsel": "M. Okafor"},
         "boundaries": {"limits": {"v": 1, "training": "never"}},
         "preview": {"limits": {"v": 1, "training": "never"}},
     }
