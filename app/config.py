@@ -1,6 +1,6 @@
 """One Settings class. No secret has a default; only entry points and plumbing read it."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -63,17 +63,17 @@ class Settings(BaseSettings):
         """The packs of rules that are on for every contract of this installation."""
         return tuple(filter(None, (name.strip() for name in self.policy_packs.split(","))))
 
-    @property
+    @cached_property
     def keys_dir(self) -> Path:
         """Where private keys live."""
         return self.keys_directory or self.data_dir / "keys"
 
-    @property
+    @cached_property
     def objects_dir(self) -> Path:
         """Where the object store lives."""
         return self.object_directory or self.data_dir / "objects"
 
-    @property
+    @cached_property
     def policies_dir(self) -> Path:
         """Where the Cedar rules live."""
         return self.policy_directory or Path(__file__).parent.parent / "policies"

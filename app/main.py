@@ -19,6 +19,7 @@ from app.audit import api as audit
 from app.config import settings
 from app.errors import AppError
 from app.gateway import api as gateway
+from app.gateway import api_authorizations as authorizations
 from app.gateway import api_previews as previews
 from app.gateway import api_simulations as simulations
 from app.gateway import api_withdrawal as withdrawal
@@ -116,6 +117,7 @@ def create_app() -> FastAPI:
         app.include_router(room.router)
     for subject in (
         approvals,
+        authorizations,
         boundaries,
         contract_life,
         counsel,

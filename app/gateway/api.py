@@ -26,7 +26,6 @@ from app.gateway.generators import catalogue
 from app.gateway.models import Generation
 from app.identity.api_edge import (
     Acting,
-    Caller,
     Reading,
     act_refusals,
     fingerprint_of,
@@ -146,7 +145,7 @@ def _read(generation: Generation) -> GenerationRead:
 
 
 @router.get("/generators", responses={**shows([MODEL]), **read_refusals()})
-def list_generators(_caller: Caller) -> list[dict[str, Any]]:
+def list_generators(_read: Reading) -> list[dict[str, Any]]:
     """List the models this installation offers, what each can do and on whose terms."""
     return catalogue.listing()
 

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 from fastapi import Depends, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from app import db
+from app import commits, db
 from app.errors import AppError
-from app.identity import service
+from app.identity import authentication, service
 from app.identity.errors import IdempotencyKeyReused, NotAuthenticated
 from app.identity.principal import Principal
 from app.problems import MEDIA_TYPE, Problem, TextRefused, problems
@@ -33,13 +35,20 @@ def act_refusals(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     return problems(NotAuthenticated, IdempotencyKeyReused, *errors)
 
 
-def _caller(
+async def _caller(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Principal:
+    """Say who holds the key. That it still stands is checked again where it is relied on."""
     if credentials is None:
         raise NotAuthenticated("send an API key: `Authorization: Bearer ustk_…`")
+    text = credentials.credentials
+    known = authentication.remembered(text)
+    return known if known is not None else await run_in_threadpool(_authenticate, text)
+
+
+def _authenticate(text: str) -> Principal:
     with db.reading() as session:
-        return service.authenticate(session, credentials.credentials)
+        return authentication.authenticate(session.connection(), text)
 
 
 Caller = Annotated[Principal, Depends(_caller)]
@@ -60,6 +69,7 @@ class Read:
 def _reading(request: Request, caller: Caller) -> Iterator[Read]:
     _refuse_nul(*request.path_params.values(), *request.query_params.values())
     with db.reading() as session:
+        authentication.check_standing(session.connection(), caller)
         yield Read(session, caller)
 
 
@@ -86,21 +96,41 @@ class Act:
         A refusal that is returned (a Problem) is kept like any answer; one that is raised rolls
         everything back, so that the same key may be tried again.
         """
-        digest = hashlib.sha256(self.route.encode() + b"\n" + fingerprint).hexdigest()
         with db.writing() as session:
 
             def act() -> tuple[int, str]:
                 status, body = handler(session)
                 return status, body.model_dump_json()
 
-            status, text = service.answer_once(
-                session, self.principal, self.idempotency_key, digest, act
-            )
+            return self._answered(*self._once(session.connection(), fingerprint, act))
+
+    async def once_together(
+        self, fingerprint: bytes, unit: Callable[[sa.Connection], tuple[int, str]]
+    ) -> Response:
+        """Like `once`, in a commit that other requests may share; `unit` returns its answer's text.
+
+        Raises TooBusy where more requests wait than can be answered soon.
+        """
+
+        def act(connection: sa.Connection) -> tuple[int, str]:
+            return self._once(connection, fingerprint, lambda: unit(connection))
+
+        return self._answered(*await commits.queue().commit(act))
+
+    def _once(
+        self, connection: sa.Connection, fingerprint: bytes, act: Callable[[], tuple[int, str]]
+    ) -> tuple[int, str]:
+        authentication.check_standing(connection, self.principal)
+        digest = hashlib.sha256(self.route.encode() + b"\n" + fingerprint).hexdigest()
+        return service.answer_once(connection, self.principal, self.idempotency_key, digest, act)
+
+    @staticmethod
+    def _answered(status: int, text: str) -> Response:
         media_type = MEDIA_TYPE if status >= 400 else "application/json"
         return Response(text, status, media_type=media_type)
 
 
-def _acting(
+async def _acting(
     request: Request,
     caller: Caller,
     idempotency_key: Annotated[

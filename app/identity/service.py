@@ -1,26 +1,23 @@
 """Organizations and their keys; one answer per Idempotency-Key."""
 
 import hashlib
-import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
-from sqlmodel import Session, select
+from sqlalchemy.dialects import postgresql
+from sqlmodel import Session, col, select
 
 from app import clock
-from app.identity.errors import (
-    IdempotencyKeyReused,
-    NotAuthenticated,
-    SigningKeyRefused,
-)
+from app.identity.authentication import KEY_LABEL
+from app.identity.errors import IdempotencyKeyReused, SigningKeyRefused
 from app.identity.models import Answer, ApiKey, Organization, SigningKey
 from app.identity.principal import Principal
-
-KEY_LABEL = "ustk"  # lets secret scanners recognise a leaked key
+from app.statements import Statement
 
 
 def create_organization(session: Session, name: str, kind: str) -> Organization:
@@ -50,25 +47,6 @@ def create_api_key(
     session.add(key)
     session.flush()
     return key, f"{KEY_LABEL}_{prefix}_{secret}"
-
-
-def authenticate(session: Session, text: str) -> Principal:
-    """Return who holds this API key. Raises NotAuthenticated, saying nothing about which part."""
-    refusal = NotAuthenticated(
-        "the API key is unknown, expired or revoked; make one with `understudy api-key create`"
-    )
-    label, _, rest = text.partition("_")
-    prefix, _, secret = rest.partition("_")
-    if label != KEY_LABEL or not secret:
-        raise refusal
-    key = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).first()
-    digest = hashlib.sha256(secret.encode()).hexdigest()
-    if key is None or not hmac.compare_digest(digest, key.secret_sha256):
-        raise refusal
-    if key.revoked_at is not None or (key.expires_at and key.expires_at <= clock.now()):
-        raise refusal
-    organization = session.get_one(Organization, key.organization_id)
-    return Principal(organization.id, organization.kind, key.id)
 
 
 def revoke_api_key(session: Session, key: ApiKey) -> ApiKey:
@@ -107,8 +85,27 @@ def register_signing_key(
     return key
 
 
+_CLAIM = Statement(
+    # Both databases spell this alike, and SQLAlchemy's words for it write it for either.
+    postgresql.insert(Answer)
+    .values({each.name: sa.bindparam(each.name) for each in sa.inspect(Answer).columns})
+    .on_conflict_do_nothing()
+    .returning(col(Answer.idempotency_key))
+)
+_THIS_KEY = sa.and_(
+    col(Answer.organization_id) == sa.bindparam("by_organization_id"),
+    col(Answer.idempotency_key) == sa.bindparam("by_idempotency_key"),
+)
+_KEPT = Statement(select(Answer.request_sha256, Answer.status, Answer.body).where(_THIS_KEY))
+_KEEP = Statement(
+    sa.update(Answer)
+    .where(_THIS_KEY)
+    .values(status=sa.bindparam("status"), body=sa.bindparam("body"))
+)
+
+
 def answer_once(
-    session: Session,
+    connection: sa.Connection,
     principal: Principal,
     idempotency_key: str,
     request_sha256: str,
@@ -119,34 +116,26 @@ def answer_once(
     The same request again gets the kept answer; another request under the same key is refused
     (IdempotencyKeyReused). Two at once: the second waits for the first one's commit.
     """
-    claimed = session.execute(
-        _insert_new(session)
-        .values(
-            organization_id=principal.organization_id,
-            idempotency_key=idempotency_key,
-            request_sha256=request_sha256,
-            status=0,
-            body="",
-            created_at=clock.now(),
-        )
-        .returning(Answer.idempotency_key)
-    ).first()
-    answer = session.get_one(Answer, (principal.organization_id, idempotency_key))
+    this_key = {
+        "by_organization_id": principal.organization_id,
+        "by_idempotency_key": idempotency_key,
+    }
+    claimed = _CLAIM.first(
+        connection,
+        organization_id=principal.organization_id,
+        idempotency_key=idempotency_key,
+        request_sha256=request_sha256,
+        status=0,
+        body="",
+        created_at=clock.now(),
+    )
     if claimed is not None:
-        answer.status, answer.body = act()
-        session.add(answer)
-        session.flush()
-    elif answer.request_sha256 != request_sha256:
+        status, body = act()
+        _KEEP.run(connection, status=status, body=body, **this_key)
+        return status, body
+    kept = _KEPT.first(connection, **this_key)
+    if kept is None or kept[0] != request_sha256:
         raise IdempotencyKeyReused(
             "this Idempotency-Key was used with another request; take a new key for a new request"
         )
-    return answer.status, answer.body
-
-
-def _insert_new(session: Session) -> Any:
-    """INSERT … ON CONFLICT DO NOTHING, which both databases spell alike and SQLAlchemy does not."""
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    bind = session.get_bind()
-    insert = postgresql.insert if bind.dialect.name == "postgresql" else sqlite.insert
-    return insert(Answer).on_conflict_do_nothing()
+    return kept[1], kept[2]

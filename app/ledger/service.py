@@ -1,7 +1,6 @@
 """What the books do for the rooms above: hold, capture, void, reverse, and say what stands."""
 
 from collections.abc import Collection, Mapping
-from decimal import Decimal
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -21,7 +20,8 @@ from app.ledger.holds import (
     void_hold,
 )
 from app.ledger.models import ContractBook, Hold, JournalEntry, Posting, RecordedUse, RoyaltyTerms
-from app.ledger.posting import MICROSECONDS, lock_book, post_usage, state_of
+from app.ledger.posting import lock_book, post_usage, state_of
+from app.ledger.quota import used_and_reserved
 from app.ledger.quotes import Quote, quote
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
@@ -43,9 +43,8 @@ __all__ = [
     "quote_use",
     "raise_hold",
     "refund_entry",
-    "reserved_and_used_renders",
-    "reserved_and_used_seconds",
     "reverse_entry",
+    "used_and_reserved",
     "void_hold",
 ]
 
@@ -165,42 +164,6 @@ def fees_bound(
         )
     )
     return int(session.exec(held).one()) + int(session.exec(owed).one())
-
-
-def reserved_and_used_seconds(
-    session: Session, contract_id: str, *, except_generation: str | None = None
-) -> tuple[Decimal, Decimal]:
-    """Return the seconds held and the seconds used under a contract, exact to a microsecond.
-
-    `except_generation` leaves out what one generation holds, for deciding about it again.
-    """
-    held = select(sa.func.coalesce(sa.func.sum(Hold.length_us), 0)).where(
-        Hold.contract_id == contract_id, Hold.state == "placed", Hold.expires_at > clock.now()
-    )
-    if except_generation is not None:
-        held = held.where(Hold.generation_id != except_generation)
-    used = select(sa.func.coalesce(sa.func.sum(RecordedUse.length_us), 0)).where(
-        RecordedUse.contract_id == contract_id
-    )
-    reserved_us, used_us = session.exec(held).one(), session.exec(used).one()
-    return Decimal(int(reserved_us)) / MICROSECONDS, Decimal(int(used_us)) / MICROSECONDS
-
-
-def reserved_and_used_renders(session: Session, contract_id: str) -> tuple[int, int]:
-    """Return how many renders are held and how many were used under a contract.
-
-    A render is a generation's use; one whose entry was reversed is given back, like its seconds.
-    """
-    held = select(sa.func.count(col(Hold.id))).where(
-        Hold.contract_id == contract_id, Hold.state == "placed", Hold.expires_at > clock.now()
-    )
-    used_less_reversed = sa.func.sum(sa.case((col(RecordedUse.length_us) > 0, 1), else_=-1))
-    used = select(sa.func.coalesce(used_less_reversed, 0)).where(
-        RecordedUse.contract_id == contract_id,
-        col(RecordedUse.generation_id).is_not(None),
-        RecordedUse.length_us != 0,  # a refund changes no length
-    )
-    return int(session.exec(held).one()), int(session.exec(used).one())
 
 
 def evidence(entry: JournalEntry) -> dict[str, str | None]:

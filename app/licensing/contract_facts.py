@@ -1,6 +1,13 @@
-"""From one contract version, as far as a request needs it, to plain Cedar facts."""
+"""From one contract version, as far as a request needs it, to plain Cedar facts.
 
+Most of them do not depend on the request: they are computed once for a document and what the
+server knows of it, and remembered for as long as neither changes.
+"""
+
+from dataclasses import fields
 from decimal import ROUND_FLOOR
+from functools import lru_cache
+from operator import attrgetter
 
 from app.licensing import approvals, languages, local_days, territories
 from app.licensing.facts import NEVER, Facts, at_or_never, length
@@ -8,6 +15,34 @@ from app.licensing.inputs import ContractInForce, State, UseRequest
 from app.licensing.vocabulary import words
 
 HOUR = 3600 * 1_000_000
+# What may change while the document stands. Every field counts, those added later too.
+_of_the_server = attrgetter(
+    *(each.name for each in fields(ContractInForce) if each.name not in ("terms", "usage"))
+)
+
+
+class _Remembered:
+    """A contract in force as the key of what follows from it: document by identity, rest by value.
+
+    A parsed document never changes, and to compare two of them would cost more than their facts.
+    """
+
+    __slots__ = ("_hash", "_server", "contract")
+
+    def __init__(self, contract: ContractInForce) -> None:
+        self.contract = contract
+        self._server = _of_the_server(contract)
+        self._hash = hash((id(contract.terms), self._server))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Remembered)
+            and self.contract.terms is other.contract.terms
+            and self._server == other._server
+        )
 
 
 def of_contract(
@@ -17,10 +52,8 @@ def of_contract(
     if min(contract.usage.renders, contract.usage.reserved_renders) < 0:
         raise ValueError("renders were used a negative number of times")
     return {
-        **_document_facts(contract, request, drawn),
-        **_signing_facts(contract),
-        **_people_facts(contract),
-        **ending_facts(contract),
+        **_lasting_facts(_Remembered(contract)),
+        **_selected_facts(contract, request, drawn),
         **approvals.given(contract, state.approvals, request),
         **_pack_facts(contract, state, request),
         "used_length": length(contract.usage.seconds),
@@ -30,11 +63,39 @@ def of_contract(
     }
 
 
-def _document_facts(contract: ContractInForce, request: UseRequest, drawn: frozenset[str]) -> Facts:
+@lru_cache(maxsize=1024)
+def _lasting_facts(remembered: _Remembered) -> Facts:
+    """Return what no request changes; nobody may change the dictionary."""
+    contract = remembered.contract
+    return {
+        **_document_facts(contract),
+        **_signing_facts(contract),
+        **_people_facts(contract),
+        **ending_facts(contract),
+    }
+
+
+def _selected_facts(contract: ContractInForce, request: UseRequest, drawn: frozenset[str]) -> Facts:
+    """Return what is selected for this request: places along its lines, ranges, its tags."""
+    grant = contract.terms.grant
+    asked = words(request.tags or ())
+    return {
+        "territories": territories.pieces(
+            grant.territories.include, drawn, exclude=grant.territories.exclude
+        ),
+        "languages": languages.within(grant.languages, request.languages or ()),
+        "conditional_tags": sorted(
+            set(asked).intersection(words(grant.content.approval))
+            - set(words(grant.content.prohibited))
+        )
+        if asked
+        else [],
+    }
+
+
+def _document_facts(contract: ContractInForce) -> Facts:
     terms, grant = contract.terms, contract.terms.grant
     content, quota = grant.content, grant.quota
-    prohibited = words(content.prohibited)
-    conditional = set(words(request.tags or ())) & set(words(content.approval))
     return {
         "licensee": terms.licensee,
         "instrument": terms.instrument,
@@ -44,10 +105,6 @@ def _document_facts(contract: ContractInForce, request: UseRequest, drawn: froze
         "projects": list(grant.projects),
         "purposes": list(grant.purposes),
         "media": list(grant.media),
-        "territories": territories.pieces(
-            grant.territories.include, drawn, exclude=grant.territories.exclude
-        ),
-        "languages": languages.within(grant.languages, request.languages or ()),
         "dubbing": grant.dubbing,
         "modalities": list(grant.modalities),
         "generators": list(grant.generators),
@@ -56,8 +113,7 @@ def _document_facts(contract: ContractInForce, request: UseRequest, drawn: froze
         "max_length": _limit(quota.max_seconds),
         "max_output_length": _limit(quota.max_seconds_per_output),
         "max_renders": NEVER if quota.max_renders is None else quota.max_renders,
-        "prohibited_tags": prohibited,
-        "conditional_tags": sorted(conditional - set(prohibited)),
+        "prohibited_tags": words(content.prohibited),
         "blocked_categories": words(content.blocked_brand_categories),
         "sublicense_mode": grant.sublicense.mode,
         "sublicensees": list(grant.sublicense.listed),

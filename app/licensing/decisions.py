@@ -1,20 +1,18 @@
 """Decisions on record: gather the facts under their locks, decide, keep the answer, sign it."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-import structlog
-from prometheus_client import Counter
 from pydantic import TypeAdapter
 from sqlmodel import Session
 
-from app import clock, keys
+from app import clock
 from app.ledger.terms import CompensationTerms
 from app.licensing import contract as documents
 from app.licensing import guard, strikes
-from app.licensing import receipt as receipts
 from app.licensing.decide import EVALUATION_ERROR, decide
 from app.licensing.decide import Decision as Answer
 from app.licensing.errors import DecisionNotFound, UseUnpriced
@@ -35,17 +33,11 @@ from app.licensing.inputs import (
 )
 from app.licensing.models import Contract, Decision
 from app.licensing.models_strikes import StrikeSwitch
+from app.licensing.recording import Recorded, record
 from app.licensing.release import decide_release as by_pinned_rules
 from app.licensing.rulebook import by_digest, today
-from app.transparency import service as transparency
 
-logger = structlog.get_logger()
-UNDECIDABLE = Counter("understudy_undecidable", "Decisions denied because nothing could be decided")
 _REQUEST = TypeAdapter(UseRequest)
-# What somebody without a contract may learn: that there is none for them, and conflicts.
-STRANGER_CODES = frozenset(
-    {"CONTRACT_NOT_FOUND", "EXCLUSIVITY_CONFLICT", "EXCLUSIVITY_AMBIGUOUS", "REQUEST_INCOMPLETE"}
-)
 
 
 @dataclass(frozen=True)
@@ -71,12 +63,15 @@ def decide_use(session: Session, use: UseRequest, *, generators: Mapping[str, bo
     is the one at which the locks are held, whatever `use.at` says: who waited for a withdrawal is
     decided after it. `generators` says of each model on offer whether it trains on inputs.
     """
-    rules = today()
+    judge = partial(decide, today())
+    recorded, governing = _judge(session, use, judge, generators=generators)
+    return Judged(session.get_one(Decision, recorded.id), governing)
 
-    def judge(in_force: Sequence[ContractInForce], state: State, use: UseRequest) -> Answer:
-        return decide(rules, in_force, state, use)
 
-    return _judge(session, use, judge, generators=generators)
+def authorize(session: Session, use: UseRequest, *, generators: Mapping[str, bool]) -> Recorded:
+    """Answer whether a use would be permitted now, and record the answer, signed; hold nothing."""
+    recorded, _ = _judge(session, use, partial(decide, today()), generators=generators)
+    return recorded
 
 
 def decide_release(
@@ -100,11 +95,12 @@ def decide_release(
     def judge(in_force: Sequence[ContractInForce], state: State, use: UseRequest) -> Answer:
         return by_pinned_rules(pinned, rules, in_force, state, use)
 
-    judged = _judge(session, again, judge, generators=generators, under=governed_by(permit))
-    judged.decision.generation_id = permit.generation_id
-    session.add(judged.decision)
+    recorded, _ = _judge(session, again, judge, generators=generators, under=governed_by(permit))
+    decision = session.get_one(Decision, recorded.id)
+    decision.generation_id = permit.generation_id
+    session.add(decision)
     session.flush()
-    return judged.decision
+    return decision
 
 
 def release_of(permit: Decision, *, found_tags: Collection[str] = ()) -> UseRequest:
@@ -169,10 +165,11 @@ def _judge(
     *,
     generators: Mapping[str, bool],
     under: Collection[Version | str] | None = None,
-) -> Judged:
+) -> tuple[Recorded, dict[str, Contract]]:
     """Gather every fact under its lock, have it judged, and keep the answer.
 
-    `under` names the only versions that may govern.
+    Returns it with the version that governs each performer. `under` names the only versions
+    that may govern.
     """
     strikes.lock_shared(session)
     contracts = lock_contracts(session, use.performers)
@@ -192,7 +189,7 @@ def _judge(
     governing = {performer: versions[id_, version] for performer, id_, version in answer.governing}
     known = {c.performer_id for c in contracts if c.licensee_id == use.requester_org}
     is_party = known >= set(use.performers)
-    return Judged(_record(session, use, answer, is_party=is_party), governing)
+    return record(session.connection(), use, answer, is_party=is_party), governing
 
 
 def beside_tampered(answer: Answer) -> Answer:
@@ -217,66 +214,3 @@ def _present(contracts: Sequence[Contract], switches: Sequence[StrikeSwitch]) ->
     withdrawn = [each.withdrawn_at for each in contracts if each.withdrawn_at is not None]
     switched = [each.confirmed_at for each in switches if each.confirmed_at is not None]
     return max([clock.now(), *withdrawn, *switched])
-
-
-def _record(session: Session, use: UseRequest, answer: Answer, *, is_party: bool) -> Decision:
-    """Keep the answer and sign its receipt; a stranger's copy says no more than a stranger may."""
-    shown = list(answer.codes) if is_party else _for_strangers(answer.codes)
-    decision = Decision(
-        organization_id=use.requester_org,
-        phase=use.phase,
-        at=use.at,
-        outcome=answer.outcome,
-        codes=list(answer.codes),
-        shown_codes=shown,
-        obligations=[*answer.standing_obligations, *answer.obligations],
-        determining=list(answer.policy_ids),
-        explanations=list(_explanations(answer, shown, is_party=is_party)),
-        policy_digest=answer.policy_digest,
-        stopping_digest=answer.stopping_digest or answer.policy_digest,
-        request={
-            "use": _REQUEST.dump_python(use, mode="json"),
-            "governing": [list(each) for each in answer.governing],
-            "findings": [[each.code, each.contract_id] for each in answer.findings],
-        },
-        receipt="",
-        receipt_sha256="",
-    )
-    statement, disclosures = receipts.state(answer, generation_id=decision.id, at=use.at)
-    statement["codes"] = shown
-    decision.receipt = receipts.sign_receipt(statement, lambda data: keys.sign("receipt", data))
-    decision.receipt_sha256 = receipts.receipt_hash(statement)
-    decision.request["disclosures"] = [[each.salt, each.name, each.value] for each in disclosures]
-    session.add(decision)
-    transparency.record(session, "decision", decision.id, {"receipt": decision.receipt_sha256})
-    session.flush()
-    if answer.errors:
-        UNDECIDABLE.inc()
-        logger.error(
-            "a decision could not be evaluated", decision=decision.id, errors=answer.errors
-        )
-    return decision
-
-
-def _explanations(
-    answer: Answer, shown: Sequence[str], *, is_party: bool
-) -> Iterator[dict[str, Any]]:
-    """Say of each determining rule what it means, its source, and what would unblock it."""
-    rules = today().rules
-    found = {finding.code: finding for finding in answer.findings}
-    for code in shown or answer.policy_ids:
-        rule, finding = rules.get(code), found.get(code)
-        yield {
-            "policy": code,
-            "outcome": rule.outcome if rule else "deny",
-            "summary": rule.summary if rule else "The facts could not be evaluated.",
-            "source": rule.source if rule else "",
-            "contract_id": finding.contract_id if finding and is_party else "",
-            "clause": finding.clause if finding and is_party else "",
-            "next_step": rule.next_step if rule else "Ask the operator to look at the log.",
-        }
-
-
-def _for_strangers(codes: Sequence[str]) -> list[str]:
-    """Reduce codes to what somebody without a contract may learn."""
-    return sorted(STRANGER_CODES & set(codes)) or ["CONTRACT_NOT_FOUND"]

@@ -1,15 +1,23 @@
-"""What the server itself knows of contracts, gathered under their locks: nobody's claim."""
+"""What the server itself knows of contracts, gathered under their locks: nobody's claim.
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+Plain reads, compiled once, since every decision makes them all. What follows from rows alone (a
+parsed document, a verified signature, evidence that holds) is remembered under those very rows.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
+import sqlalchemy as sa
 import structlog
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.config import settings
-from app.identity.models import SigningKey
+from app.identity.models import Organization, SigningKey
 from app.ledger import service as ledger
 from app.licensing import acceptance, approvals, history, local_days, strikes
 from app.licensing import contract as documents
@@ -24,12 +32,45 @@ from app.licensing.inputs import (
     UseRequest,
 )
 from app.licensing.models import Contract, ContractSignature
-from app.licensing.service import signatures_of, signer_of
 from app.licensing.signatures import check_detached
 from app.registry.models import Performer
+from app.statements import Row, Statement
 
 logger = structlog.get_logger()
 LONG_AGO = local_days.EPOCH
+_PERFORMER: sa.BindParameter[str] = sa.bindparam("performer_id")
+_LOCKED_PERFORMER = Statement(
+    sa.select(col(Performer.id)).where(col(Performer.id) == _PERFORMER).with_for_update()
+)
+_LOCKED_CONTRACTS = Statement(
+    sa.select(sa.inspect(Contract).local_table)
+    .where(
+        col(Contract.performer_id) == _PERFORMER,
+        col(Contract.offered_at).is_not(None),
+        col(Contract.replaced_at).is_(None),
+    )
+    .order_by(col(Contract.id))
+    .with_for_update()
+)
+_DESK = Statement(
+    sa.select(col(Organization.id), col(Organization.kind), col(Performer.paused_at))
+    .join(Organization, col(Organization.id) == col(Performer.organization_id))
+    .where(col(Performer.id) == _PERFORMER)
+)
+_SIGNATURES = Statement(
+    sa.select(
+        col(ContractSignature.id),
+        col(ContractSignature.role),
+        col(ContractSignature.signed_at),
+        col(ContractSignature.jws),
+        col(SigningKey.id),
+        col(SigningKey.organization_id),
+        sa.cast(col(SigningKey.public_jwk), sa.Text),
+    )
+    .join(SigningKey, col(SigningKey.id) == col(ContractSignature.signing_key_id))
+    .where(col(ContractSignature.contract_id) == sa.bindparam("contract_id"))
+    .order_by(col(ContractSignature.id))
+)
 Version = tuple[str, int]  # a contract's id, and which of its versions
 
 
@@ -45,7 +86,9 @@ def is_readable(contract: Contract) -> bool:
 
 def tampered(session: Session, contracts: Sequence[Contract]) -> set[str]:
     """Name the contracts whose stored rows are not those their parties made; each is reported."""
-    found = history.broken(session, {contract.series_id for contract in contracts})
+    found: set[str] = set()
+    for performer_id in {contract.performer_id for contract in contracts}:
+        found |= history.broken(session, performer_id)
     found |= {contract.series_id for contract in contracts if not _is_signed_text(contract)}
     for series_id in sorted(found):
         logger.error("a stored contract was changed", contract=series_id)
@@ -66,14 +109,18 @@ def lock_contracts(session: Session, performers: Sequence[str]) -> list[Contract
     """Lock the performers, then all documents that may matter to them, each in the order of ids.
 
     The performers first: every act on a contract locks its performer, so that what is read then
-    is whole.
+    is whole. What is returned belongs to no session, and to everybody who decides: only look at it.
     """
-    themselves = select(Performer).where(col(Performer.id).in_(performers))
-    for query in (themselves.order_by(col(Performer.id)), of_performers(performers)):
-        locked = session.exec(
-            query.with_for_update().execution_options(populate_existing=True)
-        ).all()
-    return [row for row in locked if isinstance(row, Contract)]
+    connection = session.connection()
+    asked = sorted(set(performers))
+    there = [each for each in asked if _LOCKED_PERFORMER.first(connection, performer_id=each)]
+    found = [_LOCKED_CONTRACTS.raw(connection, performer_id=each) for each in there]
+    return [_detached(each.named, row) for each in found for row in each.rows]
+
+
+@lru_cache(maxsize=2048)
+def _detached(named: Callable[[Sequence[Any]], dict[str, Any]], row: tuple[Any, ...]) -> Contract:
+    return Contract(**named(row))
 
 
 def of_performers(performers: Collection[str]) -> SelectOfScalar[Contract]:
@@ -94,9 +141,10 @@ def in_force(session: Session, contract: Contract) -> ContractInForce:
 
     What was used is counted over all versions: an amendment does not fill a quota again.
     """
-    performer = session.get_one(Performer, contract.performer_id)
-    reserved, used = ledger.reserved_and_used_seconds(session, contract.series_id)
-    reserved_renders, renders = ledger.reserved_and_used_renders(session, contract.series_id)
+    connection = session.connection()
+    desk = _DESK.first(connection, performer_id=contract.performer_id)
+    if desk is None:
+        raise LookupError(f"{contract.performer_id} is gone, and {contract.id} is not")
     document = contract.document.encode()
     return ContractInForce(
         id=contract.series_id,
@@ -106,36 +154,47 @@ def in_force(session: Session, contract: Contract) -> ContractInForce:
         executed_at=contract.executed_at,
         effective_at=contract.effective_at,
         intact=_is_signed_text(contract),
-        signatures=tuple(_signature_facts(session, contract)),
-        usage=Usage(used, reserved, renders, reserved_renders),
+        signatures=tuple(_signature_facts(session, contract, document, desk)),
+        usage=Usage(*ledger.used_and_reserved(connection, contract.series_id)),
         withdrawn_at=contract.withdrawn_at,
-        paused=performer.paused_at is not None,
+        paused=desk[2] is not None,
     )
 
 
-def _signature_facts(session: Session, contract: Contract) -> Iterator[SignatureFact]:
-    """Verify every signature again, over the document as it is stored now.
+def _signature_facts(
+    session: Session, contract: Contract, document: bytes, desk: Row
+) -> Iterator[SignatureFact]:
+    """Verify every signature over the document as it is stored now.
 
     Where the performer signed in advance, theirs is over the standing offer the document names.
     """
-    in_advance = documents.recorded(contract.document.encode()).standing_offer is not None
-    for signature in signatures_of(session, contract):
-        key = session.get_one(SigningKey, signature.signing_key_id)
-        if in_advance and signature.role == "performer":
+    desk_id, desk_kind, _ = desk
+    signers = {
+        "licensee": contract.licensee_id,
+        "performer": desk_id if desk_kind == "performer" else None,
+    }
+    in_advance = documents.recorded(document).standing_offer is not None
+    for row in _SIGNATURES.rows(session.connection(), contract_id=contract.id):
+        signature_id, role, signed_at, jws, key_id, organization_id, jwk = row
+        if in_advance and role == "performer":
+            signature = session.get_one(ContractSignature, signature_id)
+            key = session.get_one(SigningKey, key_id)
             valid = acceptance.performer_signed(session, contract, signature, key)
         else:
-            valid = _verifies(contract.document.encode(), signature, key)
+            valid = _verifies(document, jws, jwk, key_id, role)
         yield SignatureFact(
-            role=signature.role,
-            signed_at=signature.signed_at,
-            authority_verified=key.organization_id == signer_of(session, contract, signature.role),
+            role=role,
+            signed_at=signed_at,
+            authority_verified=organization_id == signers.get(role),
             valid=valid,
         )
 
 
-def _verifies(document: bytes, signature: ContractSignature, key: SigningKey) -> bool:
+@lru_cache(maxsize=2048)
+def _verifies(document: bytes, jws: str, jwk: str, key_id: str, role: str) -> bool:
+    """Verify once: the same key's signature over the same bytes stays what it is."""
     try:
-        check_detached(document, signature.jws, key.public_jwk, key_id=key.id, role=signature.role)
+        check_detached(document, jws, json.loads(jwk), key_id=key_id, role=role)
     except SignatureRefused:
         return False
     return True

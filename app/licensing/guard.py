@@ -66,7 +66,7 @@ class Guard:
 
     def trouble(self, session: Session) -> str | None:
         """Say why nothing may be permitted now, or None. Logs and shows what it says, once."""
-        now, bind = time.monotonic(), id(session.get_bind())
+        now, bind = time.monotonic(), id(session.get_bind().engine)
         if now >= self._look_at or bind != self._looked_with:
             with self._looking:  # two at once: the second waits for what the first one finds
                 self._look(session)

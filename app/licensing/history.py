@@ -1,9 +1,11 @@
 """What was done to contracts, in order: events are added, sealed, and held against the rows."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +17,7 @@ from app.identity.models import SigningKey
 from app.licensing import evidence
 from app.licensing.life import Act, Actor
 from app.licensing.models import Contract, ContractEvent, ContractSignature
+from app.statements import Raw, Statement
 from app.transparency import service as transparency
 
 
@@ -81,22 +84,87 @@ def newest(session: Session, series_ids: Collection[str]) -> dict[str, evidence.
     return {row.series_id: row._asdict() for row in found}
 
 
-def broken(session: Session, series_ids: Collection[str]) -> set[str]:
-    """Name the contracts whose stored rows are not the ones their parties made.
+def broken(session: Session, performer_id: str) -> frozenset[str]:
+    """Name a performer's contracts whose stored rows are not the ones their parties made.
 
     Reads columns, not objects: what this session has loaded or changed does not count. In a
     session without locks it needs one snapshot (`db.reading`). A withdrawal that the log was
     promised stands, whatever rows and events say.
     """
-    secret, events = keys.secret("evidence"), newest(session, series_ids)
-    rows = _rows(session, series_ids)
-    promised = transparency.recorded_subjects(session, "consent-withdrawn", series_ids)
-    return {
+    connection = session.connection()
+    read = (each.raw(connection, performer_id=performer_id) for each in _SEALED)
+    return _broken(keys.secret("evidence"), evidence.CONTRACT, *read)
+
+
+def _sealed() -> tuple[Statement, ...]:
+    """What is read of a performer: documents, signatures with their keys, newest events, promises.
+
+    The same rows were found whole before, or were not: they are reckoned once.
+    """
+    theirs = (
+        col(Contract.performer_id) == sa.bindparam("performer_id"),
+        col(Contract.offered_at).is_not(None),
+        col(Contract.replaced_at).is_(None),
+    )
+    series = sa.select(col(Contract.series_id)).where(*theirs)
+    later = aliased(ContractEvent)
+    is_newest = ~(
+        sa.select(col(later.id))
+        .where(
+            col(later.series_id) == ContractEvent.series_id,
+            col(later.number) > ContractEvent.number,
+        )
+        .exists()
+    )
+    return (
+        Statement(sa.select(*_columns(Contract, evidence.CONTRACT)).where(*theirs)),
+        Statement(
+            sa.select(
+                col(Contract.series_id),
+                *_columns(ContractSignature, evidence.SIGNATURE),
+                col(SigningKey.id).label("key_id"),
+                col(SigningKey.organization_id).label("key_organization_id"),
+                sa.cast(col(SigningKey.public_jwk), sa.Text).label("key_public_jwk"),
+            )
+            .join(Contract, col(Contract.id) == col(ContractSignature.contract_id))
+            .outerjoin(SigningKey, col(SigningKey.id) == col(ContractSignature.signing_key_id))
+            .where(*theirs)
+        ),
+        Statement(
+            sa.select(*_columns(ContractEvent, (*evidence.EVENT, "evidence_sha256", "seal"))).where(
+                col(ContractEvent.series_id).in_(series), is_newest
+            )
+        ),
+        transparency.recorded_among(series, "consent-withdrawn"),
+    )
+
+
+@lru_cache(maxsize=2048)
+def _broken(
+    secret: bytes,
+    _columns_sealed: tuple[str, ...],
+    documents: Raw,
+    signatures: Raw,
+    events: Raw,
+    promised: Raw,
+) -> frozenset[str]:
+    found: dict[str, Rows] = defaultdict(lambda: ([], [], []))
+    for row in documents.read():
+        found[row["series_id"]][0].append(row)
+    for row in signatures.read():
+        _, signed, made_with = found[row["series_id"]]
+        signed.append(row)
+        key = {"id": row["key_id"], "organization_id": row["key_organization_id"]}
+        if key["id"] is not None and all(key["id"] != each["id"] for each in made_with):
+            made_with.append({**key, "public_jwk": json.loads(row["key_public_jwk"])})
+    newest_of = {event["series_id"]: event for event in events.read()}
+    withdrawn = {row["subject_id"] for row in promised.read()}
+    return frozenset(
         series_id
-        for series_id in series_ids
-        if not evidence.holds(secret, events.get(series_id), *rows[series_id])
-        or (series_id in promised and not _withdrawn(rows[series_id]))
-    }
+        for series_id, rows in found.items()
+        if not evidence.holds(secret, newest_of.get(series_id), *rows)
+        or (series_id in withdrawn and not _withdrawn(rows))
+    )
 
 
 Rows = tuple[list[evidence.Row], list[evidence.Row], list[evidence.Row]]
@@ -138,3 +206,6 @@ def _withdrawn(rows: Rows) -> bool:
 
 def _columns(table: type[SQLModel], names: Sequence[str]) -> list[sa.ColumnElement[Any]]:
     return [getattr(table, name) for name in names]
+
+
+_SEALED = _sealed()

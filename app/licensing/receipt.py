@@ -7,13 +7,13 @@ can guess it. The statement is RFC 8785 JSON, signed as a compact JWS (RFC 7515)
 """
 
 import base64
-import hashlib
 import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import rfc8785
@@ -22,14 +22,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
+from pydantic_core import to_json
 
 from app.licensing.decide import Decision
 
 TYPE = "understudy-decision-receipt+jws"
 SALT_BYTES = 16
 MAX_BYTES = 256 * 1024
-# For texts, integers, booleans and lists of them this writes exactly what RFC 8785 asks for.
-_CANONICAL: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
 _DIGEST = re.compile(r"^[0-9a-f]{64}$")
 _FIELDS = {
     "v": int,
@@ -58,22 +57,24 @@ class Disclosure:
     @property
     def sha256(self) -> str:
         """The digest under which the fact stands in the receipt."""
-        text = json.dumps([self.salt, self.name, self.value], **_CANONICAL)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return sha256(_triple(self.salt, self.name, self.value)).hexdigest()
 
 
 def state(
     decision: Decision, *, generation_id: str, at: datetime
-) -> tuple[dict[str, Any], list[Disclosure]]:
+) -> tuple[dict[str, Any], list[bytes]]:
     """Return the statement to sign, and the disclosures to keep: one per fact, freshly salted.
 
-    `at` is the instant the decision read. `generation_id` may be any id the decision is known by.
+    Each disclosure is the JSON of [salt, name, value]: the very bytes of its digest. `at` is the
+    instant the decision read. `generation_id` may be any id the decision is known by.
     """
     if at.tzinfo is None:
         raise ValueError(f"{at} has no UTC offset; an instant needs one")
+    salts = secrets.token_hex(SALT_BYTES * len(decision.facts))
+    digits = 2 * SALT_BYTES
     disclosures = [
-        Disclosure(secrets.token_hex(SALT_BYTES), name, _storable(value))
-        for name, value in decision.facts.items()
+        _triple(salts[digits * number : digits * (number + 1)], name, _storable(value))
+        for number, (name, value) in enumerate(decision.facts.items())
     ]
     statement = {
         "v": 1,
@@ -83,14 +84,14 @@ def state(
         "codes": list(decision.codes),
         "obligations": sorted({*decision.standing_obligations, *decision.obligations}),
         "policy_sha256": decision.policy_digest,
-        "fact_sha256": sorted(disclosure.sha256 for disclosure in disclosures),
+        "fact_sha256": sorted([sha256(disclosure).hexdigest() for disclosure in disclosures]),
     }
     return statement, disclosures
 
 
 def receipt_hash(statement: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the statement's canonical form: what a manifest's assertion names."""
-    return hashlib.sha256(rfc8785.dumps(dict(statement))).hexdigest()
+    return sha256(_canonical(statement)).hexdigest()
 
 
 def sign_receipt(
@@ -98,7 +99,7 @@ def sign_receipt(
 ) -> str:
     """Return the statement as a compact JWS. `sign` makes a raw ES256 signature (r || s)."""
     header = {"alg": "ES256", "typ": TYPE} | ({} if key_id is None else {"kid": key_id})
-    signed = f"{_encode(rfc8785.dumps(header))}.{_encode(rfc8785.dumps(dict(statement)))}"
+    signed = f"{_encode(_canonical(header))}.{_encode(_canonical(statement))}"
     signature = sign(signed.encode("ascii"))
     if len(signature) != 64:
         raise ValueError(f"an ES256 signature has 64 bytes (r || s), not {len(signature)}")
@@ -158,6 +159,16 @@ def _check_fields(statement: dict[str, Any]) -> None:
     digests = [statement["policy_sha256"], *statement["fact_sha256"]]
     if not all(isinstance(digest, str) and _DIGEST.match(digest) for digest in digests):
         raise ReceiptInvalid("a digest in the statement is not a SHA-256")
+
+
+def _triple(salt: str, name: str, value: Any) -> bytes:
+    """Write a fact as RFC 8785 would: this writer does, for what a fact is made of."""
+    return to_json((salt, name, value))
+
+
+def _canonical(statement: Mapping[str, Any]) -> bytes:
+    """Write a flat statement of ours as RFC 8785 would; its names are ASCII."""
+    return to_json({name: statement[name] for name in sorted(statement)})
 
 
 def _storable(value: Any) -> Any:

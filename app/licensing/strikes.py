@@ -28,6 +28,7 @@ from app.licensing.errors import (
 )
 from app.licensing.inputs import StrikeFact
 from app.licensing.models_strikes import AgreementKeeper, StrikeSwitch
+from app.statements import Statement
 from app.transparency import service as transparency
 
 LAPSES_AFTER = timedelta(hours=24)
@@ -148,15 +149,17 @@ def switches_of(
     return session.exec(query.order_by(col(StrikeSwitch.id).desc()).limit(limit)).all()
 
 
+_CONFIRMED = Statement(
+    sa.select(sa.inspect(StrikeSwitch).local_table)
+    .where(col(StrikeSwitch.effective_at).is_not(None))
+    .order_by(col(StrikeSwitch.effective_at), col(StrikeSwitch.confirmed_at), col(StrikeSwitch.id))
+)
+
+
 def confirmed(session: Session) -> Sequence[StrikeSwitch]:
     """List every switch that was ever confirmed, in the order they take effect."""
-    return session.exec(
-        select(StrikeSwitch)
-        .where(col(StrikeSwitch.effective_at).is_not(None))
-        .order_by(
-            col(StrikeSwitch.effective_at), col(StrikeSwitch.confirmed_at), col(StrikeSwitch.id)
-        )
-    ).all()
+    found = _CONFIRMED.raw(session.connection())
+    return [StrikeSwitch(**row) for row in found.read()]
 
 
 def spans(switches: Sequence[StrikeSwitch]) -> tuple[StrikeFact, ...]:

@@ -1,7 +1,7 @@
 """What rooms and readers do with the log: record, open, erase, look up, prove, witness."""
 
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock
+from app.ids import new_id
+from app.statements import Statement
 from app.transparency import leaf, merkle, note, sequencer, tiles
 from app.transparency.errors import (
     CheckpointNotFound,
@@ -21,8 +23,16 @@ from app.transparency.proof import ConsistencyProof, InclusionProof
 from app.transparency.sequencer import sequence
 from app.transparency.verify import Difference
 
+_PROMISE = Statement(
+    sa.insert(LogOutbox).values(
+        {each.name: sa.bindparam(each.name) for each in sa.inspect(LogOutbox).columns}
+    )
+)
 
-def record(session: Session, kind: str, subject_id: str, payload: Mapping[str, Any]) -> str:
+
+def record(
+    session: Session | sa.Connection, kind: str, subject_id: str, payload: Mapping[str, Any]
+) -> str:
     """Promise a leaf, in the caller's own transaction; return the outbox id it is found under.
 
     Only a commitment is stored, under a fresh salt: neither payload nor terms nor names. Whoever
@@ -32,16 +42,18 @@ def record(session: Session, kind: str, subject_id: str, payload: Mapping[str, A
     at = clock.now()
     salt = secrets.token_bytes(leaf.SALT_SIZE_BYTES)
     made = leaf.make_leaf(kind, subject_id, payload, at=at, salt=salt)
-    row = LogOutbox(
+    outbox_id = new_id("obx")
+    _PROMISE.run(
+        session.connection() if isinstance(session, Session) else session,
+        id=outbox_id,
         kind=made.kind.value,
         subject_id=subject_id,
         entry=made.entry.decode(),
         salt=salt,
+        leaf_index=None,
         created_at=at,
     )
-    session.add(row)
-    session.flush()
-    return row.id
+    return outbox_id
 
 
 def opening(session: Session, outbox_id: str) -> dict[str, Any]:
@@ -82,12 +94,13 @@ def leaves_of(session: Session, subject_id: str) -> list[tuple[LogOutbox, LogLea
     return [(row, logged) for row, logged in found]
 
 
-def recorded_subjects(session: Session, kind: str, subject_ids: Collection[str]) -> set[str]:
-    """Name those of these subjects of which something of this kind was ever recorded."""
-    found = select(LogOutbox.subject_id).where(
-        col(LogOutbox.subject_id).in_(subject_ids), LogOutbox.kind == kind
+def recorded_among(subjects: sa.Select[Any], kind: str) -> Statement:
+    """Return the read of those among these subjects of which this kind was ever recorded."""
+    return Statement(
+        sa.select(col(LogOutbox.subject_id)).where(
+            col(LogOutbox.subject_id).in_(subjects), col(LogOutbox.kind) == kind
+        )
     )
-    return set(session.exec(found).all())
 
 
 def checkpoint_at(session: Session, size: int | None = None) -> LogCheckpoint:
@@ -235,7 +248,7 @@ __all__ = [
     "leaves_of",
     "opening",
     "record",
-    "recorded_subjects",
+    "recorded_among",
     "sequence",
     "witnesses_of",
 ]

@@ -2,69 +2,72 @@
 
 import json
 import os
+import platform
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
-import sqlalchemy as sa
+from app import config, db, installation
+from tests.bench import deciding
+from tests.bench.population import Asked, a_population, crowd
+from tests.bench.serving import a_server, alone, capacity, tail
 
-ROUNDS = 15
+FEW, MANY = 10**3, 10**6
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        os.environ["UNDERSTUDY_DATA_DIR"] = directory
-        print(json.dumps(measure(Path(directory)), indent=2))
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as directory:
+        os.environ |= {
+            "UNDERSTUDY_DATA_DIR": directory,
+            "UNDERSTUDY_WORKER_IN_PROCESS": "false",
+            "UNDERSTUDY_LOG_LEVEL": "error",
+        }
+        config.settings.cache_clear()
+        many = int(os.environ.get("BENCH_CONTRACTS", MANY))
+        print(json.dumps(measure(contracts=many), indent=2))
 
 
-def measure(directory: Path) -> dict[str, object]:
-    """Time each thing once per round, in turn, and compare the medians."""
-    from app import db, installation
-    from app.gateway.generators import catalogue
-    from app.licensing import decisions
-    from tests.scenes import a_scene
-
+def measure(
+    *, contracts: int, few: int = FEW, rounds: int = 5, lasts_s: float = 4.0
+) -> dict[str, Any]:
+    """Measure everything once, on the database that the settings name."""
     installation.prepare()
-    with db.writing() as session:
-        scene = a_scene(session, quota={"max_seconds": None})
-        permit, _ = scene.ask(session)
-    use = decisions.use_of(permit)
-    plain = db.make_engine(f"sqlite:///{directory / 'plain.sqlite'}")
-    with plain.begin() as connection:
-        connection.execute(sa.text("CREATE TABLE t (a INTEGER)"))
-
-    def one_row() -> None:
-        with plain.begin() as connection:
-            connection.execute(sa.text("INSERT INTO t VALUES (1)"))
-
-    def decision() -> None:
-        with db.writing() as session:
-            decisions.decide_use(session, use, generators=catalogue.TRAINS_ON_INPUTS)
-
-    def generation() -> None:
-        with db.writing() as session:
-            scene.ask(session)
-
-    timed = interleaved({"one durable row": one_row, "decision": decision, "permit": generation})
-    floor = timed["one durable row"]
+    in_process = deciding.measure(rounds=3 * rounds)
+    asked = a_population()
+    crowd(few)
+    with a_server() as served:
+        alone(served, asked, lasts_s=lasts_s / 4)  # the first answers pay for what is read once
+        fast = capacity(served, asked, rounds=rounds, lasts_s=lasts_s)
+        slow = tail(served, asked, fast["per second, median"], rounds=rounds, lasts_s=2 * lasts_s)
     return {
-        "rounds": ROUNDS,
-        "milliseconds, median": {name: round(value * 1e3, 2) for name, value in timed.items()},
-        "times one durable row": {name: round(value / floor, 2) for name, value in timed.items()},
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}, {db.engine().dialect.name}",
+        "load before, of all processes": [round(each, 2) for each in os.getloadavg()],
+        "in process, ms, median": {name: round(value, 3) for name, value in in_process.items()},
+        "capacity, 32 connections": fast,
+        "at 70 % of its own capacity": slow,
+        f"among {contracts} contracts": among_many(
+            asked, contracts, few=few, rounds=rounds, lasts_s=lasts_s / 2
+        ),
     }
 
 
-def interleaved(things: dict[str, Callable[[], None]]) -> dict[str, float]:
-    """Run the things in turn, round by round, and return each one's median in seconds."""
-    seen: dict[str, list[float]] = {name: [] for name in things}
-    for _ in range(ROUNDS):
-        for name, thing in things.items():
-            begun = time.perf_counter()
-            thing()
-            seen[name].append(time.perf_counter() - begun)
-    return {name: statistics.median(values) for name, values in seen.items()}
+def among_many(
+    asked: Asked, contracts: int, *, few: int, rounds: int, lasts_s: float
+) -> dict[str, Any]:
+    """Compare the latency of the same questions before and after the crowd has come."""
+    p50 = {}
+    for several in (few, contracts):
+        crowd(several)
+        with a_server() as served:
+            alone(served, asked, lasts_s=lasts_s / 2)
+            measured = [alone(served, asked, lasts_s=lasts_s) for _ in range(rounds)]
+        p50[several] = statistics.median(each.latency_ms(0.5) for each in measured)
+    return {
+        "p50 ms, one connection": {str(n): round(value, 3) for n, value in p50.items()},
+        f"{contracts} / {few}": round(p50[contracts] / p50[few], 3),
+    }
 
 
-main()
+if __name__ == "__main__":
+    main()

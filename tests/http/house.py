@@ -85,6 +85,21 @@ def a_standing_offer(house: House, **said: Any) -> str:
         return an_open_offer(session, house.scene, **{"licensees": listed, **said}).id
 
 
+def question(house: House, **changes: Any) -> dict[str, Any]:
+    """A body for POST /v1/authorizations that is permitted, with changes."""
+    return {
+        "performers": [house.scene.performer.id],
+        "project": "NIGHTGLASS",
+        "purpose": "film_scene",
+        "medium": "svod",
+        "territories": ["DE"],
+        "languages": ["en"],
+        "generator": "local/puppet-1",
+        "length_s": "5",
+        **changes,
+    }
+
+
 def operations(app: FastAPI) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """List every documented operation: verb, path, what the documentation says of it."""
     for path, verbs in app.openapi()["paths"].items():

@@ -16,7 +16,15 @@ from app.gateway.models import Generation
 from app.identity import service as identity
 from app.ledger.models import Hold
 from app.licensing.models import Decision
-from tests.http.house import House, a_house, assert_problem, at_once, operations, rows
+from tests.http.house import (
+    House,
+    a_house,
+    assert_problem,
+    at_once,
+    operations,
+    question,
+    rows,
+)
 from tests.scenes import PORTRAIT
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -115,6 +123,12 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         "/v1/generations",
         {"json": h.scene.body()},
         {"json": h.scene.body(line="Another.")},
+    ),
+    "ask whether": lambda h: Deed(
+        "production",
+        "/v1/authorizations",
+        {"json": question(h)},
+        {"json": question(h, territories=["US"])},
     ),
     "be denied": lambda h: Deed(
         "production",

@@ -128,13 +128,13 @@ class TestRaces:
 
 def _read_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every decision dwell between reading the strikes and committing."""
-    honest: Callable[..., object] = decisions._record
+    honest: Callable[..., object] = decisions.record
 
-    def slow(session: Session, *facts: object, **options: object) -> object:
+    def slow(connection: object, *facts: object, **options: object) -> object:
         time.sleep(0.15)
-        return honest(session, *facts, **options)
+        return honest(connection, *facts, **options)
 
-    monkeypatch.setattr(decisions, "_record", slow)
+    monkeypatch.setattr(decisions, "record", slow)
 
 
 def assert_nothing_after_strike(house: House) -> None:

@@ -1,0 +1,148 @@
+"""Group commit: many units of work share one durable commit; each is answered only after it.
+
+A disk flush costs milliseconds, whatever it flushes. Where a database has one writer (SQLite), one
+thread takes all units that wait, runs each in a savepoint of its own, and commits them together.
+It commits as soon as nothing waits: there are no timers, and a lone unit waits for nobody. Where a
+database groups the commits of many connections itself (PostgreSQL), a few threads each take one
+unit at a time, in a transaction of its own.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from threading import Lock
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from app import db
+from app.errors import AppError
+
+T = TypeVar("T")
+Unit = Callable[[sa.Connection], T]
+WAITING_MOST = 1024  # units; more are refused rather than answered too late
+SHARING_MOST = 32  # units in one commit: bounds how long the first of them waits for the last
+POSTGRESQL_WRITERS = 8
+
+
+class TooBusy(AppError):
+    """More requests wait than can be answered soon; nothing was done, try again in a moment."""
+
+    status, code = 503, "too-busy"
+
+
+class _Job:
+    """A unit that waits, and whom to tell; `outcome` is its result, or the error it ended with."""
+
+    __slots__ = ("answer", "loop", "outcome", "unit")
+
+    def __init__(self, unit: Unit[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.unit, self.loop, self.answer = unit, loop, loop.create_future()
+        self.outcome: Any = None
+
+
+class CommitQueue:
+    """Takes units of work from any event loop, and makes them durable in the order they came."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        one_writer = engine.dialect.name == "sqlite"
+        self._sharing = SHARING_MOST if one_writer else 1
+        self._writers = 1 if one_writer else POSTGRESQL_WRITERS
+        self._threads = ThreadPoolExecutor(self._writers, thread_name_prefix="commits")
+        self._waiting: deque[_Job] = deque()
+        self._writing = 0
+        self._lock = Lock()
+
+    async def commit(self, unit: Unit[T]) -> T:
+        """Run the unit and return what it returns, once that is on disk.
+
+        What it raises is raised here, and undoes this unit alone. When the commit itself fails,
+        every unit that shared it ends with that error, and none of them has happened. Raises
+        TooBusy, having done nothing, where too many wait already.
+        """
+        job = _Job(unit, asyncio.get_running_loop())
+        with self._lock:
+            if len(self._waiting) >= WAITING_MOST:
+                raise TooBusy((TooBusy.__doc__ or "").strip())
+            self._waiting.append(job)
+            starting = self._writing < self._writers
+            self._writing += starting
+        if starting:
+            self._threads.submit(self._write)
+        result: T = await job.answer
+        return result
+
+    def _write(self) -> None:
+        while batch := self._take():
+            try:
+                self._commit_together(batch)
+            except Exception as error:  # noqa: BLE001 - told to every caller: nothing happened
+                for job in batch:
+                    job.outcome = error
+            _answer(batch)
+
+    def _take(self) -> list[_Job]:
+        with self._lock:
+            several = min(self._sharing, len(self._waiting))
+            if not several:
+                self._writing -= 1
+            return [self._waiting.popleft() for _ in range(several)]
+
+    def _commit_together(self, batch: list[_Job]) -> None:
+        """One transaction: each unit undone alone where it fails, all of them durable at the end.
+
+        Where the database has given up the whole transaction (a full disk), the savepoint is gone
+        and taking it back fails too: nobody is told that an earlier unit stands.
+        """
+        with self._engine.begin() as connection:
+            cursor = connection.connection.cursor()
+            for job in batch:
+                cursor.execute("SAVEPOINT unit")
+                try:
+                    job.outcome = _Done(job.unit(connection))
+                except Exception as error:  # noqa: BLE001 - handed to the caller whose unit it is
+                    job.outcome = error
+                    cursor.execute("ROLLBACK TO SAVEPOINT unit")
+                cursor.execute("RELEASE SAVEPOINT unit")
+
+
+class _Done:
+    """What a unit returned, kept until its commit."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _answer(batch: list[_Job]) -> None:
+    """Tell every caller, each event loop once."""
+    for loop in {job.loop for job in batch}:
+        theirs = [job for job in batch if job.loop is loop]
+        try:
+            loop.call_soon_threadsafe(_settle, theirs)
+        except RuntimeError:  # that loop has ended, and with it whoever waited
+            continue
+
+
+def _settle(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.answer.done():  # its request was given up meanwhile
+            continue
+        if isinstance(job.outcome, _Done):
+            job.answer.set_result(job.outcome.value)
+        else:
+            job.answer.set_exception(job.outcome)
+
+
+@lru_cache(maxsize=1)
+def _queue_of(engine: sa.Engine) -> CommitQueue:
+    return CommitQueue(engine)
+
+
+def queue() -> CommitQueue:
+    """Return the queue of this process's database."""
+    return _queue_of(db.engine())

@@ -1,0 +1,174 @@
+"""Many share one commit, each is answered after it, and what fails fails alone or for all."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app import commits, db
+from app.commits import CommitQueue, TooBusy
+
+KEPT = sa.table("kept", sa.column("name"))
+
+
+@pytest.fixture
+def queue(database: str) -> Iterator[CommitQueue]:
+    with db.engine().begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE kept (name VARCHAR PRIMARY KEY)")
+    yield CommitQueue(db.engine())
+    with db.engine().begin() as connection:
+        connection.exec_driver_sql("DROP TABLE kept")
+
+
+def kept() -> set[str]:
+    with db.engine().begin() as connection:
+        return set(connection.execute(sa.select(KEPT.c.name)).scalars())
+
+
+def keep(name: str) -> Callable[[sa.Connection], str]:
+    def unit(connection: sa.Connection) -> str:
+        connection.execute(sa.insert(KEPT), {"name": name})
+        return name
+
+    return unit
+
+
+def fail(connection: sa.Connection) -> str:
+    keep("of the failing one")(connection)
+    raise LookupError("this one alone")
+
+
+def together(queue: CommitQueue, *units: Callable[[sa.Connection], Any]) -> list[Any]:
+    async def all_of_them() -> list[Any]:
+        return await asyncio.gather(*map(queue.commit, units), return_exceptions=True)
+
+    return asyncio.run(all_of_them())
+
+
+def assert_told_after_the_commit(queue: CommitQueue) -> None:
+    """Ask, and look from outside at the very moment of each answer."""
+
+    async def ask(name: str) -> bool:
+        await queue.commit(keep(name))
+        return name in await asyncio.to_thread(kept)
+
+    async def many() -> list[bool]:
+        return await asyncio.gather(*(ask(f"name {number}") for number in range(20)))
+
+    assert all(asyncio.run(many())), "a caller was told before the commit"
+
+
+class TestCommit:
+    def test_returns_what_each_unit_returned(self, queue: CommitQueue) -> None:
+        names = [f"name {number}" for number in range(100)]
+        assert together(queue, *map(keep, names)) == names
+        assert kept() == set(names)
+
+    def test_tells_each_caller_after_the_commit(self, queue: CommitQueue) -> None:
+        assert_told_after_the_commit(queue)
+
+    def test_telling_before_the_commit_is_found(
+        self, queue: CommitQueue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        honest = CommitQueue._commit_together
+
+        def hasty(self: CommitQueue, batch: list[Any]) -> None:
+            for job in batch:
+                job.outcome = commits._Done("done")
+            commits._answer(batch)
+            threading.Event().wait(0.3)
+            honest(self, batch)
+
+        monkeypatch.setattr(CommitQueue, "_commit_together", hasty)
+        with pytest.raises(AssertionError, match="before the commit"):
+            assert_told_after_the_commit(queue)
+
+    def test_undoes_a_failing_unit_alone(self, queue: CommitQueue) -> None:
+        first, failed, last = together(queue, keep("first"), fail, keep("last"))
+        assert (first, last) == ("first", "last")
+        assert isinstance(failed, LookupError)
+        assert kept() == {"first", "last"}
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    def test_shares_commits_on_sqlite(
+        self, queue: CommitQueue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        committed: list[sa.Connection] = []
+
+        def count(connection: sa.Connection) -> None:
+            committed.append(connection)
+
+        sa.event.listen(db.engine(), "commit", count)
+        together(queue, *(keep(f"name {number}") for number in range(64)))
+        sa.event.remove(db.engine(), "commit", count)
+        assert 2 <= len(committed) < 20
+
+    def test_waits_for_nobody_when_alone(self, queue: CommitQueue) -> None:
+        assert together(queue, keep("alone")) == ["alone"]
+        assert together(queue, keep("again")) == ["again"]
+
+
+class TestFailedCommit:
+    def _broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*_: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(db.engine().dialect, "do_commit", full)
+
+    def test_is_everybodys_and_nothing_was_done(
+        self, queue: CommitQueue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as broken:
+            self._broken(broken)
+            told = together(queue, *(keep(f"name {number}") for number in range(8)))
+        assert all(isinstance(each, Exception) for each in told)
+        assert kept() == set()
+        assert together(queue, keep("afterwards")) == ["afterwards"]
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    def test_of_a_transaction_the_database_gave_up_is_everybodys_too(
+        self, queue: CommitQueue
+    ) -> None:
+        def give_up(connection: sa.Connection) -> None:
+            connection.exec_driver_sql("ROLLBACK")  # as SQLite itself does when the disk is full
+
+        def hold_up(_connection: sa.Connection) -> None:
+            threading.Event().wait(0.5)  # so that those behind it share the next commit
+
+        _, *told = together(queue, hold_up, keep("first"), give_up, keep("last"))
+        assert all(isinstance(each, Exception) for each in told)
+        assert kept() == set()
+
+
+class TestBackPressure:
+    def test_refuses_what_could_not_be_answered_soon(
+        self, queue: CommitQueue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(commits, "WAITING_MOST", 4)
+        go_on = threading.Event()
+
+        def hold_up(_connection: sa.Connection) -> None:
+            go_on.wait(30)
+
+        async def too_many() -> list[Any]:
+            asked = [asyncio.ensure_future(queue.commit(hold_up)) for _ in range(40)]
+            await asyncio.sleep(0.3)
+            go_on.set()
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+        told = asyncio.run(too_many())
+        assert {type(each) for each in told} == {type(None), TooBusy}
+
+    def test_answers_nobody_who_left(self, queue: CommitQueue) -> None:
+        async def leave() -> None:
+            waiting = asyncio.ensure_future(queue.commit(keep("left behind")))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            assert await queue.commit(keep("stayed")) == "stayed"
+
+        asyncio.run(leave())
+        assert "stayed" in kept()
