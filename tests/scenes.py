@@ -14,11 +14,8 @@ from app.gateway import service as gateway
 from app.gateway.models import Generation
 from app.identity import service as identity
 from app.identity.models import Organization
-from app.licensing import history
 from app.licensing import service as licensing
-from app.licensing.history import By
 from app.licensing.inputs import UseRequest
-from app.licensing.life import Act, Actor
 from app.licensing.models import Contract, Decision
 from app.registry import service as registry
 from app.registry.models import Performer, Replica
@@ -155,12 +152,6 @@ def sign(session: Session, scene: Scene) -> None:
             role=role,
             jws=party.sign(scene.contract, role),
         )
-
-
-def reseal(session: Session, contract: Contract) -> None:
-    """Seal a contract's rows as a test has changed them, as if its parties had."""
-    by = By(contract.licensee_id, Actor.LICENSEE)
-    history.record(session, contract, Act.OFFER, by, at=clock.now())
 
 
 def an_api_key(session: Session, organization: Organization) -> dict[str, str]:

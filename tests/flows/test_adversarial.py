@@ -60,15 +60,11 @@ def _together(*acts: Callable[[], object]) -> None:
         raise failures[0]
 
 
-def _race(scene: scenes.Scene, seed: int) -> tuple[Generation, Contract]:
+def _race(seed: int) -> tuple[Generation, Contract]:
     """Let a withdrawal and a release meet, a few milliseconds apart as the seed says."""
     dice = random.Random(seed)
     with db.writing() as session:
-        contract = session.get_one(Contract, scene.contract.id)
-        contract.withdrawn_at = None
-        scenes.reseal(session, contract)
-        session.add(contract)
-    with db.writing() as session:
+        scene = scenes.a_scene(session)
         generation_id = _ready_to_release(session, scene, length_s="2").id
     before_release, before_withdrawal, thinking = (dice.uniform(0, 0.012) for _ in range(3))
 
@@ -91,11 +87,11 @@ def _race(scene: scenes.Scene, seed: int) -> tuple[Generation, Contract]:
         )
 
 
-def _released_too_late(scene: scenes.Scene, races: int) -> list[int]:
+def _released_too_late(races: int) -> list[int]:
     """Return the seeds of the races in which something was released after the withdrawal."""
     late = []
     for seed in range(races):
-        generation, contract = _race(scene, seed)
+        generation, contract = _race(seed)
         assert contract.withdrawn_at is not None
         assert generation.state in {"released", "refused"}
         if generation.released_at is not None and generation.released_at > contract.withdrawn_at:
@@ -110,8 +106,8 @@ def scene(database: str) -> scenes.Scene:
 
 
 class TestWithdrawalRacesRelease:
-    def test_nothing_is_released_after_a_withdrawal(self, scene: scenes.Scene) -> None:
-        assert _released_too_late(scene, RACES) == []
+    def test_nothing_is_released_after_a_withdrawal(self, database: str) -> None:
+        assert _released_too_late(RACES) == []
         with db.reading() as session:
             released = session.exec(
                 select(Generation.id).where(Generation.state == "released")
@@ -123,14 +119,14 @@ class TestWithdrawalRacesRelease:
 
     @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
     def test_without_the_lock_the_race_is_lost(
-        self, scene: scenes.Scene, monkeypatch: pytest.MonkeyPatch
+        self, database: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def only_look(session: Session, performers: tuple[str, ...]) -> list[Contract]:
             theirs = select(Contract).where(col(Contract.performer_id).in_(performers))
             return list(session.exec(theirs))
 
         monkeypatch.setattr(decisions, "lock_contracts", only_look)
-        assert _released_too_late(scene, RACES)
+        assert _released_too_late(RACES)
 
     def test_a_request_that_waited_for_the_lock_is_decided_when_it_has_it(
         self, scene: scenes.Scene
