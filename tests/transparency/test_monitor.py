@@ -235,18 +235,19 @@ class TestCommand:
         log_rows(3)
         run()
         code, (news,) = self.monitor(*words, "--subject", "gen_1")
-        assert (code, news["size"]) == (0, 3)
+        assert (code, news["size"] >= 3) == (0, True)  # the server had leaves of its own to promise
+        size = news["size"] + 300
         assert [each["subject"] for each in news["about_watched"]] == ["gen_1"]
         log_rows(300)
         run()
         code, (news,) = self.monitor(*words)
         assert (code, news["new_leaves"], len(news["about_watched"])) == (0, 300, 1)
         # The operator rewrites the past and signs it afresh, under the same key.
-        forged = a_mirror(tmp_path / "forged", 303, ENTRIES)
+        forged = a_mirror(tmp_path / "forged", size, ENTRIES)
         shutil.rmtree(settings().objects_dir / "log/tile")
         shutil.copytree(tmp_path / "forged/tile", settings().objects_dir / "log/tile")
         root = note.parse_checkpoint(note.parse_note(forged).text).root
-        lie = note.sign_checkpoint(note.Checkpoint(ORIGIN, 303, root), signer)
+        lie = note.sign_checkpoint(note.Checkpoint(ORIGIN, size, root), signer)
         with db.writing() as session:
             service.checkpoint_at(session).note = str(lie)
         code, (alarm,) = self.monitor(*words)
