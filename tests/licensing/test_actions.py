@@ -261,6 +261,8 @@ class TestCells:
     def test_every_rule_that_forbids_has_its_row(self):
         elsewhere = {  # each needs an answer, a claim or a gap: its cases are in scenarios/
             *(code for code in POLICIES.rules if code.startswith("APPROV")),
+            *(rule.id for rule in POLICIES.rules.values() if rule.file.startswith("packs/")),
+            "POLICY_PACK_UNKNOWN",
             "EXEMPTION_REVIEW",
             "EXEMPTION_NOT_AVAILABLE",
             "REQUEST_INCOMPLETE",

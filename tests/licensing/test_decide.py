@@ -216,7 +216,7 @@ class TestOrder:
 def questions(case: dict[str, Any]) -> tuple[Any, dict[str, Any], list[Any]]:
     contracts, state, request = read_case(case)
     drawn = facts.drawn_lines(contracts, state, request)
-    use = facts.use_facts(state, request, drawn)
+    use = facts.use_facts(state, request, drawn) | {"packs_on_file": sorted(POLICIES.packs)}
     return request, use, list(deciding._parts(contracts, state, request, drawn))
 
 
@@ -255,7 +255,7 @@ class TestMissingFacts:
                         decision = answered(request, use, [replace(part, questions=tuple(asked))])
                         assert decision.outcome == "deny"
                         assert decision.errors
-        assert kinds == {"Contract", "RequiredApproval", "Exclusive"}
+        assert kinds == {"Contract", "RequiredApproval", "Exclusive", "SyntheticScene"}
 
     @pytest.mark.parametrize("name", [*facts.OPEN_FIELDS, "tags"])
     def test_left_open_by_the_request_never_permit_what_was_not(self, name):

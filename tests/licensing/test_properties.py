@@ -395,6 +395,7 @@ def forgetting(question: Question) -> Question:
         "generator": "GEN_INHOUSE",
     }
     usual |= {"edit_kind": "trim", "transferee": "STUDIO_C", "medium": "svod"}
+    usual |= {"territories": ("DE",), "languages": ("en",), "modalities": ("face",)}
     left = {name: value for name, value in usual.items() if getattr(question.request, name) is None}
     return question.ask(**left)
 

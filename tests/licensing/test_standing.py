@@ -413,7 +413,7 @@ def assert_not_permitted(session: Session, scene: Scene) -> None:
 
 
 def assert_nobody_signed(session: Session, made: Contract) -> None:
-    facts = list(gather._signature_facts(session, made))
+    facts = gather.in_force(session, made).signatures
     assert {each.role for each in facts} == {"performer", "licensee"}
     assert not any(each.valid for each in facts)
 
