@@ -10,7 +10,11 @@ from app.config import settings
 
 
 def configure(file: Path | None = None) -> None:
-    """Send every log line of this process, ours and the libraries', to stderr or a file as JSON."""
+    """Send every log line of this process, ours and the libraries', to stderr or a file as JSON.
+
+    The latest call decides level and place for every logger, also for those that have spoken
+    before: so none is cached on its first use.
+    """
     level = getattr(logging, settings().log_level.upper())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -22,7 +26,7 @@ def configure(file: Path | None = None) -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )
     handler = logging.FileHandler(file) if file else logging.StreamHandler(sys.stderr)
     handler.setFormatter(
