@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -142,8 +143,21 @@ def create_app() -> FastAPI:
     app.add_exception_handler(RecursionError, problems.on_unkeepable)
     app.add_exception_handler(Exception, problems.on_defect)
     _add_health(app)
-    problems.complete(app.openapi())  # made once: the same document from now on
+    _describe_when_asked(app)
     return app
+
+
+def _describe_when_asked(app: FastAPI) -> None:
+    """Make the OpenAPI document once, when somebody first reads it: it takes longer than all else.
+
+    FastAPI keeps it under `openapi_schema`.
+    """
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        return app.openapi_schema or problems.complete(plain())
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 def _add_health(app: FastAPI) -> None:
