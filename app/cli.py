@@ -19,7 +19,7 @@ from app.cli_policy import agreement_commands, policy_commands
 from app.cli_simulate import simulations
 from app.config import settings
 from app.errors import AppError
-from app.licensing.rules import PolicySetInvalid
+from app.licensing.deciding.rules import PolicySetInvalid
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -71,7 +71,7 @@ def serve() -> None:
     """Run the server, and a worker inside it unless UNDERSTUDY_WORKER_IN_PROCESS=false."""
     import uvicorn
 
-    from app.licensing import rulebook
+    from app.licensing.decisions import rulebook
     from app.main import create_app
 
     rulebook.today()  # rules that do not validate do not start
@@ -82,7 +82,7 @@ def serve() -> None:
 def worker() -> None:
     """Run a worker of its own: it takes permitted generations through the pipeline."""
     from app import logs
-    from app.licensing import rulebook
+    from app.licensing.decisions import rulebook
     from app.worker import run
 
     rulebook.today()  # rules that do not validate do not start

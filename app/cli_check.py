@@ -45,7 +45,7 @@ def _print_findings(findings: dict[str, Any]) -> None:
 @conformance_commands.command("scenarios")
 def run_scenarios(file: Readable) -> None:
     """Run licensing decisions against this installation's own policies."""
-    from app.licensing.conformance import run_scenarios
+    from app.licensing.deciding.conformance import run_scenarios
 
     _report(*run_scenarios(file))
 
@@ -88,7 +88,7 @@ def verify_receipt(
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    from app.licensing import receipt
+    from app.licensing.decisions import receipt
 
     public = load_pem_public_key(key.read_bytes()) if key else keys.public_key("receipt")
     if not isinstance(public, ec.EllipticCurvePublicKey):

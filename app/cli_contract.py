@@ -14,7 +14,7 @@ out = Console(highlight=False)
 @contracts.command("templates")
 def list_templates() -> None:
     """List the templates of the usual deals."""
-    from app.licensing.template import templates
+    from app.licensing.document.template import templates
 
     for template in templates().values():
         out.print(f"{template.name:<20} {template.about}", markup=False)
@@ -30,7 +30,7 @@ def use_template(
     ] = None,
 ) -> None:
     """Show a template; print its blanks (--form), or the document once they are filled (--fill)."""
-    from app.licensing.template import fill, template_of
+    from app.licensing.document.template import fill, template_of
 
     template = template_of(name)
     if filled is not None:
@@ -56,8 +56,8 @@ def export_contract(
 ) -> None:
     """Write a contract as a PDF: plain words, signature page, and the signed document inside."""
     from app import db
-    from app.licensing.models import Contract
-    from app.licensing.paper import paper_of
+    from app.licensing.contracts.models import Contract
+    from app.licensing.paper.service import paper_of
 
     with db.reading() as session:
         contract = session.get(Contract, contract_id)

@@ -12,8 +12,8 @@ from app.cli_check import AsJson
 from app.config import settings
 
 if TYPE_CHECKING:
-    from app.licensing.explain import Explanation
-    from app.licensing.policy_set import PolicySet
+    from app.licensing.deciding.policy_set import PolicySet
+    from app.licensing.decisions.explain import Explanation
 
 policy_commands = typer.Typer(no_args_is_help=True, help="The rules: list, show, check, explain.")
 agreement_commands = typer.Typer(no_args_is_help=True, help="Agreements and their unions.")
@@ -22,7 +22,7 @@ agreement_commands = typer.Typer(no_args_is_help=True, help="Agreements and thei
 @policy_commands.command("list")
 def list_policies(as_json: AsJson = False) -> None:
     """List every rule by its code, and the packs."""
-    from app.licensing.published import as_json as published
+    from app.licensing.decisions.published import as_json as published
 
     policies = _policies()
     if as_json:
@@ -59,8 +59,8 @@ def check_policies(
     ] = None,
 ) -> None:
     """Validate a folder of rules, and say of everything that is wrong in which file and rule."""
-    from app.licensing.policy_set import load_policies
-    from app.licensing.rules import PolicySetInvalid
+    from app.licensing.deciding.policy_set import load_policies
+    from app.licensing.deciding.rules import PolicySetInvalid
 
     try:
         policies = load_policies(directory or settings().policies_dir)
@@ -76,7 +76,7 @@ def explain_decision(
     decision_id: Annotated[str, typer.Argument(help="dec_…")], as_json: AsJson = False
 ) -> None:
     """Explain a decision: each clause in plain words, the rule, the facts, what would help."""
-    from app.licensing.explain import explain
+    from app.licensing.decisions.explain import explain
 
     with db.reading() as session:
         found = explain(session, decision_id)
@@ -104,7 +104,7 @@ def _in_words(found: "Explanation") -> str:
 
 
 def _policies() -> "PolicySet":
-    from app.licensing.policy_set import load_policies
+    from app.licensing.deciding.policy_set import load_policies
 
     return load_policies(settings().policies_dir)
 
@@ -116,7 +116,7 @@ def name_keeper(
 ) -> None:
     """Name the union that may suspend consent under an agreement during a strike."""
     from app.identity.models import Organization
-    from app.licensing import strikes
+    from app.licensing.strikes import service as strikes
 
     with db.writing() as session:
         union = session.get(Organization, organization_id)

@@ -30,10 +30,10 @@ def simulate(
     purposes, media, territories and content it names, and some that it does not.
     """
     from app import clock
-    from app.licensing.policy_set import load_policies
-    from app.licensing.simulation import answers, legend
-    from app.licensing.simulation_facts import from_draft
-    from app.licensing.simulation_forms import UsesForm
+    from app.licensing.deciding.policy_set import load_policies
+    from app.licensing.simulations.facts import from_draft
+    from app.licensing.simulations.forms import UsesForm
+    from app.licensing.simulations.simulation import answers, legend
 
     try:
         form = UsesForm.model_validate_json("{}" if requests is None else requests.read_bytes())

@@ -26,20 +26,21 @@ from app.gateway import api_simulations as simulations
 from app.gateway import api_withdrawal as withdrawal
 from app.identity import api as identity
 from app.ledger import api as ledger
-from app.licensing import api as licensing
-from app.licensing import api_approvals as approvals
-from app.licensing import api_boundaries as boundaries
-from app.licensing import api_counsel as counsel
-from app.licensing import api_life as contract_life
-from app.licensing import api_paper as paper
-from app.licensing import api_policies as policies
-from app.licensing import api_preferences as preferences
-from app.licensing import api_standing as standing
-from app.licensing import api_strikes as strikes
-from app.licensing import api_templates as templates
-from app.licensing import published, rulebook
+from app.licensing.boundaries import api as boundaries
+from app.licensing.boundaries import api_preferences as preferences
+from app.licensing.contracts import api as contracts
+from app.licensing.contracts import api_counsel as counsel
+from app.licensing.contracts import api_life as contract_life
+from app.licensing.contracts import api_templates as templates
+from app.licensing.contracts.service import contract_of
+from app.licensing.decisions import api as decisions
+from app.licensing.decisions import api_approvals as approvals
+from app.licensing.decisions import api_policies as policies
+from app.licensing.decisions import published, rulebook
 from app.licensing.errors import ContractNotFound
-from app.licensing.service import contract_of
+from app.licensing.paper import api as paper
+from app.licensing.standing import api as standing
+from app.licensing.strikes import api as strikes
 from app.registry import api as registry
 from app.transparency import api as transparency
 from app.web import policies as policies_page
@@ -114,7 +115,7 @@ def create_app() -> FastAPI:
     """Build the application; the settings decide whether it also runs the pipeline."""
     logs.configure()
     app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
-    for room in (identity, registry, licensing, gateway, ledger, audit, transparency):
+    for room in (identity, registry, contracts, decisions, gateway, ledger, audit, transparency):
         app.include_router(room.router)
     for subject in (
         approvals,

@@ -5,14 +5,15 @@ from app.gateway import models as gateway
 from app.gateway import models_previews as previews
 from app.identity import models as identity
 from app.ledger import models as ledger
-from app.licensing import models as licensing
-from app.licensing import models_approvals as approvals
-from app.licensing import models_boundaries as boundaries
-from app.licensing import models_counsel as counsel
-from app.licensing import models_paper as paper
-from app.licensing import models_policies as policies
-from app.licensing import models_standing as standing
-from app.licensing import models_strikes as strikes
+from app.licensing.approvals import models as approvals
+from app.licensing.boundaries import models as boundaries
+from app.licensing.contracts import models as contracts
+from app.licensing.contracts import models_counsel as counsel
+from app.licensing.contracts import models_paper as paper
+from app.licensing.decisions import models as decisions
+from app.licensing.decisions import models_policies as policies
+from app.licensing.standing import models as standing
+from app.licensing.strikes import models as strikes
 from app.provenance import models as provenance
 from app.registry import models as registry
 from app.transparency import models as transparency
@@ -20,11 +21,12 @@ from app.transparency import models as transparency
 __all__ = [
     "approvals",
     "boundaries",
+    "contracts",
     "counsel",
+    "decisions",
     "gateway",
     "identity",
     "ledger",
-    "licensing",
     "paper",
     "policies",
     "previews",

@@ -14,9 +14,10 @@ from app.gateway import service as gateway
 from app.gateway.models import Generation
 from app.identity import service as identity
 from app.identity.models import Organization
-from app.licensing import service as licensing
-from app.licensing.inputs import UseRequest
-from app.licensing.models import Contract, Decision
+from app.licensing.contracts import service as licensing
+from app.licensing.contracts.models import Contract
+from app.licensing.deciding.inputs import UseRequest
+from app.licensing.decisions.models import Decision
 from app.registry import service as registry
 from app.registry.models import Performer, Replica
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from app import config, db
 from app.cli import app
-from app.licensing.policy_set import POLICY_DIR, load_policies
+from app.licensing.deciding.policy_set import POLICY_DIR, load_policies
 from app.provenance import pki
 from tests.scenes import a_scene, an_api_key
 

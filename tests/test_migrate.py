@@ -12,8 +12,8 @@ from app import db, migrate
 from app.config import settings
 from app.identity import service as identity
 from app.identity.models import ApiKey
-from app.licensing.models import Contract
-from app.licensing.service import signatures_of
+from app.licensing.contracts.models import Contract
+from app.licensing.contracts.service import signatures_of
 from app.transparency.models import LogLeaf, LogOutbox
 from tests.scenes import a_scene
 

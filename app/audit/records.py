@@ -6,8 +6,9 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from app.gateway.models import Generation, GenerationReplica
-from app.licensing.license_state import license_state as state_of_contract
-from app.licensing.models import Contract, Decision
+from app.licensing.contracts.license_state import license_state as state_of_contract
+from app.licensing.contracts.models import Contract
+from app.licensing.decisions.models import Decision
 from app.transparency import service as transparency
 from app.transparency.errors import CheckpointNotFound, LeafNotFound, LeafNotPublished
 from app.transparency.leaf import LeafKind

@@ -13,9 +13,9 @@ from app import clock
 from app.gateway.generators.local import MODEL
 from app.identity import service as identity
 from app.identity.models import Organization, SigningKey
-from app.licensing.example import DOCUMENT
-from app.licensing.models import Contract
-from app.licensing.signatures import sign_detached
+from app.licensing.contracts.models import Contract
+from app.licensing.contracts.signatures import sign_detached
+from app.licensing.document.example import DOCUMENT
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 PERFORMERS = (

@@ -13,8 +13,9 @@ from rich.table import Table
 from app.audit.service import Verdict
 from app.gateway.generators.local import LICENSE_NOTICE
 from app.gateway.models import STATES
-from app.licensing.contract import plain_language, recorded
-from app.licensing.models import Contract, Decision
+from app.licensing.contracts.models import Contract
+from app.licensing.decisions.models import Decision
+from app.licensing.document.contract import plain_language, recorded
 from app.money import format_minor
 
 # The clauses a permit for one scene rests on; the rest of the contract is not in question here.

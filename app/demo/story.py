@@ -21,9 +21,10 @@ from app.gateway.generators.local import MODEL
 from app.gateway.models import FINAL, Generation
 from app.ledger import service as ledger
 from app.ledger.check import check
-from app.licensing import service as licensing
-from app.licensing.inputs import UseRequest
-from app.licensing.models import Contract, Decision
+from app.licensing.contracts import service as licensing
+from app.licensing.contracts.models import Contract
+from app.licensing.deciding.inputs import UseRequest
+from app.licensing.decisions.models import Decision
 from app.registry import service as registry
 from app.registry.models import Performer
 from app.worker import Worker

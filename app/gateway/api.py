@@ -33,10 +33,10 @@ from app.identity.api_edge import (
 )
 from app.identity.errors import NotAllowed
 from app.ledger.errors import AmountTooLarge, EventIncomplete, TermNotAgreed
-from app.licensing import decisions
-from app.licensing.approval_requests import what_to_ask
+from app.licensing.deciding.inputs import UseRequest
+from app.licensing.decisions import service as decisions
+from app.licensing.decisions.approval_requests import what_to_ask
 from app.licensing.errors import StandingOfferSpent, UseUnpriced
-from app.licensing.inputs import UseRequest
 from app.problems import Problem, problems, shows
 
 router = APIRouter(prefix="/v1", tags=["gateway"])

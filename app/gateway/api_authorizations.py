@@ -16,11 +16,11 @@ from app.commits import TooBusy
 from app.gateway.errors import ReplicaNotFound
 from app.gateway.generators import catalogue
 from app.identity.api_edge import Acting, act_refusals, fingerprint_of
-from app.licensing import decisions
-from app.licensing.api import DecisionRead
-from app.licensing.approval_requests import what_to_ask
-from app.licensing.inputs import UseRequest
-from app.licensing.models import Decision
+from app.licensing.deciding.inputs import UseRequest
+from app.licensing.decisions import service as decisions
+from app.licensing.decisions.api import DecisionRead
+from app.licensing.decisions.approval_requests import what_to_ask
+from app.licensing.decisions.models import Decision
 from app.registry.models import Replica
 from app.statements import Statement
 

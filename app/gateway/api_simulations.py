@@ -9,16 +9,16 @@ from pydantic import BaseModel, Field
 from app import clock, db
 from app.gateway.generators import catalogue
 from app.identity.api_edge import Caller, read_refusals
-from app.licensing import rulebook, simulating
-from app.licensing import simulation_facts as facts
+from app.licensing.decisions import rulebook
 from app.licensing.errors import (
     ContractInvalid,
     ContractNotFound,
     SimulationBusy,
     SimulationUnfinished,
 )
-from app.licensing.simulation import legend
-from app.licensing.simulation_forms import SimulationCreate
+from app.licensing.simulations import facts, simulating
+from app.licensing.simulations.forms import SimulationCreate
+from app.licensing.simulations.simulation import legend
 
 router = APIRouter(prefix="/v1", tags=["licensing"])
 NOTE = "Not a decision: nothing is recorded, reserved or signed, and it permits nothing."

@@ -17,9 +17,11 @@ from app.gateway.generators import catalogue
 from app.gateway.models import FINAL, Generation
 from app.gateway.workbench import at_work, await_result, fetch, forget, job_of, keep, load, locked
 from app.ledger import service as ledger
-from app.licensing import acceptance, decisions
+from app.licensing.contracts.models import Contract
+from app.licensing.decisions import service as decisions
+from app.licensing.decisions.models import Decision
 from app.licensing.errors import StandingOfferSpent
-from app.licensing.models import Contract, Decision
+from app.licensing.standing import acceptance
 from app.provenance import service as provenance
 from app.provenance.manifest import Manifest, Reference, manifest
 from app.registry import service as registry

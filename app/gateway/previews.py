@@ -29,11 +29,11 @@ from app.gateway.workbench import locked
 from app.identity.models import Organization
 from app.identity.principal import Principal
 from app.ledger import service as ledger
-from app.licensing import contract as documents
-from app.licensing.approvals_on_record import role_holders
-from app.licensing.governing import LICENSOR_ROLES
-from app.licensing.models import Contract
-from app.licensing.vocabulary import words
+from app.licensing.approvals.on_record import role_holders
+from app.licensing.contracts.models import Contract
+from app.licensing.deciding.governing import LICENSOR_ROLES
+from app.licensing.document import contract as documents
+from app.licensing.document.vocabulary import words
 from app.registry.models import Performer
 
 STATES = ("waiting", "released", "refused", "timed-out")

@@ -23,10 +23,12 @@ from app.gateway.generators import RenderJob, catalogue, mismatches
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.ledger import service as ledger
 from app.ledger.usage import UsageEvent
-from app.licensing import acceptance, decisions
-from app.licensing.inputs import UseRequest
-from app.licensing.looking import may_hand_out
-from app.licensing.models import Contract, Decision
+from app.licensing.contracts.models import Contract
+from app.licensing.deciding.inputs import UseRequest
+from app.licensing.decisions import service as decisions
+from app.licensing.decisions.looking import may_hand_out
+from app.licensing.decisions.models import Decision
+from app.licensing.standing import acceptance
 from app.registry.models import Replica
 
 

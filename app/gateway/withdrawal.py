@@ -15,14 +15,17 @@ from app import clock
 from app.gateway.generators import catalogue
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.ledger import service as ledger
-from app.licensing import contract_facts, decisions, local_days
+from app.licensing.contracts.models import Contract
+from app.licensing.contracts.service import contract_of
+from app.licensing.deciding import contract_facts
+from app.licensing.deciding.facts import NEVER
+from app.licensing.deciding.inputs import ContractInForce, ExclusiveFact, UseRequest
+from app.licensing.decisions import service as decisions
+from app.licensing.decisions.gather import Version
+from app.licensing.decisions.looking import Look, look, showing_of
+from app.licensing.decisions.models import Decision
+from app.licensing.document import local_days
 from app.licensing.errors import ContractAlreadyWithdrawn, ContractNotFound
-from app.licensing.facts import NEVER
-from app.licensing.gather import Version
-from app.licensing.inputs import ContractInForce, ExclusiveFact, UseRequest
-from app.licensing.looking import Look, look, showing_of
-from app.licensing.models import Contract, Decision
-from app.licensing.service import contract_of
 from app.registry.models import Performer
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app.licensing import published, rulebook
-from app.licensing.policy_set import PolicySet
+from app.licensing.deciding.policy_set import PolicySet
+from app.licensing.decisions import published, rulebook
 
 router = APIRouter(include_in_schema=False)
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from app import db
 from app.audit import api
 from app.gateway.models import Generation
-from app.licensing import service as licensing
+from app.licensing.contracts import service as licensing
 from app.main import create_app
 from app.provenance.models import SignedManifest
 from tests.scenes import Scene, a_scene

@@ -6,7 +6,7 @@ import pytest
 
 from app import clock, db, keys
 from app.audit import records
-from app.licensing import service as licensing
+from app.licensing.contracts import service as licensing
 from app.transparency import note
 from app.transparency import service as transparency
 from tests import scenes

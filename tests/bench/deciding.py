@@ -9,10 +9,10 @@ from sqlmodel import Session
 
 from app import db
 from app.gateway.generators import catalogue
-from app.licensing import decisions
-from app.licensing.conformance import read_case
-from app.licensing.decide import decide
-from app.licensing.rulebook import today
+from app.licensing.deciding.conformance import read_case
+from app.licensing.deciding.decide import decide
+from app.licensing.decisions import service as decisions
+from app.licensing.decisions.rulebook import today
 from tests.licensing.cases import published
 from tests.scenes import a_scene
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app import db
 from app.ids import new_id
-from app.licensing.models import Contract
+from app.licensing.contracts.models import Contract
 from app.registry.models import Performer
 from tests.scenes import a_scene, an_api_key
 

@@ -26,7 +26,7 @@ from app.gateway.models_previews import Preview
 from app.identity import service as identity
 from app.identity.models import Organization
 from app.identity.principal import Principal
-from app.licensing.models import Contract
+from app.licensing.contracts.models import Contract
 from app.registry.models import Performer
 from app.transparency.models import LogOutbox
 from app.transparency.sequencer import newest_checkpoint

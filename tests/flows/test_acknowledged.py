@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import col, func, select
 
 from app import db, installation
-from app.licensing.models import Decision
+from app.licensing.decisions.models import Decision
 from app.transparency.models import LogOutbox
 from tests.bench.load import Measured, load
 from tests.bench.population import a_population

@@ -20,9 +20,9 @@ from app.gateway.models import Generation
 from app.ledger import service as ledger
 from app.ledger.check import check
 from app.ledger.models import Hold, JournalEntry
-from app.licensing import decisions
-from app.licensing import service as licensing
-from app.licensing.models import Contract
+from app.licensing.contracts import service as licensing
+from app.licensing.contracts.models import Contract
+from app.licensing.decisions import service as decisions
 from app.registry import service as registry
 from app.registry.models import Performer
 from tests import scenes

@@ -17,7 +17,7 @@ from app.gateway.generators import JobStatus, Phase
 from app.gateway.models import Generation
 from app.ledger.check import check
 from app.ledger.models import Hold, JournalEntry
-from app.licensing import service as licensing
+from app.licensing.contracts import service as licensing
 from tests import scenes
 
 

@@ -16,7 +16,7 @@ from app.gateway.models_previews import Preview, PreviewLink
 from app.identity import service as identity
 from app.identity.principal import Principal
 from app.ledger.models import Hold, JournalEntry
-from app.licensing.models import Decision
+from app.licensing.decisions.models import Decision
 from app.worker import _end_silent_previews
 from tests import scenes
 from tests.licensing.test_approvals import principal
@@ -166,7 +166,7 @@ class TestPreview:
 
     @ONE_DATABASE
     def test_a_withdrawal_while_it_waits_wins(self, scene: scenes.Scene) -> None:
-        from app.licensing import service as licensing
+        from app.licensing.contracts import service as licensing
 
         generation_id, preview_id = _asked(scene)
         with db.writing() as session:

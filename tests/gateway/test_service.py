@@ -15,10 +15,10 @@ from app.gateway.errors import LinkExpired, OutputNotReleased
 from app.gateway.generators import Capability, catalogue
 from app.gateway.models import Generation, GenerationReplica
 from app.ledger.models import Hold
-from app.licensing import service as licensing
+from app.licensing.contracts import service as licensing
+from app.licensing.deciding.inputs import UseRequest
+from app.licensing.decisions.models import Decision
 from app.licensing.errors import ContractInvalid
-from app.licensing.inputs import UseRequest
-from app.licensing.models import Decision
 from app.registry import service as registry
 from tests import scenes
 

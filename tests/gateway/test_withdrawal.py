@@ -12,9 +12,9 @@ from app.gateway import pipeline, service
 from app.gateway.errors import OutputNotReleased
 from app.gateway.models import Generation
 from app.gateway.withdrawal import Consequences, consequences
-from app.licensing import service as licensing
+from app.licensing.contracts import service as licensing
+from app.licensing.contracts.models import Contract
 from app.licensing.errors import ContractAlreadyWithdrawn, ContractNotFound
-from app.licensing.models import Contract
 from tests import scenes
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

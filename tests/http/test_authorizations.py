@@ -11,9 +11,9 @@ from app.gateway.models import Generation
 from app.identity import service as identity
 from app.identity.models import ApiKey
 from app.ledger.models import Hold
-from app.licensing.inputs import ACTIONS
-from app.licensing.models import Decision
-from app.licensing.receipt import verify_receipt
+from app.licensing.deciding.inputs import ACTIONS
+from app.licensing.decisions.models import Decision
+from app.licensing.decisions.receipt import verify_receipt
 from tests.http.house import House, assert_problem, at_once, question, rows
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -13,7 +13,8 @@ from joserfc.jwk import KeySet
 
 from app import db
 from app.demo import cast
-from app.licensing import boundaries, preferences
+from app.licensing.boundaries import preferences
+from app.licensing.boundaries import service as boundaries
 from app.registry.models import Performer
 from tests.http.house import House, a_house, a_standing_offer, assert_problem, rows
 

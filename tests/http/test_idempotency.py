@@ -15,7 +15,7 @@ from app.demo import cast
 from app.gateway.models import Generation
 from app.identity import service as identity
 from app.ledger.models import Hold
-from app.licensing.models import Decision
+from app.licensing.decisions.models import Decision
 from tests.http.house import (
     House,
     a_house,

@@ -6,7 +6,7 @@ import pytest
 
 from app import db
 from app.demo import cast
-from app.licensing.models import Contract
+from app.licensing.contracts.models import Contract
 from app.registry.models import Performer
 from tests.http.house import House, assert_problem
 

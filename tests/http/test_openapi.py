@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from app.licensing import contract
+from app.licensing.document import contract
 from tests.http.house import PROBLEM, a_house, is_open, operations
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -8,8 +8,8 @@ import pytest
 from sqlmodel import select
 
 from app import db
-from app.licensing import published, rulebook
-from app.licensing.models_policies import PolicyPublication
+from app.licensing.decisions import published, rulebook
+from app.licensing.decisions.models_policies import PolicyPublication
 from app.transparency.models import LogOutbox
 from tests.http.house import House, a_house, assert_problem
 

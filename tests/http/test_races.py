@@ -10,7 +10,7 @@ from sqlmodel import select
 from app import db
 from app.gateway.models import Generation
 from app.ledger.models import Hold
-from app.licensing import decisions
+from app.licensing.decisions import service as decisions
 from tests.http.house import House, a_house, at_once
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.licensing import simulating
-from app.licensing.example import DOCUMENT
+from app.licensing.document.example import DOCUMENT
+from app.licensing.simulations import simulating
 from tests.http.house import House, assert_problem, rows
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -10,9 +10,10 @@ from sqlmodel import select
 
 from app import db
 from app.demo import cast
-from app.licensing import acceptance, standing
-from app.licensing.models import Contract
-from app.licensing.models_standing import StandingOffer
+from app.licensing.contracts.models import Contract
+from app.licensing.standing import acceptance
+from app.licensing.standing import service as standing
+from app.licensing.standing.models import StandingOffer
 from app.registry.models import Performer
 from tests.http.house import House, a_house, a_standing_offer, assert_problem, at_once, rows
 from tests.licensing.standing_offers import a_document, a_signature

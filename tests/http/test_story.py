@@ -16,7 +16,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from app.demo import cast, damage
-from app.licensing.signatures import sign_detached
+from app.licensing.contracts.signatures import sign_detached
 from tests.http.house import PROBLEM
 from tests.registry import pictures
 from tests.scenes import PORTRAIT

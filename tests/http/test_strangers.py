@@ -12,12 +12,12 @@ from app import clock, db
 from app.gateway import api as gateway_api
 from app.gateway.models import Generation
 from app.gateway.models_previews import Preview
-from app.licensing import service as licensing
-from app.licensing.approvals_on_record import use_as_json
-from app.licensing.decisions import use_of
-from app.licensing.models import Decision
-from app.licensing.models_approvals import ApprovalRequest
-from app.licensing.models_counsel import CounselLink
+from app.licensing.approvals.models import ApprovalRequest
+from app.licensing.approvals.on_record import use_as_json
+from app.licensing.contracts import service as licensing
+from app.licensing.contracts.models_counsel import CounselLink
+from app.licensing.decisions.models import Decision
+from app.licensing.decisions.service import use_of
 from app.registry import service as registry
 from app.registry.models import Performer
 from tests.http.house import (

@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 from app import db
 from app.identity import service as identity
 from app.identity.models import Organization
-from app.licensing import decisions, strikes
+from app.licensing.decisions import service as decisions
+from app.licensing.strikes import service as strikes
 from app.transparency.models import LogOutbox
 from tests import scenes
 from tests.http.house import House, a_house, assert_problem, at_once

@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.licensing import contract
-from app.licensing.contract import DocumentRefused
+from app.licensing.document import contract
+from app.licensing.document.contract import DocumentRefused
 
 Path = tuple[str | int, ...]
 NAMES = st.sampled_from(

@@ -11,8 +11,8 @@ from typing import Any
 
 import cedarpy
 
-from app.licensing.conformance import read_case
-from app.licensing.decide import PolicySet, decide, load_policies
+from app.licensing.deciding.conformance import read_case
+from app.licensing.deciding.decide import PolicySet, decide, load_policies
 from tests.licensing.cases import house, published
 
 Meaning = dict[str, Any]

@@ -10,9 +10,9 @@ from sqlmodel import Session, col
 
 from app import clock
 from app.demo import cast
-from app.licensing import service
-from app.licensing.life import Act, Actor, State
-from app.licensing.models import Contract
+from app.licensing.contracts import service
+from app.licensing.contracts.life import Act, Actor, State
+from app.licensing.contracts.models import Contract
 from tests import scenes
 from tests.scenes import Scene
 

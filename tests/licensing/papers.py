@@ -9,9 +9,9 @@ from sqlmodel import Session
 from app.identity import service as identity
 from app.identity.models import Organization
 from app.identity.principal import Principal
-from app.licensing import papers
-from app.licensing.models import Contract
-from app.licensing.models_paper import ContractPaper
+from app.licensing.contracts import papers
+from app.licensing.contracts.models import Contract
+from app.licensing.contracts.models_paper import ContractPaper
 from tests.scenes import Scene, offered
 
 

@@ -11,8 +11,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from app.licensing import contract
-from app.licensing.inputs import (
+from app.licensing.deciding.inputs import (
     ACTIONS,
     ApprovalFact,
     ContractInForce,
@@ -23,6 +22,7 @@ from app.licensing.inputs import (
     Usage,
     UseRequest,
 )
+from app.licensing.document import contract
 from tests.licensing.cases import base
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)

@@ -9,10 +9,11 @@ from sqlmodel import Session
 from app import clock
 from app.demo import cast
 from app.identity.principal import Principal
-from app.licensing import acceptance, standing
-from app.licensing.models import Contract
-from app.licensing.models_standing import StandingOffer
-from app.licensing.signatures import sign_detached
+from app.licensing.contracts.models import Contract
+from app.licensing.contracts.signatures import sign_detached
+from app.licensing.standing import acceptance
+from app.licensing.standing import service as standing
+from app.licensing.standing.models import StandingOffer
 from tests.scenes import Change, Scene
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.licensing.conformance import decide_case
-from app.licensing.decide import PolicySet, load_policies
+from app.licensing.deciding.conformance import decide_case
+from app.licensing.deciding.decide import PolicySet, load_policies
 from tests.licensing.cases import expanded
 from tests.licensing.mutants import meanings, with_meanings
 

@@ -13,9 +13,13 @@ from app import clock
 from app.gateway.generators import catalogue
 from app.identity import service as identity
 from app.identity.principal import Principal
-from app.licensing import approval_requests as approvals
-from app.licensing import approvals_on_record, decisions
-from app.licensing.approvals_asked import approvals_of, with_answers
+from app.licensing.approvals import on_record as approvals_on_record
+from app.licensing.approvals.asked import approvals_of, with_answers
+from app.licensing.approvals.models import ApprovalAnswer, ApprovalRequest
+from app.licensing.decisions import approval_requests as approvals
+from app.licensing.decisions import service as decisions
+from app.licensing.decisions.models import Decision
+from app.licensing.decisions.script_changes import voided_by_script_change
 from app.licensing.errors import (
     AnswerRefused,
     ApprovalClosed,
@@ -24,9 +28,6 @@ from app.licensing.errors import (
     NothingToAsk,
     ScriptDiffers,
 )
-from app.licensing.models import Decision
-from app.licensing.models_approvals import ApprovalAnswer, ApprovalRequest
-from app.licensing.script_changes import voided_by_script_change
 from tests.scenes import Scene, a_scene, offered, sign
 
 SCRIPT = "I hold the light."
@@ -246,7 +247,7 @@ class TestRelease:
         scene = a_scene_with_approvals(session, "performer")
         approved(session, scene)
         permit, _ = scene.ask(session, script_hash=HASH)
-        monkeypatch.setattr("app.licensing.gather.approvals_on_record", lambda *_: ())
+        monkeypatch.setattr("app.licensing.decisions.gather.approvals_on_record", lambda *_: ())
         assert self._release(session, permit).outcome == "needs-approval"
 
 
@@ -425,7 +426,7 @@ class TestOneQuery:
         asked: list[object] = []
         real = approvals_on_record.approvals_on_record
         monkeypatch.setattr(
-            "app.licensing.gather.approvals_on_record",
+            "app.licensing.decisions.gather.approvals_on_record",
             lambda session, ids, use: asked.append(ids) or real(session, ids, use),
         )
         a_scene(session).ask(session)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.licensing import contract
-from app.licensing.contract import DocumentRefused
+from app.licensing.document import contract
+from app.licensing.document.contract import DocumentRefused
 from tests.licensing.cases import base, published
 
 SERVER_SIDE = (
@@ -199,7 +199,7 @@ class TestParse:
             assert refused.problems  # noqa: PT017
 
     def test_reads_every_published_contract_on_record(self):
-        from app.licensing.conformance import read_case
+        from app.licensing.deciding.conformance import read_case
 
         assert sum(len(read_case(case)[0]) for case in published()) > 90
 

@@ -8,7 +8,9 @@ from sqlmodel import Session
 
 from app import clock
 from app.identity.errors import IdempotencyKeyReused
-from app.licensing import counsel, service
+from app.licensing.contracts import counsel, service
+from app.licensing.contracts.life import Act
+from app.licensing.contracts.models_counsel import CounselComment, CounselLink
 from app.licensing.errors import (
     CounselLimitReached,
     CounselLinkNotFound,
@@ -16,8 +18,6 @@ from app.licensing.errors import (
     NegotiationOver,
     PointerUnknown,
 )
-from app.licensing.life import Act
-from app.licensing.models_counsel import CounselComment, CounselLink
 from tests import scenes
 from tests.licensing.negotiating import a_represented_scene, wording
 from tests.scenes import Scene

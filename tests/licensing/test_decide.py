@@ -10,12 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.licensing import contract, facts, policy_set
-from app.licensing import decide as deciding
-from app.licensing.conformance import decide_case, read_case
-from app.licensing.decide import EVALUATION_ERROR, SEVERITY, Decision, decide, load_policies
-from app.licensing.inputs import ContractInForce, Usage
-from app.licensing.policy_set import POLICY_DIR
+from app.licensing.deciding import decide as deciding
+from app.licensing.deciding import facts, policy_set
+from app.licensing.deciding.conformance import decide_case, read_case
+from app.licensing.deciding.decide import (
+    EVALUATION_ERROR,
+    SEVERITY,
+    Decision,
+    decide,
+    load_policies,
+)
+from app.licensing.deciding.inputs import ContractInForce, Usage
+from app.licensing.deciding.policy_set import POLICY_DIR
+from app.licensing.document import contract
 from tests.licensing.cases import base, house, merged, published
 
 POLICIES = load_policies()

@@ -11,8 +11,10 @@ from sqlmodel import Session, col, select
 
 from app import config, storage
 from app.gateway.generators import catalogue
-from app.licensing import decisions, rulebook
-from app.licensing.models import Contract, Decision
+from app.licensing.contracts.models import Contract
+from app.licensing.decisions import rulebook
+from app.licensing.decisions import service as decisions
+from app.licensing.decisions.models import Decision
 from app.transparency.models import LogOutbox
 from tests.scenes import Scene, a_scene
 

@@ -10,9 +10,9 @@ from sqlmodel import Session, SQLModel, col, select
 
 from app import clock
 from app.identity.models import SigningKey
-from app.licensing import evidence, history
-from app.licensing.life import Act, Actor
-from app.licensing.models import Contract, ContractEvent, ContractSignature
+from app.licensing.contracts import evidence, history
+from app.licensing.contracts.life import Act, Actor
+from app.licensing.contracts.models import Contract, ContractEvent, ContractSignature
 from tests.licensing.negotiating import a_represented_scene, amended, attempt
 from tests.scenes import Scene
 

@@ -3,9 +3,9 @@
 import pytest
 from sqlmodel import Session
 
+from app.licensing.decisions.explain import explain
+from app.licensing.decisions.facts_in_words import value_in_words
 from app.licensing.errors import DecisionNotFound
-from app.licensing.explain import explain
-from app.licensing.facts_in_words import value_in_words
 from tests.licensing.unions import a_scene_under, a_strike, a_union
 from tests.scenes import a_scene
 

@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 
 from app import clock, config
 from app.gateway.generators import catalogue
-from app.licensing import decisions, guard, looking, rulebook
-from app.licensing.models import Decision
+from app.licensing.decisions import guard, looking, rulebook
+from app.licensing.decisions import service as decisions
+from app.licensing.decisions.models import Decision
 from app.transparency.models import LogCheckpoint
 from tests.scenes import a_scene
 

@@ -11,11 +11,11 @@ from sqlmodel import Session, col, select
 
 from app import clock
 from app.errors import AppError
-from app.licensing import acts, life, service
+from app.licensing.contracts import acts, life, service
+from app.licensing.contracts.life import Act, Actor, State, Turn
+from app.licensing.contracts.listing import contracts_of, state_sql
+from app.licensing.contracts.models import Contract, ContractEvent
 from app.licensing.errors import ActNotAllowed
-from app.licensing.life import Act, Actor, State, Turn
-from app.licensing.listing import contracts_of, state_sql
-from app.licensing.models import Contract, ContractEvent
 from tests.licensing.negotiating import (
     a_represented_scene,
     attempt,

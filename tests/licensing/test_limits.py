@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.licensing import contract
-from app.licensing.example import DOCUMENT
-from app.licensing.limits import Limits, findings, level_at
+from app.licensing.document import contract
+from app.licensing.document.example import DOCUMENT
+from app.licensing.document.limits import Limits, findings, level_at
 
 
 def _limits(**said: Any) -> Limits:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from app import config
-from app.licensing import contract, packs, policy_set, rulebook
-from app.licensing.conformance import read_case, run_scenarios
-from app.licensing.decide import decide
-from app.licensing.policy_set import POLICY_DIR, archive, load_policies, restore
-from app.licensing.rules import PolicySetInvalid
+from app.licensing.deciding import policy_set
+from app.licensing.deciding.conformance import read_case, run_scenarios
+from app.licensing.deciding.decide import decide
+from app.licensing.deciding.policy_set import POLICY_DIR, archive, load_policies, restore
+from app.licensing.deciding.rules import PolicySetInvalid
+from app.licensing.decisions import rulebook
+from app.licensing.document import contract, packs
 from tests.licensing.cases import PUBLISHED, base
 from tests.licensing.test_contract import a_document
 

@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 from app import clock, db
 from app.cli import app as command
 from app.identity.models import SigningKey
-from app.licensing import contract as documents
-from app.licensing import paper, typeset
-from app.licensing.signatures import check_detached
-from app.licensing.typeset import Line, Page, Signer
+from app.licensing.contracts.signatures import check_detached
+from app.licensing.document import contract as documents
+from app.licensing.paper import service as paper
+from app.licensing.paper import typeset
+from app.licensing.paper.typeset import Line, Page, Signer
 from tests.licensing.test_contract import a_document
 from tests.scenes import Scene, a_scene, offered, sign
 

@@ -6,10 +6,10 @@ import pytest
 from sqlmodel import Session, select
 
 from app import storage, vault
-from app.licensing import papers, service
+from app.licensing.contracts import papers, service
+from app.licensing.contracts.models_paper import ContractPaper
 from app.licensing.errors import PaperMissing, PaperNotPdf, PaperTooLate
-from app.licensing.models_paper import ContractPaper
-from app.licensing.paper import paper_of
+from app.licensing.paper.service import paper_of
 from app.vault import LikenessErased, VaultOpening
 from tests.licensing.papers import a_pdf, attached
 from tests.scenes import Change, Scene, a_scene, offered, sign

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.licensing import contract, plain_language
-from app.licensing.example import DOCUMENT
-from app.licensing.plain_money import amount, percent
-from app.licensing.plain_words import language, listed, place, quoted, visible, word, written
+from app.licensing.document import contract
+from app.licensing.document.example import DOCUMENT
+from app.licensing.words import plain_language
+from app.licensing.words.plain_money import amount, percent
+from app.licensing.words.plain_words import language, listed, place, quoted, visible, word, written
 from tests.licensing.documents import DOCUMENTS, Path, changes, leaves, pointer
 from tests.licensing.test_contract import a_document, changed
 
@@ -136,7 +137,7 @@ class TestWords:
         assert language(tag) == said
 
     def test_words_of_the_trade_are_told_apart(self):
-        from app.licensing.plain_words import WORDS
+        from app.licensing.words.plain_words import WORDS
 
         assert len(set(WORDS.values())) == len(WORDS)
         assert word("svod") == "streaming by subscription"

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from app.licensing import policy_set
-from app.licensing.policy_set import POLICY_DIR, changed_on_disk, load_policies
-from app.licensing.rules import OUTCOMES, PolicySetInvalid
+from app.licensing.deciding import policy_set
+from app.licensing.deciding.policy_set import POLICY_DIR, changed_on_disk, load_policies
+from app.licensing.deciding.rules import OUTCOMES, PolicySetInvalid
 from tests.licensing import mutants
 from tests.licensing.cases import PUBLISHED
 

@@ -15,11 +15,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.licensing import approvals as approving
-from app.licensing import contract, facts, policy_set
-from app.licensing.decide import SEVERITY, Decision, decide, load_policies
-from app.licensing.inputs import SignatureFact
-from app.licensing.territories import EU
+from app.licensing.deciding import approvals as approving
+from app.licensing.deciding import facts, policy_set
+from app.licensing.deciding.decide import SEVERITY, Decision, decide, load_policies
+from app.licensing.deciding.inputs import SignatureFact
+from app.licensing.document import contract
+from app.licensing.document.territories import EU
 from tests.licensing.cases import merged
 from tests.licensing.questions import (
     BRANDS,

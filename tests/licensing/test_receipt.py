@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.licensing import receipt as receipts
-from app.licensing.conformance import decide_case
-from app.licensing.decide import load_policies
-from app.licensing.receipt import Disclosure, ReceiptInvalid
+from app.licensing.deciding.conformance import decide_case
+from app.licensing.deciding.decide import load_policies
+from app.licensing.decisions import receipt as receipts
+from app.licensing.decisions.receipt import Disclosure, ReceiptInvalid
 from tests.licensing.cases import base, published
 
 POLICIES = load_policies()

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from app.licensing import policy_set
-from app.licensing.conformance import read_case
-from app.licensing.decide import EVALUATION_ERROR, load_policies
-from app.licensing.policy_set import archive, restore
-from app.licensing.release import STOPPING, decide_release
-from app.licensing.rules import PolicySetInvalid
+from app.licensing.deciding import policy_set
+from app.licensing.deciding.conformance import read_case
+from app.licensing.deciding.decide import EVALUATION_ERROR, load_policies
+from app.licensing.deciding.policy_set import archive, restore
+from app.licensing.deciding.release import STOPPING, decide_release
+from app.licensing.deciding.rules import PolicySetInvalid
 from tests.licensing.cases import base
 
 TODAY = load_policies()

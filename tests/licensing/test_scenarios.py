@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from app.licensing.conformance import decide_case, run_scenarios
-from app.licensing.decide import load_policies
+from app.licensing.deciding.conformance import decide_case, run_scenarios
+from app.licensing.deciding.decide import load_policies
 from tests.licensing.cases import PUBLISHED, base, house, published
 
 POLICIES = load_policies()

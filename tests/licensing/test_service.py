@@ -12,18 +12,20 @@ from sqlmodel import Session, select
 from app import clock
 from app.config import settings
 from app.demo import cast
-from app.licensing import gather, local_days, rulebook, service
-from app.licensing.decide import decide
+from app.licensing.contracts import service
+from app.licensing.contracts.license_state import license_state
+from app.licensing.contracts.models import Contract, ContractSignature
+from app.licensing.contracts.signatures import check_detached, key_id_of
+from app.licensing.deciding.decide import decide
+from app.licensing.deciding.inputs import State, UseRequest
+from app.licensing.decisions import gather, rulebook
+from app.licensing.document import local_days
 from app.licensing.errors import (
     ActNotAllowed,
     ContractAlreadyWithdrawn,
     ContractNotFound,
     SignatureRefused,
 )
-from app.licensing.inputs import State, UseRequest
-from app.licensing.license_state import license_state
-from app.licensing.models import Contract, ContractSignature
-from app.licensing.signatures import check_detached, key_id_of
 from app.registry import service as registry
 from tests import scenes
 

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from app.cli import app as command
-from app.licensing import simulating, simulation
-from app.licensing.decide import decide, load_policies
+from app.licensing.deciding.decide import decide, load_policies
+from app.licensing.document.example import DOCUMENT
 from app.licensing.errors import ContractInvalid, SimulationBusy, SimulationUnfinished
-from app.licensing.example import DOCUMENT
-from app.licensing.simulation import MOST_USES
-from app.licensing.simulation_facts import Start, from_draft
-from app.licensing.simulation_forms import UsesForm
+from app.licensing.simulations import simulating, simulation
+from app.licensing.simulations.facts import Start, from_draft
+from app.licensing.simulations.forms import UsesForm
+from app.licensing.simulations.simulation import MOST_USES
 from tests.licensing.cases import merged
 
 POLICIES = load_policies()

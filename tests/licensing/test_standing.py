@@ -15,8 +15,12 @@ from app.demo import cast
 from app.gateway import pipeline
 from app.identity.models import SigningKey
 from app.ledger.models import Hold
-from app.licensing import acceptance, boundaries, contract, gather, service, standing
-from app.licensing import standing_document as documents
+from app.licensing.boundaries import service as boundaries
+from app.licensing.contracts import service
+from app.licensing.contracts.models import Contract
+from app.licensing.decisions import gather
+from app.licensing.document import contract
+from app.licensing.document.limits import Limits
 from app.licensing.errors import (
     AlreadySigned,
     BoundariesCrossed,
@@ -28,9 +32,10 @@ from app.licensing.errors import (
     StandingOfferNotOpen,
     StandingOfferSpent,
 )
-from app.licensing.limits import Limits
-from app.licensing.models import Contract
-from app.licensing.models_standing import StandingOffer
+from app.licensing.standing import acceptance
+from app.licensing.standing import service as standing
+from app.licensing.standing import standing_document as documents
+from app.licensing.standing.models import StandingOffer
 from app.registry import service as registry
 from tests.licensing.standing_offers import (
     a_document,

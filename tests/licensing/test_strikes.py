@@ -12,7 +12,7 @@ from app.gateway.generators import catalogue
 from app.gateway.models import Generation
 from app.identity import service as identity
 from app.ledger.models import Hold
-from app.licensing import looking, strikes
+from app.licensing.decisions import looking
 from app.licensing.errors import (
     AgreementNotKept,
     ProposalLapsed,
@@ -21,7 +21,8 @@ from app.licensing.errors import (
     StrikeNotFound,
     StrikeSettled,
 )
-from app.licensing.models_strikes import StrikeSwitch
+from app.licensing.strikes import service as strikes
+from app.licensing.strikes.models import StrikeSwitch
 from app.transparency import leaf
 from app.transparency.models import LogOutbox
 from tests.licensing.unions import AGREEMENT, People, a_scene_under, a_strike, a_union, proposed

@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 from app.cli import app as command
 from app.ledger.quotes import quote
 from app.ledger.usage import UsageEvent
-from app.licensing import contract
-from app.licensing.conformance import decide_case
-from app.licensing.decide import load_policies
+from app.licensing.deciding.conformance import decide_case
+from app.licensing.deciding.decide import load_policies
+from app.licensing.document import contract
+from app.licensing.document.template import Template, fill, template_of, templates
 from app.licensing.errors import ContractInvalid, TemplateNotFound
-from app.licensing.plain_words import WORDS
-from app.licensing.template import Template, fill, template_of, templates
+from app.licensing.words.plain_words import WORDS
 from tests.licensing.cases import base
 from tests.licensing.test_plain_language import unsaid
 

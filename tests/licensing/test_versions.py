@@ -10,11 +10,13 @@ from app import clock
 from app.gateway.generators import catalogue
 from app.gateway.models import GenerationReplica
 from app.ledger.models import Hold
-from app.licensing import decisions, gather, life, looking, service
+from app.licensing.contracts import life, service
+from app.licensing.contracts.life import Act, Actor, State
+from app.licensing.contracts.models import Contract
+from app.licensing.deciding.inputs import ContractInForce, Usage
+from app.licensing.decisions import gather, looking
+from app.licensing.decisions import service as decisions
 from app.licensing.errors import ActNotAllowed, ContractAlreadyWithdrawn, ContractInvalid
-from app.licensing.inputs import ContractInForce, Usage
-from app.licensing.life import Act, Actor, State
-from app.licensing.models import Contract
 from app.transparency.models import LogOutbox
 from tests import scenes
 from tests.licensing.negotiating import (

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.licensing import languages, local_days, territories
-from app.licensing.vocabulary import category_chain, edit_kind, word
+from app.licensing.document import languages, local_days, territories
+from app.licensing.document.vocabulary import category_chain, edit_kind, word
 
 PLACES = st.sampled_from(
     "WORLD EU NORTH_AMERICA US US-NY US-CA CA CA-QC MX FR FR-IDF DE GB JP CN CN-BJ HK VA".split()

@@ -7,8 +7,8 @@ from sqlmodel import Session
 
 from app.identity import service as identity
 from app.identity.principal import Principal
-from app.licensing import strikes
-from app.licensing.models_strikes import StrikeSwitch
+from app.licensing.strikes import service as strikes
+from app.licensing.strikes.models import StrikeSwitch
 from tests import scenes
 
 AGREEMENT = "SAG-AFTRA-TVT-2026"

@@ -1,0 +1,1 @@
+"""What humans answered, as it stands on record."""

@@ -1,0 +1,1 @@
+"""What a performer never, or always, allows: limits that stand before any contract."""

@@ -1,0 +1,1 @@
+"""WHAT WAS AGREED: rounds, signatures, versions, and events that seal the rows."""

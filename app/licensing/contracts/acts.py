@@ -1,0 +1,158 @@
+"""Before and after every act on a contract: its rows locked, the table asked, the event written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.identity.models import Organization
+from app.licensing.contracts import history, life
+from app.licensing.contracts.history import By
+from app.licensing.contracts.life import Act, Actor, State
+from app.licensing.contracts.models import Contract, ContractEvent
+from app.licensing.errors import ActNotAllowed, ContractAlreadyWithdrawn, ContractNotFound
+from app.registry.models import Performer
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One act that may be done now, under the locks of decisions; `finish` writes it down."""
+
+    session: Session
+    act: Act
+    contract: Contract  # the document it is done to
+    documents: Sequence[Contract]  # all of this contract, oldest first
+    by: By
+    at: datetime
+
+    def finish(self, *, on: Contract | None = None, note: str = "") -> ContractEvent:
+        """Write down that it was done; `on` another document than it began with."""
+        changed = on or self.contract
+        self.session.add_all([*self.documents, changed])
+        return history.record(self.session, changed, self.act, self.by, at=self.at, note=note)
+
+    @property
+    def executed(self) -> Sequence[Contract]:
+        """The versions both sides have signed, lowest first."""
+        signed = [each for each in self.documents if each.executed_at is not None]
+        return sorted(signed, key=lambda each: each.version)
+
+
+def begin(
+    session: Session,
+    contract: Contract,
+    act: Act,
+    organization_id: str,
+    *,
+    actor: Actor | None = None,
+    api_key_id: str | None = None,
+) -> Deed:
+    """Lock a contract and insist that this act is open to who asks, on this document, now.
+
+    `actor` insists on one capacity, where the organization may have several. Raises ActNotAllowed,
+    ContractAlreadyWithdrawn, and ContractNotFound for who is no party.
+    """
+    documents = lock(session, contract)
+    performer = session.get_one(Performer, contract.performer_id)
+    actors = actors_of(session, performer, contract.licensee_id, organization_id)
+    if not actors or not visible(contract, actors):
+        raise ContractNotFound(f"no contract of yours has the id {contract.series_id}")
+    at = clock.now()
+    state = life.state_of(contract, at=at)
+    able = [
+        each
+        for each in actors
+        if actor in (None, each) and life.may(state, act, each, author_side=contract.author_side)
+    ]
+    if not able:
+        raise _refusal(contract, state, act, actors)
+    return Deed(session, act, contract, documents, By(organization_id, able[0], api_key_id), at)
+
+
+def begin_on_whole(
+    session: Session,
+    contract: Contract,
+    act: Act,
+    organization_id: str,
+    *,
+    api_key_id: str | None = None,
+) -> Deed:
+    """Begin an act on a contract as a whole: on the version in effect, whichever was named."""
+    whole = face(lock(session, contract), at=clock.now())
+    return begin(session, whole, act, organization_id, api_key_id=api_key_id)
+
+
+def lock(session: Session, contract: Contract) -> Sequence[Contract]:
+    """Lock the performer, then every document of a contract in the order of ids, as decisions do.
+
+    The performer first: who waits here sees the documents that were added meanwhile.
+    """
+    session.flush()  # what this session has changed is not to be overwritten by what it reads
+    fresh = {"populate_existing": True}
+    performer = select(Performer).where(Performer.id == contract.performer_id)
+    session.exec(performer.with_for_update().execution_options(**fresh)).one()
+    theirs = select(Contract).where(Contract.series_id == contract.series_id)
+    return session.exec(
+        theirs.order_by(col(Contract.id)).with_for_update().execution_options(**fresh)
+    ).all()
+
+
+def face(documents: Sequence[Contract], *, at: datetime) -> Contract:
+    """Return the document that stands for the whole contract: the version in effect, or the first.
+
+    Before anything is executed that is the newest round of version 1.
+    """
+    in_effect = [
+        each
+        for each in documents
+        if each.effective_at is not None
+        and each.effective_at <= at
+        and (each.superseded_at is None or each.superseded_at > at)
+    ]
+    if in_effect:
+        return max(in_effect, key=lambda each: each.version)
+    first = [each for each in documents if each.version == 1]
+    return max(first, key=lambda each: each.round)
+
+
+def actors_of(
+    session: Session, performer: Performer, licensee_id: str, organization_id: str
+) -> list[Actor]:
+    """Return as whom an organization may act on contracts between these two: nobody, or more.
+
+    An agency that enrolled a performer is their agent: it is no desk of the performer's own.
+    """
+    actors = []
+    if organization_id == performer.organization_id:
+        desk = session.get_one(Organization, organization_id)
+        actors.append(Actor.PERFORMER if desk.kind == "performer" else Actor.AGENT)
+    if organization_id == performer.agent_organization_id and Actor.AGENT not in actors:
+        actors.append(Actor.AGENT)
+    if organization_id == licensee_id:
+        actors.append(Actor.LICENSEE)
+    return actors
+
+
+def visible(contract: Contract, actors: Sequence[Actor]) -> bool:
+    """Say whether these may see a document: a draft is seen by the side that writes it."""
+    return contract.offered_at is not None or any(
+        life.side_of(actor) == contract.author_side for actor in actors
+    )
+
+
+def _refusal(
+    contract: Contract, state: State, act: Act, actors: Sequence[Actor]
+) -> ActNotAllowed | ContractAlreadyWithdrawn:
+    if state is State.WITHDRAWN and act in (Act.WITHDRAW, Act.SIGN):
+        return ContractAlreadyWithdrawn(
+            f"{contract.series_id} was withdrawn at {contract.withdrawn_at}; {life.NEXT[state]}"
+        )
+    allowed = life.open_acts(state, actors, author_side=contract.author_side)
+    return ActNotAllowed(
+        f"{contract.series_id}, version {contract.version}, is {state}: {life.why_not(state, act)}",
+        state=state.value,
+        act=act.value,
+        open_acts=allowed,
+    )

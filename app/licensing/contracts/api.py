@@ -1,0 +1,199 @@
+"""Routes about contracts."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlmodel import Session
+
+from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
+from app.licensing.contracts import life, service
+from app.licensing.contracts.listing import contracts_of
+from app.licensing.contracts.shown import (
+    ContractPage,
+    ContractRead,
+    ContractWhole,
+    shown,
+    shown_whole,
+)
+from app.licensing.document import contract as documents
+from app.licensing.document.example import DOCUMENT
+from app.licensing.errors import (
+    ActNotAllowed,
+    AlreadySigned,
+    BoundariesCrossed,
+    BoundariesNotAcknowledged,
+    ContractAlreadyWithdrawn,
+    ContractInvalid,
+    ContractNotFound,
+    PaperMissing,
+    SignatureRefused,
+)
+from app.problems import shows
+
+router = APIRouter(prefix="/v1", tags=["licensing"])
+
+
+class ContractCreate(BaseModel):
+    """A contract document, offered by one of its two parties."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    document: dict[str, Any] = Field(
+        description="The terms, as `/v1/schemas/contract` describes them.",
+        examples=[DOCUMENT],
+    )
+    draft: bool = Field(False, description="Keep it to your own side until you offer it.")
+    expires_at: AwareDatetime | None = Field(
+        None, examples=[None], description="When the offer lapses: within 366 days, or never."
+    )
+
+
+class SignatureCreate(BaseModel):
+    """A detached JWS over the contract's canonical bytes, made on the signer's own device."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Literal["performer", "licensee"]
+    jws: str = Field(
+        max_length=4096,
+        examples=["eyJhbGciOiJFUzI1NiIsImtpZCI6InNpZ18wMUpEIiwicm9sZSI6InBlcmZvcm1lciJ9..MEUCIQ"],
+        description="RFC 7515 appendix F; its header names `alg`, `kid` and `role`.",
+    )
+    acknowledged: list[Annotated[str, Field(max_length=400)]] = Field(
+        default=[],
+        max_length=1000,
+        examples=[["/content/nudity"]],
+        description="Of the performer's side: the `boundary` of every finding in `crosses`.",
+    )
+
+
+@router.get(
+    "/schemas/contract",
+    tags=["public"],
+    responses=shows({"title": "Contract", "type": "object", "required": ["v", "instrument"]}),
+)
+def read_contract_schema() -> dict[str, Any]:
+    """Give the JSON Schema of the contract document. Public."""
+    return documents.json_schema()
+
+
+@router.post(
+    "/contracts",
+    status_code=201,
+    response_model=ContractRead,
+    responses=act_refusals(ContractInvalid, BoundariesCrossed),
+)
+def offer_contract(body: ContractCreate, act: Acting) -> Response:
+    """Put a contract document between a performer and a licensee; the caller is one of them."""
+
+    def offer(session: Session) -> tuple[int, BaseModel]:
+        contract = service.offer_contract(
+            session,
+            act.organization_id,
+            body.document,
+            draft=body.draft,
+            expires_at=body.expires_at,
+            api_key_id=act.principal.api_key_id,
+        )
+        return 201, shown(session, contract, act.organization_id)
+
+    return act.once(fingerprint_of(body), offer)
+
+
+@router.get("/contracts", responses=read_refusals())
+def list_contracts(
+    read: Reading,
+    state: life.State | None = None,
+    before: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> ContractPage:
+    """List the contracts the caller is a party of, newest first; `state` keeps those in it now."""
+    found = contracts_of(
+        read.session, read.organization_id, state=state, before=before, limit=limit
+    )
+    return ContractPage(
+        items=[shown(read.session, contract, read.organization_id) for contract in found],
+        next_before=found[-1].series_id if len(found) == limit else None,
+    )
+
+
+@router.get("/contracts/{contract_id}", responses=read_refusals(ContractNotFound))
+def read_contract(contract_id: str, read: Reading) -> ContractWhole:
+    """Show one contract of the caller's: where it stands, its versions, rounds and history."""
+    contract = service.contract_of(read.session, read.organization_id, contract_id)
+    return shown_whole(read.session, contract, read.organization_id)
+
+
+@router.get(
+    "/contracts/{contract_id}/document",
+    responses={**shows(DOCUMENT), **read_refusals(ContractNotFound)},
+    response_class=Response,
+)
+def read_document(
+    contract_id: str,
+    read: Reading,
+    version: Annotated[int | None, Query(ge=1, le=10_000)] = None,
+    round_: Annotated[int | None, Query(alias="round", ge=1, le=10_000)] = None,
+) -> Response:
+    """Give the canonical bytes (RFC 8785) that both parties sign.
+
+    Of the version in effect, or of what is on the table before there is one; name a version for
+    another (its newest round, unless you name that too).
+    """
+    contract = service.document_of(
+        read.session, read.organization_id, contract_id, version=version, round_=round_
+    )
+    return Response(contract.document, media_type="application/json")
+
+
+@router.post(
+    "/contracts/{contract_id}/signatures",
+    status_code=201,
+    response_model=ContractRead,
+    responses=act_refusals(
+        ContractNotFound,
+        AlreadySigned,
+        ActNotAllowed,
+        ContractAlreadyWithdrawn,
+        SignatureRefused,
+        BoundariesNotAcknowledged,
+        PaperMissing,
+    ),
+)
+def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Response:
+    """Sign what is on the table; the second party's signature executes it."""
+
+    def sign(session: Session) -> tuple[int, BaseModel]:
+        contract = service.newest_document_of(session, act.organization_id, contract_id)
+        service.sign_contract(
+            session,
+            contract,
+            act.organization_id,
+            role=body.role,
+            jws=body.jws,
+            acknowledged=body.acknowledged,
+            api_key_id=act.principal.api_key_id,
+        )
+        return 201, shown(session, contract, act.organization_id)
+
+    return act.once(fingerprint_of(body), sign)
+
+
+@router.post(
+    "/contracts/{contract_id}/withdrawal",
+    status_code=201,
+    response_model=ContractRead,
+    responses=act_refusals(ContractNotFound, ActNotAllowed, ContractAlreadyWithdrawn),
+)
+def withdraw_contract(contract_id: str, act: Acting) -> Response:
+    """Withdraw consent at once, with all versions. Only the performer may."""
+
+    def withdraw(session: Session) -> tuple[int, BaseModel]:
+        contract = service.contract_of(session, act.organization_id, contract_id)
+        contract = service.withdraw_contract(
+            session, contract, act.organization_id, api_key_id=act.principal.api_key_id
+        )
+        return 201, shown(session, contract, act.organization_id)
+
+    return act.once(contract_id.encode(), withdraw)

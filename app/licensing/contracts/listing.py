@@ -1,0 +1,83 @@
+"""An organization's contracts, a page at a time: each once, by the document that stands for it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, or_, select
+
+from app import clock
+from app.licensing.contracts.life import State
+from app.licensing.contracts.models import Contract
+from app.registry.models import Performer
+
+
+def contracts_of(
+    session: Session,
+    organization_id: str,
+    *,
+    state: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+) -> Sequence[Contract]:
+    """List the contracts an organization is a party of, newest first; `before` continues a list.
+
+    As `service.contract_of` shows each; `state` keeps those that stand so now.
+    """
+    at = clock.now()
+    desk = col(Performer.organization_id) == organization_id
+    agent = col(Performer.agent_organization_id) == organization_id
+    mine = or_(
+        sa.and_(or_(desk, agent), _seen_by("performer")),
+        sa.and_(col(Contract.licensee_id) == organization_id, _seen_by("licensee")),
+    )
+    page = (
+        select(Contract)
+        .join(Performer, col(Performer.id) == col(Contract.performer_id))
+        .where(mine, _is_face(at))
+        .order_by(col(Contract.series_id).desc())
+        .limit(limit)
+    )
+    if state is not None:
+        page = page.where(state_sql(at) == state)
+    if before is not None:
+        page = page.where(col(Contract.series_id) < before)
+    return session.exec(page).all()
+
+
+def state_sql(at: datetime) -> sa.Case[str]:
+    """Say in SQL where a document stands at an instant: what `life.state_of` says, in its order."""
+    executed = col(Contract.executed_at).is_not(None)
+    return sa.case(
+        (col(Contract.withdrawn_at).is_not(None), State.WITHDRAWN.value),
+        (sa.and_(executed, col(Contract.superseded_at) <= at), State.SUPERSEDED.value),
+        (sa.and_(executed, col(Contract.ends_at) <= at), State.EXPIRED.value),
+        (sa.and_(executed, col(Contract.suspended_at).is_not(None)), State.SUSPENDED.value),
+        (executed, State.ACTIVE.value),
+        (col(Contract.declined_at).is_not(None), State.DECLINED.value),
+        (col(Contract.retracted_at).is_not(None), State.RETRACTED.value),
+        (col(Contract.replaced_at).is_not(None), State.REPLACED.value),
+        (col(Contract.offered_at).is_(None), State.DRAFT.value),
+        (col(Contract.expires_at) <= at, State.LAPSED.value),
+        (col(Contract.first_signed_at).is_not(None), State.SIGNED.value),
+        (col(Contract.counters_id).is_not(None), State.COUNTERED.value),
+        else_=State.OFFERED.value,
+    )
+
+
+def _is_face(at: datetime) -> sa.ColumnElement[bool]:
+    """As `acts.face`: the version in effect, or, before any, the newest round of the first."""
+    in_effect = sa.and_(
+        col(Contract.effective_at) <= at,
+        or_(col(Contract.superseded_at).is_(None), col(Contract.superseded_at) > at),
+    )
+    first = sa.and_(
+        col(Contract.executed_at).is_(None),
+        col(Contract.version) == 1,
+        col(Contract.replaced_at).is_(None),
+    )
+    return or_(in_effect, first)
+
+
+def _seen_by(side: str) -> sa.ColumnElement[bool]:
+    return or_(col(Contract.offered_at).is_not(None), col(Contract.author_side) == side)

@@ -1,0 +1,285 @@
+"""Contracts in force: signed, suspended, resumed, withdrawn; who may see one, and sign it."""
+
+from collections.abc import Collection, Sequence
+
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.identity.models import Organization, SigningKey
+from app.licensing.boundaries import service as boundaries
+from app.licensing.contracts import acts, life, papers
+from app.licensing.contracts.life import Act, Actor, State
+from app.licensing.contracts.models import Contract, ContractSignature
+from app.licensing.contracts.negotiation import (
+    amend_contract,
+    decline_offer,
+    offer_contract,
+    offer_draft,
+    replace_document,
+    retract_offer,
+)
+from app.licensing.contracts.signatures import check_detached, key_id_of
+from app.licensing.document import contract as documents
+from app.licensing.errors import AlreadySigned, ContractNotFound, SignatureRefused
+from app.registry.models import Performer
+from app.transparency import service as transparency
+
+__all__ = [
+    "amend_contract",
+    "contract_of",
+    "decline_offer",
+    "document_of",
+    "documents_of",
+    "execute",
+    "newest_document_of",
+    "offer_contract",
+    "offer_draft",
+    "registered_key",
+    "replace_document",
+    "resume_contract",
+    "retract_offer",
+    "sign_contract",
+    "signatures_of",
+    "signer_of",
+    "suspend_contract",
+    "version_of",
+    "withdraw_contract",
+]
+REQUIRED_ROLES = frozenset({"performer", "licensee"})
+
+
+def sign_contract(
+    session: Session,
+    contract: Contract,
+    organization_id: str,
+    *,
+    role: str,
+    jws: str,
+    acknowledged: Collection[str] = (),
+    api_key_id: str | None = None,
+) -> ContractSignature:
+    """Keep a party's signature; the last required one executes the document.
+
+    An amendment then takes the place of the version before it, at once or when it says. The
+    signer's authority comes from what is registered, never from what the caller claims.
+    `acknowledged` names the performer's own boundaries that the document crosses. Raises
+    SignatureRefused, AlreadySigned, ActNotAllowed, ContractAlreadyWithdrawn,
+    BoundariesNotAcknowledged.
+    """
+    acts.lock(session, contract)
+    if life.state_of(contract, at=clock.now()) is not State.WITHDRAWN:
+        if any(signature.role == role for signature in signatures_of(session, contract)):
+            raise AlreadySigned(f"{contract.series_id} is already signed by the {role}")
+        if organization_id != signer_of(session, contract, role):
+            raise SignatureRefused(
+                f"your organization may not sign {contract.series_id} as {role}: the performer "
+                "signs through their own desk, not through an agency, and the licensee through "
+                "theirs"
+            )
+    deed = acts.begin(
+        session, contract, Act.SIGN, organization_id, actor=Actor(role), api_key_id=api_key_id
+    )
+    papers.insist_on_paper(session, contract)
+    key = registered_key(session, organization_id, jws)
+    check_detached(contract.document.encode(), jws, key.public_jwk, key_id=key.id, role=role)
+    if role != "licensee":
+        boundaries.acknowledge(session, contract, acknowledged)
+    signature = ContractSignature(
+        contract_id=contract.id,
+        role=role,
+        organization_id=organization_id,
+        signing_key_id=key.id,
+        jws=jws,
+        signed_at=deed.at,
+    )
+    session.add(signature)
+    contract.first_signed_at = contract.first_signed_at or deed.at
+    session.flush()
+    roles = {signature.role for signature in signatures_of(session, contract)}
+    if roles >= REQUIRED_ROLES:
+        execute(deed)
+    else:
+        deed.finish()
+    return signature
+
+
+def registered_key(session: Session, organization_id: str, jws: str) -> SigningKey:
+    """Return the key a JWS names, if it is this organization's. Raises SignatureRefused."""
+    key = session.get(SigningKey, key_id_of(jws))
+    if key is None or key.organization_id != organization_id or key.revoked_at is not None:
+        raise SignatureRefused("the JWS names a key (kid) that is not registered for you")
+    return key
+
+
+def suspend_contract(
+    session: Session,
+    contract: Contract,
+    organization_id: str,
+    *,
+    note: str = "",
+    api_key_id: str | None = None,
+) -> Contract:
+    """Stop every use under all versions of this contract until it is resumed.
+
+    The performer's side may. Takes the row locks that a release takes. Raises ActNotAllowed.
+    """
+    deed = acts.begin_on_whole(
+        session, contract, Act.SUSPEND, organization_id, api_key_id=api_key_id
+    )
+    for version in deed.executed:
+        version.suspended_at = deed.at
+    _finish_on_log(deed, "contract-suspended", note=note)
+    return deed.contract
+
+
+def resume_contract(
+    session: Session,
+    contract: Contract,
+    organization_id: str,
+    *,
+    note: str = "",
+    api_key_id: str | None = None,
+) -> Contract:
+    """Allow uses again, as far as the contract does. Only the performer may.
+
+    Raises ActNotAllowed.
+    """
+    deed = acts.begin_on_whole(
+        session, contract, Act.RESUME, organization_id, api_key_id=api_key_id
+    )
+    for version in deed.executed:
+        version.suspended_at = None
+    _finish_on_log(deed, "contract-resumed", note=note)
+    return deed.contract
+
+
+def withdraw_contract(
+    session: Session, contract: Contract, organization_id: str, *, api_key_id: str | None = None
+) -> Contract:
+    """Withdraw consent from this instant on, with all versions and whatever is on the table.
+
+    What is already released stays as the contract says. Only the performer may. Takes the row
+    locks that a release takes, so nothing is released after this commits. Raises
+    ContractAlreadyWithdrawn, ActNotAllowed.
+    """
+    deed = acts.begin_on_whole(
+        session, contract, Act.WITHDRAW, organization_id, api_key_id=api_key_id
+    )
+    for document in deed.documents:
+        document.withdrawn_at = deed.at
+    _finish_on_log(deed, "consent-withdrawn")
+    return deed.contract
+
+
+def contract_of(session: Session, organization_id: str, contract_id: str) -> Contract:
+    """Return the document in force of a contract its caller is a party of; before, the newest.
+
+    Raises ContractNotFound for all others alike.
+    """
+    found = documents_of(session, organization_id, contract_id)
+    face = acts.face(found, at=clock.now()) if any(each.version == 1 for each in found) else None
+    if face is None:
+        raise ContractNotFound(f"no contract of yours has the id {contract_id[:64]}")
+    return face
+
+
+def newest_document_of(session: Session, organization_id: str, contract_id: str) -> Contract:
+    """Return what negotiation is about: the newest round of the newest version. As contract_of."""
+    found = documents_of(session, organization_id, contract_id)
+    if not found:
+        raise ContractNotFound(f"no contract of yours has the id {contract_id[:64]}")
+    return found[-1]
+
+
+def documents_of(session: Session, organization_id: str, contract_id: str) -> Sequence[Contract]:
+    """List every document of a contract that this organization may see, oldest round first.
+
+    None for who is no party; a draft is seen by the side that writes it.
+    """
+    theirs = select(Contract).where(Contract.series_id == contract_id)
+    found = session.exec(theirs.order_by(col(Contract.version), col(Contract.round))).all()
+    if not found:
+        return []
+    performer = session.get_one(Performer, found[0].performer_id)
+    actors = acts.actors_of(session, performer, found[0].licensee_id, organization_id)
+    return [each for each in found if actors and acts.visible(each, actors)]
+
+
+def document_of(
+    session: Session,
+    organization_id: str,
+    contract_id: str,
+    *,
+    version: int | None = None,
+    round_: int | None = None,
+) -> Contract:
+    """Return one document: of a version and round, or as contract_of. Raises ContractNotFound."""
+    contract = contract_of(session, organization_id, contract_id)
+    if version is None and round_ is None:
+        return contract
+    found = [
+        each
+        for each in documents_of(session, organization_id, contract_id)
+        if each.version == (version or contract.version) and round_ in (None, each.round)
+    ]
+    if not found:
+        raise ContractNotFound(f"{contract_id} has no document of this version and round")
+    return found[-1]
+
+
+def version_of(session: Session, contract_id: str, version: int) -> Contract | None:
+    """Return an executed version of a contract, by the contract's id."""
+    return session.exec(
+        select(Contract).where(
+            Contract.series_id == contract_id,
+            Contract.version == version,
+            col(Contract.executed_at).is_not(None),
+        )
+    ).first()
+
+
+def signatures_of(session: Session, contract: Contract) -> Sequence[ContractSignature]:
+    """List a document's signatures, oldest first."""
+    return session.exec(
+        select(ContractSignature)
+        .where(ContractSignature.contract_id == contract.id)
+        .order_by(col(ContractSignature.id))
+    ).all()
+
+
+def signer_of(session: Session, contract: Contract, role: str) -> str | None:
+    """Return which organization may sign in this role, from what is registered."""
+    if role == "licensee":
+        return contract.licensee_id
+    performer = session.get_one(Performer, contract.performer_id)
+    desk = session.get_one(Organization, performer.organization_id)
+    return desk.id if role == "performer" and desk.kind == "performer" else None
+
+
+def execute(deed: acts.Deed) -> None:
+    """Put a document into force: signed by both, it supersedes the versions before it."""
+    contract, before = deed.contract, deed.executed
+    amends = documents.recorded(contract.document.encode()).amends
+    later = deed.at if amends is None else amends.effective_at or deed.at
+    contract.executed_at, contract.effective_at = deed.at, max(deed.at, later)
+    for version in before:
+        version.superseded_at = min(
+            version.superseded_at or contract.effective_at, contract.effective_at
+        )
+        contract.suspended_at = version.suspended_at  # what stops the contract stops it whole
+    _finish_on_log(deed, "contract-amended" if before else "contract-executed")
+
+
+def _finish_on_log(deed: acts.Deed, kind: str, *, note: str = "") -> None:
+    """Write an act down, and promise the public log a leaf that commits to what stands after it."""
+    event, contract = deed.finish(note=note), deed.contract
+    transparency.record(
+        deed.session,
+        kind,
+        contract.series_id,
+        {
+            "document": contract.document_sha256,
+            "version": contract.version,
+            "evidence": event.evidence_sha256,
+        },
+    )

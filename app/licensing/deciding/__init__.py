@@ -1,0 +1,1 @@
+"""THE RULES, PURE: facts in, an answer out; no database, no clock."""

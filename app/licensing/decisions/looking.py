@@ -1,0 +1,96 @@
+"""Ask the rules without locks and without a record: what would be decided, or may be shown, now.
+
+Nothing is permitted by it and nothing is made. Every permit comes from `decisions`.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlmodel import Session
+
+from app import clock
+from app.licensing.contracts.models import Contract
+from app.licensing.deciding.decide import Decision as Answer
+from app.licensing.deciding.decide import decide
+from app.licensing.deciding.inputs import ContractInForce, State, UseRequest
+from app.licensing.deciding.release import decide_release
+from app.licensing.decisions import guard, rulebook
+from app.licensing.decisions import service as decisions
+from app.licensing.decisions.gather import (
+    Version,
+    in_force,
+    is_readable,
+    may_govern,
+    of_performers,
+    state_of,
+    tampered,
+)
+from app.licensing.decisions.models import Decision
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the rules said, and the facts they were asked with."""
+
+    answer: Answer
+    contracts: Sequence[ContractInForce]
+    state: State
+
+
+def look(
+    session: Session,
+    use: UseRequest,
+    *,
+    generators: Mapping[str, bool],
+    under: Collection[Version | str] | None = None,
+    permitted_by: Decision | None = None,
+    suppose: Callable[[Contract], Contract] = lambda contract: contract,
+) -> Look:
+    """Ask about a use at the instant it names. A contract that was tampered with is a denial.
+
+    `under` names the only contracts that may govern; `permitted_by` the permit whose rules are
+    held to, as at a release; `suppose` stands another row in for a contract's, to ask "what if".
+    """
+    found = [suppose(each) for each in session.exec(of_performers(use.performers))]
+    broken = tampered(session, found)
+    readable = [contract for contract in found if is_readable(contract)]
+    contracts = [
+        in_force(session, contract) for contract in readable if may_govern(contract, under)
+    ]
+    state = state_of(session, readable, contracts, use, generators=generators)
+    today = rulebook.today()
+    if trouble := guard.trouble(session):
+        answer = decisions.refused(trouble)
+    elif permitted_by is None:
+        answer = decide(today, contracts, state, use)
+    else:
+        pinned = rulebook.by_digest(permitted_by.policy_digest)
+        answer = decide_release(pinned, today, contracts, state, use)
+    if broken or len(readable) < len(found):
+        answer = decisions.beside_tampered(answer)
+    return Look(answer, contracts, state)
+
+
+def showing_of(permit: Decision, *, at: datetime, found_tags: Collection[str] = ()) -> UseRequest:
+    """Return the use that showing finished work is, at an instant."""
+    use = decisions.release_of(permit, found_tags=found_tags)
+    return replace(decisions.use_of(permit), action="distribute_existing", at=at, tags=use.tags)
+
+
+def may_hand_out(
+    session: Session,
+    decision_id: str,
+    *,
+    generators: Mapping[str, bool],
+    found_tags: Collection[str] = (),
+) -> bool:
+    """Say whether finished work may still be handed out, by the contracts that permitted it.
+
+    Asks the policies about distributing it now: a withdrawal or an ended term may have made its
+    removal due. Nothing is locked or recorded; nothing is made by it.
+    """
+    permit = session.get_one(Decision, decision_id)
+    use = showing_of(permit, at=clock.now(), found_tags=found_tags)
+    under = decisions.governed_by(permit)
+    return look(session, use, generators=generators, under=under).answer.permitted

@@ -1,0 +1,144 @@
+"""How a decision is kept: its receipt signed, its facts under fresh salts, its leaf promised.
+
+Every decision is written here, so it is plain statements: what a fact is as JSON is written once,
+for its digest and for the record.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from prometheus_client import Counter
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from app import keys
+from app.db import Json
+from app.ids import new_id
+from app.licensing.deciding.decide import Decision as Answer
+from app.licensing.deciding.inputs import UseRequest
+from app.licensing.decisions import receipt as receipts
+from app.licensing.decisions.models import Decision
+from app.licensing.decisions.rulebook import today
+from app.statements import JsonText, Statement
+from app.transparency import service as transparency
+
+logger = structlog.get_logger()
+UNDECIDABLE = Counter("understudy_undecidable", "Decisions denied because nothing could be decided")
+_USE = TypeAdapter(UseRequest)
+# What somebody without a contract may learn: that there is none for them, and conflicts.
+STRANGER_CODES = frozenset(
+    {"CONTRACT_NOT_FOUND", "EXCLUSIVITY_CONFLICT", "EXCLUSIVITY_AMBIGUOUS", "REQUEST_INCOMPLETE"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A decision as its asking party sees it, freshly recorded."""
+
+    id: str
+    at: datetime
+    outcome: str
+    codes: list[str]
+    obligations: list[str]
+    explanations: list[dict[str, Any]]
+    policy_digest: str
+    receipt: str
+
+
+_RECORD = Statement(
+    sa.insert(Decision).values(
+        {
+            each.name: sa.bindparam(
+                each.name, type_=JsonText() if isinstance(each.type, Json) else each.type
+            )
+            for each in sa.inspect(Decision).columns
+        }
+    )
+)
+
+
+def record(
+    connection: sa.Connection, use: UseRequest, answer: Answer, *, is_party: bool
+) -> Recorded:
+    """Keep the answer and sign its receipt; a stranger's copy says no more than a stranger may."""
+    decision_id = new_id("dec")
+    shown = list(answer.codes) if is_party else _for_strangers(answer.codes)
+    statement, disclosures = receipts.state(answer, generation_id=decision_id, at=use.at)
+    statement["codes"] = shown
+    receipt_sha256 = receipts.receipt_hash(statement)
+    recorded = Recorded(
+        id=decision_id,
+        at=use.at,
+        outcome=answer.outcome,
+        codes=shown,
+        obligations=[*answer.standing_obligations, *answer.obligations],
+        explanations=list(_explanations(answer, shown, is_party=is_party)),
+        policy_digest=answer.policy_digest,
+        receipt=receipts.sign_receipt(statement, lambda data: keys.sign("receipt", data)),
+    )
+    _RECORD.run(
+        connection,
+        id=decision_id,
+        organization_id=use.requester_org,
+        generation_id=None,
+        phase=use.phase,
+        at=use.at,
+        outcome=answer.outcome,
+        codes=_text(answer.codes),
+        shown_codes=_text(shown),
+        obligations=_text(recorded.obligations),
+        determining=_text(answer.policy_ids),
+        explanations=_text(recorded.explanations),
+        policy_digest=answer.policy_digest,
+        stopping_digest=answer.stopping_digest or answer.policy_digest,
+        request=(
+            b'{"disclosures":[%b],"findings":%b,"governing":%b,"use":%b}'
+            % (
+                b",".join(disclosures),
+                to_json([(each.code, each.contract_id) for each in answer.findings]),
+                to_json(answer.governing),
+                _USE.dump_json(use),
+            )
+        ).decode(),
+        receipt=recorded.receipt,
+        receipt_sha256=receipt_sha256,
+    )
+    transparency.record(connection, "decision", decision_id, {"receipt": receipt_sha256})
+    if answer.errors:
+        UNDECIDABLE.inc()
+        logger.error(
+            "a decision could not be evaluated", decision=decision_id, errors=answer.errors
+        )
+    return recorded
+
+
+def _text(value: object) -> str:
+    return to_json(value).decode()
+
+
+def _explanations(
+    answer: Answer, shown: Sequence[str], *, is_party: bool
+) -> Iterator[dict[str, Any]]:
+    """Say of each determining rule what it means, its source, and what would unblock it."""
+    rules = today().rules
+    found = {finding.code: finding for finding in answer.findings}
+    for code in shown or answer.policy_ids:
+        rule, finding = rules.get(code), found.get(code)
+        yield {
+            "policy": code,
+            "outcome": rule.outcome if rule else "deny",
+            "summary": rule.summary if rule else "The facts could not be evaluated.",
+            "source": rule.source if rule else "",
+            "contract_id": finding.contract_id if finding and is_party else "",
+            "clause": finding.clause if finding and is_party else "",
+            "next_step": rule.next_step if rule else "Ask the operator to look at the log.",
+        }
+
+
+def _for_strangers(codes: Sequence[str]) -> list[str]:
+    """Reduce codes to what somebody without a contract may learn."""
+    return sorted(STRANGER_CODES & set(codes)) or ["CONTRACT_NOT_FOUND"]

@@ -1,0 +1,1 @@
+"""WHAT MAY BE AGREED: the validated document, its parts, and its templates."""

@@ -1,0 +1,1 @@
+"""A contract as a PDF, and signed paper taken in as evidence."""

@@ -1,0 +1,1 @@
+"""Could they ...? Questions asked of a draft or a contract, without effect."""

@@ -1,0 +1,77 @@
+"""What a simulation starts from: a draft as if signed, or a contract as the server knows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from app.licensing.contracts.service import contract_of
+from app.licensing.deciding.inputs import ContractInForce, State, UseRequest
+from app.licensing.decisions.gather import in_force, is_readable, of_performers, state_of, tampered
+from app.licensing.document import contract as documents
+from app.licensing.document.contract import Contract as Terms
+from app.licensing.errors import ContractInvalid
+from app.licensing.simulations.simulation import as_if_signed, asked_at, usual_use
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is asked about, before anything is supposed."""
+
+    terms: Terms
+    contract: ContractInForce
+    state: State
+    usual: UseRequest
+    as_if_signed: bool
+
+
+def from_draft(
+    document: Mapping[str, Any], now: datetime, *, generators: Mapping[str, bool]
+) -> Start:
+    """Start from a draft: nobody's promises to others are looked at, and no record of anybody.
+
+    Its generators are taken at its word, where this installation does not know them. Raises
+    ContractInvalid with a pointer to every field that is wrong.
+    """
+    try:
+        terms = documents.parse(document)
+    except documents.DocumentRefused as refused:
+        problems = [{"pointer": p.pointer, "message": p.message} for p in refused.problems]
+        raise ContractInvalid(str(refused), errors=problems) from refused
+    named = dict.fromkeys(terms.grant.generators, False)
+    return Start(
+        terms,
+        as_if_signed(terms, now),
+        State(generators={**named, **generators}),
+        usual_use(terms, asked_at(terms, now)),
+        as_if_signed=True,
+    )
+
+
+def from_contract(
+    session: Session,
+    organization_id: str,
+    contract_id: str,
+    now: datetime,
+    *,
+    generators: Mapping[str, bool],
+) -> Start:
+    """Start from a contract of the caller's, with all that the server knows around it.
+
+    One that is not executed is asked about as if it were. Raises ContractNotFound, ContractInvalid.
+    """
+    contract = contract_of(session, organization_id, contract_id)
+    if tampered(session, [contract]) or not is_readable(contract):
+        raise ContractInvalid("the stored contract was changed; it permits nothing as it stands")
+    terms = documents.recorded(contract.document.encode())
+    theirs = session.exec(of_performers([contract.performer_id])).all()
+    readable = [each for each in theirs if is_readable(each)]
+    known = in_force(session, contract)
+    usual = usual_use(terms, asked_at(terms, now))
+    state = state_of(session, readable, [known], usual, generators=generators)
+    unsigned = contract.executed_at is None
+    return Start(
+        terms, as_if_signed(terms, now) if unsigned else known, state, usual, as_if_signed=unsigned
+    )

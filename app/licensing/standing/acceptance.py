@@ -1,0 +1,237 @@
+"""A standing offer accepted: a contract in force by the licensee's signature alone."""
+
+from hashlib import sha256
+
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.identity.models import SigningKey
+from app.identity.principal import Principal
+from app.ledger import service as ledger
+from app.licensing.boundaries import service as boundaries
+from app.licensing.contracts import acts, negotiation, service
+from app.licensing.contracts.history import By
+from app.licensing.contracts.life import Act, Actor
+from app.licensing.contracts.models import Contract, ContractSignature
+from app.licensing.contracts.signatures import check_detached
+from app.licensing.document import contract as documents
+from app.licensing.errors import (
+    AlreadySigned,
+    SignatureRefused,
+    StandingOfferNotFound,
+    StandingOfferSpent,
+)
+from app.licensing.standing import service as standing
+from app.licensing.standing import standing_document
+from app.licensing.standing.models import StandingOffer, StandingOfferExecution
+from app.money import format_minor
+from app.registry.models import Performer
+
+
+def contract_to_sign(offer: StandingOffer, by: Principal) -> bytes:
+    """Return the contract that this organization signs to accept an offer, canonical.
+
+    Raises StandingOfferNotFound for whom it is not made to.
+    """
+    document = standing.document_of(offer)
+    if not standing_document.admits(document, licensee=by.organization_id, kind=by.kind):
+        raise StandingOfferNotFound(f"{offer.id} is not made to organizations of your kind")
+    return standing_document.contract_from(offer.document.encode(), by.organization_id)
+
+
+def accept_offer(session: Session, offer: StandingOffer, by: Principal, *, jws: str) -> Contract:
+    """Put a contract in force, signed by the performer in advance and now by the licensee.
+
+    One contract for each licensee, and no more than the offer's cap: whoever waits here for the
+    last one finds it gone. Raises StandingOfferNotOpen (retracted, closed, exhausted, paused, its
+    signature no longer holding), StandingOfferNotFound for the wrong kind of licensee,
+    StandingOfferSpent, AlreadySigned, SignatureRefused, BoundariesCrossed.
+    """
+    performer = standing.lock(session, offer)
+    text = contract_to_sign(offer, by)
+    _check_open(session, offer, performer)
+    terms = documents.recorded(text)
+    boundaries.check_never(session, performer.id, terms, acknowledged=offer.acknowledged)
+    for made in _contracts(session, offer):
+        if made.licensee_id == by.organization_id:
+            raise AlreadySigned(f"you have accepted {offer.id} already: it is {made.series_id}")
+    key = service.registered_key(session, by.organization_id, jws)
+    check_detached(text, jws, key.public_jwk, key_id=key.id, role="licensee")
+    contract = _write(session, offer, performer, terms, by, jws=jws, key=key)
+    offer.executions += 1
+    session.add(offer)
+    execution = StandingOfferExecution(
+        contract_id=contract.id, standing_offer_id=offer.id, number=offer.executions
+    )
+    session.add(execution)
+    session.flush()
+    return contract
+
+
+def check_fees(
+    session: Session, contract: Contract, *, fees_minor: int, generation_id: str
+) -> None:
+    """Insist that a use costs no more than its standing offer still allows; locks the offer.
+
+    What counts is `Caps`: charged less given back, and held, under all contracts of the offer; the
+    generation's own hold is left out, since `fees_minor` stands for it. Does nothing for contracts
+    that were not made from one. Raises StandingOfferSpent.
+    """
+    offer = _offer_behind(session, contract)
+    if offer is None:
+        return
+    session.refresh(offer, with_for_update=True)
+    document = standing.document_of(offer)
+    bound_minor = fees_bound(session, offer, except_generation=generation_id)
+    if bound_minor + fees_minor > document.caps.fees_minor:
+        currency = _currency(document)
+        left = format_minor(max(0, document.caps.fees_minor - bound_minor), currency)
+        raise StandingOfferSpent(
+            f"this use costs {format_minor(fees_minor, currency)}, and of what all contracts of "
+            f"the standing offer {offer.id} may cost together {left} is left; ask for a shorter "
+            "one, or offer the performer a contract of your own"
+        )
+
+
+def fees_bound(
+    session: Session, offer: StandingOffer, *, except_generation: str | None = None
+) -> int:
+    """Return what the contracts of an offer cost by now: charged and held, in minor units."""
+    return ledger.fees_bound(
+        session,
+        [contract.series_id for contract in _contracts(session, offer)],
+        currency=_currency(standing.document_of(offer)),
+        except_generation=except_generation,
+    )
+
+
+def performer_signed(
+    session: Session, contract: Contract, signature: ContractSignature, key: SigningKey
+) -> bool:
+    """Whether a performer's signature, given in advance, covers this contract as it is stored.
+
+    The offer is the one the document names; its stored bytes are those that were signed, and the
+    contract is its terms, word for word, for a licensee it is made to.
+    """
+    offer = _offer_behind(session, contract)
+    if offer is None:
+        return False
+    signed, text = offer.document.encode(), contract.document.encode()
+    try:
+        check_detached(signed, signature.jws, key.public_jwk, key_id=key.id, role=signature.role)
+    except SignatureRefused:
+        return False
+    intact = sha256(signed).hexdigest() == offer.document_sha256
+    return intact and standing_document.is_of(text, signed)
+
+
+def _offer_behind(session: Session, contract: Contract) -> StandingOffer | None:
+    """Return the offer a contract says it was made from, by the offer's hash."""
+    named = documents.recorded(contract.document.encode()).standing_offer
+    if named is None:
+        return None
+    return session.exec(
+        select(StandingOffer).where(
+            StandingOffer.performer_id == contract.performer_id,
+            StandingOffer.document_sha256 == named,
+        )
+    ).first()
+
+
+def _contracts(session: Session, offer: StandingOffer) -> list[Contract]:
+    """List the contracts made from an offer, oldest first."""
+    return list(
+        session.exec(
+            select(Contract)
+            .join(
+                StandingOfferExecution,
+                col(StandingOfferExecution.contract_id) == col(Contract.id),
+            )
+            .where(StandingOfferExecution.standing_offer_id == offer.id)
+            .order_by(col(StandingOfferExecution.number))
+        )
+    )
+
+
+def _check_open(session: Session, offer: StandingOffer, performer: Performer) -> None:
+    """Insist that an offer can be accepted at this instant, and that it is what was signed."""
+    now = clock.now()
+    state = offer.status(now)
+    if state != "open":
+        raise standing.not_open(offer, state)
+    if performer.paused_at is not None:
+        raise standing.not_open(offer, "paused")
+    key = session.get(SigningKey, offer.signing_key_id)
+    document = offer.document.encode()
+    if key is None or key.revoked_at is not None or offer.jws is None:
+        raise standing.not_open(offer, "no longer signed with a key that holds")
+    try:
+        check_detached(document, offer.jws, key.public_jwk, key_id=key.id, role="performer")
+    except SignatureRefused:
+        raise standing.not_open(offer, "not what the performer signed") from None
+    if sha256(document).hexdigest() != offer.document_sha256:
+        raise standing.not_open(offer, "not what the performer signed")
+    if fees_bound(session, offer) >= standing.document_of(offer).caps.fees_minor:
+        raise StandingOfferSpent(f"what all contracts of {offer.id} may cost together is spent")
+
+
+def _write(
+    session: Session,
+    offer: StandingOffer,
+    performer: Performer,
+    terms: documents.Contract,
+    by: Principal,
+    *,
+    jws: str,
+    key: SigningKey,
+) -> Contract:
+    """Write the contract with both signatures, and put it in force."""
+    at = clock.now()
+    author = By(performer.organization_id, Actor.PERFORMER)
+    proposal = negotiation.Proposal(terms, performer, by.organization_id)
+    contract = negotiation.document_row(proposal, author, at=at)
+    contract.series_id = contract.id
+    contract.offered_at = contract.first_signed_at = at
+    session.add(contract)
+    session.flush()
+    session.add(_in_advance(offer, contract, performer))
+    session.add(
+        ContractSignature(
+            contract_id=contract.id,
+            role="licensee",
+            organization_id=by.organization_id,
+            signing_key_id=key.id,
+            jws=jws,
+            signed_at=at,
+        )
+    )
+    session.flush()
+    licensee = By(by.organization_id, Actor.LICENSEE, by.api_key_id)
+    service.execute(acts.Deed(session, Act.SIGN, contract, [contract], licensee, at))
+    return contract
+
+
+def _in_advance(
+    offer: StandingOffer, contract: Contract, performer: Performer
+) -> ContractSignature:
+    """Return the performer's signature on a contract: the one they gave the offer, when they did.
+
+    `performer_signed` holds it against the offer's document.
+    """
+    if offer.signing_key_id is None or offer.jws is None or offer.signed_at is None:
+        raise standing.not_open(offer, "draft")
+    return ContractSignature(
+        contract_id=contract.id,
+        role="performer",
+        organization_id=performer.organization_id,
+        signing_key_id=offer.signing_key_id,
+        jws=offer.jws,
+        signed_at=offer.signed_at,
+    )
+
+
+def _currency(document: standing_document.StandingOffer) -> str:
+    terms = document.terms.compensation
+    if terms is None:
+        raise ValueError("a standing offer without compensation was signed")
+    return terms.currency

@@ -1,0 +1,1 @@
+"""The strike switch: an agreement suspended by two keys."""
