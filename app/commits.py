@@ -16,12 +16,13 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlmodel import Session
 
 from app import db
 from app.errors import AppError
 
 T = TypeVar("T")
-Unit = Callable[[sa.Connection], T]
+Unit = Callable[[Session], T]
 WAITING_MOST = 1024  # units; more are refused rather than answered too late
 SHARING_MOST = 32  # units in one commit: bounds how long the first of them waits for the last
 POSTGRESQL_WRITERS = 8
@@ -97,16 +98,18 @@ class CommitQueue:
         Where the database has given up the whole transaction (a full disk), the savepoint is gone
         and taking it back fails too: nobody is told that an earlier unit stands.
         """
-        with self._engine.begin() as connection:
+        with self._engine.begin() as connection, Session(connection) as session:
             cursor = connection.connection.cursor()
             for job in batch:
                 cursor.execute("SAVEPOINT unit")
                 try:
-                    job.outcome = _Done(job.unit(connection))
+                    job.outcome = _Done(job.unit(session))
+                    session.flush()
                 except Exception as error:  # noqa: BLE001 - handed to the caller whose unit it is
                     job.outcome = error
                     cursor.execute("ROLLBACK TO SAVEPOINT unit")
                 cursor.execute("RELEASE SAVEPOINT unit")
+                session.expunge_all()  # what one unit has loaded is nothing to the next
 
 
 class _Done:

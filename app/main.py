@@ -115,11 +115,11 @@ def create_app() -> FastAPI:
     """Build the application; the settings decide whether it also runs the pipeline."""
     logs.configure()
     app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
+    app.include_router(authorizations.router)  # asked most: no other route is looked at before it
     for room in (identity, registry, contracts, decisions, gateway, ledger, audit, transparency):
         app.include_router(room.router)
     for subject in (
         approvals,
-        authorizations,
         boundaries,
         contract_life,
         counsel,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlmodel import Session
 
 from app import commits, db
 from app.commits import CommitQueue, TooBusy
@@ -29,20 +30,20 @@ def kept() -> set[str]:
         return set(connection.execute(sa.select(KEPT.c.name)).scalars())
 
 
-def keep(name: str) -> Callable[[sa.Connection], str]:
-    def unit(connection: sa.Connection) -> str:
-        connection.execute(sa.insert(KEPT), {"name": name})
+def keep(name: str) -> Callable[[Session], str]:
+    def unit(session: Session) -> str:
+        session.execute(sa.insert(KEPT), {"name": name})
         return name
 
     return unit
 
 
-def fail(connection: sa.Connection) -> str:
-    keep("of the failing one")(connection)
+def fail(session: Session) -> str:
+    keep("of the failing one")(session)
     raise LookupError("this one alone")
 
 
-def together(queue: CommitQueue, *units: Callable[[sa.Connection], Any]) -> list[Any]:
+def together(queue: CommitQueue, *units: Callable[[Session], Any]) -> list[Any]:
     async def all_of_them() -> list[Any]:
         return await asyncio.gather(*map(queue.commit, units), return_exceptions=True)
 
@@ -133,10 +134,10 @@ class TestFailedCommit:
     def test_of_a_transaction_the_database_gave_up_is_everybodys_too(
         self, queue: CommitQueue
     ) -> None:
-        def give_up(connection: sa.Connection) -> None:
-            connection.exec_driver_sql("ROLLBACK")  # as SQLite itself does when the disk is full
+        def give_up(session: Session) -> None:
+            session.connection().exec_driver_sql("ROLLBACK")  # as a full disk does
 
-        def hold_up(_connection: sa.Connection) -> None:
+        def hold_up(_session: Session) -> None:
             threading.Event().wait(0.5)  # so that those behind it share the next commit
 
         _, *told = together(queue, hold_up, keep("first"), give_up, keep("last"))
@@ -151,7 +152,7 @@ class TestBackPressure:
         monkeypatch.setattr(commits, "WAITING_MOST", 4)
         go_on = threading.Event()
 
-        def hold_up(_connection: sa.Connection) -> None:
+        def hold_up(_session: Session) -> None:
             go_on.wait(30)
 
         async def too_many() -> list[Any]:

@@ -1,6 +1,6 @@
 """May this be done? A recorded, signed answer without a generation and without holds."""
 
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -21,6 +21,7 @@ from app.licensing.decisions import service as decisions
 from app.licensing.decisions.api import DecisionRead
 from app.licensing.decisions.approval_requests import what_to_ask
 from app.licensing.decisions.models import Decision
+from app.licensing.decisions.recording import Recorded
 from app.registry.models import Replica
 from app.statements import Statement
 
@@ -28,6 +29,7 @@ router = APIRouter(prefix="/v1", tags=["licensing"])
 Word = Annotated[str, Field(min_length=1, max_length=120)]
 Modality = Literal["face", "voice", "body"]
 _PERFORMER_OF = Statement(select(Replica.performer_id).where(Replica.id == sa.bindparam("id")))
+_ANSWERED = tuple(each.name for each in fields(Recorded))
 _NOT_OF_THE_USE = {"replicas", "performers", "length_s", "content_tags"}
 
 
@@ -122,16 +124,16 @@ async def authorize(body: AuthorizationCreate, act: Acting) -> Response:
     recorded and signed like any decision, and found again at `/v1/decisions/{id}`.
     """
 
-    def decide(connection: sa.Connection) -> tuple[int, str]:
-        use = _use_of(body, _performers(connection, body), act.organization_id)
-        with Session(connection) as session:
-            recorded = decisions.authorize(session, use, generators=catalogue.TRAINS_ON_INPUTS)
-            needed = (
-                []
-                if recorded.outcome == "permit"
-                else what_to_ask(session, session.get_one(Decision, recorded.id))
-            )
-        return 201, to_json({**asdict(recorded), "approvals_needed": needed}).decode()
+    def decide(session: Session) -> tuple[int, str]:
+        use = _use_of(body, _performers(session.connection(), body), act.organization_id)
+        recorded = decisions.authorize(session, use, generators=catalogue.TRAINS_ON_INPUTS)
+        needed = (
+            []
+            if recorded.outcome == "permit"
+            else what_to_ask(session, session.get_one(Decision, recorded.id))
+        )
+        answer = {each: getattr(recorded, each) for each in _ANSWERED}
+        return 201, to_json({**answer, "approvals_needed": needed}).decode()
 
     return await act.once_together(fingerprint_of(body), decide)
 

@@ -105,15 +105,15 @@ class Act:
             return self._answered(*self._once(session.connection(), fingerprint, act))
 
     async def once_together(
-        self, fingerprint: bytes, unit: Callable[[sa.Connection], tuple[int, str]]
+        self, fingerprint: bytes, unit: Callable[[Session], tuple[int, str]]
     ) -> Response:
         """Like `once`, in a commit that other requests may share; `unit` returns its answer's text.
 
         Raises TooBusy where more requests wait than can be answered soon.
         """
 
-        def act(connection: sa.Connection) -> tuple[int, str]:
-            return self._once(connection, fingerprint, lambda: unit(connection))
+        def act(session: Session) -> tuple[int, str]:
+            return self._once(session.connection(), fingerprint, lambda: unit(session))
 
         return self._answered(*await commits.queue().commit(act))
 
