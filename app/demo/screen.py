@@ -15,7 +15,8 @@ from app.gateway.generators.local import LICENSE_NOTICE
 from app.gateway.models import STATES
 from app.licensing.contracts.models import Contract
 from app.licensing.decisions.models import Decision
-from app.licensing.document.contract import plain_language, recorded
+from app.licensing.document.contract import recorded
+from app.licensing.words import plain_language
 from app.money import format_minor
 
 # The clauses a permit for one scene rests on; the rest of the contract is not in question here.
@@ -66,7 +67,7 @@ class Screen:
         )
         for explanation in decision.explanations:
             self.note(f"{explanation['policy']}: {explanation['summary']}")
-        for sentence, pointer in plain_language(recorded(contract.document.encode())):
+        for sentence, pointer in plain_language.sentences(recorded(contract.document.encode())):
             if pointer.startswith(CLAUSES):
                 self.note(f"  {pointer:<22} {sentence}")
 

@@ -20,6 +20,7 @@ from app.licensing.document import contract as documents
 from app.licensing.paper import service as paper
 from app.licensing.paper import typeset
 from app.licensing.paper.typeset import Line, Page, Signer
+from app.licensing.words import plain_language
 from tests.licensing.test_contract import a_document
 from tests.scenes import Scene, a_scene, offered, sign
 
@@ -50,7 +51,7 @@ def a_page(document: dict[str, Any], **names: str) -> Page:
         version=1,
         sha256=documents.digest(document),
         facts=[Line("Performer", "Ava Reyes")],
-        sections=documents.plain_sections(document, names=names),
+        sections=plain_language.sections(document, names=names),
         signers=[Signer("Performer", "Ava Reyes"), Signer("Licensee", "Studio A")],
         note="",
     )
@@ -82,7 +83,7 @@ class TestSetContract:
     def test_says_every_sentence_with_its_field(self):
         document = a_document()
         said = text_of(set_page(document, STUDIO_A="Studio A"))
-        for sentence, pointer in documents.plain_language(document, names={"STUDIO_A": "Studio A"}):
+        for sentence, pointer in plain_language.sentences(document, names={"STUDIO_A": "Studio A"}):
             assert words(sentence) in said, sentence
             assert words(pointer) in said, pointer
 
@@ -98,7 +99,7 @@ class TestSetContract:
         pdf = set_page(document)
         assert read(pdf).attachments["contract.json"][0] == documents.canonical(document)
         if not re.search("[א-ת]", text):  # set from right to left, and read back so
-            sentences = documents.plain_language(document)
+            sentences = plain_language.sentences(document)
             said = next(words(each) for each, at in sentences if at == "/performer/name")
             assert said in text_of(pdf)
 

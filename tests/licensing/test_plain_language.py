@@ -22,7 +22,7 @@ LISTS = st.lists(st.text(max_size=5) | st.sampled_from(["and", "a", "“", "”"
 
 def unsaid(document: dict[str, Any]) -> list[str]:
     """List the leaves that no sentence speaks of, or that change without changing a sentence."""
-    said = {at: text for text, at in contract.plain_language(document)}
+    said = {at: text for text, at in plain_language.sentences(document)}
     found = []
     for path, value in leaves(document):
         over = [pointer(path[:length]) for length in range(1, len(path) + 1)]
@@ -32,7 +32,7 @@ def unsaid(document: dict[str, Any]) -> list[str]:
         if not about:
             found.append(f"{pointer(path)} is in no sentence")
         for other in islice(changes(document, path, value), 2):
-            then = {at: text for text, at in contract.plain_language(other)}
+            then = {at: text for text, at in plain_language.sentences(other)}
             if all(then.get(at) == said[at] for at in about):
                 found.append(f"{pointer(path)} changes without a word")
     return found
@@ -66,7 +66,7 @@ class TestSayEverything:
     @given(DOCUMENTS)
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     def test_each_pointer_has_one_sentence_and_each_sentence_a_field_of_the_schema(self, document):
-        said = contract.plain_language(document)
+        said = plain_language.sentences(document)
         assert len({at for _, at in said}) == len(said)
         whole = contract.parse(document).model_dump(mode="json")
         for sentence, at in said:
@@ -90,7 +90,7 @@ class TestSayEverything:
 
 class TestSections:
     def test_stand_in_reading_order(self):
-        told = contract.plain_sections(DOCUMENT)
+        told = plain_language.sections(DOCUMENT)
         assert [section.heading for section in told] == [
             "Who", "What", "Where", "When", "Asking first", "Never", "Money",
             "Changing your mind", "After death", "Data",
@@ -99,13 +99,13 @@ class TestSections:
 
     def test_names_are_those_the_caller_knows(self):
         names = {DOCUMENT["licensee"]: "Nightglass Pictures"}
-        said = {at: text for text, at in contract.plain_language(DOCUMENT, names=names)}
+        said = {at: text for text, at in plain_language.sentences(DOCUMENT, names=names)}
         assert "“Nightglass Pictures” (org_" in said["/licensee"]
         assert "“Griet of Delft” (per_" in said["/compensation/parties/0"]
 
     def test_is_read_without_a_stop_at_school_level(self):
         """Flesch-Kincaid, reckoned over the example: a reading age of about twelve."""
-        text = [sentence for sentence, _ in contract.plain_language(DOCUMENT)]
+        text = [sentence for sentence, _ in plain_language.sentences(DOCUMENT)]
         words = [each for sentence in text for each in sentence.split() if each.isalpha()]
         syllables = sum(_syllables(each) for each in words)
         grade = 0.39 * len(words) / len(text) + 11.8 * syllables / len(words) - 15.59
@@ -172,7 +172,7 @@ class TestMoney:
 
     def test_says_the_rate_the_share_and_the_agent(self):
         document = copy.deepcopy(changed("/compensation/floor_minor", "5000"))
-        said = {at: text for text, at in contract.plain_language(document)}
+        said = {at: text for text, at in plain_language.sentences(document)}
         assert said["/compensation/rate_minor"] == "Each second costs 1.20 EUR."
         assert said["/compensation/floor_minor"] == "One use never costs less than 50.00 EUR."
         assert said["/compensation/parties/0"].endswith("10 % goes to the agent AG1.")

@@ -26,6 +26,7 @@ from app.licensing.errors import (
     NegotiationOver,
     PointerUnknown,
 )
+from app.licensing.words import plain_language
 from app.licensing.words.api_words import SectionRead, told
 from app.problems import problems
 
@@ -272,7 +273,7 @@ def _negotiation(session: Session, link: CounselLink) -> NegotiationRead:
         offer_expires_at=newest.expires_at,
         link_expires_at=link.expires_at,
         document=json.loads(newest.document),
-        plain_language=told(documents.plain_sections(terms, names=names)),
+        plain_language=told(plain_language.sections(terms, names=names)),
         changes=changes(rounds[-2] if len(rounds) > 1 else None, newest),
         comments=[_comment(said) for said in counsel.comments_through(session, link)],
     )

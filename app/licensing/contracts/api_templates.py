@@ -10,6 +10,7 @@ from app.licensing.document import contract as documents
 from app.licensing.document.example import DOCUMENT
 from app.licensing.document.template import Blank, Template, fill, template_of, templates
 from app.licensing.errors import ContractInvalid, TemplateNotFound
+from app.licensing.words import plain_language
 from app.licensing.words.api_words import SectionRead, told
 from app.problems import TextRefused, problems
 
@@ -94,7 +95,7 @@ def read_template(name: str) -> TemplateRead:
         choices=list(template.choices),
         blanks=blanks,
         document=template.document,
-        plain_language=told(documents.plain_sections(template.example())),
+        plain_language=told(plain_language.sections(template.example())),
     )
 
 
@@ -106,7 +107,7 @@ def fill_template(name: str, body: TemplateAnswers) -> DocumentFilled:
     return DocumentFilled(
         document=document,
         document_sha256=documents.digest(document),
-        plain_language=told(documents.plain_sections(document)),
+        plain_language=told(plain_language.sections(document)),
     )
 
 

@@ -15,8 +15,9 @@ from app.licensing.contracts import acts, history, life, service
 from app.licensing.contracts.models import Contract
 from app.licensing.contracts.names import registered_names
 from app.licensing.document import contract as documents
-from app.licensing.document.differences import differences
+from app.licensing.words import plain_language
 from app.licensing.words.api_words import SectionRead, told
+from app.licensing.words.differences import differences
 from app.registry.models import Performer
 
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -175,7 +176,7 @@ def _fields(session: Session, contract: Contract, organization_id: str) -> dict[
         "open_acts": life.open_acts(state, actors, author_side=contract.author_side),
         "signatures": _signatures(session, contract),
         "plain_language": told(
-            documents.plain_sections(terms, names=registered_names(session, contract))
+            plain_language.sections(terms, names=registered_names(session, contract))
         ),
         "crosses": found_crossings(boundaries.unsigned_crossings(session, contract)),
     }

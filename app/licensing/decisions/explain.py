@@ -21,6 +21,7 @@ from app.licensing.decisions.facts_in_words import name_in_words, value_in_words
 from app.licensing.decisions.models import Decision
 from app.licensing.document import contract as documents
 from app.licensing.errors import ContractNotFound, DecisionNotFound
+from app.licensing.words import plain_language
 
 NOTICE = "The rules are summaries of published text. This is not legal advice."
 HEADLINES = {
@@ -199,7 +200,7 @@ def _sentence(session: Session, decision: Decision, contract_id: str, clause: st
         terms = documents.recorded(contract.document.encode())
     except documents.DocumentRefused:
         return ""
-    said = documents.plain_language(terms)
+    said = plain_language.sentences(terms)
     return " ".join(
         sentence
         for sentence, pointer in said

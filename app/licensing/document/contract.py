@@ -24,7 +24,6 @@ from app.ledger.terms import CompensationTerms
 from app.licensing.document import terms
 from app.licensing.document.grant import Grant
 from app.licensing.document.parts import RECORDED, Name, Part, offered, refuse
-from app.licensing.words.plain_language import Section, sections
 
 MAX_BYTES = 256 * 1024
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
@@ -144,24 +143,6 @@ def schema_of(kind: type[Part]) -> dict[str, Any]:
     """Return the JSON Schema of a kind of document that is signed."""
     schema = kind.model_json_schema(mode="validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def plain_sections(
-    document: Contract | Mapping[str, Any], *, names: Mapping[str, str] | None = None
-) -> list[Section]:
-    """Say the contract in plain words under headings; `names` are registered names by id."""
-    contract = document if isinstance(document, Contract) else parse(document, recorded=True)
-    return sections(contract, names or {})
-
-
-def plain_language(
-    document: Contract | Mapping[str, Any], *, names: Mapping[str, str] | None = None
-) -> list[tuple[str, str]]:
-    """Say the contract in plain words: (sentence, JSON pointer of the field it comes from).
-
-    A pointer has one sentence: what differs between two documents differs under its pointer.
-    """
-    return [said for section in plain_sections(document, names=names) for said in section.sentences]
 
 
 def _problems(error: ValidationError, text: bytes | str) -> list[Problem]:

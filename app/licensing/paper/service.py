@@ -13,6 +13,7 @@ from app.licensing.contracts.names import registered_names
 from app.licensing.document import contract as documents
 from app.licensing.paper import typeset
 from app.licensing.paper.typeset import Line, Page, Signer
+from app.licensing.words import plain_language
 from app.licensing.words.plain_words import day, visible
 
 ROLES = {"performer": "Performer", "licensee": "Licensee", "guardian": "Guardian",
@@ -45,7 +46,7 @@ def paper_of(session: Session, contract: Contract) -> bytes:
             *(Line(name, instant(at)) for name, at in _instants(contract) if at is not None),
             *([] if contract.executed_at else [Line("In force", "not yet: both sides must sign")]),
         ],
-        sections=documents.plain_sections(terms, names=names),
+        sections=plain_language.sections(terms, names=names),
         signers=_signers(session, parties, signed),
         note=NOTE,
     )

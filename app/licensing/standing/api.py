@@ -13,7 +13,6 @@ from app.licensing.boundaries import service as boundaries
 from app.licensing.boundaries.api import FindingRead, found
 from app.licensing.contracts.api import SignatureCreate
 from app.licensing.contracts.shown import ContractRead, shown
-from app.licensing.document.contract import plain_sections
 from app.licensing.document.example import DOCUMENT
 from app.licensing.errors import (
     AlreadySigned,
@@ -28,6 +27,7 @@ from app.licensing.errors import (
 from app.licensing.standing import acceptance, standing_document
 from app.licensing.standing import service as standing
 from app.licensing.standing.models import StandingOffer
+from app.licensing.words import plain_language
 from app.licensing.words.api_words import SectionRead, told
 from app.problems import shows
 from app.registry import service as registry
@@ -279,6 +279,6 @@ def _read(session: Session, offer: StandingOffer) -> StandingOfferRead:
         closes_at=offer.closes_at,
         signed_at=offer.signed_at,
         retracted_at=offer.retracted_at,
-        plain_language=told(plain_sections(standing_document.as_contract(text))),
+        plain_language=told(plain_language.sections(standing_document.as_contract(text))),
         crosses=[] if offer.signed_at else found(crosses),
     )

@@ -1,8 +1,8 @@
 """What a contract grants, and how far, in plain words: one sentence for each field."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from app.licensing.document.contract import Contract
 from app.licensing.words.plain_words import (
     AGREEMENTS,
     Sentences,
@@ -18,9 +18,6 @@ from app.licensing.words.plain_words import (
     word,
     written,
 )
-
-if TYPE_CHECKING:
-    from app.licensing.document.contract import Contract
 
 Names = Mapping[str, str]
 DUBBING = {
@@ -52,7 +49,7 @@ EXPIRY = {
 }
 
 
-def of_use(terms: "Contract") -> Sentences:
+def of_use(terms: Contract) -> Sentences:
     """Say what the replica is used for, and of what consent."""
     grant, consent = terms.grant, terms.consent
     only = [written(project) for project in grant.projects if project != "*"]
@@ -92,7 +89,7 @@ def of_use(terms: "Contract") -> Sentences:
     ]
 
 
-def of_amount(terms: "Contract") -> Sentences:
+def of_amount(terms: Contract) -> Sentences:
     """Say how much may be made."""
     quota = terms.grant.quota
     limits = (
@@ -111,7 +108,7 @@ def of_amount(terms: "Contract") -> Sentences:
     ]
 
 
-def of_others(terms: "Contract", names: Names) -> Sentences:
+def of_others(terms: Contract, names: Names) -> Sentences:
     """Say who else may use the replica."""
     passing, alone = terms.grant.sublicense, terms.exclusivity
     to = listed(named(each, names) for each in passing.listed)
@@ -138,7 +135,7 @@ def of_others(terms: "Contract", names: Names) -> Sentences:
     return said
 
 
-def of_places(terms: "Contract") -> Sentences:
+def of_places(terms: Contract) -> Sentences:
     """Say in which places and languages."""
     grant = terms.grant
     places = listed(map(place, grant.territories.include))
@@ -151,7 +148,7 @@ def of_places(terms: "Contract") -> Sentences:
     ]
 
 
-def of_time(terms: "Contract") -> Sentences:
+def of_time(terms: Contract) -> Sentences:
     """Say from when to when, and what stops it in between."""
     term, strikes = terms.grant.term, terms.strike_policy.agreements
     if term.end_at is not None:
@@ -191,7 +188,7 @@ def of_time(terms: "Contract") -> Sentences:
     ]  # fmt: skip
 
 
-def of_approvals(terms: "Contract") -> Sentences:
+def of_approvals(terms: Contract) -> Sentences:
     """Say what needs a yes first, whose, and how soon."""
     asked, content = terms.approvals, terms.grant.content
     roles, shown = listed(map(word, asked.required)), listed(map(word, content.approval))
@@ -232,7 +229,7 @@ def of_approvals(terms: "Contract") -> Sentences:
     ]
 
 
-def of_limits(terms: "Contract") -> Sentences:
+def of_limits(terms: Contract) -> Sentences:
     """Say what is ruled out."""
     content = terms.grant.content
     barred = [f"brands of {word(each)}" for each in content.blocked_brand_categories]

@@ -5,8 +5,9 @@ differs in the sentence of that field. Nothing is said that the document does no
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
+from app.licensing.document.contract import Contract, parse
 from app.licensing.words.plain_grant import (
     of_amount,
     of_approvals,
@@ -30,9 +31,6 @@ from app.licensing.words.plain_words import (
     word,
     written,
 )
-
-if TYPE_CHECKING:
-    from app.licensing.document.contract import Contract
 
 Names = Mapping[str, str]
 WIND_DOWN = {
@@ -59,9 +57,12 @@ class Section(NamedTuple):
     sentences: Sentences
 
 
-def sections(terms: "Contract", names: Names) -> list[Section]:
+def sections(
+    document: Contract | Mapping[str, Any], *, names: Names | None = None
+) -> list[Section]:
     """Say a whole contract under headings, in reading order. `names`: registered names by id."""
-    names = {terms.performer.id: terms.performer.name, **names}
+    terms = document if isinstance(document, Contract) else parse(document, recorded=True)
+    names = {terms.performer.id: terms.performer.name, **(names or {})}
     return [
         Section("Who", _who(terms, names)),
         Section("What", [*of_use(terms), *of_amount(terms), *of_others(terms, names)]),
@@ -76,7 +77,17 @@ def sections(terms: "Contract", names: Names) -> list[Section]:
     ]
 
 
-def _who(terms: "Contract", names: Names) -> Sentences:
+def sentences(
+    document: Contract | Mapping[str, Any], *, names: Names | None = None
+) -> list[tuple[str, str]]:
+    """Say a whole contract: (sentence, JSON pointer of the field it comes from).
+
+    A pointer has one sentence: what differs between two documents differs under its pointer.
+    """
+    return [said for section in sections(document, names=names) for said in section.sentences]
+
+
+def _who(terms: Contract, names: Names) -> Sentences:
     performer, stand = terms.performer, terms.representation
     born = f"was born on {day(performer.dob)}" if performer.dob else "gives no date of birth"
     agent = named(stand.agent, names) if stand.agent else "nobody"
@@ -118,7 +129,7 @@ def _who(terms: "Contract", names: Names) -> Sentences:
     return [*said, *_amending(terms)]
 
 
-def _amending(terms: "Contract") -> Sentences:
+def _amending(terms: Contract) -> Sentences:
     if terms.amends is None:
         return []
     amends = terms.amends
@@ -136,13 +147,13 @@ def _amending(terms: "Contract") -> Sentences:
     ]
 
 
-def _money(terms: "Contract", names: Names) -> Sentences:
+def _money(terms: Contract, names: Names) -> Sentences:
     if terms.compensation is None:
         return [("The contract does not say what a use costs.", "/compensation")]
     return about_money(terms.compensation, names)
 
 
-def _ending(terms: "Contract") -> Sentences:
+def _ending(terms: Contract) -> Sentences:
     leaving = terms.revocation
     said = [
         (meant(WIND_DOWN, leaving.wind_down, "Withdrawing"), "/revocation/wind_down"),
@@ -165,7 +176,7 @@ def _ending(terms: "Contract") -> Sentences:
     return said
 
 
-def _after_death(terms: "Contract") -> Sentences:
+def _after_death(terms: Contract) -> Sentences:
     years = terms.postmortem.rights_years
     return [
         (meant(DEATH, terms.postmortem.mode, "After death"), "/postmortem/mode"),
@@ -178,7 +189,7 @@ def _after_death(terms: "Contract") -> Sentences:
     ]
 
 
-def _data(terms: "Contract") -> Sentences:
+def _data(terms: Contract) -> Sentences:
     data = terms.data
     kept = data.delete_after_term_days
     return [

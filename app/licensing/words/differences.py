@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.licensing.document import contract as documents
+from app.licensing.words import plain_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ def differences(before: documents.Contract, after: documents.Contract) -> list[D
 
     What a document leaves out is compared as what that means. Lists of words are one field.
     """
-    said = documents.plain_language(after)
+    said = plain_language.sentences(after)
     found = _differing("", before.model_dump(mode="json"), after.model_dump(mode="json"))
     return [
         Difference(pointer, one, other, _sentence(said, pointer)) for pointer, one, other in found
