@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from httpx import Response
 from starlette.testclient import TestClient
 
-from app import db
+from app import config, db
+from app.gateway import pipeline, workbench
+from app.gateway.models import Generation
 from app.identity import service as identity
 from tests.flows.durable import contents
 from tests.licensing.standing_offers import an_open_offer
@@ -35,6 +37,7 @@ OPEN = (
     "/v1/counsel/",
     PREFERENCES,
 )
+FILM = b"marked and signed" * 100_000
 _numbers = itertools.count()
 
 
@@ -83,6 +86,21 @@ def a_standing_offer(house: House, **said: Any) -> str:
     listed = {"listed": [house.scene.production.organization.id]}
     with db.writing() as session:
         return an_open_offer(session, house.scene, **{"licensees": listed, **said}).id
+
+
+def a_preview(house: House) -> tuple[str, str]:
+    """Have a film stand marked and signed, and be asked about; its generation and preview."""
+    generation_id = house.ask().json()["id"]
+    film = config.settings().data_dir / "signed.mp4"
+    film.write_bytes(FILM)
+    digest, key = workbench.keep(generation_id, "signed", film)
+    with db.writing() as session:
+        generation = session.get_one(Generation, generation_id)
+        generation.state, generation.output_key, generation.output_sha256 = "signed", key, digest
+        generation.output_size_bytes = len(FILM)
+    assert pipeline.preview(generation_id) is False
+    (item,) = house.get("/v1/previews?state=waiting", "desk").json()["items"]
+    return generation_id, item["id"]
 
 
 def question(house: House, **changes: Any) -> dict[str, Any]:

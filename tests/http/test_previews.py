@@ -1,19 +1,13 @@
 """A preview over HTTP: listed to the performer's side, opened by a link, answered."""
 
-from pathlib import Path
-
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from app import db
-from app.gateway import pipeline, workbench
-from app.gateway.models import Generation
-from tests.http.house import House, a_house, assert_problem
+from tests.http.house import FILM, House, a_house, a_preview, assert_problem
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 CONTENT = {"prohibited": ["nudity"], "approval": [], "blocked_brand_categories": []}
-FILM = b"marked and signed" * 100_000
 LET_GO = {"role": "performer", "answer": "release"}
 
 
@@ -22,24 +16,9 @@ def house(client: TestClient) -> House:
     return a_house(client, content=CONTENT)
 
 
-def a_preview(house: House, tmp_path: Path) -> tuple[str, str]:
-    """Have a film stand marked and signed, and be asked about; its generation and preview."""
-    generation_id = house.ask().json()["id"]
-    film = tmp_path / "signed.mp4"
-    film.write_bytes(FILM)
-    digest, key = workbench.keep(generation_id, "signed", film)
-    with db.writing() as session:
-        generation = session.get_one(Generation, generation_id)
-        generation.state, generation.output_key, generation.output_sha256 = "signed", key, digest
-        generation.output_size_bytes = len(FILM)
-    assert pipeline.preview(generation_id) is False
-    (item,) = house.get("/v1/previews?state=waiting", "desk").json()["items"]
-    return generation_id, item["id"]
-
-
 class TestPreviews:
-    def test_are_opened_and_then_let_go(self, house: House, tmp_path: Path) -> None:
-        generation_id, preview_id = a_preview(house, tmp_path)
+    def test_are_opened_and_then_let_go(self, house: House) -> None:
+        generation_id, preview_id = a_preview(house)
         path = f"/v1/previews/{preview_id}"
         assert house.get(f"/v1/generations/{generation_id}").json()["state"] == "awaiting-preview"
         unseen = house.post(f"{path}/answers", "desk", json=LET_GO)
@@ -57,8 +36,8 @@ class TestPreviews:
         assert house.get("/v1/previews?state=waiting", "desk").json()["items"] == []
 
     @ONE_DATABASE
-    def test_refusing_tells_the_production_why(self, house: House, tmp_path: Path) -> None:
-        generation_id, preview_id = a_preview(house, tmp_path)
+    def test_refusing_tells_the_production_why(self, house: House) -> None:
+        generation_id, preview_id = a_preview(house)
         house.client.get(house.post(f"/v1/previews/{preview_id}/links", "desk").json()["url"])
         no = {"role": "performer", "answer": "refuse", "reason": "Not my smile."}
         assert house.post(f"/v1/previews/{preview_id}/answers", "desk", json=no).status_code == 201
@@ -68,9 +47,9 @@ class TestPreviews:
 
     @ONE_DATABASE
     def test_the_production_sees_no_film_before_it_is_released(
-        self, served: FastAPI, house: House, tmp_path: Path
+        self, served: FastAPI, house: House
     ) -> None:
-        generation_id, preview_id = a_preview(house, tmp_path)
+        generation_id, preview_id = a_preview(house)
         for who in ("production", "agency", "stranger"):
             assert house.get("/v1/previews", who).json()["items"] == []
             for answer in (
@@ -83,8 +62,8 @@ class TestPreviews:
         assert_problem(refused, 409, "output-not-released")
 
     @ONE_DATABASE
-    def test_an_altered_link_opens_nothing(self, house: House, tmp_path: Path) -> None:
-        _, preview_id = a_preview(house, tmp_path)
+    def test_an_altered_link_opens_nothing(self, house: House) -> None:
+        _, preview_id = a_preview(house)
         link = house.post(f"/v1/previews/{preview_id}/links", "desk").json()["url"]
         altered = link[:-1] + ("0" if link[-1] != "0" else "1")
         assert_problem(house.client.get(altered), 403, "link-expired")

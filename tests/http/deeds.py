@@ -1,0 +1,283 @@
+"""Every request that acts, once told: by whom, where, after what, and the same otherwise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from joserfc.jwk import ECKey
+
+from app import db
+from app.demo import cast
+from app.identity import service as identity
+from app.licensing.strikes import service as strikes
+from tests.http.house import House, a_preview, a_standing_offer, question
+from tests.licensing.papers import a_pdf
+from tests.licensing.standing_offers import a_document, a_signature
+from tests.licensing.unions import AGREEMENT
+from tests.scenes import PORTRAIT, Change, an_api_key, offered, sign
+
+
+@dataclass
+class Deed:
+    """A POST that acts: by whom, where, and the same with another content."""
+
+    who: str
+    path: str
+    content: dict[str, Any]
+    changed: dict[str, Any] | None = None  # None: the request has no body to change
+    status: int = 201
+
+
+def a_jwk() -> dict[str, Any]:
+    """A fresh public key, to be registered."""
+    return {"public_jwk": ECKey.generate_key("P-256").as_dict(private=False)}
+
+
+def _offer(house: House, hours: int) -> dict[str, Any]:
+    scene = house.scene
+    document = cast.contract_document(
+        scene.performer.id,
+        "The Girl",
+        scene.production.organization.id,
+        scene.agency.organization.id,
+    )
+    return {"document": document | {"notice_hours": hours}}
+
+
+def _enroll(name: str) -> dict[str, Any]:
+    return {"data": {"name": name}, "files": {"portrait": PORTRAIT.read_bytes()}}
+
+
+def _per(verb: str) -> Callable[[House], Deed]:
+    return lambda h: Deed("desk", f"/v1/performers/{h.scene.performer.id}/{verb}", {}, status=200)
+
+
+# Each act of a contract's life: by whom, and what was done before it.
+LIFE: dict[str, tuple[str, str]] = {
+    "offer": ("production", "draft"),
+    "revision": ("production", "draft"),
+    "counter": ("desk", "offer"),
+    "decline": ("desk", "offer"),
+    "retract": ("production", "offer"),
+    "amendment": ("production", ""),
+    "suspend": ("desk", ""),
+    "resume": ("desk", "suspend"),
+}
+
+
+def _in_the_life(verb: str) -> Callable[[House], Deed]:
+    who, before = LIFE[verb]
+    worded = verb in ("revision", "counter", "amendment")
+
+    def deed(house: House) -> Deed:
+        contract_id = house.scene.contract.id
+        if before in ("draft", "offer"):
+            body = {**_offer(house, 9), "draft": before == "draft"}
+            contract_id = house.post("/v1/contracts", json=body).json()["id"]
+        elif before:
+            house.post(f"/v1/contracts/{contract_id}/{before}", who)
+        content = {"json": _offer(house, 7)} if worded else {}
+        changed = {"json": _offer(house, 8)} if worded else None
+        return Deed(who, f"/v1/contracts/{contract_id}/{verb}", content, changed)
+
+    return deed
+
+
+def _agreed(house: House, change: Change) -> None:
+    """Have both sides sign another document than the house's own, which stays an offer."""
+    with db.writing() as session:
+        house.scene = offered(session, house.scene, change)
+        sign(session, house.scene)
+
+
+def _counsel(act: str) -> Callable[[House], Deed]:
+    def deed(house: House) -> Deed:
+        links = f"/v1/contracts/{house.scene.contract.id}/counsel-links"
+        to = {"json": {"counsel": "M. Okafor"}}
+        if act == "make":
+            return Deed("desk", links, to, {"json": {"counsel": "N. Okafor"}})
+        made = house.post(links, "desk", **to).json()
+        if act == "close":
+            return Deed("desk", f"/v1/counsel-links/{made['id']}/revocation", {})
+        house.keys["counsel"] = {}  # the link is all they have
+        said = {"round": 1, "pointer": "/grant/territories", "text": "Leave out Japan."}
+        other = said | {"text": "Leave out Peru."}
+        return Deed("counsel", f"{made['link']}/comments", {"json": said}, {"json": other})
+
+    return deed
+
+
+def _paper(house: House) -> Deed:
+    def content(text: str) -> dict[str, Any]:
+        return {"files": {"file": ("scan.pdf", a_pdf(text))}}
+
+    path = f"/v1/contracts/{house.scene.contract.id}/paper"
+    return Deed("production", path, content("signed"), content("signed twice"))
+
+
+def _approvals(house: House) -> Deed:
+    def each_use_by_the_performer(document: dict[str, Any]) -> None:
+        document["approvals"] |= {"per_use": True, "required": ["performer"]}
+
+    _agreed(house, each_use_by_the_performer)
+    decisions = [house.ask(script_hash=name).json()["decision_id"] for name in ("one", "two")]
+    this, other = ({"json": {"decision_id": each}} for each in decisions)
+    return Deed("production", "/v1/approvals", this, other)
+
+
+def _answer(house: House) -> Deed:
+    wish = _approvals(house)
+    (asked,) = house.post(wish.path, wish.who, **wish.content).json()["items"]
+    yes, no = (
+        {"json": {"role": "performer", "answer": answer}} for answer in ("approved", "rejected")
+    )
+    return Deed("desk", f"/v1/approvals/{asked['id']}/answers", yes, no)
+
+
+def _preview(act: str) -> Callable[[House], Deed]:
+    def no_nudity(document: dict[str, Any]) -> None:
+        document["grant"]["content"] |= {"prohibited": ["nudity"], "preview_waived": False}
+
+    def deed(house: House) -> Deed:
+        _agreed(house, no_nudity)
+        path = f"/v1/previews/{a_preview(house)[1]}"
+        if act == "links":
+            return Deed("desk", f"{path}/links", {})
+        film = house.client.get(house.post(f"{path}/links", "desk").json()["url"])
+        assert film.status_code == 200
+        release = {"role": "performer", "answer": "release"}
+        refuse = release | {"answer": "refuse"}
+        return Deed("desk", f"{path}/answers", {"json": release}, {"json": refuse})
+
+    return deed
+
+
+def _draft(house: House) -> Deed:
+    this, other = (
+        {"json": {"document": a_document(house.scene, caps=caps)}}
+        for caps in (
+            {"executions": 5, "fees_minor": 100_000},
+            {"executions": 4, "fees_minor": 100_000},
+        )
+    )
+    return Deed("desk", "/v1/standing-offers", this, other)
+
+
+def _sign_in_advance(house: House) -> Deed:
+    draft = _draft(house)
+    path = f"{draft.path}/{house.post(draft.path, 'desk', **draft.content).json()['id']}"
+    document = house.get(f"{path}/document", "desk").content
+    this, other = (
+        {"json": {"role": "performer", "jws": a_signature(house.scene.desk, document, "performer")}}
+        for _ in range(2)  # no two signatures of ES256 are the same
+    )
+    return Deed("desk", f"{path}/signatures", this, other)
+
+
+def _accept(house: House) -> Deed:
+    path = f"/v1/standing-offers/{a_standing_offer(house)}"
+    document = house.get(f"{path}/acceptance/document").content
+    this, other = (
+        {"json": {"jws": a_signature(house.scene.production, document, "licensee")}}
+        for _ in range(2)
+    )
+    return Deed("production", f"{path}/acceptances", this, other)
+
+
+def _strike(house: House) -> Deed:
+    with db.writing() as session:
+        union = identity.create_organization(session, "Actors united", "union")
+        strikes.name_keeper(session, AGREEMENT, union)
+        house.keys |= {name: an_api_key(session, union) for name in ("first key", "second key")}
+    this, other = ({"json": {"agreement": AGREEMENT, "act": act}} for act in ("suspend", "lift"))
+    return Deed("first key", "/v1/strikes", this, other)
+
+
+def _confirm(house: House) -> Deed:
+    wish = _strike(house)
+    switch = house.post(wish.path, wish.who, **wish.content).json()
+    return Deed("second key", f"/v1/strikes/{switch['id']}/confirmation", {})
+
+
+def _boundaries(level: str) -> dict[str, Any]:
+    return {"json": {"limits": {"v": 1, "content": {"nudity": level}, "training": "never"}}}
+
+
+# By route, as documented; a word after it tells two apart.
+DEEDS: dict[str, Callable[[House], Deed]] = {
+    "/v1/performers/{performer_id}/boundaries": lambda h: Deed(
+        "desk",
+        f"/v1/performers/{h.scene.performer.id}/boundaries",
+        _boundaries("never"),
+        _boundaries("ask"),
+    ),
+    "/v1/signing-keys": lambda h: Deed(
+        "production", "/v1/signing-keys", {"json": a_jwk()}, {"json": a_jwk()}
+    ),
+    "/v1/performers": lambda h: Deed(
+        "desk", "/v1/performers", _enroll("Griet"), _enroll("Catharina")
+    ),
+    "/v1/performers/{performer_id}/pause": _per("pause"),
+    "/v1/performers/{performer_id}/resume": _per("resume"),
+    "/v1/contracts": lambda h: Deed(
+        "production", "/v1/contracts", {"json": _offer(h, 7)}, {"json": _offer(h, 8)}
+    ),
+    "/v1/contracts/{contract_id}/signatures": lambda h: Deed(
+        "desk",
+        f"/v1/contracts/{h.scene.contract.id}/signatures",
+        {"json": h.signature()},
+        {"json": h.signature("licensee")},
+    ),
+    "/v1/contracts/{contract_id}/withdrawal": lambda h: Deed(
+        "desk", f"/v1/contracts/{h.scene.contract.id}/withdrawal", {}
+    ),
+    **{f"/v1/contracts/{{contract_id}}/{verb}": _in_the_life(verb) for verb in LIFE},
+    "/v1/generations permitted": lambda h: Deed(
+        "production",
+        "/v1/generations",
+        {"json": h.scene.body()},
+        {"json": h.scene.body(line="Another.")},
+    ),
+    "/v1/authorizations": lambda h: Deed(
+        "production",
+        "/v1/authorizations",
+        {"json": question(h)},
+        {"json": question(h, territories=["US"])},
+    ),
+    "/v1/generations denied": lambda h: Deed(
+        "production",
+        "/v1/generations",
+        {"json": h.scene.body(territories=["US"])},
+        {"json": h.scene.body()},
+        403,
+    ),
+    "/v1/contracts/{contract_id}/counsel-links": _counsel("make"),
+    "/v1/counsel-links/{link_id}/revocation": _counsel("close"),
+    "/v1/counsel/{secret}/comments": _counsel("comment"),
+    "/v1/contracts/{contract_id}/paper": _paper,
+    "/v1/approvals": _approvals,
+    "/v1/approvals/{approval_id}/answers": _answer,
+    "/v1/previews/{preview_id}/links": _preview("links"),
+    "/v1/previews/{preview_id}/answers": _preview("answers"),
+    "/v1/standing-offers": _draft,
+    "/v1/standing-offers/{standing_offer_id}/signatures": _sign_in_advance,
+    "/v1/standing-offers/{standing_offer_id}/retraction": lambda h: Deed(
+        "desk", f"/v1/standing-offers/{a_standing_offer(h)}/retraction", {}
+    ),
+    "/v1/standing-offers/{standing_offer_id}/acceptances": _accept,
+    "/v1/strikes": _strike,
+    "/v1/strikes/{strike_id}/confirmation": _confirm,
+}
+# Their houses begin with an offer that nobody has signed.
+UNSIGNED = {
+    "/v1/contracts/{contract_id}/signatures",
+    "/v1/contracts/{contract_id}/counsel-links",
+    "/v1/counsel-links/{link_id}/revocation",
+    "/v1/counsel/{secret}/comments",
+    "/v1/contracts/{contract_id}/paper",
+    "/v1/approvals",
+    "/v1/approvals/{approval_id}/answers",
+    "/v1/previews/{preview_id}/links",
+    "/v1/previews/{preview_id}/answers",
+    "/v1/standing-offers/{standing_offer_id}/acceptances",
+}
