@@ -5,10 +5,11 @@ What is compared, per contract in the order of its events:
 2. the event, replayed, posts exactly the lines that are stored, under the stored digest;
 3. the entry is sealed, and sums to zero in every currency;
 4. the contract's cached totals are what the events come to;
-5. no entry, posting or captured hold stands outside of all that.
+5. every entry without a use posts what its source comes to, under the same rules;
+6. no entry, posting or captured hold stands outside of all that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -31,6 +32,10 @@ from app.ledger.quotes import charged
 from app.ledger.royalties import post_event
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
+
+# (session, id of the row): the lines of its entry, reckoned again; None where there is no such row.
+LinesOf = Callable[[Session, str], tuple[Line, ...] | None]
+SOURCES: dict[str, LinesOf] = {}
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ def check(session: Session) -> LedgerCheck:
             for posted in _replay(session, contract_id):
                 events += 1
                 entries += posted
+        entries += _check_sources(session)
         _check_strays(session, entries)
         _check_holds(session)
     except _Difference as difference:
@@ -117,6 +123,33 @@ def _check_entry(session: Session, use: RecordedUse, wanted: tuple[Line, ...]) -
             raise _Difference(f"{use.id}: owes {_shown(wanted)}, and no entry was posted")
         return
     session.refresh(entry)
+    _check_content(session, entry, wanted, owner=(use.contract_id, use.generation_id))
+
+
+def _check_sources(session: Session) -> int:
+    """Hold every entry without a use against what its source comes to; return how many."""
+    entries = session.exec(
+        select(JournalEntry)
+        .where(col(JournalEntry.source).is_not(None))
+        .order_by(col(JournalEntry.id))
+        .execution_options(populate_existing=True)
+    ).all()
+    for entry in entries:
+        kind, _, id_ = (entry.source or "").partition(":")
+        wanted = SOURCES[kind](session, id_) if kind in SOURCES else None
+        if wanted is None:
+            raise _Difference(f"{entry.id}: there is no {entry.source} that it could come from")
+        _check_content(session, entry, wanted, owner=(entry.contract_id, None))
+    return len(entries)
+
+
+def _check_content(
+    session: Session,
+    entry: JournalEntry,
+    wanted: tuple[Line, ...],
+    *,
+    owner: tuple[str | None, str | None],
+) -> None:
     lines = lines_of(session, entry.id)
     try:
         check_balanced(lines)
@@ -124,8 +157,7 @@ def _check_entry(session: Session, use: RecordedUse, wanted: tuple[Line, ...]) -
         raise _Difference(f"{entry.id}: {error}") from error
     if lines != wanted:
         raise _Difference(f"{entry.id}: should be {_shown(wanted)}; stored is {_shown(lines)}")
-    owner = (entry.contract_id, entry.generation_id)
-    if owner != (use.contract_id, use.generation_id) or entry.digest != digest_of(entry, lines):
+    if (entry.contract_id, entry.generation_id) != owner or entry.digest != digest_of(entry, lines):
         raise _Difference(f"{entry.id}: its digest or owner is not that of its content")
     seal = session.get(EntrySeal, entry.id, populate_existing=True)
     if seal is None or seal.lines != len(lines):

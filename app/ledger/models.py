@@ -64,16 +64,28 @@ class RecordedUse(SQLModel, table=True):
 
 
 class JournalEntry(SQLModel, table=True):
-    """One balanced transaction of the books, for one usage event. Append-only.
+    """One balanced transaction of the books. Append-only.
 
-    `digest` is the SHA-256 of its canonical content, for the transparency log.
+    It has one origin and is the only entry of it: a usage event of a contract, or a `source` such
+    as `invoice:inv_…` (`sources.py`). `digest` is the SHA-256 of its canonical content, for the
+    transparency log.
     """
 
     __tablename__ = "journal_entry"
+    __table_args__ = (
+        sa.UniqueConstraint("source", name="journal_entry_source"),
+        sa.CheckConstraint(
+            "(usage_event_id IS NULL) <> (source IS NULL)", name="journal_entry_origin"
+        ),
+        sa.CheckConstraint(
+            "usage_event_id IS NULL OR contract_id IS NOT NULL", name="journal_entry_contract"
+        ),
+    )
 
     id: str = Field(default_factory=lambda: new_id("jre"), primary_key=True)
-    usage_event_id: str = Field(foreign_key="usage_event.id", unique=True)
-    contract_id: str = Field(index=True)
+    usage_event_id: str | None = Field(default=None, foreign_key="usage_event.id", unique=True)
+    source: str | None = None
+    contract_id: str | None = Field(default=None, index=True)
     generation_id: str | None = Field(default=None, index=True)
     digest: str
     posted_at: datetime = Field(default_factory=clock.now, sa_type=Instant)

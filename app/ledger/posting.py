@@ -115,6 +115,8 @@ def digest_of(entry: JournalEntry, lines: Iterable[Line]) -> str:
         "generation_id": entry.generation_id,
         "lines": [[line.account, line.currency, str(line.amount_minor)] for line in lines],
     }
+    if entry.source is not None:
+        content["source"] = entry.source
     return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
 
 
@@ -135,8 +137,6 @@ def read(totals: Mapping[str, str]) -> dict[str, Fraction]:
 
 def _post_entry(session: Session, use: RecordedUse, lines: tuple[Line, ...]) -> JournalEntry:
     check_balanced(lines)  # here, and in the database when the seal is set
-    for account in sorted({line.account for line in lines}):  # one order: no deadlocks
-        _ensure(session, Account, name=account)
     entry = JournalEntry(
         usage_event_id=use.id,
         contract_id=use.contract_id,
@@ -144,6 +144,14 @@ def _post_entry(session: Session, use: RecordedUse, lines: tuple[Line, ...]) -> 
         digest="",
     )
     entry.digest = digest_of(entry, lines)
+    write_entry(session, entry, lines)
+    return entry
+
+
+def write_entry(session: Session, entry: JournalEntry, lines: tuple[Line, ...]) -> None:
+    """Write an entry, its postings and the seal that the database refuses unless they balance."""
+    for account in sorted({line.account for line in lines}):  # one order: no deadlocks
+        _ensure(session, Account, name=account)
     session.add(entry)
     session.flush()
     session.add_all(
@@ -159,7 +167,6 @@ def _post_entry(session: Session, use: RecordedUse, lines: tuple[Line, ...]) -> 
     session.flush()
     session.add(EntrySeal(entry_id=entry.id, lines=len(lines)))
     session.flush()
-    return entry
 
 
 def _keep_terms(session: Session, terms: CompensationTerms) -> str:

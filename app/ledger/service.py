@@ -98,7 +98,7 @@ def reverse_entry(session: Session, entry: JournalEntry, *, reason: str) -> Jour
     Every balance, volume, cap and recoupment is as if the entry had not been, and its seconds
     come back. Raises EntryNotReversible when the entry is itself a correction.
     """
-    use = session.get_one(RecordedUse, entry.usage_event_id)
+    use = _use_of(session, entry)
     return _correct(
         session, use, UsageEvent(reverse=use.number), key=f"reverse:{entry.id}", note=reason
     )
@@ -111,7 +111,7 @@ def refund_entry(
 
     Raises RefundExceedsCharge when less than that is still charged.
     """
-    use = session.get_one(RecordedUse, entry.usage_event_id)
+    use = _use_of(session, entry)
     event = UsageEvent(refund_of=use.number, amount_minor=amount_minor)
     return _correct(session, use, event, key=f"refund:{entry.id}:{key}", note=reason)
 
@@ -174,6 +174,12 @@ def evidence(entry: JournalEntry) -> dict[str, str | None]:
         "generation_id": entry.generation_id,
         "digest": entry.digest,
     }
+
+
+def _use_of(session: Session, entry: JournalEntry) -> RecordedUse:
+    if entry.usage_event_id is None:
+        raise EntryNotReversible(f"{entry.id} was made by no use; correct {entry.source} itself")
+    return session.get_one(RecordedUse, entry.usage_event_id)
 
 
 def _correct(

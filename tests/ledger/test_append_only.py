@@ -208,7 +208,7 @@ class TestMigration:
         url = config.settings().database
         session.rollback()
         migrate.downgrade(url, "20261122_2200")
-        migrate.upgrade(url, "20261122_2230")
+        migrate.upgrade(url)
         entry = a_captured_entry(session)
         session.commit()
         with pytest.raises(DBAPIError, match="append-only"):
