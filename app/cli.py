@@ -17,6 +17,7 @@ from app.cli_contract import contracts
 from app.cli_log import log_commands
 from app.cli_policy import agreement_commands, policy_commands
 from app.cli_simulate import simulations
+from app.cli_status import statuses
 from app.config import settings
 from app.errors import AppError
 from app.licensing.deciding.rules import PolicySetInvalid
@@ -39,6 +40,7 @@ for name, group in (
 app.add_typer(contracts, name="contract")
 app.add_typer(checks)
 app.add_typer(simulations)
+app.add_typer(statuses)
 
 err = Console(stderr=True)
 

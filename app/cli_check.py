@@ -82,19 +82,33 @@ def check_ledger() -> None:
 @checks.command("verify-receipt")
 def verify_receipt(
     file: Readable,
-    key: Annotated[Path | None, typer.Option(help="PEM public key; default: our own.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="PEM, or the JWK Set of /v1/keys; default: our own.")
+    ] = None,
+    disclosed: Annotated[
+        Path | None, typer.Option(help="Facts shown to you: JSON lists of salt, name, value.")
+    ] = None,
 ) -> None:
-    """Check a decision receipt offline and print what it states."""
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    """Check a decision receipt offline, permit or denial alike, and print what it states.
 
+    With disclosures, say of each fact whether the decision relied on it; exit 1 if on one it did
+    not.
+    """
     from app.licensing.decisions import receipt
+    from app.licensing.status import published_keys
 
-    public = load_pem_public_key(key.read_bytes()) if key else keys.public_key("receipt")
-    if not isinstance(public, ec.EllipticCurvePublicKey):
-        raise typer.BadParameter("receipts are signed with a P-256 key")
     try:
-        print(json.dumps(receipt.verify_receipt(file.read_text(), public), indent=2))
-    except receipt.ReceiptInvalid as refusal:
+        content = keys.public_pem("receipt") if key is None else key.read_bytes()
+        statement = receipt.verify_by_any(
+            file.read_bytes(), published_keys.keys_in(content, "receipt")
+        )
+        shown = receipt.read_disclosures(disclosed.read_bytes()) if disclosed else []
+    except (receipt.ReceiptInvalid, published_keys.KeyFileInvalid) as refusal:
         print(f"not a receipt of this key: {refusal}", file=sys.stderr)
         raise typer.Exit(1) from None
+    print(json.dumps(statement, indent=2))
+    relied = [receipt.discloses(statement, each) for each in shown]
+    for each, relied_on in zip(shown, relied, strict=True):
+        print(f"{'relied on' if relied_on else 'NOT relied on'}: {each.name} = {each.value!r}")
+    if not all(relied):
+        raise typer.Exit(1)

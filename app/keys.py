@@ -25,6 +25,7 @@ SIGNING: Mapping[str, str] = {
     "tsa-root": "P-384",
     "receipt": "P-256",
     "preferences": "P-256",
+    "status": "P-256",
     "log": "Ed25519",
 }
 SECRETS = ("watermark", "vault-root", "link", "evidence")
@@ -54,6 +55,13 @@ def sign(purpose: str, data: bytes) -> bytes:
 def public_key(purpose: str) -> PublicKey:
     """Return the public half of the purpose's key."""
     return _private(purpose, settings().keys_dir).public_key()
+
+
+def public_pem(purpose: str) -> bytes:
+    """Return the public half of the purpose's key as PEM."""
+    return public_key(purpose).public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
 
 
 def secret(purpose: str) -> bytes:

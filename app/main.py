@@ -40,6 +40,7 @@ from app.licensing.decisions import published, rulebook
 from app.licensing.errors import ContractNotFound
 from app.licensing.paper import api as paper
 from app.licensing.standing import api as standing
+from app.licensing.status import api as statuses
 from app.licensing.strikes import api as strikes
 from app.registry import api as registry
 from app.transparency import api as transparency
@@ -129,6 +130,7 @@ def create_app() -> FastAPI:
         previews,
         standing,
         simulations,
+        statuses,
         strikes,
         templates,
         withdrawal,

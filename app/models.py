@@ -10,6 +10,7 @@ from app.licensing.boundaries import models as boundaries
 from app.licensing.contracts import models as contracts
 from app.licensing.contracts import models_counsel as counsel
 from app.licensing.contracts import models_paper as paper
+from app.licensing.contracts import models_status as statuses
 from app.licensing.decisions import models as decisions
 from app.licensing.decisions import models_policies as policies
 from app.licensing.standing import models as standing
@@ -33,6 +34,7 @@ __all__ = [
     "provenance",
     "registry",
     "standing",
+    "statuses",
     "strikes",
     "transparency",
     "vault",

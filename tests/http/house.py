@@ -35,6 +35,8 @@ OPEN = (
     "/v1/keys",
     "/v1/policies",
     "/v1/counsel/",
+    "/v1/contracts/{contract_id}/status",
+    "/v1/status-lists/",
     PREFERENCES,
 )
 FILM = b"marked and signed" * 100_000

@@ -40,6 +40,7 @@ def fuzz(app: FastAPI, house: House, *, times: int = 1) -> int:
         "generation_id": asked["id"],
         "decision_id": asked["decision_id"],
         "subject_id": asked["decision_id"],
+        "list_name": "1-revocation",
     }
     numbers, sent = itertools.count(), 0
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)

@@ -12,6 +12,7 @@ from tests.http.house import PROBLEM, a_house, is_open, operations
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 Schema = dict[str, Any]
 NOT_JSON = {"multipart/form-data", "text/plain", "application/octet-stream", "video/mp4",
+            "application/jose", "application/vc+jwt",
             "application/rsl+xml", "application/pdf"}  # fmt: skip
 
 

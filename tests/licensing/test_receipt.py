@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 import rfc8785
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joserfc.jwk import ECKey
+from typer.testing import CliRunner
 
+from app.cli import app as command
 from app.licensing.deciding.conformance import decide_case
 from app.licensing.deciding.decide import load_policies
 from app.licensing.decisions import receipt as receipts
@@ -25,6 +28,12 @@ AT = datetime(2026, 11, 22, 18, tzinfo=UTC)
 def sign(data: bytes, key: ec.EllipticCurvePrivateKey = KEY) -> bytes:
     r, s = utils.decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
 
 
 def a_receipt(number: int = 0):
@@ -182,3 +191,64 @@ class TestReceiptHash:
             for each in (receipt, again)
         ]
         assert hashed == [receipts.receipt_hash(statement)] * 2
+
+
+class TestCommand:
+    """A stranger with a receipt, the published keys and, if shown, facts."""
+
+    @pytest.fixture
+    def files(self, tmp_path):  # type: ignore[no-untyped-def]
+        receipt, _, disclosures = a_receipt()
+        older = ec.generate_private_key(ec.SECP256R1())
+        jwks = [
+            {**ECKey.import_key(pem(key)).as_dict(private=False), "purpose": "receipt"}
+            for key in (older, KEY)
+        ]
+        shown = [[each.salt, each.name, each.value] for each in disclosures[:2]]
+        for name, text in (
+            ("receipt", receipt),
+            ("keys", json.dumps({"keys": jwks})),
+            ("facts", json.dumps(shown)),
+        ):
+            (tmp_path / name).write_text(text)
+        return tmp_path
+
+    @staticmethod
+    def run(files, *more):  # type: ignore[no-untyped-def]
+        given = [str(files / "receipt"), "--key", str(files / "keys"), *more]
+        return CliRunner().invoke(command, ["verify-receipt", *given])
+
+    def test_prints_what_is_stated_and_which_facts_were_relied_on(self, files):
+        shown = self.run(files, "--disclosed", str(files / "facts"))
+        assert shown.exit_code == 0, shown.output
+        assert '"outcome"' in shown.output
+        assert '"policy_sha256"' in shown.output
+        assert shown.output.count("relied on: ") == 2
+
+    def test_a_fact_that_was_not_relied_on_is_named(self, files):
+        facts = json.loads((files / "facts").read_text())
+        facts[0][2] = "something else"
+        (files / "facts").write_text(json.dumps(facts))
+        shown = self.run(files, "--disclosed", str(files / "facts"))
+        assert shown.exit_code == 1
+        assert "NOT relied on" in shown.output
+
+    def test_an_altered_receipt_and_a_foreign_key_are_refused(self, files):
+        receipt = (files / "receipt").read_text()
+        (files / "receipt").write_text(receipt[:-6] + "AAAAAA")
+        assert self.run(files).exit_code == 1
+        (files / "receipt").write_text(receipt)
+        foreign = json.loads((files / "keys").read_text())["keys"][:1]
+        (files / "keys").write_text(json.dumps({"keys": foreign}))
+        assert self.run(files).exit_code == 1
+
+    @pytest.mark.parametrize("text", ["", "[1]", "{}", "[[1, 2, 3]]", '[["a", "b"]]'])
+    def test_disclosures_that_are_none_are_refused(self, files, text):
+        (files / "facts").write_text(text)
+        shown = self.run(files, "--disclosed", str(files / "facts"))
+        assert shown.exit_code == 1
+
+    @pytest.mark.parametrize("text", ["", "{}", '{"keys": []}', '{"keys": [{"kty": "EC"}]}', "PEM"])
+    def test_a_key_file_without_such_a_key_is_refused(self, files, text):
+        (files / "keys").write_text(text)
+        assert self.run(files).exit_code == 1

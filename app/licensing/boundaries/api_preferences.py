@@ -86,7 +86,7 @@ PerformerId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 
 @router.get("/keys")
 def read_keys() -> KeysRead:
-    """Give the public keys that receipts and published preferences are checked with. Public."""
+    """Give the keys that receipts, preferences and consent statuses are checked with. Public."""
     return KeysRead(keys=preferences.published_keys())
 
 

@@ -26,7 +26,7 @@ from app.licensing.errors import PreferencesNotFound
 TYPE = "understudy-preferences+jws"
 RSL_NAMESPACE = "https://rslstandard.org/rsl"
 # What strangers check offline; a purpose that signs something public belongs here.
-PUBLIC_PURPOSES = ("receipt", "preferences")
+PUBLIC_PURPOSES = ("receipt", "preferences", "status")
 CAWG_USES: Mapping[Level, str] = {
     "never": "notAllowed",
     "ask": "constrained",

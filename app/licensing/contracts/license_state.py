@@ -37,6 +37,5 @@ def license_state(contract: Contract, *, at: datetime, permitted_at: datetime | 
         return "expired"
     years = terms.policy.max_term_years  # a law the parties chose may end it earlier
     if years is not None and instant < term.ends_at:
-        capped_at = local_days.midnight(local_days.add_years(term.start, years), term.tz)
-        return "licensed" if instant < capped_at else "expired"
+        return "licensed" if instant < term.capped_at(years) else "expired"
     return "licensed"

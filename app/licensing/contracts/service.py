@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 from app import clock
 from app.identity.models import Organization, SigningKey
 from app.licensing.boundaries import service as boundaries
-from app.licensing.contracts import acts, life, papers
+from app.licensing.contracts import acts, life, papers, places
 from app.licensing.contracts.life import Act, Actor, State
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.contracts.negotiation import (
@@ -267,6 +267,7 @@ def execute(deed: acts.Deed) -> None:
             version.superseded_at or contract.effective_at, contract.effective_at
         )
         contract.suspended_at = version.suspended_at  # what stops the contract stops it whole
+    places.allot(deed.session, contract.series_id)
     _finish_on_log(deed, "contract-amended" if before else "contract-executed")
 
 

@@ -194,9 +194,7 @@ def ending_facts(contract: ContractInForce) -> Facts:
     return {
         "starts_at": term.starts_at,
         "ends_at": term.ends_at,
-        "cap_ends_at": NEVER
-        if cap is None
-        else local_days.midnight(local_days.add_years(term.start, cap), term.tz),
+        "cap_ends_at": NEVER if cap is None else term.capped_at(cap),
         "expiry_in_flight": revocation.expiry_in_flight,
         "existing_outputs": revocation.existing_outputs,
         "withdrawn_at": withdrawn_at,

@@ -104,11 +104,7 @@ def use_facts(state: State, request: UseRequest, drawn: frozenset[str]) -> Facts
         "brand_category": word(request.brand_category or ""),
         "brand_categories": list(category_chain(request.brand_category)),
         "agreements_on_strike": sorted(
-            {
-                strike.agreement
-                for strike in state.strikes
-                if strike.from_at <= at and (strike.to_at is None or at < strike.to_at)
-            }
+            {strike.agreement for strike in state.strikes if strike.runs(at)}
         ),
         "exemption_claimed": bool(request.exemption_claim),
         "edit_kind": edit_kind(request.edit_kind or ""),

@@ -99,6 +99,10 @@ class StrikeFact:
     from_at: datetime
     to_at: datetime | None = None
 
+    def runs(self, at: datetime) -> bool:
+        """Whether it is on at an instant."""
+        return self.from_at <= at and (self.to_at is None or at < self.to_at)
+
 
 @dataclass(frozen=True, slots=True)
 class ExclusiveFact:

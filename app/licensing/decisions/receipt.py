@@ -10,7 +10,7 @@ import base64
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -139,6 +139,37 @@ def verify_receipt(receipt: str | bytes, public_key: ec.EllipticCurvePublicKey) 
         raise ReceiptInvalid(f"the receipt cannot be read: {error}") from error
     _check_fields(statement)
     return statement
+
+
+def verify_by_any(
+    receipt: bytes, public_keys: Iterable[ec.EllipticCurvePublicKey]
+) -> dict[str, Any]:
+    """Return the statement of a receipt that one of these keys signed, as while one replaces
+    another. Raises ReceiptInvalid with what the last of them said.
+    """
+    refused = ReceiptInvalid("there is no key to check with")
+    for public_key in public_keys:
+        try:
+            return verify_receipt(receipt, public_key)
+        except ReceiptInvalid as refusal:
+            refused = refusal
+    raise refused
+
+
+def read_disclosures(content: bytes) -> list[Disclosure]:
+    """Read disclosures as a party hands them on: a JSON list of [salt, name, value].
+
+    Raises ReceiptInvalid.
+    """
+    try:
+        said = json.loads(content)
+        listed = [Disclosure(salt, name, value) for salt, name, value in said]
+        texts = [text for each in listed for text in (each.salt, each.name)]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ReceiptInvalid(f"the disclosures cannot be read: {error}") from error
+    if not isinstance(said, list) or not all(isinstance(text, str) for text in texts):
+        raise ReceiptInvalid("a disclosure is a list of salt, name and value")
+    return listed
 
 
 def discloses(statement: Mapping[str, Any], disclosure: Disclosure) -> bool:

@@ -74,6 +74,10 @@ class Term(Part):
         first_day_out = local_days.next_day(self.end) if self.end_inclusive else self.end
         return local_days.midnight(first_day_out, self.tz)
 
+    def capped_at(self, years: int) -> int:
+        """The instant at which a law that allows so many years ends it, in microseconds."""
+        return local_days.midnight(local_days.add_years(self.start, years), self.tz)
+
 
 class Quota(Part):
     """How much: null is without limit."""

@@ -1,0 +1,1 @@
+"""Whether a consent stands now, signed and public, like OCSP."""
