@@ -1,18 +1,31 @@
 """From a folded picture to soft code bits: where in the sign table, and what each bit says."""
 
+import cv2
 import numpy as np
 
 from watermark import payload as message
-from watermark.arrays import Complexes, Floats, Integers
+from watermark.arrays import Complexes, Floats, Integers, Matrices
 from watermark.fold import Folded
 from watermark.tile import REACH, SIGNS, Tile
 
-_RINGS = 12  # groups of harmonics of near frequency that share a noise level
+_TRUST = 0.3  # power by which a tile of less energy, which is mostly noise, counts for more
+_NOISE_NEAR, _MARK_NEAR = 3.0, 5.0  # deviations, in harmonics, of the averages that measure
+_LEAST_MARK = 0.3  # of the noise's power: what is heard of the mark is too unsure below
 
 
 def pick(table: Complexes, harmonics: Integers) -> Complexes:
     """Values of chosen harmonics from tables [..., REACH + 1, 2 REACH + 1]."""
     return np.asarray(table[..., harmonics[:, 1], harmonics[:, 0] + REACH])
+
+
+def pilots_at(tile: Tile, residual: Floats, matrices: Matrices) -> Complexes:
+    """What a picture [height, width] holds at the pilots under each A^T [n, 2, 2]: [n, pilots]."""
+    at = np.einsum("nij,pj->npi", matrices, tile.pilots).reshape(-1, 2)
+    across = np.exp(-2j * np.pi * np.arange(residual.shape[1])[:, None] * at[:, 0])
+    down = np.exp(-2j * np.pi * np.arange(residual.shape[0])[:, None] * at[:, 1])
+    seen = residual @ np.concatenate([across.real, across.imag], 1).astype(np.float32)
+    lines = seen[:, : len(at)] + 1j * seen[:, len(at) :]
+    return np.asarray((lines * down).sum(0).reshape(len(matrices), -1))
 
 
 def data_of_tiles(tile: Tile, folded: Folded) -> Complexes:
@@ -33,18 +46,24 @@ def combine(tile: Tile, folded: Folded, values: Complexes, offset: tuple[int, in
     return np.asarray(signs_at(tile, folded, offset) @ values)
 
 
-def offsets(tile: Tile, folded: Folded, values: Complexes, keep: int) -> list[tuple[int, int]]:
-    """The likeliest places in the sign table, best first, no two with the same signs."""
+def offsets(
+    tile: Tile, folded: Folded, values: Complexes, keep: int
+) -> list[tuple[float, tuple[int, int]]]:
+    """The likeliest places in the sign table, best first, no two with the same signs.
+
+    With each, by how many deviations its harmonics agree better than at the mean place.
+    """
     places = [(row, column) for row in range(SIGNS) for column in range(SIGNS)]
     signs = np.stack([signs_at(tile, folded, place) for place in places])
-    order = np.argsort(-_agreement(tile, signs @ values.real))
-    chosen: list[tuple[int, int]] = []
+    agreement = _agreement(tile, signs @ values.real)
+    agreement = (agreement - agreement.mean()) / (agreement.std() + 1e-12)
+    chosen: list[tuple[float, tuple[int, int]]] = []
     seen: set[bytes] = set()
-    for at in order:
+    for at in np.argsort(-agreement):
         pattern = (signs[at] * signs[at, 0]).tobytes()
         if pattern not in seen:
             seen.add(pattern)
-            chosen.append(places[at])
+            chosen.append((float(agreement[at]), places[at]))
         if len(chosen) == keep:
             break
     return chosen
@@ -62,15 +81,28 @@ def _agreement(tile: Tile, together: Floats) -> Floats:
     return np.asarray((sums**2).sum(1) - (level**2).sum(1))
 
 
-def soft_bits(tile: Tile, values: Complexes) -> Floats:
-    """Log-likelihood ratio of each code bit from combined data harmonics [m].
+def soft_bits(tile: Tile, folded: Folded, values: Complexes, offset: tuple[int, int]) -> Floats:
+    """Log-likelihood ratio of each code bit, tiles at `offset` in the sign table.
 
-    Noise is measured on the imaginary part, ring by ring of frequency; the mark is in the real.
+    The noise of a harmonic is what the tiles hold there, averaged over near harmonics; what is
+    left of the mark is the excess of real parts, where the mark is, over imaginary ones.
     """
-    soft = np.empty(len(values))
-    for ring in np.array_split(np.arange(len(values)), _RINGS):
-        noise = float(np.mean(values[ring].imag ** 2)) + 1e-12
-        power = float(np.mean(values[ring].real ** 2)) - noise
-        amplitude = np.sqrt(max(power, 0.02 * noise))
-        soft[ring] = 2 * amplitude * values[ring].real / noise
-    return np.bincount(tile.bit_of, soft, message.CODED_BITS)
+    power = values.real**2 + values.imag**2
+    energy = power.mean(1)
+    trust = (1 / (energy / (energy.mean() + 1e-12) + 0.3)) ** _TRUST
+    together = (signs_at(tile, folded, offset) * trust) @ values
+    noise = _near(tile, (trust**2) @ power / 2, _NOISE_NEAR) + 1e-12
+    excess = _near(tile, together.real**2 - together.imag**2, _MARK_NEAR)
+    amplitude = np.sqrt(np.maximum(excess, _LEAST_MARK * noise))
+    return np.bincount(tile.bit_of, 2 * amplitude * together.real / noise, message.CODED_BITS)
+
+
+def _near(tile: Tile, values: Floats, reach: float) -> Floats:
+    """Each harmonic's value averaged with those near it in the plane of (p, q)."""
+    p, q = tile.data[:, 0], tile.data[:, 1]
+    plane = np.zeros((2, 2 * REACH + 1, 2 * REACH + 1), np.float32)
+    for turn in (1, -1):
+        plane[0, turn * q + REACH, turn * p + REACH] = values
+        plane[1, turn * q + REACH, turn * p + REACH] = 1
+    total, count = (cv2.GaussianBlur(x, (0, 0), reach) for x in plane)
+    return np.asarray((total / np.maximum(count, 1e-6))[q + REACH, p + REACH])

@@ -15,7 +15,8 @@ from watermark import payload as message
 from watermark.arrays import Floats, Integers, Luma, View
 from watermark.fold import fold
 
-_CANCEL = 0.9  # share of the picture's own contribution that is cancelled where it can be
+_CANCEL = 0.7  # share of the picture's own contribution that is cancelled where it can be
+_LOOKED_AT_PIXELS = 0.55e6
 _RING = 90  # harmonics of near frequency that are judged together
 
 
@@ -26,7 +27,7 @@ class Mark:
     tile: tile.Tile
     code: Floats  # +1 or -1 for each data harmonic
     size: tuple[int, int]  # height, width
-    grid: tuple[int, int]  # rows, columns of tiles
+    grid: tuple[float, float]  # rows, columns of tiles
 
     def render(self, pilots: Floats, data: Floats) -> Floats:
         """The pattern with these amplitudes, over the whole picture."""
@@ -59,7 +60,7 @@ def working(luma: Luma, pixels: float) -> Luma:
     return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def shaped(mark: Mark, luma: Luma, gain: Floats, strength: float, pixels: float) -> Floats:
+def shaped(mark: Mark, luma: Luma, gain: Floats, strength: float) -> Floats:
     """The pattern for this picture, before the mask: harmonics the picture favours get less.
 
     `gain` [height, width] and `strength` are those the pattern will be multiplied with.
@@ -68,7 +69,7 @@ def shaped(mark: Mark, luma: Luma, gain: Floats, strength: float, pixels: float)
     plain *= gain
     plain *= np.float32(strength)
     marked = np.asarray(cv2.add(luma, plain, dtype=cv2.CV_8U), np.uint8)
-    seen = working(marked, pixels)
+    seen = working(marked, _LOOKED_AT_PIXELS)
     folded = fold(mask.residual(seen), plain_view(mark.grid, seen.shape))
     data = demodulate.combine(
         mark.tile, folded, demodulate.data_of_tiles(mark.tile, folded), (0, 0)
@@ -84,7 +85,7 @@ def shaped(mark: Mark, luma: Luma, gain: Floats, strength: float, pixels: float)
     return pattern
 
 
-def plain_view(grid: tuple[int, int], size: tuple[int, ...]) -> View:
+def plain_view(grid: tuple[float, float], size: tuple[int, ...]) -> View:
     """From pixel to tile units for a whole, unaltered picture."""
     down, across = grid[0] / size[0], grid[1] / size[1]
     return np.array([[across, 0, across / 2], [0, down, down / 2], [0, 0, 1]])

@@ -19,6 +19,7 @@ _WINDOW_S = 30
 _STEP = 0.001
 _WIDEST = 0.06
 _KEEP = 6
+_TRIES = 128  # messages tried in one decode, the likeliest first
 _SLOW_FRAMES, _SLOW_BANDS = 21, 7
 
 
@@ -90,14 +91,16 @@ class Listener:
         return Place(float(match[start] / (match.std() + 1e-9)), pitch, tempo, start)
 
     def _decode(self, logs: Floats, place: Place) -> bytes | None:
-        if self.attempts >= self._limit:
+        tries = min(_TRIES, self._limit - self.attempts)
+        if tries <= 0:
             return None
-        self.attempts += 1
         folded = np.roll(_folded(features(logs, place.pitch), place.tempo), -place.start, axis=0)
         cells = folded.reshape(sound.CELLS, sound.FRAMES_PER_CELL, -1).sum(1) * self._table.signs
         data = self._table.bit_of >= 0
         soft = np.bincount(self._table.bit_of[data], cells[data], message.CODED_BITS)
-        return message.decode(soft / (soft.std() + 1e-9), self.key)
+        payload, tried = message.decode(soft / (soft.std() + 1e-9), self.key, tries)
+        self.attempts += tried
+        return payload
 
 
 def _hypotheses() -> Iterator[list[tuple[float, float]]]:

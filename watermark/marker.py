@@ -8,12 +8,10 @@ import numpy as np
 from watermark import film, informed, mask
 from watermark.arrays import Floats, Luma
 
-TARGET_SSIM = 0.985
-LOWEST_PSNR_DB = 44.0
+LIMITS = mask.Limits(0.985, 44.0)
 _CELL = 16  # pixels the mask treats as one
 _EVERY = 4  # frames between looks at the scene
 _CUT = 12.0  # mean change of gray levels that counts as a new scene
-_WORKING_PIXELS = 0.55e6
 
 
 class Marker:
@@ -70,6 +68,6 @@ class Marker:
         self._gain = gain
         full = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
         if cut or self._pattern is None:
-            self._strength = mask.strength(luma, full, TARGET_SSIM, LOWEST_PSNR_DB)
-            self._pattern = informed.shaped(self._mark, luma, full, self._strength, _WORKING_PIXELS)
+            self._strength = mask.strength(luma, full, LIMITS)
+            self._pattern = informed.shaped(self._mark, luma, full, self._strength)
         return np.asarray(cv2.multiply(full, self._pattern, scale=self._strength))

@@ -7,6 +7,8 @@ limits: mean structural similarity (Wang et al., IEEE Trans. Image Processing 13
 loss per pixel is about n**2 / (2 variance + C2) for noise n, and PSNR.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -14,9 +16,12 @@ from watermark.arrays import Floats, Luma
 
 _ACTIVITY = 0.25  # gain per grey level of deviation
 _CAP = 6.0
-_QUIET = 1.5  # gray levels of noise that even a flat place has
-_TRUST = 1.5  # power of the weight of a place; 1 would be right if the mask were known exactly
-_C2 = 58.5225  # the stabilizer of SSIM at 8 bits, (0.03 * 255) ** 2
+_SLOW, _NEAR = 1.5, 1.4  # deviations in pixels: of the blur taken away, of the neighborhood
+_QUIET = 1.0  # gray levels of noise that even a flat place has
+_TRUST = 1.3  # power of the weight of a place; 1 would be right if the mask were known exactly
+_C1, _C2 = 6.5025, 58.5225  # the stabilizers of SSIM at 8 bits, (0.01 and 0.03 * 255) ** 2
+_JUDGED_PIXELS = 0.5e6
+_BAND = 48  # rows judged together
 
 
 def gain(luma: Luma, cell: int) -> Floats:
@@ -49,21 +54,68 @@ def coarse_gain(luma: Luma, columns: int, rows: int) -> Floats:
     return cv2.GaussianBlur(np.minimum(out, _CAP).astype(np.float32), (0, 0), 0.8)
 
 
-def strength(luma: Luma, shape: Floats, ssim: float, psnr_db: float) -> float:
-    """The factor for noise of local deviation `shape` that meets both limits.
+@dataclass(frozen=True)
+class Limits:
+    """How far a picture may be changed: mean structural similarity, and PSNR of luma in dB."""
 
-    Never below `psnr_db`, and a mean structural similarity of about `ssim`.
-    """
+    ssim: float
+    psnr_db: float
+
+    def energy(self) -> float:
+        """Mean square of the change that is allowed; rounding to whole levels adds a twelfth."""
+        return float(255**2 * 10 ** (-self.psnr_db / 10) - 1 / 12)
+
+
+def strength(luma: Luma, shape: Floats, limits: Limits) -> float:
+    """The factor for noise of local deviation `shape` that is expected to meet both limits."""
     step = max(1, int(np.sqrt(luma.size / 4e5)))
     values = luma.astype(np.float32)
     mean = cv2.GaussianBlur(values, (0, 0), 1.5)
     variance = np.maximum(cv2.GaussianBlur(values * values, (0, 0), 1.5) - mean * mean, 0)
     noise = (shape * shape)[::step, ::step]
     loss = float(np.mean(noise / (2 * variance[::step, ::step] + _C2 + noise)))
-    by_ssim = np.sqrt((1 - ssim) / max(loss, 1e-9))
-    allowed = 255**2 * 10 ** (-psnr_db / 10) - 1 / 12  # rounding to whole levels adds a twelfth
-    by_psnr = np.sqrt(allowed / (float(noise.mean()) + 1e-12))
+    by_ssim = np.sqrt((1 - limits.ssim) / max(loss, 1e-9))
+    by_psnr = np.sqrt(limits.energy() / (float(noise.mean()) + 1e-12))
     return float(min(by_ssim, by_psnr))
+
+
+def correction(luma: Luma, change: Floats, limits: Limits) -> float:
+    """The factor by which `change` just meets both limits, measured on the picture itself."""
+    energy = float(np.vdot(change, change)) / change.size
+    by_psnr = np.sqrt(limits.energy() / (energy + 1e-12))
+    factor = 1.0
+    for _ in range(2):  # the loss grows a little slower than the square
+        loss = 1 - _similarity(luma, change * np.float32(factor))
+        factor = min(by_psnr, factor * float(np.sqrt((1 - limits.ssim) / max(loss, 1e-9))))
+    return float(factor)
+
+
+def _similarity(luma: Luma, change: Floats) -> float:
+    """Mean structural similarity of a picture to itself changed; of large ones, on every n-th
+    band of rows."""
+    height = luma.shape[0]
+    skip = max(1, round(luma.size / _JUDGED_PIXELS))
+    loss, count = 0.0, 0
+    for top in range(0, height, _BAND * skip):
+        before = luma[top : top + _BAND].astype(np.float32)
+        after = np.clip(np.rint(before + change[top : top + _BAND]), 0, 255)
+        seen = _similarities(before, after)
+        loss += float(seen.sum())
+        count += seen.size
+    return loss / count
+
+
+def _similarities(before: Floats, after: Floats) -> Floats:
+    def mean(values: Floats) -> Floats:
+        return cv2.GaussianBlur(values, (11, 11), 1.5)
+
+    one, two = mean(before), mean(after)
+    both = one * two
+    squares = one * one + two * two
+    power = mean(before * before + after * after)
+    shared = mean(before * after)
+    seen = (2 * both + _C1) * (2 * (shared - both) + _C2)
+    return np.asarray(seen / ((squares + _C1) * (power - squares + _C2)))
 
 
 def residual(luma: Luma) -> Floats:
@@ -73,8 +125,8 @@ def residual(luma: Luma) -> Floats:
     would have put there over that noise, so that places which carry more count for more.
     """
     values = luma.astype(np.float32)
-    detail = values - cv2.GaussianBlur(values, (0, 0), 2.5)
-    deviation = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 2.6))
+    detail = values - cv2.GaussianBlur(values, (0, 0), _SLOW)
+    deviation = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _NEAR))
     noise = deviation + _QUIET
     weight = ((1 + _ACTIVITY * np.minimum(deviation, 20)) / noise) ** _TRUST
     weight *= np.float32(1 / max(float(weight.mean()), 1e-9))

@@ -12,8 +12,11 @@ IEEE Trans. Commun. 51, 2003), vectorized over the 4096 states.
 
 import functools
 import hashlib
+import heapq
 import hmac
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -105,14 +108,19 @@ def _encode_bits(message: Bits) -> Floats:
     return out.ravel()
 
 
-def decode(soft: Floats, key: bytes) -> bytes | None:
-    """The payload whose codeword fits best, if its tag is right; one attempt.
+def decode(soft: Floats, key: bytes, tries: int = 1) -> tuple[bytes | None, int]:
+    """The likeliest payload whose tag is right, and how many were tried for it, at most `tries`.
 
-    `soft` holds CODED_BITS log-likelihood ratios, positive for +1.
+    `soft` holds CODED_BITS log-likelihood ratios, positive for +1. Each message tried is one
+    attempt in the sense of `MAX_ATTEMPTS`.
     """
-    message = _viterbi(np.asarray(soft, np.float32).reshape(MESSAGE_BITS, RATE))
-    payload = np.packbits(message[: 8 * PAYLOAD_BYTES]).tobytes()
-    return payload if tag_matches(payload, message[8 * PAYLOAD_BYTES :], key) else None
+    tried = 0
+    for bits in _likeliest(np.asarray(soft, np.float32).reshape(MESSAGE_BITS, RATE), tries):
+        tried += 1
+        payload = np.packbits(bits[: 8 * PAYLOAD_BYTES]).tobytes()
+        if tag_matches(payload, bits[8 * PAYLOAD_BYTES :], key):
+            return payload, tried
+    return None, tried
 
 
 def tag_matches(payload: bytes, tag: Bits, key: bytes) -> bool:
@@ -122,24 +130,86 @@ def tag_matches(payload: bytes, tag: Bits, key: bytes) -> bool:
     )
 
 
-def _viterbi(soft: Floats) -> Bits:
-    """Maximum-likelihood message of a tail-biting codeword: two laps, the middle one kept."""
-    laps = np.concatenate([soft, soft])
-    table = _outputs().reshape(RATE, -1)
-    branch = laps @ table
-    steps, half = len(laps), _STATES // 2
+@dataclass(frozen=True)
+class _Trellis:
+    """Two laps over a tail-biting codeword: which way each state was reached, and how clearly."""
+
+    came_from: Bits  # [steps, STATES]: the last bit of the state before
+    margin: Floats  # [steps, STATES]: by how much the other way there is less likely
+    end: int  # the likeliest last state
+
+
+def _trellis(soft: Floats) -> _Trellis:
+    branch = np.concatenate([soft, soft]) @ _outputs().reshape(RATE, -1)
+    steps, half = len(branch), _STATES // 2
     metric = np.zeros(_STATES, np.float32)
-    came_from = np.empty((steps, 2, half), bool)
+    ahead = np.empty((steps, 2, half), np.float32)
     for step in range(steps):
         reached = branch[step].reshape(2, half, 2) + metric.reshape(half, 2)
         even, odd = reached[..., 0], reached[..., 1]
-        np.greater(odd, even, out=came_from[step])
+        np.subtract(odd, even, out=ahead[step])
         metric = np.maximum(odd, even).ravel()
-    state = int(metric.argmax())
-    bits = np.empty(steps, np.uint8)
-    for step in range(steps - 1, -1, -1):
-        top, low = divmod(state, half)
-        bits[step] = top
-        state = 2 * low + int(came_from[step, top, low])
-    middle = MESSAGE_BITS // 2
-    return np.roll(bits[middle : middle + MESSAGE_BITS], middle)
+    lead = ahead.reshape(steps, _STATES)
+    return _Trellis((lead > 0).view(np.uint8), np.abs(lead), int(metric.argmax()))
+
+
+def _likeliest(soft: Floats, most: int) -> Iterator[Bits]:
+    """Messages by falling likelihood, at most `most`, no two the same.
+
+    A serial list Viterbi search (Seshadri and Sundberg, IEEE Trans. Commun. 42, 1994): each
+    next path leaves one already found at the place where that costs least. Of the two laps the
+    middle one is kept.
+    """
+    trellis = _trellis(soft)
+    steps, middle = len(trellis.margin), MESSAGE_BITS // 2
+    last = middle + MESSAGE_BITS + 3 * _MEMORY  # what is left later changes nothing in the middle
+    states = np.empty(steps, np.int64)
+    states[-1] = trellis.end
+    paths = [(0.0, _back(trellis, states, steps - 1), last)]
+    ways_on: list[tuple[float, int, int]] = []  # cost, path, how many of its ways are used
+    orders: list[tuple[Integers, Floats]] = []
+    seen: set[bytes] = set()
+    at = 0
+    while True:
+        cost, states, limit = paths[at]
+        bits = np.roll((states[middle : middle + MESSAGE_BITS] >= _STATES // 2), middle)
+        message = bits.astype(np.uint8)
+        if message.tobytes() not in seen:
+            seen.add(message.tobytes())
+            yield message
+        if len(seen) >= most:
+            return
+        ways = np.arange(middle + _MEMORY, limit)
+        margins = trellis.margin[ways, states[ways]]
+        order = np.argsort(margins)
+        orders.append((ways[order], margins[order]))
+        if len(order):
+            heapq.heappush(ways_on, (cost + float(margins[order[0]]), at, 0))
+        if not ways_on:
+            return
+        cost, parent, used = heapq.heappop(ways_on)
+        ways, margins = orders[parent]
+        if used + 1 < len(ways):
+            more = paths[parent][0] + float(margins[used + 1])
+            heapq.heappush(ways_on, (more, parent, used + 1))
+        leaves = int(ways[used])
+        branched = paths[parent][1].copy()
+        branched[leaves - 1] = _before(trellis, branched, leaves) ^ 1
+        paths.append((cost, _back(trellis, branched, leaves - 1), leaves))
+        at = len(paths) - 1
+
+
+def _before(trellis: _Trellis, states: Integers, step: int) -> int:
+    """The state from which the state after `step` is best reached."""
+    state = int(states[step])
+    return (state % (_STATES // 2)) * 2 + int(trellis.came_from[step, state])
+
+
+def _back(trellis: _Trellis, states: Integers, step: int) -> Integers:
+    """Fill in the states before `step` by the best way there."""
+    state, mask = int(states[step]), _STATES // 2 - 1
+    came_from = trellis.came_from
+    for at in range(step, 0, -1):
+        state = (state & mask) * 2 + int(came_from[at, state])
+        states[at - 1] = state
+    return states

@@ -1,27 +1,37 @@
 """From a flattened picture to a payload: try geometries, align, combine tiles, decode.
 
 1. The grids that an uncropped picture can show, ranked by the pilots' phases.
-2. Any rotation and size, mirrored or not, from the spectrum's peaks.
-3. The same with changed aspect.
+2. Any size and aspect without rotation, mirrored or not, from the spectrum's peaks.
+3. Any rotation and size, mirrored or not.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.fft
 
 from watermark import payload as message
 from watermark import sync, track
 from watermark import tile as tiles
 from watermark.arrays import Complexes, Floats, Matrices, View
-from watermark.demodulate import combine, data_of_tiles, offsets, pick, signs_at, soft_bits
-from watermark.fold import fold, see
+from watermark.demodulate import (
+    combine,
+    data_of_tiles,
+    offsets,
+    pilots_at,
+    signs_at,
+    soft_bits,
+)
+from watermark.fold import Folded, fold, see
 
 _FINE = 256  # translations per tile along each axis when aligning
 _ALIGNED = 9  # geometries aligned in each stage
 _DECODED = 5  # of those, decoded
-_TRACKED = 3  # of those, followed tile by tile and decoded again
-_PLACES = 4  # places in the sign table tried for each
+_CLEAR = 4.6  # pilots' score below which a place is not decoded as it is; noise reaches 4.5
+_TRACKED = 2  # of those, followed tile by tile and decoded again
+_LIKELY = 3.2  # deviations from which a place is worth the longer list; one in ten of noise's
+_PLACES = 4  # places in the sign table decoded, of all alignments of a stage together
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,12 @@ class Reading:
 class Reader:
     """Reads one file with one key, and counts every decode it spends on it."""
 
-    def __init__(self, key: bytes, *, limit: int = message.MAX_ATTEMPTS) -> None:
+    def __init__(
+        self, key: bytes, tries: tuple[int, int], *, limit: int = message.MAX_ATTEMPTS
+    ) -> None:
+        """`tries` messages are tried in a decode, the second number at places that look likely."""
         self.key = key
+        self._tries = tries
         self.tile = tiles.of_key(key)
         self.attempts = 0
         self._limit = limit
@@ -62,17 +76,14 @@ class Reader:
             return None  # one flat color
         seen = sync.spectrum(residual)
         for matrices in self._stages(seen, residual.shape):
-            tried = [self.align(residual, matrix) for matrix in matrices[:_ALIGNED]]
-            tried.sort(key=lambda a: -a.score)
-            for aligned in tried[:_DECODED]:
-                found = self.decode(residual, aligned)
-                if found is not None:
-                    return found
-            for aligned in tried[:_TRACKED]:
-                tracked = self._tracked(residual, aligned)
+            tried = self.align(residual, matrices[:_ALIGNED])
+            clear = [aligned for aligned in tried[:_DECODED] if aligned.score > _CLEAR]
+            found = self.decode(residual, clear)
+            if found is None:
+                tracked = [self._tracked(residual, aligned) for aligned in tried[:_TRACKED]]
                 found = self.decode(residual, tracked)
-                if found is not None:
-                    return found
+            if found is not None:
+                return found
         return None
 
     def _tracked(self, residual: Floats, aligned: Alignment) -> Alignment:
@@ -83,39 +94,51 @@ class Reader:
             view = track.improved(self.tile, folded, view, aligned.polarity, terms, low=low)
         return Alignment(aligned.score, view, aligned.polarity)
 
-    def decode(self, residual: Floats, aligned: Alignment) -> Reading | None:
-        """Read an aligned picture: one decode at each of the likeliest places."""
-        folded = fold(residual, aligned.view)
-        values = data_of_tiles(self.tile, folded) * np.float32(aligned.polarity)
-        for offset in offsets(self.tile, folded, values, _PLACES):
-            if self.attempts >= self._limit:
+    def decode(self, residual: Floats, views: list[Alignment]) -> Reading | None:
+        """Read a picture at the likeliest places of all the ways it may be aligned."""
+        tried: list[tuple[float, Alignment, Folded, Complexes, tuple[int, int]]] = []
+        for aligned in views:
+            folded = fold(residual, aligned.view)
+            values = data_of_tiles(self.tile, folded) * np.float32(aligned.polarity)
+            for agreement, offset in offsets(self.tile, folded, values, _PLACES):
+                tried.append((agreement, aligned, folded, values, offset))
+        tried.sort(key=lambda place: -place[0])
+        for agreement, aligned, folded, values, offset in tried[:_PLACES]:
+            wanted = self._tries[agreement > _LIKELY]
+            tries = min(wanted, self._limit - self.attempts)
+            if tries <= 0:
                 return None
-            self.attempts += 1
-            soft = soft_bits(self.tile, combine(self.tile, folded, values, offset))
-            payload = message.decode(soft, self.key)
+            soft = soft_bits(self.tile, folded, values, offset)
+            payload, count = message.decode(soft, self.key, tries)
+            self.attempts += count
             if payload is not None:
                 return Reading(payload, aligned.view, aligned.polarity, offset)
         return None
 
-    def align(self, residual: Floats, matrix: Matrices) -> Alignment:
-        """Fold with A^T = `matrix` and find the translation from the pilots, either way up."""
+    def align(self, residual: Floats, matrices: Matrices) -> list[Alignment]:
+        """The translation for each A^T of `matrices` from the pilots, either way up: best first."""
+        if not len(matrices):
+            return []
+        tried = [
+            self._translated(matrix, seen)
+            for matrix, seen in zip(matrices, pilots_at(self.tile, residual, matrices), strict=True)
+        ]
+        return sorted(tried, key=lambda aligned: -aligned.score)
+
+    def _translated(self, matrix: Matrices, seen: Complexes) -> Alignment:
         tile = self.tile
-        view = np.eye(3)
-        view[:2, :2] = matrix.T
-        seen = pick(fold(residual, view).harmonics.sum(0), tile.pilots)
-        best = Alignment(0.0, view)
+        best = Alignment(0.0, np.eye(3))
         for turn in (1.0, -1.0):
             values = (seen if turn > 0 else np.conj(seen)) * np.exp(-1j * tile.pilot_phases)
-            table = np.zeros((_FINE, _FINE), np.complex128)
+            table = np.zeros((_FINE, _FINE), np.complex64)
             table[tile.pilots[:, 1] % _FINE, tile.pilots[:, 0] % _FINE] = values
-            match = np.fft.ifft2(table).real * _FINE**2
+            match = scipy.fft.ifft2(table).real * _FINE**2
             row, column = np.unravel_index(np.abs(match).argmax(), match.shape)
             noise = np.sqrt((np.abs(values) ** 2).sum() / 2) + 1e-12
             score = float(abs(match[row, column]) / noise)
             if score > best.score:
                 polarity = float(np.sign(match[row, column]))
-                shift = np.array([column, row]) / _FINE
-                shift = self._settle(values * polarity, shift)
+                shift = self._settle(values * polarity, np.array([column, row]) / _FINE)
                 moved = np.eye(3)
                 moved[:2] = np.concatenate([turn * matrix.T, -shift[:, None]], 1)
                 best = Alignment(score, moved, polarity)
@@ -135,10 +158,9 @@ class Reader:
     def _stages(self, seen: sync.Spectrum, shape: tuple[int, ...]) -> Iterator[Matrices]:
         plain = sync.plain_grids(shape[0], shape[1])
         yield plain[np.argsort(-sync.phase_score(self.tile, seen, plain))]
+        yield sync.ranked(self.tile, seen, sync.upright(self.tile, seen, shape))
         mirrors = [np.diag([1.0, 1.0]), np.diag([-1.0, 1.0])]
-        yield sync.ranked(self.tile, seen, mirrors)
-        aspects = [np.diag([1 / np.sqrt(a), np.sqrt(a)]) for a in sync.ASPECTS]
-        yield sync.ranked(self.tile, seen, [m @ a for m in mirrors for a in aspects])
+        yield sync.ranked(self.tile, seen, sync.candidates(self.tile, seen, mirrors)[1])
 
     def agreement(self, residual: Floats, found: Reading) -> float:
         """How well a residual agrees with a payload already read: deviations, 0 without it."""

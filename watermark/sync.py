@@ -12,17 +12,25 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import scipy.fft
+import scipy.signal
 
 from watermark.arrays import Complexes, Floats, Integers, Matrices
 from watermark.tile import Tile
 
 _LOWEST = 0.0128  # cycles per pixel: pilots of tiles of 600 pixels
-_BINS = 512  # of angle (half a turn) and of log frequency (up to 0.5)
+_BINS = 1024  # of angle (half a turn) and of log frequency (up to 0.5)
 _STEP = np.log(0.5 / _LOWEST) / _BINS
 _PEAK_CAP = 14.0
+_PADDED = 1.5  # length of the transform, in sides of the picture
+_TAPER = 0.2  # share of a side over which the picture fades out
 _SHIFTS = 48  # translations tried along each axis of a tile when phases are compared
-GRIDS = (4, 5, 6)  # tiles along the shorter side that `tile.grid` may choose
-ASPECTS = (0.67, 0.72, 0.77, 0.8, 0.85, 0.9, 0.95, 1.05, 1.11, 1.18, 1.25, 1.33, 1.41, 1.5)
+_KEPT = 200  # places that a search hands on
+_REFINED = 40  # of those, refined
+_PILOTS_SEEN = 10  # fewest that must lie inside the spectrum
+_STRIDE = 0.7  # bins of the spectrum between the places tried for a pilot
+_FEWEST, _MOST = 1.1, 12.0  # tiles along the shorter side of what is searched
+_SLIMMEST = 1.6  # most that a tile's sides may differ
+GRIDS = (4, 5)  # tiles along the shorter side that `tile.grid` may choose
 
 
 @dataclass(frozen=True)
@@ -46,11 +54,12 @@ class Spectrum:
 def spectrum(residual: Floats) -> Spectrum:
     """Spectrum of a residual, tapered, centred on the middle of the picture."""
     height, width = residual.shape
-    length = int(scipy.fft.next_fast_len(int(1.35 * max(height, width, 640)), real=True))
+    length = int(scipy.fft.next_fast_len(int(_PADDED * max(height, width, 640)), real=True))
     length += length % 2
-    taper_y = np.sqrt(np.hanning(height + 2)[1:-1]).astype(np.float32)
-    taper_x = np.sqrt(np.hanning(width + 2)[1:-1]).astype(np.float32)
-    tapered = residual * taper_y[:, None] * taper_x[None]
+    down, across = (
+        scipy.signal.windows.tukey(n, _TAPER).astype(np.float32) for n in (height, width)
+    )
+    tapered = residual * down[:, None] * across[None]
     padded = np.zeros((length, length), np.float32)
     top, left = height // 2, width // 2
     for rows, to_rows in (
@@ -73,14 +82,14 @@ def spectrum(residual: Floats) -> Spectrum:
 
 def _log_polar(seen: Spectrum) -> Floats:
     """Peaks over angle (rows, half a turn) and log frequency (columns), mean removed."""
-    spread = cv2.dilate(seen.peaks, np.ones((3, 3), np.uint8))
     angle = (np.arange(_BINS) * (np.pi / _BINS))[:, None] - np.pi / 2
     radius = seen.length * _LOWEST * np.exp(np.arange(_BINS) * _STEP)[None]
     x = (radius * np.cos(angle)).astype(np.float32)
     y = (radius * np.sin(angle) + seen.length // 2).astype(np.float32)
-    out = cv2.remap(spread, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+    out = cv2.remap(seen.peaks, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     out -= out.mean(0, keepdims=True)
-    return out / (float(out.std()) + 1e-9)
+    spread = out.std(0, keepdims=True)
+    return np.asarray(out / (spread + 0.05 * float(spread.max()) + 1e-9))
 
 
 def _constellation(tile: Tile, stretch: Matrices) -> tuple[Floats, Floats, float]:
@@ -98,7 +107,7 @@ def _constellation(tile: Tile, stretch: Matrices) -> tuple[Floats, Floats, float
 
 
 def candidates(
-    tile: Tile, seen: Spectrum, stretches: list[Matrices], *, keep: int = 60
+    tile: Tile, seen: Spectrum, stretches: list[Matrices], *, keep: int = _KEPT
 ) -> tuple[Floats, Matrices]:
     """The likeliest A^T (tile frequencies to pixel frequencies): scores [n], matrices [n, 2, 2].
 
@@ -113,7 +122,7 @@ def candidates(
         image, count, base = _constellation(tile, stretch)
         match = scipy.fft.irfft2(transform * np.conj(scipy.fft.rfft2(image)), polar.shape)
         match = match[:, :_BINS] / np.sqrt(np.maximum(count, 1))[None]
-        match[:, count < 10] = -9
+        match[:, count < _PILOTS_SEEN] = -9
         best = (match >= cv2.dilate(match, np.ones((7, 7), np.uint8))) & (match > 2.2)
         rows, columns = np.nonzero(best)
         top = np.argsort(match[rows, columns])[::-1][:keep]
@@ -126,6 +135,49 @@ def candidates(
     score, matrices = np.concatenate(scores), np.concatenate(found)
     top = np.argsort(score)[::-1][:keep]
     return score[top], matrices[top]
+
+
+def upright(tile: Tile, seen: Spectrum, size: tuple[int, ...], *, keep: int = _KEPT) -> Matrices:
+    """The likeliest A^T among those without rotation: any size, aspect and mirroring.
+
+    Every pair of tile widths and heights is tried, in steps that move the pilots by less than
+    the width of their peaks.
+    """
+    pilots = tile.pilots * np.where(tile.pilots[:, :1] < 0, -1, 1)
+    step = _STRIDE / (np.abs(pilots).max() * seen.length)
+    short = min(size)
+    widths = np.arange(_FEWEST / short, _MOST / short, step)
+    heights = np.concatenate([-widths[::-1], widths])
+    columns = np.rint(widths[:, None] * pilots[:, 0] * seen.length).astype(np.intp)
+    rows = np.rint(heights[:, None] * pilots[:, 1] * seen.length).astype(np.intp)
+    wide, half = seen.peaks.shape[1], seen.length // 2
+    outside = np.abs(rows) > half - 2
+    lines = np.where(outside, 0, rows + half) * wide
+    excess = seen.peaks - 1
+    excess[0] = 0  # where what lies beyond the edge is read
+    excess = excess.ravel()
+    scores = np.full((len(widths), len(heights)), -9.0, np.float32)
+    for at, width in enumerate(widths):
+        beyond = columns[at] > wide - 2
+        for low, high in ((width / _SLIMMEST, width * _SLIMMEST),):
+            for first, last in (
+                np.searchsorted(heights, [low, high]),
+                np.searchsorted(heights, [-high, -low]),
+            ):
+                flat = lines[first:last] + np.where(beyond, 0, columns[at])
+                flat[:, beyond] = 0
+                count = (~outside[first:last] & ~beyond).sum(1)
+                total = excess[flat].sum(1)
+                scores[at, first:last] = np.where(
+                    count >= _PILOTS_SEEN, total / np.sqrt(np.maximum(count, 1)), -9
+                )
+    best = (scores >= cv2.dilate(scores, np.ones((5, 5), np.uint8))) & (scores > 2.2)
+    at_width, at_height = np.nonzero(best)
+    top = np.argsort(scores[at_width, at_height])[::-1][:keep]
+    found = np.zeros((len(top), 2, 2))
+    found[:, 0, 0] = widths[at_width[top]]
+    found[:, 1, 1] = heights[at_height[top]]
+    return found
 
 
 def _peak_score(tile: Tile, seen: Spectrum, matrices: Matrices) -> Floats:
@@ -142,7 +194,7 @@ def _peak_score(tile: Tile, seen: Spectrum, matrices: Matrices) -> Floats:
     value += fy * ((1 - fx) * peaks[flat + width] + fx * peaks[flat + width + 1])
     count = inside.sum(-1)
     total = np.where(inside, value - 1, 0).sum(-1)
-    return np.asarray(np.where(count >= 10, total / np.sqrt(np.maximum(count, 1)), -9.0))
+    return np.asarray(np.where(count >= _PILOTS_SEEN, total / np.sqrt(np.maximum(count, 1)), -9.0))
 
 
 _MOVES = np.array(
@@ -195,29 +247,32 @@ def phase_score(tile: Tile, seen: Spectrum, matrices: Matrices) -> Floats:
     return np.asarray(match / np.sqrt(len(tile.pilots)), np.float64)
 
 
-def ranked(tile: Tile, seen: Spectrum, stretches: list[Matrices]) -> Matrices:
-    """The candidates refined, by falling likelihood of place and phase, no two the same."""
-    _, matrices = candidates(tile, seen, stretches)
+def ranked(tile: Tile, seen: Spectrum, matrices: Matrices) -> Matrices:
+    """The likeliest of `matrices`, refined, by falling agreement of place and phase, no two the
+    same."""
     if not len(matrices):
         return matrices
-    matrices = refine(tile, seen, matrices)
-    score = 0.25 * _peak_score(tile, seen, matrices) + 3 * phase_score(tile, seen, matrices)
+    first = np.argsort(-_score(tile, seen, matrices))[:_REFINED]
+    matrices = refine(tile, seen, matrices[first])
     kept: list[Matrices] = []
-    for at in np.argsort(-score):
+    for at in np.argsort(-_score(tile, seen, matrices)):
         one = matrices[at]
         if all(np.abs(one - k).max() > 1e-3 * np.abs(one).max() for k in kept):
             kept.append(one)
     return np.array(kept)
 
 
+def _score(tile: Tile, seen: Spectrum, matrices: Matrices) -> Floats:
+    places, phases = _peak_score(tile, seen, matrices), phase_score(tile, seen, matrices)
+    return np.asarray(0.25 * places + 3 * phases)
+
+
 def plain_grids(height: int, width: int) -> Matrices:
     """A^T [n, 2, 2] for pictures that still show the whole grid: any size, mirrored, turned."""
     found: list[Matrices] = []
-    for short in GRIDS:
-        shape = max(height, width) / min(height, width)
-        for long in range(max(short, int(0.55 * short * shape)), int(1.8 * short * shape) + 1):
-            rows, columns = (short, long) if height <= width else (long, short)
-            for mirror in (1, -1):
-                found.append(np.array([[mirror * columns / width, 0], [0, rows / height]]))
-                found.append(np.array([[0, columns / width], [mirror * rows / height, 0]]))
+    for across in GRIDS:
+        side = across / min(height, width)
+        for mirror in (1, -1):
+            found.append(np.array([[mirror * side, 0], [0, side]]))
+            found.append(np.array([[0, side], [mirror * side, 0]]))
     return np.array(found)

@@ -14,6 +14,7 @@ synchronization: Kutter, SPIE 3528, 1998, and Pereira and Pun, IEEE Trans. Image
 """
 
 import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +26,8 @@ REACH = 28  # highest harmonic, cycles per tile
 _LOWEST = 6.4  # lowest harmonic, cycles per tile
 _PILOTS = 24
 _PILOT_RING = (7.7, 21.8)
-_PILOT_SHARE = 0.3  # of the energy
-_SLOPE = 0.5  # amplitude of data falls as frequency ** -slope
+_PILOT_SHARE = 0.24  # of the energy
+_SLOPE = 0.25  # amplitude of data falls as frequency ** -slope
 SIGNS = 16  # the sign table is SIGNS x SIGNS tiles and repeats
 
 
@@ -101,12 +102,14 @@ def of_key(key: bytes) -> Tile:
     )
 
 
-def grid(height: int, width: int) -> tuple[int, int]:
-    """How many tiles a picture holds: rows, columns. The same for every key."""
-    short, long = sorted((height, width))
-    across = 4 if short < 600 else 5 if short < 1100 else 6
-    along = max(across, round(across * long / short))
-    return (across, along) if height <= width else (along, across)
+def grid(height: int, width: int) -> tuple[float, float]:
+    """How many tiles a picture holds: rows, columns, not always whole. The same for every key.
+
+    Tiles are square, so that a picture that is only cropped, turned or resized keeps them so.
+    """
+    short = min(height, width)
+    across = 4 if short < 600 else 5
+    return across * height / short, across * width / short
 
 
 def _table(harmonics: Integers, values: Complexes) -> Complexes:
@@ -123,18 +126,24 @@ def waves(positions: Floats, lowest: int) -> Complexes:
     return np.asarray(np.exp(2j * np.pi * turns), np.complex64)
 
 
-def _synthesize(table: Complexes, u: Floats, v: Floats) -> Floats:
-    """Sum of the harmonics at columns u and rows v, two real matrix products."""
-    across = table @ waves(u, -REACH)
-    down = waves(v, 0)
+def _synthesize(table: Complexes, across: Complexes, down: Complexes) -> Floats:
+    """Sum of the harmonics where these waves run, two real matrix products."""
+    right = table @ across
     left = np.concatenate([down.real, -down.imag]).T
-    right = np.concatenate([across.real, across.imag])
+    right = np.concatenate([right.real, right.imag])
     return np.asarray(np.ascontiguousarray(left) @ np.ascontiguousarray(right))
 
 
-def centers(size: int, tiles: int) -> Floats:
+def centers(size: int, tiles: float) -> Floats:
     """Tile coordinate of each pixel centre along one side."""
     return (np.arange(size) + 0.5) * (tiles / size)
+
+
+@functools.lru_cache(maxsize=2)
+def _waves_over(size: tuple[int, int], tiles: tuple[float, float]) -> tuple[Complexes, Complexes]:
+    """The waves across and down a picture of `size` that holds this many tiles."""
+    v, u = (centers(length, count) for length, count in zip(size, tiles, strict=True))
+    return waves(u, -REACH), waves(v, 0)
 
 
 def render(
@@ -142,7 +151,7 @@ def render(
     pilots: Floats,
     data: Floats,
     size: tuple[int, int],
-    tiles: tuple[int, int],
+    tiles: tuple[float, float],
 ) -> Floats:
     """The pattern over a whole picture [height, width], about unit variance.
 
@@ -151,10 +160,11 @@ def render(
     v, u = (centers(length, count) for length, count in zip(size, tiles, strict=True))
     pilot_table = _table(tile.pilots, pilots * np.exp(1j * tile.pilot_phases))
     data_table = _table(tile.data, data * np.exp(1j * tile.data_phases))
-    out = _synthesize(data_table, u, v)
+    across, down = _waves_over(size, tiles)
+    out = _synthesize(data_table, across, down)
     columns = u.astype(np.int64) % SIGNS
-    for row in range(tiles[0]):
+    for row in range(math.ceil(tiles[0])):
         signs = tile.signs[row % SIGNS, columns]
         out[slice(*np.searchsorted(v, [row, row + 1]))] *= signs[None]
-    out += _synthesize(pilot_table, u, v)
+    out += _synthesize(pilot_table, across, down)
     return out

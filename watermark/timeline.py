@@ -18,6 +18,7 @@ from watermark import film, informed, mask, reading
 from watermark.arrays import Floats, Integers, View
 from watermark.errors import UnreadableMedia
 
+TRIES = (1, 16)  # as in `image`; less, for a film of three hours is decoded 70 000 times
 _STEP_S = 0.5
 _LOOKS_PER_STEP = 4  # frames looked at in a step, beside key frames
 _CHUNK_STEPS = 80
@@ -111,7 +112,7 @@ class _Search:
     """The marks found so far in one film, and the decodes spent on it."""
 
     def __init__(self, key: bytes, thorough: bool) -> None:
-        self.reader = reading.Reader(key)
+        self.reader = reading.Reader(key, TRIES)
         self.thorough = thorough
         self.found: list[tuple[bytes, float, float]] = []
         self.known: list[View] = []
@@ -151,7 +152,7 @@ class _Search:
         average /= float(average.std()) + 1e-9
         for view in self.known:
             aligned = reading.Alignment(0.0, view)
-            read = self.reader.decode(average, aligned)
+            read = self.reader.decode(average, [aligned])
             if read is not None:
                 return read
         read = self.reader.read(average)
