@@ -17,6 +17,7 @@ from app.cli_contract import contracts
 from app.cli_log import log_commands
 from app.cli_policy import agreement_commands, policy_commands
 from app.cli_simulate import simulations
+from app.cli_statement import statement_commands
 from app.cli_status import statuses
 from app.config import settings
 from app.errors import AppError
@@ -35,6 +36,7 @@ for name, group in (
     ("agreement", agreement_commands),
     ("policy", policy_commands),
     ("log", log_commands),
+    ("statement", statement_commands),
 ):
     app.add_typer(group, name=name)
 app.add_typer(contracts, name="contract")

@@ -42,6 +42,7 @@ from app.licensing.paper import api as paper
 from app.licensing.standing import api as standing
 from app.licensing.status import api as statuses
 from app.licensing.strikes import api as strikes
+from app.payments import api as payments
 from app.registry import api as registry
 from app.transparency import api as transparency
 from app.web import policies as policies_page
@@ -117,7 +118,7 @@ def create_app() -> FastAPI:
     logs.configure()
     app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
     app.include_router(authorizations.router)  # asked most: no other route is looked at before it
-    for room in (identity, registry, contracts, decisions, gateway, ledger, audit, transparency):
+    for room in (identity, registry, contracts, decisions, gateway, ledger, payments, audit):
         app.include_router(room.router)
     for subject in (
         approvals,
@@ -133,6 +134,7 @@ def create_app() -> FastAPI:
         statuses,
         strikes,
         templates,
+        transparency,
         withdrawal,
     ):
         app.include_router(subject.router)

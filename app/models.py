@@ -5,6 +5,7 @@ from app.gateway import models as gateway
 from app.gateway import models_previews as previews
 from app.identity import models as identity
 from app.ledger import models as ledger
+from app.ledger import models_periods as periods
 from app.licensing.approvals import models as approvals
 from app.licensing.boundaries import models as boundaries
 from app.licensing.contracts import models as contracts
@@ -15,6 +16,7 @@ from app.licensing.decisions import models as decisions
 from app.licensing.decisions import models_policies as policies
 from app.licensing.standing import models as standing
 from app.licensing.strikes import models as strikes
+from app.payments import models as payments
 from app.provenance import models as provenance
 from app.registry import models as registry
 from app.transparency import models as transparency
@@ -29,6 +31,8 @@ __all__ = [
     "identity",
     "ledger",
     "paper",
+    "payments",
+    "periods",
     "policies",
     "previews",
     "provenance",

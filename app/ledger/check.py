@@ -6,7 +6,8 @@ What is compared, per contract in the order of its events:
 3. the entry is sealed, and sums to zero in every currency;
 4. the contract's cached totals are what the events come to;
 5. every entry without a use posts what its source comes to, under the same rules;
-6. no entry, posting or captured hold stands outside of all that.
+6. no entry, posting or captured hold stands outside of all that;
+7. every closed period holds the entries it was closed with.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
 from app.errors import AppError
+from app.ledger import periods
 from app.ledger.books import Line, RoyaltyState, add, check_balanced, negate
 from app.ledger.models import (
     ContractBook,
@@ -74,6 +76,8 @@ def check(session: Session) -> LedgerCheck:
         entries += _check_sources(session)
         _check_strays(session, entries)
         _check_holds(session)
+        if changed := periods.first_difference(session):
+            raise _Difference(changed)
     except _Difference as difference:
         return LedgerCheck(events, entries, str(difference))
     return LedgerCheck(events, entries, None)

@@ -85,3 +85,21 @@ class EntryNotReversible(AppError):
     """The entry is itself a correction, or none of it is left to reverse."""
 
     status, code = 409, "entry-not-reversible"
+
+
+class PeriodNotFound(NotFound):
+    """No period of this number is closed."""
+
+    code = "period-not-found"
+
+
+class PeriodNotOver(AppError):
+    """A period is closed when it is over, not before."""
+
+    status, code = 409, "period-not-over"
+
+
+class PeriodOutOfOrder(AppError):
+    """The instant lies within a closed period, and that never changes."""
+
+    status, code = 409, "period-out-of-order"

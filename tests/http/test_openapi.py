@@ -13,7 +13,7 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 Schema = dict[str, Any]
 NOT_JSON = {"multipart/form-data", "text/plain", "application/octet-stream", "video/mp4",
             "application/jose", "application/vc+jwt",
-            "application/rsl+xml", "application/pdf"}  # fmt: skip
+            "application/rsl+xml", "application/pdf", "text/csv"}  # fmt: skip
 
 
 class NoExample(AssertionError):

@@ -12,12 +12,15 @@ from app import clock, db
 from app.gateway import api as gateway_api
 from app.gateway.models import Generation
 from app.gateway.models_previews import Preview
+from app.ledger.periods import close_period
 from app.licensing.approvals.models import ApprovalRequest
 from app.licensing.approvals.on_record import use_as_json
 from app.licensing.contracts import service as licensing
 from app.licensing.contracts.models_counsel import CounselLink
 from app.licensing.decisions.models import Decision
 from app.licensing.decisions.service import use_of
+from app.payments import statements
+from app.payments.documents import period_part
 from app.registry import service as registry
 from app.registry.models import Performer
 from tests.http.house import (
@@ -74,8 +77,19 @@ def _things(house: House) -> dict[str, str]:
         session.add(link)
         strike = unions.proposed(session, unions.a_union(session))
         paper = a_paper(session, house.scene)
+        period = close_period(session, until=clock.now())
+        performer = house.scene.performer
+        said = {"party": {"id": performer.id, "name": performer.name}, "totals": [], "lines": []}
+        statement = statements.keep(
+            session,
+            period,
+            {**said, "period": period_part(period)},
+            kind="performer",
+            party_id=performer.id,
+        )
     return {
         "paper_id": paper.id,
+        "statement_id": statement.id,
         "approval_id": approval.id,
         "preview_id": preview.id,
         "strike_id": strike.id,
@@ -144,6 +158,8 @@ class TestStrangers:
                      "/v1/approvals/{approval_id}"):  # fmt: skip
             assert house.get(path.format_map(things)).status_code == 200, path
         assert house.get(f"/v1/performers/{things['performer_id']}", "desk").status_code == 200
+        for shape in ("", "/csv", "/pdf"):
+            assert house.get(f"/v1/statements/{things['statement_id']}{shape}", "desk").is_success
 
     @ONE_DATABASE
     def test_a_route_that_shows_foreign_things_is_found(self, served, house, monkeypatch):
@@ -171,10 +187,11 @@ class TestStrangers:
 
     @ONE_DATABASE
     def test_lists_show_nobody_elses_things(self, house):
-        house.ask()
-        for path in ("/v1/performers", "/v1/standing-offers", "/v1/generations", "/v1/contracts"):
+        _things(house)
+        for path in ("/v1/performers", "/v1/standing-offers", "/v1/generations", "/v1/contracts",
+                     "/v1/statements"):  # fmt: skip
             assert house.get(path, "stranger").json()["items"] == []
-        assert len(house.get("/v1/contracts").json()["items"]) == 1
+        assert len(house.get("/v1/generations").json()["items"]) == 1
 
     def test_odd_ids_are_refused_like_any_other(self, served, house):
         for verb, path, _ in operations(served):

@@ -123,9 +123,10 @@ class TestSetContract:
         every = " ".join(sorted(typeset._letters(typeset._DRAWN)))
         page = asdict(replace(a_page(a_document()), note=every))
         inputs = {"data": json.dumps(page), "document": "{}", "signatures": "[]"}
-        assert typeset._compile(inputs, clock.now())
+        assert typeset._compile(inputs, clock.now(), typeset.CONTRACT)
+        inputs["data"] = json.dumps(page | {"note": "字"})
         with pytest.raises(typeset.NotDrawable):
-            typeset._compile(inputs | {"data": json.dumps(page | {"note": "字"})}, clock.now())
+            typeset._compile(inputs, clock.now(), typeset.CONTRACT)
 
     def test_is_made_of_the_same_bytes_each_time(self):
         at, document = clock.now(), a_document()
@@ -148,7 +149,7 @@ class TestSetContract:
             (tmp_path / "typst").mkdir(exist_ok=True)
             (tmp_path / "secret").write_text("hidden")
             (tmp_path / "typst" / "contract.typ").write_text(source)
-            monkeypatch.setattr(typeset, "FOLDER", tmp_path / "typst")
+            monkeypatch.setattr(typeset, "CONTRACT", tmp_path / "typst" / "contract.typ")
             with pytest.raises(typeset.typst.TypstError):
                 set_page(a_document())
 

@@ -1,4 +1,4 @@
-"""Sets a contract on paper: one PDF, the signed files inside it, the same bytes every time.
+"""Sets documents on paper: one PDF, the files it is made from inside it, the same bytes every time.
 
 Whatever anybody wrote reaches Typst as data and is set as it stands, never as markup. Nothing is
 fetched and no file is read but the template's own; the fonts are those that Typst carries. The PDF
@@ -6,7 +6,7 @@ is PDF/A-3a (files inside, made to last) and PDF/UA-1 (readable aloud).
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typst
 
-FOLDER = Path(__file__).parent / "typst"
+CONTRACT = Path(__file__).parent / "typst" / "contract.typ"
 # What the carried fonts draw, by Unicode range: Latin, Greek, Cyrillic, Armenian, Hebrew, basic
 # Arabic, Devanagari, Georgian, marks, punctuation, currencies, arrows, mathematics.
 _DRAWN = (
@@ -66,33 +66,40 @@ class NotDrawable(ValueError):
 def set_contract(page: Page, *, document: str, signatures: str, at: datetime) -> bytes:
     """Return the PDF. `document` is attached as `contract.json`, `signatures` as it is named.
 
-    `at` is the instant the PDF says it was made: the same input gives the same bytes. What the
-    fonts cannot draw is written by its number, `\\u5b57`; the attached document has it as it is.
+    As in `set_pdf`; the attached document has every letter as it is.
     """
     files = {"document": document, "signatures": signatures}
+    return set_pdf(CONTRACT, asdict(page), files=files, at=at)
+
+
+def set_pdf(template: Path, data: object, *, files: Mapping[str, str], at: datetime) -> bytes:
+    """Return what a template makes of `data`, with `files` at its hand by name.
+
+    `at` is the instant the PDF says it was made: the same input gives the same bytes. What the
+    fonts cannot draw is written by its number, `\\u5b57`.
+    """
     for shown in (str, _drawn(_DRAWN), _drawn(_SURELY_DRAWN)):
         try:
-            data = json.dumps(_shown(asdict(page), shown))
-            return _compile({"data": data, **files}, at)
+            return _compile({"data": json.dumps(_shown(data, shown)), **files}, at, template)
         except NotDrawable:
             continue
     raise NotDrawable("the fonts that Typst carries do not even draw Latin text")
 
 
-def _compile(inputs: dict[str, str], at: datetime) -> bytes:
-    source = FOLDER / "contract.typ"
+def _compile(inputs: dict[str, str], at: datetime, template: Path) -> bytes:
+    folder = template.parent
     try:
         return typst.compile(
-            source,
-            root=FOLDER,
+            template,
+            root=folder,
             font_paths=_fonts(),
             ignore_system_fonts=True,
             sys_inputs=inputs,
             pdf_standards=["a-3a", "ua-1"],
             timestamp=int(at.timestamp()),
             format="pdf",
-            package_path=FOLDER / "packages",
-            package_cache_path=FOLDER / "packages",
+            package_path=folder / "packages",
+            package_cache_path=folder / "packages",
         )
     except typst.TypstError as error:
         if "could not be displayed" in str(error):
