@@ -1,7 +1,7 @@
 """The database: one engine per process, and the two ways to open a session.
 
 SQLite takes write locks at BEGIN (a reader that turns writer half way may fail), checks foreign
-keys and flushes every commit to disk; PostgreSQL is used as it comes.
+keys and flushes every commit to disk; PostgreSQL is used as it comes, and told who only looks.
 """
 
 import json
@@ -109,11 +109,20 @@ def writing() -> Iterator[Session]:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A session that sees one snapshot, takes no write lock and never commits.
+    """A session that sees one snapshot, takes no lock and never commits.
 
-    What it loaded stays readable afterwards.
+    What it loaded stays readable afterwards. PostgreSQL refuses to write in it, and to lock rows.
     """
-    with Session(
-        engine().execution_options(sqlite_begin="DEFERRED"), expire_on_commit=False
-    ) as session:
+    with Session(_for_looking(engine()), expire_on_commit=False) as session:
         yield session
+
+
+@lru_cache(maxsize=1)
+def _for_looking(engine: Engine) -> Engine:
+    """The same connections, whose transactions begin otherwise: said in BEGIN, which costs nothing.
+
+    Made once: SQLAlchemy keeps listeners for each engine that has an isolation level of its own.
+    """
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(sqlite_begin="DEFERRED")
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

@@ -9,6 +9,9 @@ from sqlmodel import Session
 from app import db
 from app.identity.models import Organization
 
+POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+WRITES = ("INSERT INTO organization DEFAULT VALUES", "SELECT id FROM organization FOR UPDATE")
+
 
 class TestErrors:
     def test_never_carry_what_was_to_be_stored(self, session: Session) -> None:
@@ -48,3 +51,45 @@ class TestReading:
                 assert reader.scalar(sa.select(sa.func.count()).select_from(Organization)) == 0
         with db.reading() as reader:
             assert reader.scalar(sa.select(sa.func.count()).select_from(Organization)) == 1
+
+    def test_sees_one_moment_although_another_commits_between_two_looks(
+        self, database: str
+    ) -> None:
+        assert_sees_one_moment()
+
+    @POSTGRESQL
+    def test_a_reader_that_is_told_nothing_is_found(
+        self, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(db, "_for_looking", lambda engine: engine)
+        with pytest.raises(AssertionError, match="meanwhile"):
+            assert_sees_one_moment()
+
+    @POSTGRESQL
+    @pytest.mark.parametrize("act", WRITES)
+    def test_neither_writes_nor_locks(self, database: str, act: str) -> None:
+        with db.reading() as reader, pytest.raises(sa.exc.InternalError, match="read-only"):
+            reader.execute(sa.text(act))
+
+    @POSTGRESQL
+    def test_leaves_nothing_behind_on_the_connection(self, database: str) -> None:
+        with db.reading() as reader:
+            used = reader.connection().connection.dbapi_connection
+        with db.writing() as writer:
+            assert writer.connection().connection.dbapi_connection is used
+            assert writer.scalar(sa.text("SHOW transaction_isolation")) == "read committed"
+            assert writer.scalar(sa.text("SHOW transaction_read_only")) == "off"
+
+
+def organizations(session: Session) -> int:
+    return session.scalar(sa.select(sa.func.count()).select_from(Organization)) or 0
+
+
+def assert_sees_one_moment() -> None:
+    with db.reading() as reader:
+        before = organizations(reader)
+        with db.writing() as writer:
+            writer.add(Organization(name="A", kind="agency"))
+        assert organizations(reader) == before, "it sees what was committed meanwhile"
+    with db.reading() as reader:
+        assert organizations(reader) == before + 1
