@@ -1,6 +1,7 @@
 """Routes of a contract's life: drafts, counter-offers, amendments, suspension."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
@@ -73,7 +74,7 @@ class Reason(BaseModel):
 GivenReason = Annotated[Reason, Body()]
 NO_REASON = Reason(note="")
 WITHOUT_END = OfferCreate(expires_at=None)
-Does = Callable[[Session, Contract], Contract]
+Does = Callable[..., Contract]  # a verb of the service, with what the body says filled in
 
 
 @router.post("/offer", status_code=201, response_model=ContractRead, responses=NEGOTIATE)
@@ -81,107 +82,63 @@ def offer_draft(
     contract_id: str, act: Acting, body: Annotated[OfferCreate, Body()] = WITHOUT_END
 ) -> Response:
     """Put your side's draft on the table."""
-
-    def offer(session: Session, contract: Contract) -> Contract:
-        return service.offer_draft(
-            session,
-            contract,
-            act.organization_id,
-            expires_at=body.expires_at,
-            api_key_id=act.principal.api_key_id,
-        )
-
+    offer = partial(service.offer_draft, expires_at=body.expires_at)
     return _on_the_table(contract_id, body, act, offer)
 
 
 @router.post("/revision", status_code=201, response_model=ContractRead, responses=NEGOTIATE)
 def revise_draft(contract_id: str, body: RevisionCreate, act: Acting) -> Response:
     """Put another document in the place of your side's draft; the earlier one is kept."""
-
-    def revise(session: Session, contract: Contract) -> Contract:
-        return service.replace_document(
-            session,
-            contract,
-            act.organization_id,
-            body.document,
-            act=LifeAct.REVISE,
-            api_key_id=act.principal.api_key_id,
-        )
-
+    revise = partial(service.replace_document, document=body.document, act=LifeAct.REVISE)
     return _on_the_table(contract_id, body, act, revise)
 
 
 @router.post("/counter", status_code=201, response_model=ContractRead, responses=NEGOTIATE)
 def counter_offer(contract_id: str, body: CounterCreate, act: Acting) -> Response:
     """Answer the other side's offer with another document; every round is kept."""
-
-    def counter(session: Session, contract: Contract) -> Contract:
-        return service.replace_document(
-            session,
-            contract,
-            act.organization_id,
-            body.document,
-            act=LifeAct.COUNTER,
-            expires_at=body.expires_at,
-            api_key_id=act.principal.api_key_id,
-        )
-
+    counter = partial(
+        service.replace_document,
+        document=body.document,
+        act=LifeAct.COUNTER,
+        expires_at=body.expires_at,
+    )
     return _on_the_table(contract_id, body, act, counter)
 
 
 @router.post("/decline", status_code=201, response_model=ContractRead, responses=CHANGE)
 def decline_offer(contract_id: str, act: Acting, body: GivenReason = NO_REASON) -> Response:
     """Say no to the other side's offer, or to the amendment on the table."""
-    return _on_the_table(contract_id, body, act, _with_reason(service.decline_offer, act, body))
+    return _on_the_table(contract_id, body, act, partial(service.decline_offer, note=body.note))
 
 
 @router.post("/retract", status_code=201, response_model=ContractRead, responses=CHANGE)
 def retract_offer(contract_id: str, act: Acting, body: GivenReason = NO_REASON) -> Response:
     """Take your side's draft or offer off the table, before both have signed it."""
-    return _on_the_table(contract_id, body, act, _with_reason(service.retract_offer, act, body))
+    return _on_the_table(contract_id, body, act, partial(service.retract_offer, note=body.note))
 
 
 @router.post("/amendment", status_code=201, response_model=ContractRead, responses=NEGOTIATE)
 def amend_contract(contract_id: str, body: AmendmentCreate, act: Acting) -> Response:
     """Offer the next version of a contract in force; it is negotiated and signed like the first."""
-
-    def amend(session: Session, contract: Contract) -> Contract:
-        return service.amend_contract(
-            session,
-            contract,
-            act.organization_id,
-            body.document,
-            draft=body.draft,
-            expires_at=body.expires_at,
-            api_key_id=act.principal.api_key_id,
-        )
-
+    amend = partial(
+        service.amend_contract,
+        document=body.document,
+        draft=body.draft,
+        expires_at=body.expires_at,
+    )
     return _on_the_whole(contract_id, body, act, amend)
 
 
 @router.post("/suspend", status_code=201, response_model=ContractRead, responses=CHANGE)
 def suspend_contract(contract_id: str, act: Acting, body: GivenReason = NO_REASON) -> Response:
     """Stop every use under a contract until it is resumed. The performer's side may."""
-    return _on_the_whole(contract_id, body, act, _with_reason(service.suspend_contract, act, body))
+    return _on_the_whole(contract_id, body, act, partial(service.suspend_contract, note=body.note))
 
 
 @router.post("/resume", status_code=201, response_model=ContractRead, responses=CHANGE)
 def resume_contract(contract_id: str, act: Acting, body: GivenReason = NO_REASON) -> Response:
     """Lift a suspension. The performer alone may, not an agent."""
-    return _on_the_whole(contract_id, body, act, _with_reason(service.resume_contract, act, body))
-
-
-def _with_reason(does: Callable[..., Contract], act: Act, reason: Reason) -> Does:
-    def do(session: Session, contract: Contract) -> Contract:
-        return does(
-            session,
-            contract,
-            act.organization_id,
-            note=reason.note,
-            api_key_id=act.principal.api_key_id,
-        )
-
-    return do
+    return _on_the_whole(contract_id, body, act, partial(service.resume_contract, note=body.note))
 
 
 def _on_the_table(contract_id: str, body: BaseModel, act: Act, does: Does) -> Response:
@@ -201,8 +158,11 @@ def _once(
     act: Act,
     does: Does,
 ) -> Response:
+    by = act.organization_id
+
     def run(session: Session) -> tuple[int, BaseModel]:
-        contract = find(session, act.organization_id, contract_id)
-        return 201, shown(session, does(session, contract), act.organization_id)
+        contract = find(session, by, contract_id)
+        done = does(session, contract, by, api_key_id=act.principal.api_key_id)
+        return 201, shown(session, done, by)
 
     return act.once(fingerprint_of(body), run)
