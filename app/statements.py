@@ -56,6 +56,11 @@ class Statement:
         """Run it for its effect."""
         self._execute(connection, self._for(connection.dialect), values)
 
+    def run_each(self, connection: sa.Connection, several: Sequence[dict[str, Any]]) -> None:
+        """Run it once for each of these parameters, for its effect, in as few round trips."""
+        compiled = self._for(connection.dialect)
+        _cursor(connection).executemany(compiled.text, [compiled.bind(each) for each in several])
+
     def _for(self, dialect: Dialect) -> "_Compiled":
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
@@ -64,11 +69,15 @@ class Statement:
 
     @staticmethod
     def _execute(connection: sa.Connection, compiled: "_Compiled", values: dict[str, Any]) -> Any:
-        if not connection.in_transaction():
-            connection.begin()
-        cursor = connection.connection.cursor()
+        cursor = _cursor(connection)
         cursor.execute(compiled.text, compiled.bind(values))
         return cursor
+
+
+def _cursor(connection: sa.Connection) -> Any:
+    if not connection.in_transaction():
+        connection.begin()
+    return connection.connection.cursor()
 
 
 class Raw(NamedTuple):

@@ -29,8 +29,9 @@ from app.ledger.models import (
     RecordedUse,
     RoyaltyTerms,
 )
-from app.ledger.posting import digest_of, entry_of, lines_of, read, terms_digest
+from app.ledger.posting import digest_of, entry_of, lines_of, terms_digest
 from app.ledger.quotes import charged
+from app.ledger.rows import read
 from app.ledger.royalties import post_event
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent

@@ -8,20 +8,14 @@ from typing import Any
 
 import rfc8785
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, SQLModel, col, select
+from sqlalchemy.orm import make_transient_to_detached
+from sqlmodel import Session, col, select
 
-from app.ledger.books import Effects, Line, Posted, RoyaltyState, add, check_balanced, negate
+from app.ledger import rows
+from app.ledger.books import Line, Posted, RoyaltyState, add, check_balanced, negate
 from app.ledger.errors import PostingKeyReused
-from app.ledger.models import (
-    Account,
-    ContractBook,
-    EntrySeal,
-    JournalEntry,
-    Posting,
-    RecordedUse,
-    RoyaltyTerms,
-)
+from app.ledger.models import JournalEntry, Posting, RecordedUse
+from app.ledger.rows import Book
 from app.ledger.royalties import post_event
 from app.ledger.terms import CompensationTerms, exact
 from app.ledger.usage import UsageEvent
@@ -45,47 +39,48 @@ def post_usage(
     behind each other. Raises RoyaltyRefused when the terms cannot price it, and PostingKeyReused
     when the key posted a different event.
     """
-    book = lock_book(session, contract_id)
+    session.flush()  # what follows is read and written plainly
+    connection = session.connection()
+    book = rows.lock_book(connection, contract_id)
     document = event.model_dump(mode="json", exclude_none=True)
-    first = session.exec(select(RecordedUse).where(RecordedUse.idempotency_key == key)).first()
-    if first is not None:
+    if (first := rows.use_by_key(connection, key)) is not None:
         if (first.contract_id, first.event) != (contract_id, document):
             raise PostingKeyReused(f"{key!r} posted another event of {first.contract_id}")
         return entry_of(session, first.id)
     state = state_of(session, book, event)
     lines, after = post_event(terms, state, event)
-    use = RecordedUse(
+    use_id = rows.record_use(
+        connection,
         idempotency_key=key,
         contract_id=contract_id,
         number=book.next_number,
         generation_id=generation_id,
-        terms_sha256=_keep_terms(session, terms),
+        terms_sha256=_keep_terms(connection, terms),
         event=document,
-        effects=written(add(after.totals, negate(state.totals))),
+        effects=rows.written(add(after.totals, negate(state.totals))),
         corrects_number=event.refund_of if event.reverse is None else event.reverse,
         length_us=_length_us(session, contract_id, event),
         note=note,
     )
-    session.add(use)
-    session.flush()
-    book.next_number, book.totals = after.number, written(after.totals)
-    session.add(book)
-    return _post_entry(session, use, lines) if lines else None
+    rows.carry_book(connection, Book(contract_id, after.number, dict(after.totals)))
+    if not lines:
+        return None
+    check_balanced(lines)  # here, and in the database when the seal is set
+    entry = JournalEntry(
+        usage_event_id=use_id, contract_id=contract_id, generation_id=generation_id, digest=""
+    )
+    entry.digest = digest_of(entry, lines)
+    write_entry(session, entry, lines)
+    return entry
 
 
-def lock_book(session: Session, contract_id: str) -> ContractBook:
-    """Open the contract's book, new or old, and keep others from it until this commits."""
-    _ensure(session, ContractBook, contract_id=contract_id, next_number=0, totals={})
-    return session.get_one(ContractBook, contract_id, with_for_update=True, populate_existing=True)
-
-
-def state_of(session: Session, book: ContractBook, event: UsageEvent | None = None) -> RoyaltyState:
+def state_of(session: Session, book: Book, event: UsageEvent | None = None) -> RoyaltyState:
     """Return the state the book has come to; of earlier events, only the one `event` corrects."""
     corrected = None
     if event is not None:
         corrected = event.refund_of if event.reverse is None else event.reverse
     posted = {} if corrected is None else _posted(session, book.contract_id, corrected)
-    return RoyaltyState(totals=read(book.totals), posted=posted, number=book.next_number)
+    return RoyaltyState(totals=book.totals, posted=posted, number=book.next_number)
 
 
 def entry_of(session: Session, usage_event_id: str) -> JournalEntry | None:
@@ -97,12 +92,12 @@ def entry_of(session: Session, usage_event_id: str) -> JournalEntry | None:
 
 def lines_of(session: Session, entry_id: str) -> tuple[Line, ...]:
     """Return the lines of an entry in order."""
-    rows = session.exec(  # columns, not objects: what the database holds now, not a cached copy
+    found = session.exec(  # columns, not objects: what the database holds now, not a cached copy
         select(Posting.account, Posting.currency, Posting.amount_minor)
         .where(Posting.entry_id == entry_id)
         .order_by(col(Posting.line))
     )
-    return tuple(Line(*row) for row in rows)
+    return tuple(Line(*row) for row in found)
 
 
 def digest_of(entry: JournalEntry, lines: Iterable[Line]) -> str:
@@ -125,64 +120,18 @@ def terms_digest(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(dict(document))).hexdigest()
 
 
-def written(totals: Effects) -> dict[str, str]:
-    """Write exact totals as text."""
-    return {name: str(amount) for name, amount in sorted(totals.items())}
-
-
-def read(totals: Mapping[str, str]) -> dict[str, Fraction]:
-    """Read exact totals back."""
-    return {name: Fraction(amount) for name, amount in totals.items()}
-
-
-def _post_entry(session: Session, use: RecordedUse, lines: tuple[Line, ...]) -> JournalEntry:
-    check_balanced(lines)  # here, and in the database when the seal is set
-    entry = JournalEntry(
-        usage_event_id=use.id,
-        contract_id=use.contract_id,
-        generation_id=use.generation_id,
-        digest="",
-    )
-    entry.digest = digest_of(entry, lines)
-    write_entry(session, entry, lines)
-    return entry
-
-
 def write_entry(session: Session, entry: JournalEntry, lines: tuple[Line, ...]) -> None:
     """Write an entry, its postings and the seal that the database refuses unless they balance."""
-    for account in sorted({line.account for line in lines}):  # one order: no deadlocks
-        _ensure(session, Account, name=account)
+    rows.post_entry(session.connection(), entry, lines)
+    make_transient_to_detached(entry)  # the session takes it for a row it read, without reading it
     session.add(entry)
-    session.flush()
-    session.add_all(
-        Posting(
-            entry_id=entry.id,
-            line=number,
-            account=line.account,
-            currency=line.currency,
-            amount_minor=line.amount_minor,
-        )
-        for number, line in enumerate(lines)
-    )
-    session.flush()
-    session.add(EntrySeal(entry_id=entry.id, lines=len(lines)))
-    session.flush()
 
 
-def _keep_terms(session: Session, terms: CompensationTerms) -> str:
+def _keep_terms(connection: sa.Connection, terms: CompensationTerms) -> str:
     document = terms.model_dump(mode="json", exclude_unset=True)
     sha256 = terms_digest(document)
-    if session.get(RoyaltyTerms, sha256) is None:
-        kept = RoyaltyTerms(sha256=sha256, document=document)
-        _ensure(session, RoyaltyTerms, **kept.model_dump())
+    rows.keep_terms(connection, sha256, document)
     return sha256
-
-
-def _ensure(session: Session, table: type[SQLModel], **values: object) -> None:
-    """Insert the row unless it is there; two transactions may both try."""
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    target: sa.Table = table.__table__  # type: ignore[attr-defined]
-    session.execute(dialect.insert(target).values(**values).on_conflict_do_nothing())
 
 
 def _posted(session: Session, contract_id: str, number: int) -> dict[int, Posted]:
@@ -204,7 +153,7 @@ def _posted(session: Session, contract_id: str, number: int) -> dict[int, Posted
         entry = entry_of(session, use.id)
         lines = lines_of(session, entry.id) if entry else ()
         amounts = _sum(amounts, lines) if amounts else list(lines)
-        effects = add(effects, read(use.effects))
+        effects = add(effects, rows.read(use.effects))
         standing = standing and "reverse" not in use.event and entry is not None
     return {number: Posted(tuple(amounts), effects, standing)}
 

@@ -19,10 +19,11 @@ from app.ledger.holds import (
     place_hold,
     void_hold,
 )
-from app.ledger.models import ContractBook, Hold, JournalEntry, Posting, RecordedUse, RoyaltyTerms
-from app.ledger.posting import lock_book, post_usage, state_of
+from app.ledger.models import Hold, JournalEntry, Posting, RecordedUse, RoyaltyTerms
+from app.ledger.posting import post_usage, state_of
 from app.ledger.quota import used_and_reserved
 from app.ledger.quotes import Quote, quote
+from app.ledger.rows import lock_book, read_book
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
 
@@ -53,7 +54,7 @@ def quote_use(
     session: Session, contract_id: str, *, terms: CompensationTerms, event: UsageEvent
 ) -> Quote:
     """Return what a planned use costs under this contract now; nothing is written."""
-    book = session.get(ContractBook, contract_id)
+    book = read_book(session.connection(), contract_id)
     state = state_of(session, book) if book else RoyaltyState()
     return quote(terms, event, state=state)
 
@@ -84,7 +85,7 @@ def raise_hold(
     Raises HoldNotFound, HoldSettled.
     """
     hold = open_hold(session, generation_id, contract_id)
-    lock_book(session, contract_id)
+    lock_book(session.connection(), contract_id)
     due_minor = quote_use(session, contract_id, terms=terms, event=event).licensee_minor
     hold.amount_minor = max(hold.amount_minor, due_minor)
     session.add(hold)
