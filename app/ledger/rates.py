@@ -210,7 +210,10 @@ _MODELS: Mapping[Model, Pricing] = {
 def _advance(terms: CompensationTerms, state: RoyaltyState, event: UsageEvent) -> Price:
     if terms.advance is None:
         raise TermNotAgreed("the terms have no advance, so none can be paid")
-    paid = f"advance:{event.licence or terms.advance.licence or ''}"
+    named = terms.advance.licence
+    if named is not None and event.licence not in {None, named}:
+        raise TermNotAgreed(f"the advance is for licence {named}, not for {event.licence}")
+    paid = f"advance:{event.licence or named or ''}"
     if state.total(paid):
         raise AdvanceAlreadyPaid("this advance was paid; what comes next is earned")
     return Price(exact(terms.advance.amount_minor), {paid: Fraction(1)}, "advance")

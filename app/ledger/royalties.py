@@ -10,7 +10,7 @@ from fractions import Fraction
 from app.ledger.books import Effects, Line, Posted, RoyaltyState, add, check_balanced, merge
 from app.ledger.corrections import refund, reverse
 from app.ledger.errors import AmountTooLarge, EventIncomplete
-from app.ledger.rates import period, price
+from app.ledger.rates import Price, period, price
 from app.ledger.splits import half_up, split_by_weight
 from app.ledger.terms import CompensationTerms, Party, PensionAndHealth, exact
 from app.ledger.usage import UsageEvent
@@ -61,14 +61,14 @@ def _post(terms: CompensationTerms, state: RoyaltyState, event: UsageEvent) -> P
         return Posted((), worth.effects, standing=False)
     compensates = worth.kind != "interest"
     # 1. The cap, then gross: rounded half-up, once.
-    gross = half_up(_capped(terms, state, worth.kind, worth.amount))
+    gross = half_up(_capped(terms, state, worth))
     effects = dict(worth.effects)
     if worth.kind in {"use", "settlement"}:
         effects = add(effects, {"billed": Fraction(gross)})
         effects = add(effects, {f"earned:{period(state)}": Fraction(gross)})
     # 2. An inclusive platform fee; a recoupable advance bears none, the uses that earn it do.
     fee, mode = _fee(terms) if compensates else (Fraction(0), None)
-    account = _advance_of(terms, event)
+    account = _advance_of(terms, state, event)
     lent = gross if worth.kind == "advance" and account else 0
     included = half_up(gross * fee) if mode == "inclusive" and not lent else None
     paid = gross - (included or 0)
@@ -99,10 +99,16 @@ def _post(terms: CompensationTerms, state: RoyaltyState, event: UsageEvent) -> P
     return Posted(_lines(terms, event, money), effects)
 
 
-def _capped(terms: CompensationTerms, state: RoyaltyState, kind: str, amount: Fraction) -> Fraction:
-    if terms.cap_minor is None or kind not in {"use", "settlement"}:
+def _capped(terms: CompensationTerms, state: RoyaltyState, worth: Price) -> Fraction:
+    amount = worth.amount or Fraction(0)
+    if terms.cap_minor is None or worth.kind not in {"use", "settlement"}:
         return amount
-    return min(amount, max(Fraction(0), exact(terms.cap_minor) - state.total("billed")))
+    cap, billed = exact(terms.cap_minor), state.total("billed")
+    if amount >= 0:
+        return min(amount, max(Fraction(0), cap - billed))
+    # A cheaper tier gives back what was billed above the new price, never what the cap had spared.
+    whole = state.total("tier_billed") + worth.effects.get("tier_billed", Fraction(0))
+    return min(Fraction(0), max(amount, min(whole, cap) - billed))
 
 
 def _fee(terms: CompensationTerms) -> tuple[Fraction, str | None]:
@@ -110,17 +116,19 @@ def _fee(terms: CompensationTerms) -> tuple[Fraction, str | None]:
     return (exact(fee.rate), fee.mode) if fee else (Fraction(0), None)
 
 
-def _advance_of(terms: CompensationTerms, event: UsageEvent) -> str | None:
+def _advance_of(terms: CompensationTerms, state: RoyaltyState, event: UsageEvent) -> str | None:
     """Name the running total of the advance this event belongs to; None where there is none.
 
-    An advance that names no licence was paid for all uses under the terms.
+    An advance belongs to the licence that the terms name, or else the event that pays it; where
+    neither names one it was paid for all uses that have no advance of their own.
     """
     if terms.advance is None or not terms.advance.recoupable:
         return None
     licence = terms.advance.licence
-    if event.advance or licence is None:
-        return f"unrecouped:{licence or ''}"
-    return f"unrecouped:{licence}" if event.licence == licence else None
+    if licence is not None:
+        return f"unrecouped:{licence}" if event.advance or event.licence == licence else None
+    own = event.licence or ""
+    return f"unrecouped:{own if event.advance or state.total(f'advance:{own}') else ''}"
 
 
 def _contributions(

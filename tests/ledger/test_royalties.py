@@ -184,6 +184,46 @@ class TestPostEvent:
         for _, state in told(terms, events):
             assert state.total("billed") <= 5000
 
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(st.integers(0, 80), min_size=1, max_size=8), st.integers(1, 9000))
+    def test_whole_volume_is_billed_at_its_tier_and_never_above_the_cap(self, seconds, cap_minor):
+        """What stands billed depends on the volume alone, however it came in parts."""
+        tiers = [["20", "200"], ["60", "150"], [None, "90"]]
+        terms = terms_of(model="tiered_whole", rate_minor=None, tiers=tiers, cap_minor=cap_minor)
+        whole = 0
+        for length, (_, state) in zip(
+            seconds, told(terms, [event_of(seconds=str(each)) for each in seconds]), strict=True
+        ):
+            whole += length
+            rate = 200 if whole <= 20 else 150 if whole <= 60 else 90
+            assert state.total("billed") == min(whole * rate, cap_minor)
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        st.sampled_from([None, "L1"]),
+        st.lists(
+            st.tuples(st.sampled_from([None, "L1", "L2"]), st.booleans(), st.integers(1, 300)),
+            max_size=9,
+        ),
+    )
+    def test_a_licence_earns_back_no_more_than_its_own_advance(self, named, story):
+        advance = {"amount_minor": 10_000} | ({"licence": named} if named else {})
+        terms, balance = terms_of(advance=advance), dict.fromkeys(("", "L1", "L2"), 0)
+        events = [
+            event_of(
+                **({"licence": licence} if licence else {}),
+                **({"advance": True} if pays else {"seconds": str(length)}),
+            )
+            for licence, pays, length in story
+        ]
+        for event, (lines, _) in zip(events, told(terms, events), strict=True):
+            moved = sum(line.amount_minor for line in lines if line.account == "memo:unrecouped")
+            own = event.licence or (named if event.advance and named else "")
+            if not event.advance and moved and not balance[own]:
+                own = ""  # of an advance that names no licence
+            balance[own] += moved
+            assert all(each >= 0 for each in balance.values()), "recouped from another's advance"
+
     def test_an_event_without_its_quantity_is_refused_by_name(self):
         with pytest.raises(EventIncomplete, match="seconds"):
             post_event(terms_of(), RoyaltyState(), event_of(count=1))
@@ -234,6 +274,7 @@ class TestCheckBalanced:
 
 
 class TestSplitByWeight:
+    @settings(deadline=None)
     @given(
         st.integers(-(10**9), 10**9),
         st.lists(st.fractions(0, 1000), min_size=1, max_size=12).filter(any),
