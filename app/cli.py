@@ -62,12 +62,19 @@ def main() -> None:
 
 
 @app.command()
-def setup() -> None:
+def setup(
+    role: Annotated[
+        str | None,
+        typer.Option(help="PostgreSQL role of the application: adds to the books, edits nothing."),
+    ] = None,
+) -> None:
     """Make what is missing: data directory, keys, certificates, database. Safe to repeat."""
-    from app import installation
+    from app import installation, roles
 
     made = installation.prepare()
     out.print(f"Ready in {settings().data_dir}: {', '.join(made) or 'nothing was missing'}.")
+    if role is not None:
+        out.print(f"{role} can only add to: {', '.join(roles.limit(role))}.")
 
 
 @app.command()
