@@ -1,14 +1,19 @@
-"""`make bench`: what a decision costs, beside the least it could cost on the same machine."""
+"""`make bench`: what deciding, posting and logging cost, beside the least they could cost here.
+
+`python -m tests.bench books log` measures these parts alone.
+"""
 
 import json
 import os
 import platform
 import statistics
+import sys
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 from app import config, db, installation
-from tests.bench import deciding
+from tests.bench import books, deciding, log
 from tests.bench.population import Asked, a_population, crowd
 from tests.bench.serving import a_server, alone, capacity, tail
 
@@ -24,7 +29,10 @@ def main() -> None:
         }
         config.settings.cache_clear()
         many = int(os.environ.get("BENCH_CONTRACTS", MANY))
-        print(json.dumps(measure(contracts=many), indent=2))
+        installation.prepare()
+        print(json.dumps(_about_the_machine(), indent=2))
+        for part in sys.argv[1:] or PARTS:
+            print(json.dumps({part: PARTS[part](many)}, indent=2), flush=True)
 
 
 def measure(
@@ -40,15 +48,20 @@ def measure(
         fast = capacity(served, asked, rounds=rounds, lasts_s=lasts_s)
         slow = tail(served, asked, fast["per second, median"], rounds=rounds, lasts_s=2 * lasts_s)
     return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}, {db.engine().dialect.name}",
-        "load before, of all processes": [round(each, 2) for each in os.getloadavg()],
         "in process, ms, median": {name: round(value, 3) for name, value in in_process.items()},
         "capacity, 32 connections": fast,
         "at 70 % of its own capacity": slow,
         f"among {contracts} contracts": among_many(
             asked, contracts, few=few, rounds=rounds, lasts_s=lasts_s / 2
         ),
+    }
+
+
+def _about_the_machine() -> dict[str, Any]:
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}, {db.engine().dialect.name}",
+        "load before, of all processes": [round(each, 2) for each in os.getloadavg()],
     }
 
 
@@ -68,6 +81,12 @@ def among_many(
         f"{contracts} / {few}": round(p50[contracts] / p50[few], 3),
     }
 
+
+PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "deciding": lambda contracts: measure(contracts=contracts),
+    "books": lambda _: books.measure(rounds=5, lasts_s=3.0),
+    "log": lambda _: log.measure(leaves=10**6, appended=2000, rounds=5),
+}
 
 if __name__ == "__main__":
     main()

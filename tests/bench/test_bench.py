@@ -2,7 +2,9 @@
 
 import pytest
 
-from app import config
+from app import config, db
+from app.ledger.check import check
+from tests.bench import books, log
 from tests.bench.__main__ import measure
 
 
@@ -16,3 +18,19 @@ def test_measures_everything_once(database: str, monkeypatch: pytest.MonkeyPatch
     assert found["at 70 % of its own capacity"]["authorization / no-op"] > 0
     assert found["among 60 contracts"]["60 / 20"] > 0
     assert found["in process, ms, median"]["one durable row"] > 0
+
+
+def test_measures_the_books_on_both_databases(database: str) -> None:
+    found = books.measure(rounds=1, lasts_s=0.2)
+    assert found["ratios, median"]["posting / raw row"] > 0
+    with db.reading() as session:
+        result = check(session)
+    assert result.ok, result.first_difference
+    assert result.entries > 0
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_measures_the_log(database: str) -> None:
+    found = log.measure(leaves=1000, appended=50, rounds=1)
+    assert found["proof"]["bytes"] <= 32 * 11
+    assert found["append"]["logged / SHA-256"] > 0

@@ -3,33 +3,42 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from sqlmodel import Session
 
 from app.commits import Unit
 from app.ledger import posting
+from app.ledger.terms import CompensationTerms
 from tests.ledger.factories import event_of, terms_of
 
-CONTRACTS = 7
-TERMS = terms_of()
+CONTRACTS = 7  # few, so that postings queue behind each other
+
+
+def number_of(key: str) -> int:
+    return int(key.rsplit("-", 1)[1])
 
 
 def seconds_of(key: str) -> int:
     """How long the use under this key is; so that its entry is known beforehand."""
-    return 1 + int(key.rsplit("-", 1)[1]) % 90
+    return 1 + number_of(key) % 90
 
 
-def post(key: str) -> Unit[str]:
+@cache
+def terms_for(performer: str) -> CompensationTerms:
+    return terms_of(parties=[{"id": performer, "agent": "AG1", "agent_rate": "0.10"}])
+
+
+def post(key: str, *, contracts: int = CONTRACTS, performer: str = "P1") -> Unit[str]:
     """Post one use under this key, as a unit of work; it returns the entry's id."""
 
     def unit(session: Session) -> str:
-        seconds = seconds_of(key)
         entry = posting.post_usage(
             session,
-            f"con_{seconds % CONTRACTS}",
-            terms=TERMS,
-            event=event_of(seconds=str(seconds)),
+            f"con_{number_of(key) % contracts}",
+            terms=terms_for(performer),
+            event=event_of(seconds=str(seconds_of(key))),
             key=key,
             note=key,
         )
