@@ -127,6 +127,14 @@ def a_scene(
     return scene
 
 
+def represent(session: Session, scene: Scene, agent: Organization | None) -> None:
+    """Register an agency as the performer's agent, or nobody."""
+    performer = session.get_one(Performer, scene.performer.id)
+    performer.agent_organization_id = agent and agent.id
+    performer.seal = registry.seal_of(session, performer)
+    session.flush()
+
+
 Change = Callable[[dict[str, Any]], object]
 
 

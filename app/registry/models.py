@@ -19,6 +19,7 @@ class Performer(SQLModel, table=True):
     name: str
     paused_at: datetime | None = Field(default=None, sa_type=Instant)
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
+    seal: str = Field(default="", sa_column_kwargs={"server_default": ""})  # see sealing.py
 
 
 class Replica(SQLModel, table=True):

@@ -5,12 +5,15 @@ import secrets
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 from sqlmodel import Session, col, select
 
-from app import clock, sandbox, vault
+from app import clock, keys, sandbox, vault
+from app.identity.models import Organization
+from app.registry import sealing
 from app.registry.errors import (
     PICTURE_ERRORS,
     NoFaceFound,
@@ -120,6 +123,7 @@ def enroll(
     performer = Performer(
         organization_id=organization_id, agent_organization_id=agent_organization_id, name=name
     )
+    performer.seal = seal_of(session, performer)
     session.add(performer)
     session.flush()
     replica = Replica(performer_id=performer.id, version=1)
@@ -151,19 +155,37 @@ def pause(session: Session, performer: Performer) -> Performer:
     Takes the row lock that a release takes, so nothing is released after this commits.
     """
     session.refresh(performer, with_for_update=True)
-    performer.paused_at = performer.paused_at or clock.now()
-    session.add(performer)
-    session.flush()
-    return performer
+    return _set_pause(session, performer, performer.paused_at or clock.now())
 
 
 def resume(session: Session, performer: Performer) -> Performer:
     """Allow uses again, as far as the contracts do."""
     session.refresh(performer, with_for_update=True)
-    performer.paused_at = None
+    return _set_pause(session, performer, None)
+
+
+def _set_pause(session: Session, performer: Performer, at: datetime | None) -> Performer:
+    """Write a pause down and seal it; a row that was edited behind our back stays unsealed."""
+    whole = performer.seal == seal_of(session, performer)
+    performer.paused_at = at
+    if whole:
+        performer.seal = seal_of(session, performer)
     session.add(performer)
     session.flush()
     return performer
+
+
+def seal_of(session: Session, performer: Performer) -> str:
+    """Return the seal that a performer's row has while it is as this program wrote it."""
+    desk = session.get_one(Organization, performer.organization_id)
+    row = {
+        "performer_id": performer.id,
+        "desk_id": desk.id,
+        "desk_kind": desk.kind,
+        "agent_id": performer.agent_organization_id,
+        "paused_at": performer.paused_at,
+    }
+    return sealing.seal(keys.secret("evidence"), row)
 
 
 def performer_of(

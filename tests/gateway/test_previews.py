@@ -120,8 +120,7 @@ class TestPreview:
 
     def test_one_does_not_look_for_another(self, scene: scenes.Scene) -> None:
         with db.writing() as session:
-            performer = session.get_one(type(scene.performer), scene.performer.id)
-            performer.agent_organization_id = scene.agency.organization.id
+            scenes.represent(session, scene, scene.agency.organization)
         _, preview_id = _asked(scene)
         with db.writing() as session:
             desk, agency = (principal(session, scene, who) for who in ("desk", "agency"))

@@ -17,6 +17,7 @@ from app.licensing.boundaries import preferences
 from app.licensing.boundaries import service as boundaries
 from app.registry.models import Performer
 from tests.http.house import House, a_house, a_standing_offer, assert_problem, rows
+from tests.scenes import represent
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 NEVER_STUNTS = {"v": 1, "training": "never", "content": {"stunt": "never", "dance": "ask"}}
@@ -51,8 +52,7 @@ def _ruling_out(*tags: str) -> dict[str, Any]:
 
 def _with_agency(house: House) -> None:
     with db.writing() as session:
-        performer = session.get_one(Performer, house.scene.performer.id)
-        performer.agent_organization_id = house.scene.agency.organization.id
+        represent(session, house.scene, house.scene.agency.organization)
 
 
 class TestSetting:

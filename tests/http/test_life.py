@@ -7,8 +7,8 @@ import pytest
 from app import db
 from app.demo import cast
 from app.licensing.contracts.models import Contract
-from app.registry.models import Performer
 from tests.http.house import House, assert_problem
+from tests.scenes import represent
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -79,8 +79,7 @@ class TestNegotiation:
     @ONE_DATABASE
     def test_keeps_an_agent_from_signing_and_lets_them_negotiate(self, house: House) -> None:
         with db.writing() as session:
-            performer = session.get_one(Performer, house.scene.performer.id)
-            performer.agent_organization_id = house.scene.agency.organization.id
+            represent(session, house.scene, house.scene.agency.organization)
         offered = house.post("/v1/contracts", json=_words(house, notice_hours=1)).json()
         path = f"/v1/contracts/{offered['id']}"
         shown = house.get(path, "agency").json()

@@ -17,7 +17,7 @@ from app.licensing.standing.models import StandingOffer
 from app.registry.models import Performer
 from tests.http.house import House, a_house, a_standing_offer, assert_problem, at_once, rows
 from tests.licensing.standing_offers import a_document, a_signature
-from tests.scenes import an_api_key
+from tests.scenes import an_api_key, represent
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PRODUCTIONS = {"kinds": ["production"]}
@@ -116,8 +116,7 @@ class TestRefusals:
     @ONE_DATABASE
     def test_the_agency_drafts_and_retracts_and_does_not_sign(self, house: House) -> None:
         with db.writing() as session:
-            performer = session.get_one(Performer, house.scene.performer.id)
-            performer.agent_organization_id = house.scene.agency.organization.id
+            represent(session, house.scene, house.scene.agency.organization)
         drafted = house.post(
             "/v1/standing-offers", "agency", json={"document": a_document(house.scene)}
         ).json()

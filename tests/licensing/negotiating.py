@@ -22,8 +22,7 @@ LONG_AGO = timedelta(days=400)
 def a_represented_scene(session: Session, *, signed: bool = False) -> Scene:
     """A scene whose agency is the performer's registered agent."""
     scene = scenes.a_scene(session, signed=signed)
-    scene.performer.agent_organization_id = scene.agency.organization.id
-    session.flush()
+    scenes.represent(session, scene, scene.agency.organization)
     return scene
 
 

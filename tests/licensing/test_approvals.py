@@ -28,7 +28,7 @@ from app.licensing.errors import (
     NothingToAsk,
     ScriptDiffers,
 )
-from tests.scenes import Scene, a_scene, offered, sign
+from tests.scenes import Scene, a_scene, offered, represent, sign
 
 SCRIPT = "I hold the light."
 HASH = hashlib.sha256(SCRIPT.encode()).hexdigest()
@@ -44,8 +44,7 @@ def a_scene_with_approvals(
 ) -> Scene:
     """A signed contract that asks these roles for each use, and for this content."""
     scene = a_scene(session, signed=False)
-    scene.performer.agent_organization_id = scene.agency.organization.id
-    session.add(scene.performer)
+    represent(session, scene, scene.agency.organization)
 
     def ask_somebody(document: dict[str, Any]) -> None:
         document["approvals"] = {
@@ -341,9 +340,7 @@ class TestAuthority:
         (request,) = ask(session, scene, decision)
         answer(session, scene, request, who="agency", role="agent")
         assert codes(session, scene) == []
-        scene.performer.agent_organization_id = None
-        session.add(scene.performer)
-        session.flush()
+        represent(session, scene, None)
         assert codes(session, scene) == ["APPROVER_NOT_AUTHORISED"]
 
     def test_a_row_written_behind_our_back_is_no_yes(self, session: Session) -> None:

@@ -37,7 +37,7 @@ def _sign(session: Session, scene: scenes.Scene, party: cast.Party, role: str, j
 class TestSignContract:
     def test_an_agency_s_desk_does_not_sign_for_the_performer(self, session: Session) -> None:
         scene = scenes.a_scene(session, signed=False)
-        scene.performer.agent_organization_id = scene.agency.organization.id
+        scenes.represent(session, scene, scene.agency.organization)
         jws = scene.agency.sign(scene.contract, "performer")
         with pytest.raises(SignatureRefused):
             _sign(session, scene, scene.agency, "performer", jws)
@@ -206,7 +206,7 @@ def test_nobody_but_the_performer_withdraws(session: Session) -> None:
     scene = scenes.a_scene(session)
     with pytest.raises(ContractNotFound):  # the agency represents nobody here
         service.withdraw_contract(session, scene.contract, scene.agency.organization.id)
-    scene.performer.agent_organization_id = scene.agency.organization.id
+    scenes.represent(session, scene, scene.agency.organization)
     for other in (scene.production, scene.agency):
         with pytest.raises(ActNotAllowed, match="only the performer"):
             service.withdraw_contract(session, scene.contract, other.organization.id)

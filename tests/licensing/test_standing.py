@@ -44,7 +44,7 @@ from tests.licensing.standing_offers import (
     an_open_offer,
     principal,
 )
-from tests.scenes import Scene, a_scene
+from tests.scenes import Scene, a_scene, represent
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 _names = itertools.count()
@@ -288,8 +288,7 @@ def say_never(session: Session, scene: Scene, tag: str) -> None:
 class TestSigning:
     @ONE_DATABASE
     def test_is_for_the_performer_s_own_desk(self, session: Session, scene: Scene) -> None:
-        scene.performer.agent_organization_id = scene.agency.organization.id
-        session.flush()
+        represent(session, scene, scene.agency.organization)
         agency = scene.agency.organization.id
         offer = standing.draft_offer(session, agency, a_document(scene))
         jws = a_signature(scene.agency, offer.document, "performer")

@@ -19,7 +19,7 @@ from app.licensing.decisions.models import Decision
 from app.payments.models import IssuedStatement
 from app.payments.statements import issue_statements
 from tests.licensing import unions
-from tests.scenes import Scene, a_scene, offered, sign
+from tests.scenes import Scene, a_scene, offered, represent, sign
 
 AGREEMENT = unions.AGREEMENT
 
@@ -60,8 +60,7 @@ def a_story(session: Session, **compensation: Any) -> Story:
         document["compensation"] |= {"ph": {"rate": "0.21", "fund": "PHF"}, **compensation}
 
     scene = offered(session, a_scene(session, signed=False), change)
-    scene.performer.agent_organization_id = scene.agency.organization.id
-    session.add(scene.performer)
+    represent(session, scene, scene.agency.organization)
     sign(session, scene)
     return Story(scene, session.get_one(Organization, principal.organization_id))
 

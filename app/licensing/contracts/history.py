@@ -1,5 +1,6 @@
 """What was done to contracts, in order: events are added, sealed, and held against the rows."""
 
+import hmac
 import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -13,10 +14,12 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col, select
 
 from app import keys
-from app.identity.models import SigningKey
+from app.identity.models import Organization, SigningKey
 from app.licensing.contracts import evidence
 from app.licensing.contracts.life import Act, Actor
 from app.licensing.contracts.models import Contract, ContractEvent, ContractSignature
+from app.registry import sealing
+from app.registry.models import Performer
 from app.statements import Raw, Statement
 from app.transparency import service as transparency
 
@@ -87,6 +90,8 @@ def newest(session: Session, series_ids: Collection[str]) -> dict[str, evidence.
 def broken(session: Session, performer_id: str) -> frozenset[str]:
     """Name a performer's contracts whose stored rows are not the ones their parties made.
 
+    All of them, where the performer's own row is not as it was sealed.
+
     Reads columns, not objects: what this session has loaded or changed does not count. In a
     session without locks it needs one snapshot (`db.reading`). A withdrawal that the log was
     promised stands, whatever rows and events say.
@@ -97,7 +102,8 @@ def broken(session: Session, performer_id: str) -> frozenset[str]:
 
 
 def _sealed() -> tuple[Statement, ...]:
-    """What is read of a performer: documents, signatures with their keys, newest events, promises.
+    """What is read of a performer: documents beside desk, agent and pause; signatures with their
+    keys, newest events, promises.
 
     The same rows were found whole before, or were not: they are reckoned once.
     """
@@ -117,7 +123,19 @@ def _sealed() -> tuple[Statement, ...]:
         .exists()
     )
     return (
-        Statement(sa.select(*_columns(Contract, evidence.CONTRACT)).where(*theirs)),
+        Statement(
+            sa.select(
+                *_columns(Contract, evidence.CONTRACT),
+                col(Organization.id).label("desk_id"),
+                col(Organization.kind).label("desk_kind"),
+                col(Performer.agent_organization_id).label("agent_id"),
+                col(Performer.paused_at),
+                col(Performer.seal).label("performer_seal"),
+            )
+            .join(Performer, col(Performer.id) == col(Contract.performer_id))
+            .join(Organization, col(Organization.id) == col(Performer.organization_id))
+            .where(*theirs)
+        ),
         Statement(
             sa.select(
                 col(Contract.series_id),
@@ -163,8 +181,15 @@ def _broken(
         series_id
         for series_id, rows in found.items()
         if not evidence.holds(secret, newest_of.get(series_id), *rows)
+        or not all(_of_a_whole_performer(secret, document) for document in rows[0])
         or (series_id in withdrawn and not _withdrawn(rows))
     )
+
+
+def _of_a_whole_performer(secret: bytes, document: evidence.Row) -> bool:
+    """Say whether the desk, agent and pause beside a document are as the program wrote them."""
+    sealed = sealing.seal(secret, document)
+    return hmac.compare_digest(sealed.encode(), document["performer_seal"].encode())
 
 
 Rows = tuple[list[evidence.Row], list[evidence.Row], list[evidence.Row]]
