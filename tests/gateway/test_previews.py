@@ -19,7 +19,7 @@ from app.ledger.models import Hold, JournalEntry
 from app.licensing.decisions.models import Decision
 from app.worker import _end_silent_previews
 from tests import scenes
-from tests.licensing.test_approvals import principal
+from tests.licensing.approving import principal
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 CONTENT = {

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from app import db
 from tests.http.house import House, a_house, assert_problem
-from tests.licensing.test_approvals import a_scene_with_approvals
+from tests.licensing.approving import a_scene_with_approvals
 from tests.scenes import an_api_key
 
 SCRIPT = "I hold the light."

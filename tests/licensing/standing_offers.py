@@ -1,6 +1,8 @@
 """Standing offers for tests: a document that could be signed, and one that is open."""
 
+import itertools
 from copy import deepcopy
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +17,8 @@ from app.licensing.standing import acceptance
 from app.licensing.standing import service as standing
 from app.licensing.standing.models import StandingOffer
 from tests.scenes import Change, Scene
+
+_names = itertools.count()
 
 
 def a_document(scene: Scene, *changes: Change, **said: Any) -> dict[str, Any]:
@@ -67,3 +71,13 @@ def _api_key(session: Session, party: cast.Party) -> str:
     from app.identity import service as identity
 
     return identity.create_api_key(session, party.organization, name="test")[0].id
+
+
+def another(session: Session, kind: str = "production") -> cast.Party:
+    """Somebody else, with keys of their own."""
+    return cast.register_party(session, f"Somebody {next(_names)}", kind)
+
+
+def asked(session: Session, scene: Scene, party: cast.Party, **changes: Any) -> Any:
+    """Ask for a use as another production than the scene's."""
+    return replace(scene, production=party).ask(session, **changes)
