@@ -73,6 +73,7 @@ def make_engine(url: str) -> Engine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
+            "wal_autocheckpoint=8000",  # 32 MB: pages written again and again are moved once
             "foreign_keys=ON",
             "recursive_triggers=ON",
             "busy_timeout=30000",
