@@ -119,6 +119,7 @@ class TestKillInTheMiddleOfTheRender:
         worker = start("app.cli", "worker")
         render = data_dir / "renders" / generation.id
         _until((render / "progress").exists, 60)
+        _until(lambda: _state(generation.id) == "rendering", 20)  # the worker heard of it too
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait()
         with db.reading() as session:
