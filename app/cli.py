@@ -15,6 +15,7 @@ from app import config, db
 from app.cli_check import AsJson, checks, out
 from app.cli_contract import contracts
 from app.cli_log import log_commands
+from app.cli_money import credit_commands, invoice_commands, money, party_commands
 from app.cli_policy import agreement_commands, policy_commands
 from app.cli_simulate import simulations
 from app.cli_statement import statement_commands
@@ -37,12 +38,16 @@ for name, group in (
     ("policy", policy_commands),
     ("log", log_commands),
     ("statement", statement_commands),
+    ("party", party_commands),
+    ("invoice", invoice_commands),
+    ("credit", credit_commands),
 ):
     app.add_typer(group, name=name)
 app.add_typer(contracts, name="contract")
 app.add_typer(checks)
 app.add_typer(simulations)
 app.add_typer(statuses)
+app.add_typer(money)
 
 err = Console(stderr=True)
 

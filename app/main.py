@@ -26,6 +26,7 @@ from app.gateway import api_simulations as simulations
 from app.gateway import api_withdrawal as withdrawal
 from app.identity import api as identity
 from app.ledger import api as ledger
+from app.ledger.receivables import api as receivables
 from app.licensing.boundaries import api as boundaries
 from app.licensing.boundaries import api_preferences as preferences
 from app.licensing.contracts import api as contracts
@@ -44,6 +45,7 @@ from app.licensing.status import api as statuses
 from app.licensing.strikes import api as strikes
 from app.payments import api as payments
 from app.registry import api as registry
+from app.registry.service import parties_of
 from app.transparency import api as transparency
 from app.web import policies as policies_page
 from app.worker import Worker
@@ -140,6 +142,7 @@ def create_app() -> FastAPI:
         app.include_router(subject.router)
     app.include_router(policies_page.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
+    app.include_router(receivables.router_of(parties_of))
     app.add_middleware(BodyLimit)
     app.add_exception_handler(AppError, problems.on_app_error)
     app.add_exception_handler(HTTPException, problems.on_http_error)

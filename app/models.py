@@ -6,6 +6,7 @@ from app.gateway import models_previews as previews
 from app.identity import models as identity
 from app.ledger import models as ledger
 from app.ledger import models_periods as periods
+from app.ledger.receivables import models as receivables
 from app.licensing.approvals import models as approvals
 from app.licensing.boundaries import models as boundaries
 from app.licensing.contracts import models as contracts
@@ -36,6 +37,7 @@ __all__ = [
     "policies",
     "previews",
     "provenance",
+    "receivables",
     "registry",
     "standing",
     "statuses",

@@ -1,5 +1,7 @@
 """Money is an integer of minor units and an ISO 4217 code; this file knows the codes."""
 
+import re
+
 # ISO 4217 active currencies whose minor unit is not two digits (amendment 176 and later).
 ZERO_DIGITS = frozenset(
     "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()
@@ -27,6 +29,16 @@ def minor_digits(code: str) -> int:
     """Return how many decimals one major unit of the currency has: 0, 2 or 3."""
     check_currency(code)
     return 0 if code in ZERO_DIGITS else 3 if code in THREE_DIGITS else 2
+
+
+def parse_minor(text: str, currency: str) -> int:
+    """Read an amount of major units, `"1234.50"`, as minor units; ValueError where it is none."""
+    digits = minor_digits(currency)
+    match = re.fullmatch(r"(-?)(\d{1,13})(?:\.(\d+))?", text)
+    if match is None or len(match[3] or "") > digits:
+        raise ValueError(f"{text!r} is no amount of {currency}; write it as 1234.50, unspaced")
+    minor = int(match[2] + (match[3] or "").ljust(digits, "0"))
+    return -minor if match[1] else minor
 
 
 def format_minor(amount_minor: int, currency: str) -> str:

@@ -14,6 +14,7 @@ from app.gateway import service as gateway
 from app.gateway.models import Generation
 from app.identity import service as identity
 from app.identity.models import Organization
+from app.ledger.receivables.credit import approve_credit
 from app.licensing.contracts import service as licensing
 from app.licensing.contracts.models import Contract
 from app.licensing.deciding.inputs import UseRequest
@@ -21,6 +22,7 @@ from app.licensing.decisions.models import Decision
 from app.registry import service as registry
 from app.registry.models import Performer, Replica
 
+CREDIT_MINOR = 10**12
 PORTRAIT = Path(__file__).parent.parent / "samples" / "girl-with-a-pearl-earring.jpg"
 
 
@@ -90,6 +92,12 @@ def a_portrait_seen(path: Path = PORTRAIT) -> registry.Portrait:
     return registry.Portrait("image/jpeg", 1000, 1182, path.stat().st_size, "0" * 64, (0.1,) * 128)
 
 
+def grant_credit(session: Session, organization: Organization) -> None:
+    """Let an organization owe: the operator's act, without which nothing is held."""
+    for currency in ("EUR", "USD"):
+        approve_credit(session, organization.id, currency=currency, amount_minor=CREDIT_MINOR)
+
+
 def a_scene(
     session: Session,
     *,
@@ -102,6 +110,7 @@ def a_scene(
     desk = cast.register_party(session, "The Girl, performer", "performer")
     production = cast.register_party(session, "Nightglass Pictures", "production")
     agency = cast.register_party(session, "Delft Talent", "agency")
+    grant_credit(session, production.organization)
     performer = registry.enroll(
         session,
         organization_id=desk.organization.id,

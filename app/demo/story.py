@@ -21,6 +21,7 @@ from app.gateway.generators.local import MODEL
 from app.gateway.models import FINAL, Generation
 from app.ledger import service as ledger
 from app.ledger.check import check
+from app.ledger.receivables.credit import approve_credit
 from app.licensing.contracts import service as licensing
 from app.licensing.contracts.models import Contract
 from app.licensing.deciding.inputs import UseRequest
@@ -30,6 +31,7 @@ from app.registry.models import Performer
 from app.worker import Worker
 
 LENGTH_S = Decimal(5)
+CREDIT_MINOR = 100_000  # 1,000.00 EUR, as `understudy credit approve` would grant
 CORES = 2  # media are read in processes of their own; this many at a time
 FILES = {
     "original": "1-original.mp4",
@@ -99,6 +101,13 @@ def _register_parties() -> tuple[list[cast.Party], cast.Party, cast.Party]:
         ]
         production = cast.register_party(session, "Nightglass Pictures", "production")
         agency = cast.register_party(session, "Delft Talent Agency", "agency")
+        approve_credit(
+            session,
+            production.organization.id,
+            currency="EUR",
+            amount_minor=CREDIT_MINOR,
+            note="the demo's production pays later",
+        )
     return desks, production, agency
 
 

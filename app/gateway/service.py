@@ -208,6 +208,7 @@ def _hold(session: Session, generation: Generation, contract: Contract, use: Use
         session,
         generation.id,
         book,
+        licensee_id=contract.licensee_id,
         amount_minor=amount_minor,
         currency=terms.currency,
         seconds=Decimal(generation.length_ms) / 1000,

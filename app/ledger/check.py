@@ -6,8 +6,9 @@ What is compared, per contract in the order of its events:
 3. the entry is sealed, and sums to zero in every currency;
 4. the contract's cached totals are what the events come to;
 5. every entry without a use posts what its source comes to, under the same rules;
-6. no entry, posting or captured hold stands outside of all that;
-7. every closed period holds the entries it was closed with.
+6. invoices bill what the books say, once, and are numbered without a gap (`checking.py`);
+7. no entry, posting or captured hold stands outside of all that;
+8. every closed period holds the entries it was closed with.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ from app.ledger.models import (
 )
 from app.ledger.posting import digest_of, entry_of, lines_of, terms_digest
 from app.ledger.quotes import charged
+from app.ledger.receivables import checking, invoices, payments
 from app.ledger.rows import read
 from app.ledger.royalties import post_event
 from app.ledger.terms import CompensationTerms
@@ -38,7 +40,10 @@ from app.ledger.usage import UsageEvent
 
 # (session, id of the row): the lines of its entry, reckoned again; None where there is no such row.
 LinesOf = Callable[[Session, str], tuple[Line, ...] | None]
-SOURCES: dict[str, LinesOf] = {}
+SOURCES: dict[str, LinesOf] = {
+    "invoice": invoices.invoice_lines,
+    "payment": payments.payment_lines,
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ def check(session: Session) -> LedgerCheck:
                 events += 1
                 entries += posted
         entries += _check_sources(session)
+        if differs := checking.first_difference(session):
+            raise _Difference(differs)
         _check_strays(session, entries)
         _check_holds(session)
         if changed := periods.first_difference(session):

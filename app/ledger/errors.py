@@ -69,6 +69,54 @@ class CaptureExceedsHold(AppError):
     status, code = 409, "capture-exceeds-hold"
 
 
+class FundsLacking(AppError):
+    """The licensee may not spend this much: neither prepaid money nor approved credit is left."""
+
+    status, code = 402, "funds-lacking"
+
+
+class CreditRefused(AppError):
+    """This cannot be approved as anybody's credit."""
+
+    status, code = 422, "credit-refused"
+
+
+class PartyUnknown(NotFound):
+    """The party is unknown, or somebody else speaks for it."""
+
+    code = "party-unknown"
+
+
+class ProfileRefused(AppError):
+    """A profile begins today or later, unless it is the party's first."""
+
+    status, code = 409, "profile-refused"
+
+
+class ProfileMissing(AppError):
+    """A party has not said what invoices call it and which tax it bears."""
+
+    status, code = 409, "profile-missing"
+
+
+class InvoiceNotFound(NotFound):
+    """The invoice is unknown, or between others."""
+
+    code = "invoice-not-found"
+
+
+class InvoiceNotCreditable(AppError):
+    """A credit note is not credited itself."""
+
+    status, code = 409, "invoice-not-creditable"
+
+
+class NothingToInvoice(AppError):
+    """Everything these parties owe each other was billed already."""
+
+    status, code = 409, "nothing-to-invoice"
+
+
 class PostingKeyReused(AppError):
     """One key posts one event; the second event under it is another one."""
 

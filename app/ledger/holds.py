@@ -8,10 +8,12 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock
+from app.ledger import funding
 from app.ledger.errors import CaptureExceedsHold, HoldDiffers, HoldNotFound, HoldSettled
 from app.ledger.models import Hold, JournalEntry
 from app.ledger.posting import MICROSECONDS, lines_of, microseconds, post_usage
 from app.ledger.quotes import charged
+from app.ledger.receivables.payments import charge_to
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
 from app.money import check_currency, format_minor
@@ -24,6 +26,7 @@ def place_hold(
     generation_id: str,
     contract_id: str,
     *,
+    licensee_id: str,
     amount_minor: int,
     currency: str,
     seconds: int | str | Decimal,
@@ -31,7 +34,8 @@ def place_hold(
 ) -> Hold:
     """Set money and seconds aside for a generation; the same hold again is the first one.
 
-    Raises HoldDiffers when the generation already holds something else under the contract, and
+    The licensee must have prepaid the amount, or have credit for it: raises FundsLacking, and
+    HoldDiffers when the generation already holds something else under the contract, and
     HoldSettled when that hold has ended.
     """
     length_us = microseconds(_text(seconds))
@@ -42,11 +46,13 @@ def place_hold(
         if asked != (hold.amount_minor, hold.currency, hold.length_us):
             raise HoldDiffers(f"{hold.id} already holds another amount for {generation_id}")
         return hold
+    charge_to(session, contract_id, licensee_id)
+    funding.require(session, licensee_id, check_currency(currency), amount_minor)
     hold = Hold(
         generation_id=generation_id,
         contract_id=contract_id,
         amount_minor=amount_minor,
-        currency=check_currency(currency),
+        currency=currency,
         length_us=length_us,
         expires_at=clock.now() + lasts,
     )

@@ -217,6 +217,12 @@ def performers_of(
     return session.exec(found.where(col(Performer.id) < before) if before else found).all()
 
 
+def parties_of(session: Session, organization_id: str) -> list[str]:
+    """List whom an organization speaks for where money is concerned: itself, and its performers."""
+    mine = select(Performer.id).where(Performer.organization_id == organization_id)
+    return [organization_id, *session.exec(mine)]
+
+
 def replicas_of(session: Session, performer_id: str) -> Sequence[Replica]:
     """List a performer's replicas, newest version first."""
     mine = select(Replica).where(Replica.performer_id == performer_id)

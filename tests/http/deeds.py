@@ -203,6 +203,7 @@ def _boundaries(level: str) -> dict[str, Any]:
     return {"json": {"limits": {"v": 1, "content": {"nudity": level}, "training": "never"}}}
 
 
+PROFILE = {"valid_from": "2026-01-01", "name": "N", "address": ["Delft"], "country": "NL"}
 # By route, as documented; a word after it tells two apart.
 DEEDS: dict[str, Callable[[House], Deed]] = {
     "/v1/performers/{performer_id}/boundaries": lambda h: Deed(
@@ -265,6 +266,12 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         "desk", f"/v1/standing-offers/{a_standing_offer(h)}/retraction", {}
     ),
     "/v1/standing-offers/{standing_offer_id}/acceptances": _accept,
+    "/v1/parties/{party_id}/profiles": lambda h: Deed(
+        "production",
+        f"/v1/parties/{h.scene.production.organization.id}/profiles",
+        {"json": PROFILE},
+        {"json": PROFILE | {"country": "BE"}},
+    ),
     "/v1/strikes": _strike,
     "/v1/strikes/{strike_id}/confirmation": _confirm,
 }

@@ -13,6 +13,7 @@ from app.gateway import api as gateway_api
 from app.gateway.models import Generation
 from app.gateway.models_previews import Preview
 from app.ledger.periods import close_period
+from app.ledger.receivables.models import Invoice
 from app.licensing.approvals.models import ApprovalRequest
 from app.licensing.approvals.on_record import use_as_json
 from app.licensing.contracts import service as licensing
@@ -23,6 +24,7 @@ from app.payments import statements
 from app.payments.documents import period_part
 from app.registry import service as registry
 from app.registry.models import Performer
+from tests.http.deeds import PROFILE
 from tests.http.house import (
     House,
     a_house,
@@ -87,9 +89,27 @@ def _things(house: House) -> dict[str, str]:
             kind="performer",
             party_id=performer.id,
         )
+        invoice = Invoice(
+            kind="invoice",
+            supplier_id="operator",
+            customer_id=decision.organization_id,
+            issuer_id="operator",
+            series="INV",
+            number=1,
+            currency="EUR",
+            net_minor=0,
+            tax_minor=0,
+            withheld_minor=0,
+            total_minor=0,
+            document={},
+            document_sha256="0" * 64,
+        )
+        session.add(invoice)
     return {
         "paper_id": paper.id,
         "statement_id": statement.id,
+        "invoice_id": invoice.id,
+        "party_id": decision.organization_id,
         "approval_id": approval.id,
         "preview_id": preview.id,
         "strike_id": strike.id,
@@ -115,6 +135,7 @@ def _call(house: House, verb: str, address: str, who: str) -> Response:
         "answers": {"role": "performer", "answer": yes},
         "counsel-links": {"counsel": "M. Okafor"},
         "boundaries": {"limits": {"v": 1, "training": "never"}},
+        "profiles": PROFILE,
         "preview": {"limits": {"v": 1, "training": "never"}},
     }
     body = bodies.get(address.rpartition("/")[2])

@@ -4,8 +4,10 @@ from typing import Any
 
 from sqlmodel import Session, select
 
+from app.identity.models import Organization
 from app.ledger import service
 from app.ledger.models import JournalEntry, RecordedUse, RoyaltyTerms
+from app.ledger.receivables.credit import approve_credit
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
 
@@ -26,12 +28,31 @@ def event_of(**fields: Any) -> UsageEvent:
     return UsageEvent.model_validate(fields)
 
 
+def a_licensee(session: Session, id_: str = "org_1", *, credit_minor: int = 10**12) -> Organization:
+    """A production that may owe so many minor units of USD and of EUR; the same one each time."""
+    there = session.get(Organization, id_)
+    if there is not None:
+        return there
+    licensee = Organization(id=id_, name="Nightglass Pictures", kind="production")
+    session.add(licensee)
+    session.flush()
+    for currency in ("USD", "EUR"):
+        approve_credit(session, id_, currency=currency, amount_minor=credit_minor)
+    return licensee
+
+
 def a_captured_entry(
     session: Session, *, generation_id: str = "gen_1", contract_id: str = "con_1"
 ) -> JournalEntry:
     """Ten seconds under `contract_id`, held and captured: 12.00 USD."""
     service.place_hold(
-        session, generation_id, contract_id, amount_minor=1200, currency="USD", seconds=10
+        session,
+        generation_id,
+        contract_id,
+        licensee_id=a_licensee(session).id,
+        amount_minor=1200,
+        currency="USD",
+        seconds=10,
     )
     return service.capture_hold(
         session, generation_id, contract_id, terms=terms_of(), event=event_of(seconds="10")

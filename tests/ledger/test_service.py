@@ -21,12 +21,18 @@ from app.ledger.errors import (
 )
 from app.ledger.models import Hold, JournalEntry
 from app.ledger.posting import digest_of, lines_of
-from tests.ledger.factories import a_captured_entry, event_of, terms_of
+from tests.ledger.factories import a_captured_entry, a_licensee, event_of, terms_of
 
 
 def place(session: Session, **changes) -> Hold:
     asked = {"amount_minor": 1200, "currency": "USD", "seconds": 10, **changes}
-    return service.place_hold(session, "gen_1", asked.pop("contract_id", "con_1"), **asked)
+    return service.place_hold(
+        session,
+        "gen_1",
+        asked.pop("contract_id", "con_1"),
+        licensee_id=a_licensee(session).id,
+        **asked,
+    )
 
 
 def capture(session: Session, seconds: str = "10", **options) -> JournalEntry:
@@ -120,7 +126,13 @@ class TestCaptureHold:
         for number, expected in enumerate((1200, 800, 0)):
             name = f"gen_{number}"
             service.place_hold(
-                session, name, "con_1", amount_minor=1200, currency="USD", seconds=10
+                session,
+                name,
+                "con_1",
+                licensee_id=a_licensee(session).id,
+                amount_minor=1200,
+                currency="USD",
+                seconds=10,
             )
             entry = service.capture_hold(session, name, terms=terms, event=event_of(seconds="10"))
             assert lines_of(session, entry.id)[0].amount_minor == expected
@@ -235,6 +247,8 @@ class TestManyAtOnce:
 
             return work
 
+        a_licensee(session)
+        session.commit()
         self.run([generation(number) for number in range(8)])
         assert service.balances(session, account="licensee:receivable") == {
             ("licensee:receivable", "USD"): 8 * 1200

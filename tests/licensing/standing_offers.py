@@ -16,7 +16,7 @@ from app.licensing.contracts.signatures import sign_detached
 from app.licensing.standing import acceptance
 from app.licensing.standing import service as standing
 from app.licensing.standing.models import StandingOffer
-from tests.scenes import Change, Scene
+from tests.scenes import Change, Scene, grant_credit
 
 _names = itertools.count()
 
@@ -75,7 +75,9 @@ def _api_key(session: Session, party: cast.Party) -> str:
 
 def another(session: Session, kind: str = "production") -> cast.Party:
     """Somebody else, with keys of their own."""
-    return cast.register_party(session, f"Somebody {next(_names)}", kind)
+    party = cast.register_party(session, f"Somebody {next(_names)}", kind)
+    grant_credit(session, party.organization)
+    return party
 
 
 def asked(session: Session, scene: Scene, party: cast.Party, **changes: Any) -> Any:

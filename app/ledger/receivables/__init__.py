@@ -1,0 +1,1 @@
+"""What licensees owe and pay: party profiles, invoices, credit, receipts."""

@@ -1,0 +1,123 @@
+"""Prepaid money of a licensee, and what of it goes towards its open invoices."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, col, select
+
+from app.ledger.books import Line
+from app.ledger.models import Posting
+from app.ledger.receivables.models import (
+    ContractLicensee,
+    Funds,
+    Invoice,
+    InvoicePayment,
+    OpenInvoice,
+)
+from app.ledger.sources import post_source
+
+
+def lock_funds(session: Session, organization_id: str, currency: str) -> None:
+    """Keep others from committing this licensee's money in this currency until this commits.
+
+    Nothing else waits here: not captures, not other licensees, not other currencies.
+    """
+    ensure(session, Funds, organization_id=organization_id, currency=currency)
+    session.get_one(Funds, (organization_id, currency), with_for_update=True)
+
+
+def charge_to(session: Session, contract_id: str, organization_id: str) -> None:
+    """Record who pays for what is used under a contract; the first answer stands."""
+    if session.get(ContractLicensee, contract_id) is None:
+        ensure(session, ContractLicensee, contract_id=contract_id, organization_id=organization_id)
+
+
+def prepaid(session: Session, organization_id: str, currency: str) -> int:
+    """Return what a licensee has paid in and not spent on invoices, in minor units."""
+    return -balance(session, prepaid_account(organization_id), currency)
+
+
+def balance(session: Session, account: str, currency: str) -> int:
+    """Sum the postings of one account in one currency, debit positive."""
+    total = sa.func.coalesce(sa.func.sum(Posting.amount_minor), 0)
+    query = select(total).where(Posting.account == account, Posting.currency == currency)
+    return int(session.exec(query).one())
+
+
+def pay_open(
+    session: Session, organization_id: str, currency: str, *, first: str | None = None
+) -> list[InvoicePayment]:
+    """Put prepaid money towards open invoices, oldest first; `first` names one to begin with.
+
+    Call it under `lock_funds`.
+    """
+    left = prepaid(session, organization_id, currency)
+    owed = session.exec(
+        select(OpenInvoice)
+        .where(OpenInvoice.organization_id == organization_id, OpenInvoice.currency == currency)
+        .order_by(
+            sa.case((col(OpenInvoice.invoice_id) == (first or ""), 0), else_=1),
+            col(OpenInvoice.due_at),
+            col(OpenInvoice.invoice_id),
+        )
+    ).all()
+    paid = []
+    for invoice in owed:
+        if left <= 0:
+            break
+        amount = min(left, invoice.outstanding_minor)
+        paid.append(_pay(session, invoice, amount))
+        left -= amount
+    return paid
+
+
+def _pay(session: Session, invoice: OpenInvoice, amount_minor: int) -> InvoicePayment:
+    payment = InvoicePayment(invoice_id=invoice.invoice_id, amount_minor=amount_minor)
+    session.add(payment)
+    if amount_minor == invoice.outstanding_minor:
+        session.delete(invoice)
+    else:
+        invoice.outstanding_minor -= amount_minor
+        session.add(invoice)
+    session.flush()
+    lines = payment_lines(session, payment.id) or ()
+    post_source(session, "payment", payment.id, lines)
+    return payment
+
+
+def payment_lines(session: Session, payment_id: str) -> tuple[Line, ...] | None:
+    """Reckon the entry of a payment: out of what was prepaid, off what was invoiced."""
+    payment = session.get(InvoicePayment, payment_id, populate_existing=True)
+    if payment is None:
+        return None
+    invoice = session.get_one(Invoice, payment.invoice_id)
+    return (
+        Line(prepaid_account(invoice.customer_id), invoice.currency, payment.amount_minor),
+        Line(invoiced_account(invoice.customer_id), invoice.currency, -payment.amount_minor),
+    )
+
+
+def prepaid_account(organization_id: str) -> str:
+    """Name the account of what a licensee paid in and may still spend: owed to it."""
+    return f"licensee:{organization_id}:prepaid"
+
+
+def invoiced_account(organization_id: str) -> str:
+    """Name the account of what a licensee was invoiced and has not paid."""
+    return f"licensee:{organization_id}:invoiced"
+
+
+def is_overdue(session: Session, organization_id: str, at: datetime) -> bool:
+    """Say whether an invoice of this licensee was due before an instant and is not paid."""
+    late = select(OpenInvoice.invoice_id).where(
+        OpenInvoice.organization_id == organization_id, OpenInvoice.due_at <= at
+    )
+    return session.exec(late.limit(1)).first() is not None
+
+
+def ensure(session: Session, table: type[SQLModel], **values: object) -> None:
+    """Insert the row unless it is there; two transactions may both try."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    target: sa.Table = table.__table__  # type: ignore[attr-defined]
+    session.execute(dialect.insert(target).values(**values).on_conflict_do_nothing())

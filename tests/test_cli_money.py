@@ -1,0 +1,74 @@
+"""The operator's commands about money in, as they are typed."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from app import db
+from app.cli import app
+from app.errors import AppError
+from app.ledger.models import JournalEntry
+from app.ledger.receivables.models import OPERATOR
+from tests.ledger.factories import a_licensee
+from tests.ledger.receivables.billing import LICENSEE, a_charge
+
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+PROFILE = {
+    "valid_from": "2026-01-01",
+    "name": "N",
+    "address": ["Delft"],
+    "country": "NL",
+    "vat_id": "NL123456789B01",
+    "vat_rate": "0.21",
+}
+
+
+def said(*words: str) -> str:
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_from_credit_to_an_invoice_and_back(database, tmp_path):
+    with db.writing() as session:
+        a_licensee(session, credit_minor=0)
+    assert "up to 20.00 USD" in said("credit", "approve", LICENSEE, "--amount", "20.00",
+                                     "--currency", "USD", "--note", "a good name")  # fmt: skip
+    assert "available 20.00 USD" in said("funds", LICENSEE)
+    with db.writing() as session:
+        entry: JournalEntry = a_charge(session, "1")
+    assert entry.id
+    file = tmp_path / "profile.json"
+    file.write_text(json.dumps(PROFILE))
+    for party in (OPERATOR, LICENSEE):
+        assert "from 2026-01-01" in said("party", "set", party, str(file))
+    assert '"vat_rate": "0.21"' in said("party", "show", LICENSEE, "--on", "2026-02-01")
+    issued = said("invoice", "issue", LICENSEE, "--currency", "USD")
+    assert "INV-000001 invoice org_1 14.52 USD" in issued
+    funds = json.loads(said("funds", LICENSEE, "--json"))
+    assert [x["available_minor"] for x in funds if x["currency"] == "USD"] == [2000 - 1452]
+    assert "CN-000001" in said("invoice", "credit", issued.split()[0], "--reason", "a slip")
+    assert len(said("invoice", "list", LICENSEE).splitlines()) == 2
+    assert said("ledger", "check").endswith("the books are right\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["invoice", "issue", "org_1"], "nothing-to-invoice"),
+        (["invoice", "credit", "inv_1", "--reason", "r"], "invoice-not-found"),
+        (["invoice", "self-bill", "platform:fee"], "nothing-to-invoice"),
+        (["party", "show", "org_1"], "profile-missing"),
+        (["credit", "approve", "org_1", "--amount", "1"], "credit-refused"),
+    ],
+)
+def test_refusals_say_their_code(database, words, code):
+    with pytest.raises(AppError) as refusal:
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert refusal.value.code == code
+
+
+def test_an_amount_that_is_none_is_pointed_out(database):
+    result = CliRunner().invoke(app, ["credit", "approve", "org_1", "--amount", "1,000"])
+    assert result.exit_code == 2
