@@ -32,7 +32,7 @@ from app.identity.api_edge import (
     read_refusals,
 )
 from app.identity.errors import NotAllowed
-from app.ledger.errors import AmountTooLarge, EventIncomplete, TermNotAgreed
+from app.ledger.errors import AmountTooLarge, EventIncomplete, FundsLacking, TermNotAgreed
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.approval_requests import what_to_ask
@@ -162,6 +162,7 @@ def list_generators(_read: Reading) -> list[dict[str, Any]]:
         UseUnpriced,
         StandingOfferSpent,
         AmountTooLarge,
+        FundsLacking,
         EventIncomplete,
         TermNotAgreed,
     ),
