@@ -22,6 +22,7 @@ from app.errors import AppError
 from app.gateway import api as gateway
 from app.gateway import api_authorizations as authorizations
 from app.gateway import api_previews as previews
+from app.gateway import api_quotes as quotes
 from app.gateway import api_simulations as simulations
 from app.gateway import api_withdrawal as withdrawal
 from app.identity import api as identity
@@ -131,6 +132,7 @@ def create_app() -> FastAPI:
         policies,
         preferences,
         previews,
+        quotes,
         standing,
         simulations,
         statuses,

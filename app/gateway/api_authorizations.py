@@ -125,7 +125,7 @@ async def authorize(body: AuthorizationCreate, act: Acting) -> Response:
     """
 
     def decide(session: Session) -> tuple[int, str]:
-        use = _use_of(body, _performers(session.connection(), body), act.organization_id)
+        use = use_of(body, performers_of(session.connection(), body), act.organization_id)
         recorded = decisions.authorize(session, use, generators=catalogue.TRAINS_ON_INPUTS)
         needed = (
             []
@@ -138,7 +138,7 @@ async def authorize(body: AuthorizationCreate, act: Acting) -> Response:
     return await act.once_together(fingerprint_of(body), decide)
 
 
-def _performers(connection: sa.Connection, body: AuthorizationCreate) -> tuple[str, ...]:
+def performers_of(connection: sa.Connection, body: AuthorizationCreate) -> tuple[str, ...]:
     """Return who is in the use. Raises ReplicaNotFound."""
     found: dict[str, None] = dict.fromkeys(body.performers)
     for replica_id in body.replicas:
@@ -149,7 +149,7 @@ def _performers(connection: sa.Connection, body: AuthorizationCreate) -> tuple[s
     return tuple(found)
 
 
-def _use_of(
+def use_of(
     body: AuthorizationCreate, performers: tuple[str, ...], organization_id: str
 ) -> UseRequest:
     """Return what is asked, as the policies understand it; who asks is the server's own fact."""

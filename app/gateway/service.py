@@ -188,9 +188,14 @@ def check_handing_out(session: Session, generation: Generation) -> None:
 
 def usage_event(generation: Generation, use: UseRequest) -> UsageEvent:
     """Say what one finished generation counts as, in the words of the compensation terms."""
+    seconds = Decimal(generation.length_ms) / 1000
+    return usage_of(use, seconds).model_copy(update={"id": generation.id})
+
+
+def usage_of(use: UseRequest, seconds: Decimal) -> UsageEvent:
+    """Say what one render of so many seconds would count as."""
     return UsageEvent(
-        id=generation.id,
-        seconds=str(Decimal(generation.length_ms) / 1000),
+        seconds=str(seconds),
         renders=1,
         count=1,
         languages=len(use.languages or ()),

@@ -1,8 +1,9 @@
-"""What a planned use will cost, and whom it will pay, before anything is rendered."""
+"""What planned uses will cost, and whom they will pay, before anything is rendered."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.ledger.books import Line, RoyaltyState
+from app.ledger.books import Line, RoyaltyState, merge
 from app.ledger.royalties import post_event
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
@@ -10,11 +11,15 @@ from app.ledger.usage import UsageEvent
 
 @dataclass(frozen=True)
 class Quote:
-    """A planned use, line by line; amounts as people say them: what is paid is positive."""
+    """Planned uses, line by line; amounts as people say them: what is paid is positive.
+
+    `hold_minor` is what would be held before the first of them is rendered.
+    """
 
     currency: str
     licensee_minor: int
     payees: tuple[Line, ...]
+    hold_minor: int
 
 
 def quote(
@@ -25,16 +30,32 @@ def quote(
     Without a state it is priced as the first use, before any advance is recouped or cap reached.
     Raises RoyaltyRefused when the terms cannot price it.
     """
-    lines, _ = post_event(terms, state or RoyaltyState(), planned)
-    return Quote(
-        currency=terms.currency,
-        licensee_minor=charged(lines),
-        payees=tuple(
-            Line(line.account, line.currency, -line.amount_minor)
-            for line in lines
-            if line.account.split(":")[0] not in {"licensee", "fx", "memo"}
-        ),
+    answer, _ = quote_plan(terms, [planned], state=state or RoyaltyState())
+    return answer
+
+
+def quote_plan(
+    terms: CompensationTerms, plan: Iterable[UsageEvent], *, state: RoyaltyState
+) -> tuple[Quote, RoyaltyState]:
+    """Return what these uses come to, each priced after the one before, and the state after them.
+
+    Raises RoyaltyRefused when the terms cannot price one of them.
+    """
+    lines: list[Line] = []
+    hold_minor = 0
+    for planned in plan:
+        posted, after = post_event(terms, state, planned)
+        first, _ = post_event(terms, RoyaltyState(), planned)
+        # Other uses may recoup the advance or leave room under the cap before this is captured.
+        hold_minor += max(0, charged(posted), charged(first))
+        lines, state = [*lines, *posted], after
+    summed = merge(lines)
+    payees = tuple(
+        Line(line.account, line.currency, -line.amount_minor)
+        for line in summed
+        if line.account.split(":")[0] not in {"licensee", "fx", "memo"}
     )
+    return Quote(terms.currency, charged(summed), payees, hold_minor), state
 
 
 def charged(lines: tuple[Line, ...]) -> int:

@@ -45,18 +45,23 @@ __all__ = [
     "raise_hold",
     "refund_entry",
     "reverse_entry",
+    "state_now",
     "used_and_reserved",
     "void_hold",
 ]
+
+
+def state_now(session: Session, contract_id: str) -> RoyaltyState:
+    """Return what a contract's events have come to so far; of a contract without any, nothing."""
+    book = read_book(session.connection(), contract_id)
+    return state_of(session, book) if book else RoyaltyState()
 
 
 def quote_use(
     session: Session, contract_id: str, *, terms: CompensationTerms, event: UsageEvent
 ) -> Quote:
     """Return what a planned use costs under this contract now; nothing is written."""
-    book = read_book(session.connection(), contract_id)
-    state = state_of(session, book) if book else RoyaltyState()
-    return quote(terms, event, state=state)
+    return quote(terms, event, state=state_now(session, contract_id))
 
 
 def amount_to_hold(
@@ -64,11 +69,9 @@ def amount_to_hold(
 ) -> int:
     """Return the minor units to hold for a planned use: never less than nothing.
 
-    The higher of its price now and as a first use, since other uses may recoup the advance or
-    leave room under the cap before this one is captured.
+    The higher of its price now and as a first use.
     """
-    now = quote_use(session, contract_id, terms=terms, event=event)
-    return max(0, now.licensee_minor, quote(terms, event).licensee_minor)
+    return quote_use(session, contract_id, terms=terms, event=event).hold_minor
 
 
 def raise_hold(

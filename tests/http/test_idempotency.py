@@ -20,6 +20,7 @@ ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 QUESTIONS = {
     "/v1/verifications",
     "/v1/simulations",
+    "/v1/quotes",
     "/v1/performers/{performer_id}/boundaries/preview",
     "/v1/templates/{name}/documents",
 }

@@ -66,7 +66,7 @@ def record(
 ) -> Recorded:
     """Keep the answer and sign its receipt; a stranger's copy says no more than a stranger may."""
     decision_id = new_id("dec")
-    shown = list(answer.codes) if is_party else _for_strangers(answer.codes)
+    shown = shown_codes(answer, is_party=is_party)
     statement, disclosures = receipts.state(answer, generation_id=decision_id, at=use.at)
     statement["codes"] = shown
     receipt_sha256 = receipts.receipt_hash(statement)
@@ -76,7 +76,7 @@ def record(
         outcome=answer.outcome,
         codes=shown,
         obligations=[*answer.standing_obligations, *answer.obligations],
-        explanations=list(_explanations(answer, shown, is_party=is_party)),
+        explanations=list(explanations(answer, shown, is_party=is_party)),
         policy_digest=answer.policy_digest,
         receipt=receipts.sign_receipt(statement, lambda data: keys.sign("receipt", data)),
     )
@@ -120,7 +120,7 @@ def _text(value: object) -> str:
     return to_json(value).decode()
 
 
-def _explanations(
+def explanations(
     answer: Answer, shown: Sequence[str], *, is_party: bool
 ) -> Iterator[dict[str, Any]]:
     """Say of each determining rule what it means, its source, and what would unblock it."""
@@ -139,6 +139,8 @@ def _explanations(
         }
 
 
-def _for_strangers(codes: Sequence[str]) -> list[str]:
-    """Reduce codes to what somebody without a contract may learn."""
-    return sorted(STRANGER_CODES & set(codes)) or ["CONTRACT_NOT_FOUND"]
+def shown_codes(answer: Answer, *, is_party: bool) -> list[str]:
+    """Return the codes whoever asked may see: all for a party of every contract, few for others."""
+    if is_party or answer.permitted:
+        return list(answer.codes)
+    return sorted(STRANGER_CODES & set(answer.codes)) or ["CONTRACT_NOT_FOUND"]

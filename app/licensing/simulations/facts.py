@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from app.licensing.contracts.models import Contract
 from app.licensing.contracts.service import contract_of
 from app.licensing.deciding.inputs import ContractInForce, State, UseRequest
 from app.licensing.decisions.gather import in_force, is_readable, of_performers, state_of, tampered
@@ -27,6 +28,23 @@ class Start:
     as_if_signed: bool
 
 
+def parse_draft(document: Mapping[str, Any]) -> Terms:
+    """Read a draft. Raises ContractInvalid with a pointer to every field that is wrong."""
+    try:
+        return documents.parse(document)
+    except documents.DocumentRefused as refused:
+        problems = [{"pointer": p.pointer, "message": p.message} for p in refused.problems]
+        raise ContractInvalid(str(refused), errors=problems) from refused
+
+
+def terms_of(session: Session, contract: Contract) -> Terms:
+    """Read a stored contract. Raises ContractInvalid where it was changed behind our back."""
+    broken = contract.series_id in tampered(session, [contract])
+    if broken or not is_readable(contract):
+        raise ContractInvalid("the stored contract was changed; it permits nothing as it stands")
+    return documents.recorded(contract.document.encode())
+
+
 def from_draft(
     document: Mapping[str, Any], now: datetime, *, generators: Mapping[str, bool]
 ) -> Start:
@@ -35,11 +53,7 @@ def from_draft(
     Its generators are taken at its word, where this installation does not know them. Raises
     ContractInvalid with a pointer to every field that is wrong.
     """
-    try:
-        terms = documents.parse(document)
-    except documents.DocumentRefused as refused:
-        problems = [{"pointer": p.pointer, "message": p.message} for p in refused.problems]
-        raise ContractInvalid(str(refused), errors=problems) from refused
+    terms = parse_draft(document)
     named = dict.fromkeys(terms.grant.generators, False)
     return Start(
         terms,
@@ -63,10 +77,7 @@ def from_contract(
     One that is not executed is asked about as if it were. Raises ContractNotFound, ContractInvalid.
     """
     contract = contract_of(session, organization_id, contract_id)
-    broken = contract.series_id in tampered(session, [contract])
-    if broken or not is_readable(contract):
-        raise ContractInvalid("the stored contract was changed; it permits nothing as it stands")
-    terms = documents.recorded(contract.document.encode())
+    terms = terms_of(session, contract)
     theirs = session.exec(of_performers([contract.performer_id])).all()
     readable = [each for each in theirs if is_readable(each)]
     known = in_force(session, contract)
