@@ -15,7 +15,7 @@ from app import config, db
 from app.cli_check import AsJson, checks, out
 from app.cli_contract import contracts
 from app.cli_log import log_commands
-from app.cli_money import credit_commands, invoice_commands, money, party_commands
+from app.cli_money import bank_commands, credit_commands, invoice_commands, money, party_commands
 from app.cli_policy import agreement_commands, policy_commands
 from app.cli_simulate import simulations
 from app.cli_statement import statement_commands
@@ -41,6 +41,7 @@ for name, group in (
     ("party", party_commands),
     ("invoice", invoice_commands),
     ("credit", credit_commands),
+    ("bank", bank_commands),
 ):
     app.add_typer(group, name=name)
 app.add_typer(contracts, name="contract")

@@ -11,11 +11,14 @@ from app import clock, db
 from app.cli_check import AsJson
 
 if TYPE_CHECKING:
+    from sqlmodel import Session
+
     from app.ledger.receivables.models import Invoice
 
 party_commands = typer.Typer(no_args_is_help=True, help="Parties, as invoices name and tax them.")
 invoice_commands = typer.Typer(no_args_is_help=True, help="Invoices, self-billing, credit notes.")
 credit_commands = typer.Typer(no_args_is_help=True, help="Credit: what may be owed, unpaid.")
+bank_commands = typer.Typer(no_args_is_help=True, help="What the bank received, and whose it is.")
 money = typer.Typer(no_args_is_help=True)
 Party = Annotated[str, typer.Argument(help="org_…, per_… or operator")]
 Currency = Annotated[str, typer.Option(help="ISO 4217, as EUR.")]
@@ -126,6 +129,50 @@ def approve_credit(
     print(f"{organization_id} may owe up to {amount} {currency}")
 
 
+@bank_commands.command("import")
+def import_receipts(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="A bank statement, camt.053.")
+    ],
+) -> None:
+    """Take in a bank statement: each receipt goes to the licensee whose reference it names."""
+    from app.ledger.receivables import receipts
+    from app.ledger.receivables.camt import LARGEST_BYTES, read_statements
+
+    with file.open("rb") as opened:
+        statements = read_statements(opened.read(LARGEST_BYTES + 1))  # keeps nobody waiting
+    with db.writing() as session:
+        taken = receipts.take_statements(session, statements)
+        print(f"{len(taken.new)} new receipts, {taken.known} booked before")
+        _print_unassigned(session)
+
+
+@bank_commands.command("list")
+def list_receipts() -> None:
+    """List the receipts that are nobody's yet."""
+    with db.reading() as session:
+        _print_unassigned(session)
+
+
+@bank_commands.command("assign")
+def assign_receipt(
+    receipt_id: Annotated[str, typer.Argument(help="rcp_…")],
+    organization_id: Annotated[str, typer.Argument(help="The licensee, org_…")],
+    note: Annotated[str, typer.Option(help="How you know, for the record.")],
+) -> None:
+    """Say whose money a receipt is; it goes towards their open invoices, the oldest first."""
+    from app.ledger.errors import ReceiptNotFound
+    from app.ledger.receivables import receipts
+    from app.ledger.receivables.models_receipts import BankReceipt
+
+    with db.writing() as session:
+        receipt = session.get(BankReceipt, receipt_id)
+        if receipt is None:
+            raise ReceiptNotFound(f"no receipt has the id {receipt_id}")
+        receipts.assign_receipt(session, receipt, organization_id, note=note)
+    print(f"{receipt_id} is the money of {organization_id}")
+
+
 @money.command("funds")
 def show_funds(
     organization_id: Annotated[str, typer.Argument(help="The licensee, org_…")],
@@ -149,6 +196,16 @@ def show_funds(
             if name != "currency"
         }
         print("  ".join(f"{n} {format_minor(m, each.currency)}" for n, m in amounts.items()))
+
+
+def _print_unassigned(session: "Session") -> None:
+    from app.ledger.receivables import receipts
+    from app.money import format_minor
+
+    for each in receipts.unassigned(session):
+        amount = format_minor(each.amount_minor, each.currency)
+        said = " ".join(each.said.split())
+        print(f"{each.id} {each.booked_on} {amount} {each.payer}: {said}; assign it")
 
 
 def _print(invoice: "Invoice") -> None:

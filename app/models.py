@@ -7,6 +7,7 @@ from app.identity import models as identity
 from app.ledger import models as ledger
 from app.ledger import models_periods as periods
 from app.ledger.receivables import models as receivables
+from app.ledger.receivables import models_receipts as receipts
 from app.licensing.approvals import models as approvals
 from app.licensing.boundaries import models as boundaries
 from app.licensing.contracts import models as contracts
@@ -37,6 +38,7 @@ __all__ = [
     "policies",
     "previews",
     "provenance",
+    "receipts",
     "receivables",
     "registry",
     "standing",

@@ -12,6 +12,7 @@ from app.ledger.models import JournalEntry
 from app.ledger.receivables.models import OPERATOR
 from tests.ledger.factories import a_licensee
 from tests.ledger.receivables.billing import LICENSEE, a_charge
+from tests.ledger.receivables.statements import IBAN, a_statement, an_entry
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PROFILE = {
@@ -21,6 +22,7 @@ PROFILE = {
     "country": "NL",
     "vat_id": "NL123456789B01",
     "vat_rate": "0.21",
+    "iban": IBAN,
 }
 
 
@@ -53,9 +55,39 @@ def test_from_credit_to_an_invoice_and_back(database, tmp_path):
     assert said("ledger", "check").endswith("the books are right\n")
 
 
+def test_from_a_bank_statement_to_whose_money_it_is(database, tmp_path):
+    with db.writing() as session:
+        a_licensee(session)
+        a_charge(session, "1")
+    profile, statement = tmp_path / "profile.json", tmp_path / "statement.xml"
+    profile.write_text(json.dumps(PROFILE))
+    for party in (OPERATOR, LICENSEE):
+        said("party", "set", party, str(profile))
+    said("invoice", "issue", LICENSEE, "--currency", "USD")
+    statement.write_bytes(
+        a_statement(
+            an_entry("10.00", "part of INV-000001"),
+            an_entry("6.00", "the rest", reference="R2"),
+            moved="16.00",
+        )
+    )
+    first = said("bank", "import", str(statement))
+    assert "2 new receipts, 0 booked before" in first
+    assert "6.00 USD Nightglass: the rest E2E; assign it" in " ".join(first.split())
+    assert "0 new receipts, 2 booked before" in said("bank", "import", str(statement))
+    receipt_id = said("bank", "list").split()[0]
+    assert LICENSEE in said("bank", "assign", receipt_id, LICENSEE, "--note", "they called")
+    assert said("bank", "list") == ""
+    found = json.loads(said("funds", LICENSEE, "--json"))
+    (funds,) = [each for each in found if each["currency"] == "USD"]
+    assert (funds["prepaid_minor"], funds["invoiced_minor"]) == (148, 0)  # overpaid, and kept
+    assert said("ledger", "check").endswith("the books are right\n")
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
+        (["bank", "assign", "rcp_1", "org_1", "--note", "n"], "receipt-not-found"),
         (["invoice", "issue", "org_1"], "nothing-to-invoice"),
         (["invoice", "credit", "inv_1", "--reason", "r"], "invoice-not-found"),
         (["invoice", "self-bill", "platform:fee"], "nothing-to-invoice"),

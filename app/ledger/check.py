@@ -32,7 +32,7 @@ from app.ledger.models import (
 )
 from app.ledger.posting import digest_of, entry_of, lines_of, terms_digest
 from app.ledger.quotes import charged
-from app.ledger.receivables import checking, invoices, payments
+from app.ledger.receivables import checking, invoices, payments, receipts
 from app.ledger.rows import read
 from app.ledger.royalties import post_event
 from app.ledger.terms import CompensationTerms
@@ -43,6 +43,8 @@ LinesOf = Callable[[Session, str], tuple[Line, ...] | None]
 SOURCES: dict[str, LinesOf] = {
     "invoice": invoices.invoice_lines,
     "payment": payments.payment_lines,
+    "receipt": receipts.receipt_lines,
+    "receipt-assignment": receipts.assignment_lines,
 }
 
 

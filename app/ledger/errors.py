@@ -117,6 +117,24 @@ class NothingToInvoice(AppError):
     status, code = 409, "nothing-to-invoice"
 
 
+class StatementRefused(AppError):
+    """The file is no bank statement that adds up; nothing of it was kept."""
+
+    status, code = 422, "statement-refused"
+
+
+class ReceiptNotFound(NotFound):
+    """The receipt, or whom it should be assigned to, is unknown."""
+
+    code = "receipt-not-found"
+
+
+class ReceiptAssigned(AppError):
+    """The receipt is somebody's money already."""
+
+    status, code = 409, "receipt-assigned"
+
+
 class PostingKeyReused(AppError):
     """One key posts one event; the second event under it is another one."""
 
