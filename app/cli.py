@@ -16,6 +16,7 @@ from app.cli_check import AsJson, checks, out
 from app.cli_contract import contracts
 from app.cli_log import log_commands
 from app.cli_money import bank_commands, credit_commands, invoice_commands, money, party_commands
+from app.cli_payouts import payout_commands
 from app.cli_policy import agreement_commands, policy_commands
 from app.cli_simulate import simulations
 from app.cli_statement import statement_commands
@@ -42,6 +43,7 @@ for name, group in (
     ("invoice", invoice_commands),
     ("credit", credit_commands),
     ("bank", bank_commands),
+    ("payouts", payout_commands),
 ):
     app.add_typer(group, name=name)
 app.add_typer(contracts, name="contract")

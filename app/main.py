@@ -45,6 +45,7 @@ from app.licensing.standing import api as standing
 from app.licensing.status import api as statuses
 from app.licensing.strikes import api as strikes
 from app.payments import api as payments
+from app.payments import api_payouts as payouts
 from app.registry import api as registry
 from app.registry.service import parties_of
 from app.transparency import api as transparency
@@ -129,6 +130,7 @@ def create_app() -> FastAPI:
         contract_life,
         counsel,
         paper,
+        payouts,
         policies,
         preferences,
         previews,

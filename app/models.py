@@ -5,6 +5,7 @@ from app.gateway import models as gateway
 from app.gateway import models_previews as previews
 from app.identity import models as identity
 from app.ledger import models as ledger
+from app.ledger import models_payouts as payouts
 from app.ledger import models_periods as periods
 from app.ledger.receivables import models as receivables
 from app.ledger.receivables import models_receipts as receipts
@@ -19,6 +20,7 @@ from app.licensing.decisions import models_policies as policies
 from app.licensing.standing import models as standing
 from app.licensing.strikes import models as strikes
 from app.payments import models as payments
+from app.payments import models_details as details
 from app.provenance import models as provenance
 from app.registry import models as registry
 from app.transparency import models as transparency
@@ -29,11 +31,13 @@ __all__ = [
     "contracts",
     "counsel",
     "decisions",
+    "details",
     "gateway",
     "identity",
     "ledger",
     "paper",
     "payments",
+    "payouts",
     "periods",
     "policies",
     "previews",

@@ -6,6 +6,7 @@ are associated data of every layer, so no ciphertext and no key can stand in for
 fails to authenticate is a named error, and none of its plaintext is left anywhere.
 """
 
+import hmac
 import io
 import json
 import os
@@ -19,6 +20,8 @@ from typing import BinaryIO, Literal, get_args
 import sqlalchemy as sa
 import structlog
 import tink
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlmodel import Field, Session, SQLModel, select
 from tink import aead, secret_key_access, streaming_aead
 from tink.proto import aes_gcm_pb2, tink_pb2
@@ -172,6 +175,12 @@ def open_bytes(session: Session, object_id: str, *, purpose: Purpose, subject_id
     memory = io.BytesIO()
     _decrypt(thing, handle, memory)
     return memory.getvalue()
+
+
+def fingerprint(content: bytes) -> bytes:
+    """Return a digest of what will be sealed, which nobody without the root key finds by trying."""
+    derived = HKDF(hashes.SHA256(), 32, salt=None, info=_label("fingerprint"))
+    return hmac.digest(derived.derive(keys.secret("vault-root")), content, "sha256")
 
 
 @contextmanager

@@ -7,8 +7,9 @@ What is compared, per contract in the order of its events:
 4. the contract's cached totals are what the events come to;
 5. every entry without a use posts what its source comes to, under the same rules;
 6. invoices bill what the books say, once, and are numbered without a gap (`checking.py`);
-7. no entry, posting or captured hold stands outside of all that;
-8. every closed period holds the entries it was closed with.
+7. payouts pay what the books owe, once, and stand where their entries say (`payouts_check.py`);
+8. no entry, posting or captured hold stands outside of all that;
+9. every closed period holds the entries it was closed with.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
 from app.errors import AppError
-from app.ledger import periods
+from app.ledger import payouts, payouts_check, periods
 from app.ledger.books import Line, RoyaltyState, add, check_balanced, negate
 from app.ledger.models import (
     ContractBook,
@@ -45,6 +46,7 @@ SOURCES: dict[str, LinesOf] = {
     "payment": payments.payment_lines,
     "receipt": receipts.receipt_lines,
     "receipt-assignment": receipts.assignment_lines,
+    "payout": payouts.reckon,
 }
 
 
@@ -82,8 +84,9 @@ def check(session: Session) -> LedgerCheck:
                 events += 1
                 entries += posted
         entries += _check_sources(session)
-        if differs := checking.first_difference(session):
-            raise _Difference(differs)
+        for room in (checking, payouts_check):
+            if differs := room.first_difference(session):
+                raise _Difference(differs)
         _check_strays(session, entries)
         _check_holds(session)
         if changed := periods.first_difference(session):

@@ -169,3 +169,27 @@ class PeriodOutOfOrder(AppError):
     """The instant lies within a closed period, and that never changes."""
 
     status, code = 409, "period-out-of-order"
+
+
+class NothingToPay(AppError):
+    """No payee can be paid: nothing is open, funded, or has an account to go to."""
+
+    status, code = 409, "nothing-to-pay"
+
+
+class PayoutNameTaken(AppError):
+    """An order of payouts of this name is for other money."""
+
+    status, code = 409, "payout-name-taken"
+
+
+class PayoutNotFound(NotFound):
+    """No payout, or no order of them, is called this; or it is not for the caller."""
+
+    code = "payout-not-found"
+
+
+class PayoutStands(AppError):
+    """The payout is in a state that does not lead to the one asked for."""
+
+    status, code = 409, "payout-stands"

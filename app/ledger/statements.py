@@ -59,6 +59,22 @@ def lines_in(session: Session, period: Period, scope: Scope) -> list[Entered]:
     return [_entered(session, terms, *row) for row in found.all()]
 
 
+def moves_in(session: Session, period: Period, scope: Scope) -> list[tuple[Posting, JournalEntry]]:
+    """Return the lines of a period within a scope that no use made: money that moved."""
+    found = session.execute(
+        sa.select(Posting, JournalEntry)
+        .join(JournalEntry, col(JournalEntry.id) == col(Posting.entry_id))
+        .join(PeriodEntry, col(PeriodEntry.entry_id) == col(JournalEntry.id))
+        .where(
+            col(PeriodEntry.period_id) == period.id,
+            col(JournalEntry.source).is_not(None),
+            *scope.where(),
+        )
+        .order_by(col(JournalEntry.id), col(Posting.line))
+    )
+    return [(posting, entry) for posting, entry in found]
+
+
 def sums_before(session: Session, period: Period, scope: Scope) -> dict[str, int]:
     """Return what the periods before came to within a scope, by currency, debit positive."""
     found = session.execute(
@@ -72,13 +88,13 @@ def sums_before(session: Session, period: Period, scope: Scope) -> dict[str, int
     return {currency: int(total) for currency, total in found}
 
 
-def accounts_in(session: Session, period: Period) -> list[tuple[str, str]]:
-    """List which accounts were posted to under which contracts in a period."""
+def accounts_in(session: Session, period: Period) -> list[tuple[str, str | None]]:
+    """List which accounts were posted to in a period, under which contracts (None: under none)."""
     found = session.execute(
         sa.select(Posting.account, JournalEntry.contract_id)  # type: ignore[call-overload]
         .join(JournalEntry, col(JournalEntry.id) == col(Posting.entry_id))
         .join(PeriodEntry, col(PeriodEntry.entry_id) == col(JournalEntry.id))
-        .where(col(PeriodEntry.period_id) == period.id, col(JournalEntry.contract_id).is_not(None))
+        .where(col(PeriodEntry.period_id) == period.id)
         .distinct()
         .order_by(Posting.account, JournalEntry.contract_id)
     )

@@ -8,6 +8,8 @@ from sqlmodel import Session, col, select
 
 from app.gateway.models import Generation
 from app.identity.models import Organization
+from app.ledger.models import JournalEntry
+from app.ledger.models_payouts import PayoutEvent
 from app.ledger.models_periods import Period
 from app.ledger.periods import instant
 from app.ledger.posting import terms_digest
@@ -77,6 +79,13 @@ def contract_part(session: Session, contract_id: str, terms_sha256: str) -> Docu
                 "document_sha256": contract.document_sha256,
             }
     return {"id": contract_id, "version": None, "document_sha256": None}
+
+
+def what_moved(session: Session, entry: JournalEntry) -> str:
+    """Name what moved money: "payout sent pyo_…", or the source as it stands."""
+    kind, _, id_ = (entry.source or "").partition(":")
+    event = session.get(PayoutEvent, id_) if kind == "payout" else None
+    return f"{kind} {event.state} {event.payout_id}" if event else f"{kind} {id_}"
 
 
 def exact_text(value: Fraction) -> str:

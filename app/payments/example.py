@@ -22,6 +22,7 @@ STATEMENT: dict[str, Any] = {
             "opening_minor": 0,
             "posted_minor": 5625,
             "corrected_minor": 0,
+            "moved_minor": 0,
             "closing_minor": 5625,
         }
     ],
@@ -57,4 +58,5 @@ STATEMENT: dict[str, Any] = {
             "note": "",
         }
     ],
+    "payments": [],
 }

@@ -27,7 +27,7 @@ USAGE_COLUMNS = (
     "contract_version", "contract_sha256", "generation_id", "output_sha256", "entry_id",
     "entry_sha256",
 )  # fmt: skip
-TOTALS = ("Before", "Posted", "Corrected", "In all")
+TOTALS = ("Before", "Posted", "Corrected", "Paid", "In all")
 USAGE_TOTALS = ("Performer", "Uses", "Seconds", "Day-equivalents")
 TITLES = {
     "performer": "What your replica earned",
@@ -48,7 +48,9 @@ def as_csv(statement: IssuedStatement) -> str:
     document = json.loads(statement.document)
     if statement.kind == "usage":
         return table(USAGE_COLUMNS, [_usage_row(document, line) for line in document["lines"]])
-    return table(COLUMNS, [_row(document, line) for line in document["lines"]])
+    rows = [_row(document, line) for line in document["lines"]]
+    rows += [_moved_row(document, move) for move in document.get("payments", ())]
+    return table(COLUMNS, rows)
 
 
 def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
@@ -85,7 +87,10 @@ def page(document: Mapping[str, Any], issued_at: datetime) -> dict[str, Any]:
         "facts": [{"name": name, "value": value} for name, value in facts],
         "total_names": USAGE_TOTALS if is_usage else TOTALS,
         "totals": [(_usage_total if is_usage else _total)(each) for each in document["totals"]],
-        "lines": [(_usage_shown if is_usage else _shown)(line) for line in document["lines"]],
+        "lines": [
+            *((_usage_shown if is_usage else _shown)(line) for line in document["lines"]),
+            *(_moved(move) for move in document.get("payments", ())),
+        ],
     }
 
 
@@ -103,8 +108,8 @@ def _day(text: str) -> str:
 
 
 def _total(total: Mapping[str, Any]) -> list[str]:
-    names = ("opening", "posted", "corrected", "closing")
-    return [format_minor(total[f"{name}_minor"], total["currency"]) for name in names]
+    names = ("opening", "posted", "corrected", "moved", "closing")
+    return [format_minor(total.get(f"{name}_minor", 0), total["currency"]) for name in names]
 
 
 def _shown(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,6 +127,18 @@ def _shown(line: Mapping[str, Any]) -> dict[str, Any]:
         "clauses": line["clauses"],
         "small": [visible(text) for text in small],
         "note": visible(line["note"]),
+    }
+
+
+def _moved(move: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "day": move["posted_at"][:10],
+        "what": visible(move["what"]),
+        "quantities": "",
+        "amount": format_minor(move["amount_minor"], move["currency"]),
+        "clauses": [],
+        "small": [f"Journal entry {move['entry_id']}"],
+        "note": "",
     }
 
 
@@ -176,6 +193,16 @@ def _row(document: Mapping[str, Any], line: Mapping[str, Any]) -> dict[str, Any]
         "clauses": " ".join(each["pointer"] for each in line["clauses"]),
         "corrects_entry_id": corrects.get("entry_id"),
         "corrects_period": corrects.get("period"),
+    }
+
+
+def _moved_row(document: Mapping[str, Any], move: Mapping[str, Any]) -> dict[str, Any]:
+    blank = dict.fromkeys(COLUMNS)
+    return {
+        **blank,
+        **move,
+        "statement_id": document["id"],
+        "period": document["period"]["number"],
     }
 
 

@@ -39,7 +39,7 @@ def recipients(session: Session, period: Period) -> Iterator[Recipient]:
         kind, _, owner = account.removesuffix(":payable").partition(":")
         if kind in ("performer", "agent") and account.endswith(":payable"):
             yield Recipient(kind, owner, Scope((account,)))
-    licensees, unions = parties_of(session, {contract_id for _, contract_id in posted})
+    licensees, unions = parties_of(session, {each for _, each in posted if each is not None})
     for licensee_id, contract_ids in sorted(licensees.items()):
         yield Recipient("production", licensee_id, Scope((RECEIVABLE,), contract_ids), owed=1)
     funds = sorted({account for account, _ in posted if account.startswith("fund:")})
@@ -51,7 +51,7 @@ def recipients(session: Session, period: Period) -> Iterator[Recipient]:
 def reports(session: Session, period: Period) -> Iterator[tuple[str, str, set[str]]]:
     """Yield which union is told of which production's uses, and under which contracts."""
     posted = accounts_in(session, period)
-    licensees, unions = parties_of(session, {contract_id for _, contract_id in posted})
+    licensees, unions = parties_of(session, {each for _, each in posted if each is not None})
     for union_id, theirs in sorted(unions.items()):
         for licensee_id, contract_ids in sorted(licensees.items()):
             if theirs & contract_ids:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from app.ledger.clauses import clauses_of, quantities, what_happened
 from app.ledger.models_periods import Period
 from app.ledger.periods import instant
-from app.ledger.statements import Entered, lines_in, sums_before
+from app.ledger.statements import Entered, lines_in, moves_in, sums_before
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
 from app.licensing.words.plain_money import about_money
@@ -20,6 +20,7 @@ from app.payments.documents import (
     names_of,
     output_part,
     period_part,
+    what_moved,
 )
 from app.payments.errors import StatementNotFound
 from app.payments.models import IssuedStatement
@@ -110,20 +111,40 @@ def _document(session: Session, period: Period, recipient: Recipient) -> Documen
     people |= {party.agent for each in entered for party in each.terms.parties if party.agent}
     names = names_of(session, people | {recipient.party_id})
     lines = [_line(session, each, recipient, names) for each in entered]
+    moves = [
+        {
+            "entry_id": entry.id,
+            "entry_sha256": entry.digest,
+            "posted_at": instant(entry.posted_at),
+            "what": what_moved(session, entry),
+            "currency": posting.currency,
+            "amount_minor": recipient.owed * posting.amount_minor,
+        }
+        for posting, entry in moves_in(session, period, recipient.scope)
+    ]
     before = sums_before(session, period, recipient.scope)
     return {
         "party": {"id": recipient.party_id, "name": names.get(recipient.party_id)},
         "period": period_part(period),
-        "totals": _totals(lines, {code: recipient.owed * sum_ for code, sum_ in before.items()}),
+        "totals": _totals(
+            lines, moves, {code: recipient.owed * sum_ for code, sum_ in before.items()}
+        ),
         "lines": lines,
+        "payments": moves,
     }
 
 
-def _totals(lines: Sequence[Document], before: Mapping[str, int]) -> list[Document]:
-    sums: dict[str, dict[str, int]] = defaultdict(lambda: {"posted_minor": 0, "corrected_minor": 0})
+def _totals(
+    lines: Sequence[Document], moves: Sequence[Document], before: Mapping[str, int]
+) -> list[Document]:
+    sums: dict[str, dict[str, int]] = defaultdict(
+        lambda: {"posted_minor": 0, "corrected_minor": 0, "moved_minor": 0}
+    )
     for line in lines:
         which = "posted_minor" if line["corrects"] is None else "corrected_minor"
         sums[line["currency"]][which] += line["amount_minor"]
+    for move in moves:
+        sums[move["currency"]]["moved_minor"] += move["amount_minor"]
     return [
         {
             "currency": code,

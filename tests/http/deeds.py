@@ -203,6 +203,12 @@ def _boundaries(level: str) -> dict[str, Any]:
     return {"json": {"limits": {"v": 1, "content": {"nudity": level}, "training": "never"}}}
 
 
+def an_account(house: House, **changes: Any) -> dict[str, Any]:
+    """A body for POST /v1/bank-accounts: where the house's performer is paid."""
+    account = {"holder": "The Girl", "iban": "NL91ABNA0417164300", "bic": ""}
+    return {"payee_id": house.scene.performer.id, **account, **changes}
+
+
 PROFILE = {"valid_from": "2026-01-01", "name": "N", "address": ["Delft"], "country": "NL"}
 # By route, as documented; a word after it tells two apart.
 DEEDS: dict[str, Callable[[House], Deed]] = {
@@ -271,6 +277,12 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         f"/v1/parties/{h.scene.production.organization.id}/profiles",
         {"json": PROFILE},
         {"json": PROFILE | {"country": "BE"}},
+    ),
+    "/v1/bank-accounts": lambda h: Deed(
+        "desk",
+        "/v1/bank-accounts",
+        {"json": an_account(h)},
+        {"json": an_account(h, iban="DE89370400440532013000")},
     ),
     "/v1/strikes": _strike,
     "/v1/strikes/{strike_id}/confirmation": _confirm,

@@ -12,6 +12,8 @@ from app import clock, db
 from app.gateway import api as gateway_api
 from app.gateway.models import Generation
 from app.gateway.models_previews import Preview
+from app.ledger.models import Account
+from app.ledger.models_payouts import Payout, PayoutEvent, PayoutOrder
 from app.ledger.periods import close_period
 from app.ledger.receivables.models import Invoice
 from app.licensing.approvals.models import ApprovalRequest
@@ -81,7 +83,12 @@ def _things(house: House) -> dict[str, str]:
         paper = a_paper(session, house.scene)
         period = close_period(session, until=clock.now())
         performer = house.scene.performer
-        said = {"party": {"id": performer.id, "name": performer.name}, "totals": [], "lines": []}
+        said = {
+            "party": {"id": performer.id, "name": performer.name},
+            "totals": [],
+            "lines": [],
+            "payments": [],
+        }
         statement = statements.keep(
             session,
             period,
@@ -105,10 +112,25 @@ def _things(house: House) -> dict[str, str]:
             document_sha256="0" * 64,
         )
         session.add(invoice)
+        payable = Account(name=f"performer:{performer.id}:payable")
+        order = PayoutOrder(name="2026-12", currency="EUR")
+        session.add_all((payable, order))
+        session.flush()
+        payout = Payout(
+            order_id=order.id,
+            account=payable.name,
+            currency="EUR",
+            amount_minor=1,
+            details_id="pda_1",
+        )
+        session.add(payout)
+        session.flush()
+        session.add(PayoutEvent(payout_id=payout.id, number=1, state="sent"))
     return {
         "paper_id": paper.id,
         "statement_id": statement.id,
         "invoice_id": invoice.id,
+        "payout_id": payout.id,
         "party_id": decision.organization_id,
         "approval_id": approval.id,
         "preview_id": preview.id,
@@ -178,7 +200,8 @@ class TestStrangers:
                      "/v1/decisions/{decision_id}", "/v1/generations/{generation_id}",
                      "/v1/approvals/{approval_id}"):  # fmt: skip
             assert house.get(path.format_map(things)).status_code == 200, path
-        assert house.get(f"/v1/performers/{things['performer_id']}", "desk").status_code == 200
+        for path in ("/v1/performers/{performer_id}", "/v1/payouts/{payout_id}"):
+            assert house.get(path.format_map(things), "desk").status_code == 200, path
         for shape in ("", "/csv", "/pdf"):
             assert house.get(f"/v1/statements/{things['statement_id']}{shape}", "desk").is_success
 
@@ -210,7 +233,7 @@ class TestStrangers:
     def test_lists_show_nobody_elses_things(self, house):
         _things(house)
         for path in ("/v1/performers", "/v1/standing-offers", "/v1/generations", "/v1/contracts",
-                     "/v1/statements"):  # fmt: skip
+                     "/v1/statements", "/v1/payouts", "/v1/bank-accounts"):  # fmt: skip
             assert house.get(path, "stranger").json()["items"] == []
         assert len(house.get("/v1/generations").json()["items"]) == 1
 

@@ -116,6 +116,7 @@ class TestCorrections:
                 "opening_minor": 5625,
                 "posted_minor": 0,
                 "corrected_minor": -5625,
+                "moved_minor": 0,
                 "closing_minor": 0,
             }
         ]

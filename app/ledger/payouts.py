@@ -1,0 +1,232 @@
+"""Paying out what closed periods owe: ordered once, then settled or returned, in double entry.
+
+    sent      payable -> in transit
+    settled   in transit -> bank
+    returned  in transit (or bank, once settled) -> payable: it is owed again, and open again
+
+Ordering is sending: from then on the money is the order's, and a file of it can be made at any
+time (`payments/transfer.py`). Money that is not funded waits, unless somebody is named who carries
+the risk.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app.ledger.books import Line
+from app.ledger.errors import NothingToPay, PayoutNameTaken, PayoutNotFound, PayoutStands
+from app.ledger.models_payouts import Payout, PayoutEvent, PayoutItem, PayoutOrder
+from app.ledger.payables import OpenLine, open_lines
+from app.ledger.receivables.payments import balance
+from app.ledger.sources import post_source
+from app.money import check_currency
+
+IN_TRANSIT, BANK = "payouts:in_transit", "bank:clearing"
+# What may become of a payout; the first is how it begins.
+NEXT = {"": ("sent",), "sent": ("settled", "returned"), "settled": ("returned",), "returned": ()}
+_LOCK = 0x7061796F7574  # "payout": PostgreSQL advisory lock, for one act on payouts at a time
+
+# (account of a payee): the id of its bank details, or None.
+PayTo = Callable[[str], str | None]
+
+
+@dataclass
+class Ordered:
+    """An order, and who waits for what: account to reason."""
+
+    order: PayoutOrder
+    payouts: Sequence[Payout]
+    waiting: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Due:
+    """What one payee is to be paid now, and where to."""
+
+    account: str
+    details_id: str
+    lines: Sequence[OpenLine]
+
+    @property
+    def amount_minor(self) -> int:
+        return sum(line.amount_minor for line in self.lines)
+
+
+def order_payouts(
+    session: Session, *, name: str, currency: str, pay_to: PayTo, risk_carrier: str = ""
+) -> Ordered:
+    """Order a payout for every payee with something open, and post it as in transit.
+
+    The same name again is the first order, whatever has become open since. Raises NothingToPay
+    where no payee can be paid, saying who waits for what, and PayoutNameTaken where the name
+    ordered in another currency or at another's risk.
+    """
+    _lock(session)
+    first = session.exec(select(PayoutOrder).where(PayoutOrder.name == name)).first()
+    if first is not None:
+        if (first.currency, first.risk_carrier) != (currency, risk_carrier):
+            raise PayoutNameTaken(
+                f"{name!r} is {first.id}, in {first.currency}, at the risk of "
+                f"{first.risk_carrier or 'nobody'}; give this order a name of its own"
+            )
+        return Ordered(first, payouts_of(session, first))
+    due, waiting = _plan(open_lines(session, check_currency(currency)), pay_to, bool(risk_carrier))
+    for each in due:
+        owed = -balance(session, each.account, currency)
+        if each.amount_minor > owed:
+            raise PayoutStands(
+                f"{each.account} is owed {owed} {currency} (minor units), and its open lines come "
+                f"to {each.amount_minor}; nothing was ordered. Run `understudy ledger check`"
+            )
+    if not due:
+        told = "; ".join(f"{account}: {why}" for account, why in waiting.items())
+        raise NothingToPay(f"nobody can be paid in {currency} now: {told or 'nothing is open'}")
+    order = PayoutOrder(name=name, currency=currency, risk_carrier=risk_carrier)
+    session.add(order)
+    session.flush()
+    return Ordered(order, [_send(session, order, each) for each in due], waiting)
+
+
+def _plan(
+    lines: Mapping[str, Sequence[OpenLine]], pay_to: PayTo, at_risk: bool
+) -> tuple[list[_Due], dict[str, str]]:
+    """Say who is paid what, and who waits for what."""
+    due: list[_Due] = []
+    waiting: dict[str, str] = {}
+    for account, every in sorted(lines.items()):
+        payable = [line for line in every if line.funded or at_risk]
+        details_id = pay_to(account)
+        if len(payable) < len(every):
+            waiting[account] = f"{len(every) - len(payable)} entries wait for funded money"
+        if sum(line.amount_minor for line in payable) <= 0:
+            waiting.setdefault(account, "nothing is owed")
+        elif details_id is None:
+            waiting[account] = "names no bank account"
+        else:
+            due.append(_Due(account, details_id, payable))
+    return due, waiting
+
+
+def _send(session: Session, order: PayoutOrder, due: _Due) -> Payout:
+    payout = Payout(
+        order_id=order.id,
+        account=due.account,
+        currency=order.currency,
+        amount_minor=due.amount_minor,
+        details_id=due.details_id,
+    )
+    session.add(payout)
+    session.flush()
+    session.add_all(
+        PayoutItem(
+            payout_id=payout.id,
+            entry_id=line.entry_id,
+            account=due.account,
+            attempt=line.attempt,
+            amount_minor=line.amount_minor,
+            funded=line.funded,
+        )
+        for line in due.lines
+    )
+    _happened(session, payout, [], "sent")
+    return payout
+
+
+def settle_payout(session: Session, payout_id: str, *, note: str = "") -> PayoutEvent:
+    """Say that the bank paid it; again is the first. Raises PayoutNotFound, PayoutStands."""
+    return _next(session, payout_id, "settled", note=note)
+
+
+def return_payout(session: Session, payout_id: str, *, note: str) -> PayoutEvent:
+    """Say that it came back, before or after it settled: it is owed again. As `settle_payout`."""
+    return _next(session, payout_id, "returned", note=note)
+
+
+def order_of(session: Session, named: str) -> PayoutOrder:
+    """Return an order by its id or its name. Raises PayoutNotFound."""
+    found = session.exec(
+        select(PayoutOrder).where((PayoutOrder.id == named) | (PayoutOrder.name == named))
+    ).first()
+    if found is None:
+        raise PayoutNotFound(
+            f"no order of payouts is {named[:64]}; `understudy payouts list` lists"
+        )
+    return found
+
+
+def payouts_of(session: Session, order: PayoutOrder) -> Sequence[Payout]:
+    """List the payouts of an order, in the order of their ids."""
+    theirs = select(Payout).where(Payout.order_id == order.id)
+    return session.exec(theirs.order_by(col(Payout.id))).all()
+
+
+def events_of(session: Session, payout_id: str) -> Sequence[PayoutEvent]:
+    """List what became of a payout, oldest first."""
+    theirs = select(PayoutEvent).where(PayoutEvent.payout_id == payout_id)
+    return session.exec(
+        theirs.order_by(col(PayoutEvent.number)).execution_options(populate_existing=True)
+    ).all()
+
+
+def items_of(session: Session, payout_id: str) -> Sequence[PayoutItem]:
+    """List what a payout pays, by entry."""
+    theirs = select(PayoutItem).where(PayoutItem.payout_id == payout_id)
+    return session.exec(theirs.order_by(col(PayoutItem.entry_id))).all()
+
+
+def reckon(session: Session, event_id: str) -> tuple[Line, ...] | None:
+    """Return the lines a payout's event comes to; None where there is none. For `ledger check`."""
+    event = session.get(PayoutEvent, event_id, populate_existing=True)
+    payout = session.get(Payout, event.payout_id, populate_existing=True) if event else None
+    if event is None or payout is None:
+        return None
+    before = [each.state for each in events_of(session, payout.id) if each.number < event.number]
+    return _lines(payout, before, event.state)
+
+
+def _lock(session: Session) -> None:
+    """Keep other acts on payouts away until this commits; SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+
+
+def _next(session: Session, payout_id: str, state: str, *, note: str) -> PayoutEvent:
+    _lock(session)
+    payout = session.get(Payout, payout_id)
+    if payout is None:
+        raise PayoutNotFound(f"no payout has the id {payout_id[:64]}")
+    events = events_of(session, payout.id)
+    if events[-1].state == state:
+        return events[-1]
+    if state not in NEXT[events[-1].state]:
+        raise PayoutStands(
+            f"{payout.id} is {events[-1].state} and cannot be {state} any more; what came back is "
+            "owed again, and goes into the next order"
+        )
+    return _happened(session, payout, [each.state for each in events], state, note=note)
+
+
+def _happened(
+    session: Session, payout: Payout, before: Sequence[str], state: str, *, note: str = ""
+) -> PayoutEvent:
+    event = PayoutEvent(payout_id=payout.id, number=len(before) + 1, state=state, note=note)
+    session.add(event)
+    session.flush()
+    post_source(session, "payout", event.id, _lines(payout, before, state))
+    return event
+
+
+def _lines(payout: Payout, before: Sequence[str], state: str) -> tuple[Line, ...]:
+    """Move the money from where it is: debit positive."""
+    stands = BANK if before and before[-1] == "settled" else IN_TRANSIT
+    debit, credit = {
+        "sent": (payout.account, IN_TRANSIT),
+        "settled": (IN_TRANSIT, BANK),
+        "returned": (stands, payout.account),
+    }[state]
+    return (
+        Line(debit, payout.currency, payout.amount_minor),
+        Line(credit, payout.currency, -payout.amount_minor),
+    )

@@ -1,0 +1,120 @@
+"""Bank details of payees: named by the payee alone, sealed in the vault, opened to pay.
+
+Only the party itself names its account: a performer's own desk, never an agent; an agent its own.
+That two people of a party confirm a change waits for people to exist here (identity).
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from app import clock, vault
+from app.identity.models import Organization
+from app.identity.principal import Principal
+from app.ledger.receivables.invoices import party_of
+from app.ledger.receivables.references import is_iban
+from app.payments.errors import BankAccountRefused, PayeeMustAct, PayeeNotFound
+from app.payments.models_details import PayoutDetails
+from app.registry.models import Performer
+
+_BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
+
+
+@dataclass(frozen=True, slots=True)
+class BankAccount:
+    """An account that money can be sent to. It never shows as text, so that no log has it."""
+
+    holder: str = field(repr=False)
+    iban: str = field(repr=False)
+    bic: str = field(default="", repr=False)
+
+
+def bank_account(holder: str, iban: str, bic: str = "") -> BankAccount:
+    """Read an account as people write it. Raises BankAccountRefused, without repeating it."""
+    account = BankAccount(
+        holder.strip(), re.sub(r"\s", "", iban).upper(), re.sub(r"\s", "", bic).upper()
+    )
+    if not account.holder.isprintable() or not any(map(str.isalnum, account.holder)):
+        raise BankAccountRefused("the account has no holder; write the name the bank knows")
+    if not is_iban(account.iban):
+        raise BankAccountRefused("the IBAN is mistyped: its check digits do not fit the rest")
+    if account.bic and not _BIC.fullmatch(account.bic):
+        raise BankAccountRefused("the BIC is mistyped: it has 8 or 11 letters and digits")
+    return account
+
+
+def name_account(
+    session: Session,
+    principal: Principal,
+    payee_id: str,
+    account: BankAccount,
+    *,
+    from_at: datetime | None = None,
+) -> PayoutDetails:
+    """Name where a payee is paid from an instant on: from now, or later.
+
+    Raises PayeeNotFound, PayeeMustAct, and BankAccountRefused for an instant gone by.
+    """
+    _check_is_payee(session, principal.organization_id, payee_id)
+    at = clock.now()
+    if from_at is not None and from_at < at:
+        raise BankAccountRefused("an account is named from now or later, never for the past")
+    sealed = vault.seal(
+        session, f"payee:{payee_id}", "bank-account", json.dumps(asdict(account)).encode()
+    )
+    details = PayoutDetails(
+        payee_id=payee_id,
+        organization_id=principal.organization_id,
+        api_key_id=principal.api_key_id,
+        vault_object_id=sealed.id,
+        from_at=from_at or at,
+    )
+    session.add(details)
+    session.flush()
+    return details
+
+
+def details_in_force(session: Session, payee_id: str) -> PayoutDetails | None:
+    """Return where a payee is paid now: what was last named from an instant gone by."""
+    return session.exec(
+        select(PayoutDetails)
+        .where(PayoutDetails.payee_id == payee_id, PayoutDetails.from_at <= clock.now())
+        .order_by(col(PayoutDetails.from_at).desc(), col(PayoutDetails.id).desc())
+        .limit(1)
+    ).first()
+
+
+def details_of(session: Session, organization_id: str) -> Sequence[PayoutDetails]:
+    """List what an organization has named, newest first."""
+    theirs = select(PayoutDetails).where(PayoutDetails.organization_id == organization_id)
+    return session.exec(theirs.order_by(col(PayoutDetails.id).desc()).limit(200)).all()
+
+
+def open_account(session: Session, details: PayoutDetails, *, subject_id: str) -> BankAccount:
+    """Unseal an account to pay to it; the vault records for which order."""
+    sealed = vault.open_bytes(
+        session, details.vault_object_id, purpose="export", subject_id=subject_id
+    )
+    return BankAccount(**json.loads(sealed))
+
+
+def paid_to(session: Session, account: str) -> str | None:
+    """Return the id of the details by which a payable account is paid now, if any were named."""
+    details = details_in_force(session, party_of(account))
+    return details.id if details else None
+
+
+def _check_is_payee(session: Session, organization_id: str, payee_id: str) -> None:
+    if payee_id == organization_id:
+        return
+    performer = session.get(Performer, payee_id)
+    sides = performer and {performer.organization_id, performer.agent_organization_id}
+    if performer is None or organization_id not in (sides or ()):
+        raise PayeeNotFound(f"no payee of yours has the id {payee_id[:64]}")
+    desk = session.get_one(Organization, performer.organization_id)
+    if desk.id != organization_id or desk.kind != "performer":
+        raise PayeeMustAct("only the performer's own desk names where they are paid, not an agent")

@@ -1,0 +1,63 @@
+"""A story whose performer can be paid: a closed period, an account, an order."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlmodel import Session
+
+from app.identity.principal import Principal
+from app.ledger.books import Line
+from app.ledger.payouts import Ordered, order_payouts
+from app.ledger.receivables import payments
+from app.ledger.service import balances
+from app.ledger.sources import post_source
+from app.payments.details import bank_account, name_account, paid_to
+from app.payments.models_details import PayoutDetails
+from tests.payments.stories import Story, a_story, closed
+
+HOLDER, IBAN = "Jäger & Zonen_Delft", "NL91ABNA0417164300"
+NET_MINOR, CHARGED_MINOR = 5625, 7563  # of one use: to the performer; from the licensee
+RISK = "Nightglass Pictures"
+
+
+@dataclass
+class Payee:
+    """A performer with one use behind them, in a closed period."""
+
+    story: Story
+
+    @property
+    def account(self) -> str:
+        return f"performer:{self.story.scene.performer.id}:payable"
+
+    def owed(self, session: Session) -> int:
+        return -balances(session).get((self.account, "EUR"), 0)
+
+    def names(self, session: Session, iban: str = IBAN) -> PayoutDetails:
+        desk = Principal(self.story.scene.desk.organization.id, "performer", None)
+        account = bank_account(HOLDER, iban)
+        return name_account(session, desk, self.story.scene.performer.id, account)
+
+
+def a_payee(session: Session, *, named: bool = True, uses: int = 1) -> Payee:
+    payee = Payee(a_story(session))
+    for _ in range(uses):
+        payee.story.use(session)
+    closed(session)
+    if named:
+        payee.names(session)
+    return payee
+
+
+def an_order(session: Session, name: str = "2026-12", risk: str = RISK, **said: Any) -> Ordered:
+    """Order what can be paid in euros; at somebody's risk unless said otherwise."""
+    given = {"currency": "EUR", "pay_to": partial(paid_to, session), **said}
+    return order_payouts(session, name=name, risk_carrier=risk, **given)
+
+
+def receive(session: Session, payee: Payee, minor: int, number: str = "1") -> None:
+    """The bank brings money of the licensee; no statement is behind it, so do not `check` it."""
+    account = payments.prepaid_account(payee.story.scene.production.organization.id)
+    lines = (Line("receipts:unassigned", "EUR", minor), Line(account, "EUR", -minor))
+    post_source(session, "receipt-assignment", number, lines)

@@ -1,0 +1,122 @@
+"""The operator's commands about payouts, as they are typed; and killed in between."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from app import config, db
+from app.cli import app
+from app.errors import AppError
+from app.ledger.check import check
+from app.ledger.receivables.models import OPERATOR
+from tests.ledger.receivables.billing import a_profile
+from tests.payments.payouts import IBAN, RISK, a_payee
+
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+def said(*words: str) -> str:
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def payee(database):
+    with db.writing() as session:
+        a_profile(session, OPERATOR, iban="DE89370400440532013000")
+        return a_payee(session)
+
+
+ORDER = ("payouts", "order", "2026-12", "--risk", RISK)
+
+
+def test_from_the_order_to_what_came_back(payee, tmp_path):
+    ordered = said(*ORDER)
+    assert f"{payee.account}  56.25 EUR" in ordered
+    assert ordered.splitlines()[-1].endswith("names no bank account")  # the agent
+    payout = ordered.splitlines()[1].split()[0]
+    assert said(*ORDER).splitlines()[:2] == ordered.splitlines()[:2]
+    file, sheet = tmp_path / "pain.xml", tmp_path / "payouts.csv"
+    file.write_text("old")
+    file.chmod(0o644)
+    said("payouts", "file", "2026-12", "--out", str(file))
+    first = file.read_bytes()
+    assert IBAN.encode() in first
+    assert file.stat().st_mode & 0o777 == 0o600, "readable by nobody else, whatever was there"
+    said("payouts", "file", ordered.split()[0], "--out", str(file))
+    assert file.read_bytes() == first
+    said("payouts", "file", "2026-12", "--csv", "--out", str(sheet))
+    assert f"{IBAN},,56.25,5625,EUR" in sheet.read_text()
+    assert said("payouts", "settled", payout) == f"{payout}: settled\n" == said(
+        "payouts", "settled", payout
+    )  # fmt: skip
+    assert "returned" in said("payouts", "returned", payout, "--reason", "account closed")
+    assert f"{payout}  {payee.account}  56.25 EUR  returned  account closed" in said(
+        "payouts", "list", "2026-12"
+    )
+    assert IBAN[4:] not in said("payouts", "list")
+    assert said("ledger", "check").endswith("the books are right\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["order", "2026-12"], "nothing-to-pay"),
+        (["file", "none", "--out", "x"], "payout-not-found"),
+        (["settled", "pyo_none"], "payout-not-found"),
+        (["returned", "pyo_none", "--reason", "r"], "payout-not-found"),
+        (["list", "none"], "payout-not-found"),
+    ],
+)
+def test_refusals_say_their_code(database, words, code):
+    with pytest.raises(AppError) as refusal:
+        CliRunner().invoke(app, ["payouts", *words], catch_exceptions=False)
+    assert refusal.value.code == code
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from app import cli_payouts
+from app.cli import app
+die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+where = sys.argv.pop(1)
+if where == "ordered":
+    cli_payouts.print = die  # committed, and nobody was told
+else:
+    Path.replace = die  # written, and not yet in its place
+app()
+"""
+
+
+def killed(where: str, *words: str) -> None:
+    """Run a command that is killed at a place, as `kill -9` does it."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, where, *words],
+        env=os.environ | {"UNDERSTUDY_DATA_DIR": str(config.settings().data_dir)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert IBAN[4:].encode() not in done.stdout + done.stderr
+    assert b"pyo_" not in done.stdout, "nobody was told"
+
+
+def test_killed_between_order_and_file_nothing_is_lost_and_nothing_is_paid_twice(payee, tmp_path):
+    to = tmp_path / "pain.xml"
+    killed("ordered", *ORDER)
+    ordered = said(*ORDER)  # who retries learns what holds
+    assert "1 payouts" in ordered
+    assert payee.account in ordered
+    killed("filed", "payouts", "file", "2026-12", "--out", str(to))
+    assert not to.exists(), "a file is whole, or it is not there"
+    said("payouts", "file", "2026-12", "--out", str(to))
+    assert to.read_bytes().count(b"<EndToEndId>") == 1
+    with db.reading() as session:
+        assert payee.owed(session) == 0
+        assert check(session).ok
