@@ -10,7 +10,7 @@ unit at a time, in a transaction of its own.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from threading import Lock
 from typing import Any, TypeVar
@@ -35,12 +35,21 @@ class TooBusy(AppError):
 
 
 class _Job:
-    """A unit that waits, and whom to tell; `outcome` is its result, or the error it ended with."""
+    """A unit that waits, and whom to tell; `outcome` is its result, or the error it ended with.
+
+    Whoever waits on an event loop is told there, with all others of that loop at once; a thread
+    has no loop.
+    """
 
     __slots__ = ("answer", "loop", "outcome", "unit")
 
-    def __init__(self, unit: Unit[Any], loop: asyncio.AbstractEventLoop) -> None:
-        self.unit, self.loop, self.answer = unit, loop, loop.create_future()
+    def __init__(
+        self,
+        unit: Unit[Any],
+        answer: "asyncio.Future[Any] | Future[Any]",
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        self.unit, self.answer, self.loop = unit, answer, loop
         self.outcome: Any = None
 
 
@@ -64,7 +73,23 @@ class CommitQueue:
         every unit that shared it ends with that error, and none of them has happened. Raises
         TooBusy, having done nothing, where too many wait already.
         """
-        job = _Job(unit, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._add(_Job(unit, answer, loop))
+        return await answer
+
+    def run(self, unit: Unit[T]) -> T:
+        """Like `commit`, for a thread that may wait. No unit may call it: it would wait for itself.
+
+        Where many may write at once, the thread does it itself and keeps nobody waiting.
+        """
+        if self._sharing == 1:
+            return self._alone(unit)
+        answer: Future[T] = Future()
+        self._add(_Job(unit, answer, None))
+        return answer.result()
+
+    def _add(self, job: _Job) -> None:
         with self._lock:
             if len(self._waiting) >= WAITING_MOST:
                 raise TooBusy((TooBusy.__doc__ or "").strip())
@@ -73,13 +98,11 @@ class CommitQueue:
             self._writing += starting
         if starting:
             self._threads.submit(self._write)
-        result: T = await job.answer
-        return result
 
     def _write(self) -> None:
         while batch := self._take():
             try:
-                self._commit_together(batch)
+                self._commit(batch)
             except Exception as error:  # noqa: BLE001 - told to every caller: nothing happened
                 for job in batch:
                     job.outcome = error
@@ -92,24 +115,43 @@ class CommitQueue:
                 self._writing -= 1
             return [self._waiting.popleft() for _ in range(several)]
 
+    def _commit(self, batch: list[_Job]) -> None:
+        if len(batch) == 1:
+            (job,) = batch
+            job.outcome = _Done(self._alone(job.unit))
+        else:
+            self._commit_together(batch)
+
+    def _alone(self, unit: Unit[T]) -> T:
+        with self._engine.begin() as connection, Session(connection) as session:
+            found = unit(session)
+            session.flush()
+        return found
+
     def _commit_together(self, batch: list[_Job]) -> None:
         """One transaction: each unit undone alone where it fails, all of them durable at the end.
 
-        Where the database has given up the whole transaction (a full disk), the savepoint is gone
-        and taking it back fails too: nobody is told that an earlier unit stands.
+        Where the database has given up the whole transaction (a full disk), the savepoint around
+        all units is gone and letting go of it fails too: nobody is told that an earlier unit
+        stands.
         """
-        with self._engine.begin() as connection, Session(connection) as session:
-            cursor = connection.connection.cursor()
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql("SAVEPOINT all_units")
             for job in batch:
-                cursor.execute("SAVEPOINT unit")
                 try:
-                    job.outcome = _Done(job.unit(session))
-                    session.flush()
+                    job.outcome = _Done(_in_savepoint(connection, job.unit))
                 except Exception as error:  # noqa: BLE001 - handed to the caller whose unit it is
                     job.outcome = error
-                    cursor.execute("ROLLBACK TO SAVEPOINT unit")
-                cursor.execute("RELEASE SAVEPOINT unit")
-                session.expunge_all()  # what one unit has loaded is nothing to the next
+                    connection.exec_driver_sql("RELEASE SAVEPOINT all_units")
+                    connection.exec_driver_sql("SAVEPOINT all_units")
+
+
+def _in_savepoint(connection: sa.Connection, unit: Unit[T]) -> T:
+    """Run a unit in a session of its own, so that its failing flush undoes its savepoint alone."""
+    with Session(connection, join_transaction_mode="create_savepoint") as session:
+        found = unit(session)
+        session.commit()  # flushes, and releases the savepoint
+    return found
 
 
 class _Done:
@@ -125,6 +167,9 @@ def _answer(batch: list[_Job]) -> None:
     """Tell every caller, each event loop once."""
     for loop in {job.loop for job in batch}:
         theirs = [job for job in batch if job.loop is loop]
+        if loop is None:
+            _settle(theirs)
+            continue
         try:
             loop.call_soon_threadsafe(_settle, theirs)
         except RuntimeError:  # that loop has ended, and with it whoever waited

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from sqlmodel import Session
 
 from app import commits, db
 from app.commits import CommitQueue, TooBusy
+from app.identity.models import SigningKey
 
+KEY = {"organization_id": "nobody", "algorithm": "ES256", "public_jwk": {}}
 KEPT = sa.table("kept", sa.column("name"))
 
 
@@ -75,7 +78,7 @@ class TestCommit:
     def test_telling_before_the_commit_is_found(
         self, queue: CommitQueue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        honest = CommitQueue._commit_together
+        honest = CommitQueue._commit
 
         def hasty(self: CommitQueue, batch: list[Any]) -> None:
             for job in batch:
@@ -84,7 +87,7 @@ class TestCommit:
             threading.Event().wait(0.3)
             honest(self, batch)
 
-        monkeypatch.setattr(CommitQueue, "_commit_together", hasty)
+        monkeypatch.setattr(CommitQueue, "_commit", hasty)
         with pytest.raises(AssertionError, match="before the commit"):
             assert_told_after_the_commit(queue)
 
@@ -93,6 +96,27 @@ class TestCommit:
         assert (first, last) == ("first", "last")
         assert isinstance(failed, LookupError)
         assert kept() == {"first", "last"}
+
+    def test_undoes_a_unit_whose_flush_fails_alone(self, queue: CommitQueue) -> None:
+        def hold_up(session: Session) -> str:
+            threading.Event().wait(0.3)  # so that those behind it share the next commit
+            return keep("first")(session)
+
+        def twice(session: Session) -> None:
+            session.add_all(SigningKey(id="one", **KEY) for _ in range(2))
+            session.flush()
+
+        _, *told = together(queue, hold_up, keep("second"), twice, keep("last"))
+        assert isinstance(told[1], sa.exc.IntegrityError)
+        assert kept() == {"first", "second", "last"}
+
+    def test_threads_share_commits_with_requests(self, queue: CommitQueue) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            names = list(threads.map(lambda n: queue.run(keep(f"thread {n}")), range(32)))
+            failed = threads.submit(queue.run, fail)
+            assert together(queue, keep("request")) == ["request"]
+        assert isinstance(failed.exception(), LookupError)
+        assert kept() == {"request", *names}
 
     @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
     def test_shares_commits_on_sqlite(

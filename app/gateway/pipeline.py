@@ -10,7 +10,7 @@ import structlog
 from sqlmodel import Session
 
 import watermark.video
-from app import clock, db, keys, publication
+from app import clock, commits, db, keys, publication
 from app.config import settings
 from app.gateway import endings, inspect, previews, service
 from app.gateway.generators import catalogue
@@ -159,10 +159,11 @@ def preview(generation_id: str) -> bool:
 
 def release(generation_id: str) -> bool:
     """Decide with today's withdrawals, pauses and strikes; then pay and release, or void."""
-    with db.writing() as session:
+
+    def decide_and_settle(session: Session) -> str:
         generation = locked(session, generation_id)
         if generation.state not in {"signed", "previewed"}:
-            return generation.state in {"released", "refused"}  # what was decided is published
+            return ""  # done before
         seen = generation.state == "previewed" or not any(
             previews.wanted(contract) for contract in _contracts(session, generation_id)
         )
@@ -183,9 +184,12 @@ def release(generation_id: str) -> bool:
             generation.state = "refused"
             generation.reason = stopped
             ledger.void_hold(session, generation_id, reason=generation.reason)
-    endings.ENDED.labels(generation.state).inc()
-    logger.info("generation ended", generation=generation_id, state=generation.state)
-    return True
+        return generation.state
+
+    if ended := commits.queue().run(decide_and_settle):
+        endings.ENDED.labels(ended).inc()
+        logger.info("generation ended", generation=generation_id, state=ended)
+    return load(generation_id).state in {"released", "refused"}  # what was decided is published
 
 
 # --- 9. The outbox goes into the log. ---

@@ -94,23 +94,23 @@ class Act:
         """Run `handler` in one transaction, once per Idempotency-Key and fingerprint.
 
         A refusal that is returned (a Problem) is kept like any answer; one that is raised rolls
-        everything back, so that the same key may be tried again.
+        everything back, so that the same key may be tried again. Other requests may share the
+        commit; it is answered after it.
         """
-        with db.writing() as session:
 
+        def unit(session: Session) -> tuple[int, str]:
             def act() -> tuple[int, str]:
                 status, body = handler(session)
                 return status, body.model_dump_json()
 
-            return self._answered(*self._once(session.connection(), fingerprint, act))
+            return self._once(session.connection(), fingerprint, act)
+
+        return self._answered(*commits.queue().run(unit))
 
     async def once_together(
         self, fingerprint: bytes, unit: Callable[[Session], tuple[int, str]]
     ) -> Response:
-        """Like `once`, in a commit that other requests may share; `unit` returns its answer's text.
-
-        Raises TooBusy where more requests wait than can be answered soon.
-        """
+        """Like `once`, for a route that waits on the event loop; `unit` returns what to answer."""
 
         def act(session: Session) -> tuple[int, str]:
             return self._once(session.connection(), fingerprint, lambda: unit(session))

@@ -34,7 +34,7 @@ def with_a_noop() -> FastAPI:
 
 def acknowledge_before_committing() -> None:
     """The planted fault: every caller is told at once, and the commit comes a little later."""
-    honest = commits.CommitQueue._commit_together
+    honest = commits.CommitQueue._commit
     answer = commits._answer
 
     def hasty(self: commits.CommitQueue, batch: list[Any]) -> None:
@@ -46,7 +46,7 @@ def acknowledge_before_committing() -> None:
         time.sleep(0.2)
         honest(self, batch)
 
-    commits.CommitQueue._commit_together = hasty  # type: ignore[method-assign]
+    commits.CommitQueue._commit = hasty  # type: ignore[method-assign]
     commits._answer = lambda _batch: None
 
 

@@ -16,10 +16,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sqlmodel import Session, func, select
 
-from app import db, jobs, publication
+from app import commits, db, jobs, publication
 from app.gateway import pipeline, previews
 from app.gateway.models import FINAL, Generation
 from app.gateway.models_previews import Preview
@@ -38,6 +39,7 @@ NOTES = Path(os.environ["NOTES"])
 target = (sys.argv[1], int(sys.argv[2])) if len(sys.argv) > 1 else None
 here_and_now = threading.local()  # which stage this thread is in; the sweeper is in none
 plain_writing = db.writing
+T = TypeVar("T")
 
 
 @contextmanager
@@ -58,6 +60,11 @@ def writing() -> Iterator[Session]:
             notes.write(json.dumps(note) + "\n")
     if target == (at["stage"], at["commit"]):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run(_queue: commits.CommitQueue, unit: commits.Unit[T]) -> T:
+    with writing() as session:
+        return unit(session)
 
 
 def counted(stage: jobs.Stage) -> jobs.Stage:
@@ -99,6 +106,7 @@ def main() -> None:
     instant.install()
     pipeline.STAGES = tuple(counted(stage) for stage in pipeline.STAGES)
     db.writing = writing
+    commits.CommitQueue.run = run  # a release is a commit like another
     publication.publish_waiting = lambda: None  # the stage alone publishes here
     worker = Worker()
     worker.start()

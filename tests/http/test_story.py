@@ -182,6 +182,9 @@ class TestWholeStory:
             "line": LINE,
             "length_s": "2",
         }
+        unfunded = production.post("/v1/generations", status=402, key="one", json=body)
+        assert unfunded["code"] == "funds-lacking"
+        server.command("credit", "approve", production.id, "--amount", "100.00")
         asked = production.post("/v1/generations", key="one", json=body)
         assert production.post("/v1/generations", key="one", json=body) == asked
         decision = production.get(f"/v1/decisions/{asked['decision_id']}")
