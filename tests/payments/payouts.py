@@ -7,13 +7,17 @@ from typing import Any
 from sqlmodel import Session
 
 from app.identity.principal import Principal
-from app.ledger.books import Line
 from app.ledger.payouts import Ordered, order_payouts
-from app.ledger.receivables import payments
+from app.ledger.receivables import receipts
+from app.ledger.receivables.camt import read_statements
+from app.ledger.receivables.models import OPERATOR
+from app.ledger.receivables.profiles import profiles_of
+from app.ledger.receivables.references import creditor_reference
 from app.ledger.service import balances
-from app.ledger.sources import post_source
 from app.payments.details import bank_account, name_account, paid_to
 from app.payments.models_details import PayoutDetails
+from tests.ledger.receivables import statements
+from tests.ledger.receivables.billing import a_profile
 from tests.payments.stories import Story, a_story, closed
 
 HOLDER, IBAN = "Jäger & Zonen_Delft", "NL91ABNA0417164300"
@@ -57,7 +61,12 @@ def an_order(session: Session, name: str = "2026-12", risk: str = RISK, **said: 
 
 
 def receive(session: Session, payee: Payee, minor: int, number: str = "1") -> None:
-    """The bank brings money of the licensee; no statement is behind it, so do not `check` it."""
-    account = payments.prepaid_account(payee.story.scene.production.organization.id)
-    lines = (Line("receipts:unassigned", "EUR", minor), Line(account, "EUR", -minor))
-    post_source(session, "receipt-assignment", number, lines)
+    """The bank brings money of the licensee, who named its reference."""
+    if not profiles_of(session, OPERATOR):
+        a_profile(session, OPERATOR, iban=statements.IBAN)
+    amount = f"{minor // 100}.{minor % 100:02d}"
+    reference = creditor_reference(payee.story.scene.production.organization.id)
+    entry = statements.an_entry(amount, reference, reference=f"R{number}", currency="EUR")
+    data = statements.a_statement(entry, moved=amount, reference=f"S{number}", currency="EUR")
+    (receipt,) = receipts.take_statements(session, read_statements(data)).new
+    assert receipt.amount_minor == minor

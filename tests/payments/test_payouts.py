@@ -20,6 +20,7 @@ from app.ledger.service import balances
 from tests.ledger.receivables.billing import a_profile
 from tests.payments.payouts import (
     CHARGED_MINOR,
+    IBAN,
     NET_MINOR,
     RISK,
     Payee,
@@ -170,11 +171,13 @@ class TestFunds:
         assert [each.amount_minor for each in at_risk.payouts] == [NET_MINOR]
         funded = session.exec(select(PayoutItem.payout_id, PayoutItem.funded)).all()
         assert sorted(funded) == sorted([(payout.id, True), (at_risk.payouts[0].id, False)])
+        result = check(session)
+        assert result.ok, result.first_difference
 
     @ONE_DATABASE
     def test_of_a_self_bill_are_here_when_all_it_bills_is(self, session, monkeypatch):
         payee = a_payee(session)
-        a_profile(session, OPERATOR)
+        a_profile(session, OPERATOR, iban=IBAN)
         a_profile(session, payee.story.scene.performer.id)
         bill = invoices.issue_self_bill(session, payee.account, "EUR")
         an_hour_later(monkeypatch)
@@ -185,6 +188,8 @@ class TestFunds:
         receive(session, payee, 1, "2")
         (payout,) = an_order(session, risk="").payouts
         assert payout.amount_minor == bill.total_minor > NET_MINOR
+        result = check(session)
+        assert result.ok, result.first_difference
 
 
 class TestNeverExceedsWhatIsOwed:
