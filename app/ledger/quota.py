@@ -1,6 +1,8 @@
-"""How much of a contract's quota is used and held: one read, since every decision makes it."""
+"""What is used, held and unpaid under a contract: one read, since every decision makes it."""
 
+from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -8,10 +10,21 @@ from sqlmodel import col
 from app import clock
 from app.ledger.models import Hold, RecordedUse
 from app.ledger.posting import MICROSECONDS
+from app.ledger.receivables.models import OpenInvoiceContract
 from app.statements import Statement
 
 
-def _used_and_reserved() -> Statement:
+class UnderContract(NamedTuple):
+    """What is used and held under a contract; since when an invoice for its uses is due, unpaid."""
+
+    seconds: Decimal
+    held_seconds: Decimal
+    renders: int
+    held_renders: int
+    unpaid_since: datetime | None  # may be still to come
+
+
+def _used_and_unpaid() -> Statement:
     held = (
         sa.select(
             sa.func.coalesce(sa.func.sum(Hold.length_us), 0).label("held_us"),
@@ -45,19 +58,36 @@ def _used_and_reserved() -> Statement:
         .where(col(RecordedUse.contract_id) == sa.bindparam("contract_id"))
         .subquery()
     )
-    return Statement(sa.select(used.c.used_us, held.c.held_us, used.c.renders, held.c.held))
+    unpaid_since = (
+        sa.select(sa.func.min(OpenInvoiceContract.due_at))
+        .where(col(OpenInvoiceContract.contract_id) == sa.bindparam("contract_id"))
+        .scalar_subquery()
+    )
+    return Statement(
+        sa.select(
+            used.c.used_us,
+            held.c.held_us,
+            used.c.renders,
+            held.c.held,
+            unpaid_since.label("unpaid_since"),
+        )
+    )
 
 
-_USED_AND_RESERVED = _used_and_reserved()
+_USED_AND_UNPAID = _used_and_unpaid()
 
 
-def used_and_reserved(
-    connection: sa.Connection, contract_id: str
-) -> tuple[Decimal, Decimal, int, int]:
-    """Return seconds used and held, exact to a microsecond, and renders used and held.
+def used_and_unpaid(connection: sa.Connection, contract_id: str) -> UnderContract:
+    """Return seconds used and held, exact to a microsecond, renders, and what is unpaid since when.
 
     A render is a generation's use; one whose entry was reversed is given back, like its seconds.
     """
-    row = _USED_AND_RESERVED.first(connection, contract_id=contract_id, now=clock.now())
-    used_us, held_us, renders, held = row or (0, 0, 0, 0)
-    return Decimal(int(used_us)) / MICROSECONDS, Decimal(int(held_us)) / MICROSECONDS, renders, held
+    row = _USED_AND_UNPAID.first(connection, contract_id=contract_id, now=clock.now())
+    used_us, held_us, renders, held, unpaid_since = row or (0, 0, 0, 0, None)
+    return UnderContract(
+        Decimal(int(used_us)) / MICROSECONDS,
+        Decimal(int(held_us)) / MICROSECONDS,
+        renders,
+        held,
+        unpaid_since,
+    )

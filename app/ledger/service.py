@@ -21,7 +21,7 @@ from app.ledger.holds import (
 )
 from app.ledger.models import Hold, JournalEntry, Posting, RecordedUse, RoyaltyTerms
 from app.ledger.posting import post_usage, state_of
-from app.ledger.quota import used_and_reserved
+from app.ledger.quota import used_and_unpaid
 from app.ledger.quotes import Quote, quote
 from app.ledger.rows import lock_book, read_book
 from app.ledger.terms import CompensationTerms
@@ -46,7 +46,7 @@ __all__ = [
     "refund_entry",
     "reverse_entry",
     "state_now",
-    "used_and_reserved",
+    "used_and_unpaid",
     "void_hold",
 ]
 

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from app.money import check_currency
 
+PAYMENT_GRACE_DAYS = 14  # where a contract says nothing
 _NUMBER = r"^[0-9]{1,18}(\.[0-9]{1,15}|/[0-9]{1,9})?$"
 
 
@@ -180,6 +181,11 @@ class CompensationTerms(Strict):
     )
     annual_rate: Number | None = Field(
         default=None, description="Simple late interest, actual days over 365."
+    )
+    payment_grace_days: Annotated[int, Field(ge=0, le=365)] | None = Field(
+        default=None,
+        description="Days after an invoice's due date until who has not paid it may make nothing "
+        f"more under the contract. Default: {PAYMENT_GRACE_DAYS}.",
     )
     cost_shift_threshold: Share | None = Field(
         default=None, description="Audit costs shift when under-reporting is more than this."

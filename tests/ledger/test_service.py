@@ -42,7 +42,7 @@ def capture(session: Session, seconds: str = "10", **options) -> JournalEntry:
 
 
 def _held_and_used(session: Session, contract_id: str) -> tuple[Decimal, Decimal]:
-    used, held, _, _ = service.used_and_reserved(session.connection(), contract_id)
+    used, held, *_ = service.used_and_unpaid(session.connection(), contract_id)
     return held, used
 
 

@@ -11,6 +11,7 @@ from app.licensing.document import contract
 from app.licensing.document.territories import EU
 from tests.licensing.cases import merged
 from tests.licensing.questions import (
+    AGREEMENTS,
     BRANDS,
     PLACES,
     TAGS,
@@ -133,10 +134,16 @@ def suspending(ask: Answering, question: Question, pick: Pick) -> None:
     assert_no_milder(ask, question, after)
 
 
+def not_paying(ask: Answering, question: Question, pick: Pick) -> None:
+    at = pick.instant(40)
+    after = question.each(lambda each: replace(each, unpaid_since=min(at, each.unpaid_since or at)))
+    assert_no_milder(ask, question, after)
+
+
 def another_strike_or_promise(ask: Answering, question: Question, pick: Pick) -> None:
     state = question.state
     after = question.given(
-        strikes=(*state.strikes, strike_of(pick)),
+        strikes=(*state.strikes, replace(strike_of(pick), agreement=pick.one_of(*AGREEMENTS))),
         exclusives=(*state.exclusives, exclusive_of(pick)),
     )
     assert_no_milder(ask, question, after)
@@ -293,6 +300,7 @@ EVERYTHING: list[tuple[Property, dict[str, Any]]] = [
     (shortening_the_term, {}),
     (withdrawing, {}),
     (suspending, {}),
+    (not_paying, {}),
     (another_strike_or_promise, {}),
     (turning_everything_round, {}),
     (leaving_a_fact_out, {}),

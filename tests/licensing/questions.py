@@ -31,6 +31,7 @@ PEOPLE = ("P1", "P2", "P3")
 TAGS = ("smoking", "nudity", "graphic_violence", "stunt")
 PLACES = ("US", "US-NY", "US-CA", "DE", "FR", "EU", "CN", "HK", "NORTH_AMERICA", "GB", "ATLANTIS")
 BRANDS = ("cola", "soft_drinks", "beverages", "beer", "tobacco", "cigarettes")
+AGREEMENTS = ("SAG-AFTRA-IMA-2025", "SAG-AFTRA-TVT-2026")
 SCRIPTS = ("sha256:aaa", "sha256:bbb")
 
 
@@ -193,6 +194,7 @@ def contract_of(pick: Pick, performer: str, id_: str, version: int) -> ContractI
         usage=Usage(Decimal(pick(0, 20)), Decimal(pick(0, 5)), pick(0, 19), 0),
         withdrawn_at=pick(None, lambda: pick.instant(20), lambda: pick.instant(20)),
         paused=pick(False, True),
+        unpaid_since=pick(None, lambda: pick.instant(20), lambda: pick.instant(20)),
         deceased_on=pick(None, date(2026, 11, 1), date(1956, 2, 29)),
         court_approved=pick(False, True),
         ratified_at=pick(None, NOW),
@@ -235,8 +237,7 @@ def exclusive_of(pick: Pick) -> ExclusiveFact:
 
 def strike_of(pick: Pick) -> StrikeFact:
     """Make a strike that mostly does not concern the contracts."""
-    agreement = pick("SAG-AFTRA-IMA-2025", "SAG-AFTRA-TVT-2026")
-    return StrikeFact(agreement, pick.instant(), pick(None, pick.instant))
+    return StrikeFact(pick(*AGREEMENTS), pick.instant(), pick(None, pick.instant))
 
 
 def state_of(pick: Pick) -> State:

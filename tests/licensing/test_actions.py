@@ -147,6 +147,7 @@ CHECKS: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
             }
         ),
     ),
+    ("LICENSEE_IN_ARREARS", MAKING, of({"unpaid_since": "2026-11-01T00:00:00Z"})),
     ("SUBLICENSE_NOT_ALLOWED", EVERY, of(requester_org="VFX", sublicensed_from="STUDIO_A")),
     (
         "SUBLICENSE_APPROVAL",

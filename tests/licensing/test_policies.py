@@ -35,7 +35,10 @@ class TestPolicyFiles:
             }
             for outcome in OUTCOMES
         }
-        assert by_outcome["deny"] == set(suite["deny_codes"]) | {"POLICY_PACK_UNKNOWN"}
+        assert by_outcome["deny"] == set(suite["deny_codes"]) | {
+            "POLICY_PACK_UNKNOWN",
+            "LICENSEE_IN_ARREARS",
+        }
         assert by_outcome["needs-approval"] == set(suite["approval_codes"])
         assert set(POLICIES.standing_obligations) == set(suite["always_on_permit"])
 
@@ -52,7 +55,7 @@ class TestPolicyFiles:
         for rule in POLICIES.rules.values():
             place = a_document()
             for step in rule.clause.split("/")[1:]:
-                optional = {"max_term_years", "minor_court_approval", "packs"}
+                optional = {"max_term_years", "minor_court_approval", "packs", "payment_grace_days"}
                 assert step in place or step in optional, rule.clause
                 place = place.get(step, {})
 

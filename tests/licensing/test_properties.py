@@ -35,6 +35,7 @@ from tests.licensing.properties import (
     naming_every_member,
     narrowing_a_set,
     narrowing_a_word,
+    not_paying,
     prohibiting_more,
     shortening_the_term,
     suspending,
@@ -144,6 +145,7 @@ SIGNED_BY_ALL = tuple(
     for role in ("performer", "guardian", "licensee")
 )
 TERRITORIES = "unless { resource.territories.containsAll(context.territories) };"
+IN_ARREARS = "when { context.at >= resource.payment_grace_ends_at }"
 WITHDRAWN = "when { context.at >= resource.withdrawn_at }"
 FAULTS: list[tuple[Property, Answering]] = [
     (
@@ -164,6 +166,7 @@ FAULTS: list[tuple[Property, Answering]] = [
     ),
     (withdrawing, planted(WITHDRAWN, WITHDRAWN.replace(">=", "<"))),
     (suspending, planted("|| resource.paused", "|| !resource.paused")),
+    (not_paying, planted(IN_ARREARS, IN_ARREARS.replace(">=", "<"))),
     (
         another_strike_or_promise,
         planted(

@@ -132,6 +132,7 @@ class TestSuppose:
             ({"withdrawn_at": "2026-11-30T00:00:00Z"}, ("REVOKED",)),
             ({"status": "suspended"}, ("CONTRACT_SUSPENDED",)),
             ({"paused": True}, ("CONTRACT_SUSPENDED",)),
+            ({"unpaid_since": "2026-11-01T00:00:00Z"}, ("LICENSEE_IN_ARREARS",)),
             ({"deceased_on": "2026-12-01"}, ("POSTMORTEM_NOT_GRANTED",)),
             ({"usage": {"seconds": "39.5", "reserved_seconds": 0.4}}, ("QUOTA_EXCEEDED",)),
             ({"generators": {"local/puppet-1": True}}, ("GENERATOR_NOT_ALLOWED",)),

@@ -3,7 +3,8 @@
 1. the numbers of a series have no gap, and a document has the digest it is filed under;
 2. each line is what the entry moved on that account, and no amount is billed twice at a time;
 3. net, tax, what is withheld and total are what lines and rates come to;
-4. the cache of open invoices is what invoices and payments come to.
+4. the caches of open invoices, and of the contracts they charge under, are what invoices and
+   payments come to.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,8 +13,14 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.ledger.models import Posting
-from app.ledger.receivables.invoices import RECEIVABLE, document_digest
-from app.ledger.receivables.models import Invoice, InvoiceLine, InvoicePayment, OpenInvoice
+from app.ledger.receivables.invoices import RECEIVABLE, billed_contracts, document_digest
+from app.ledger.receivables.models import (
+    Invoice,
+    InvoiceLine,
+    InvoicePayment,
+    OpenInvoice,
+    OpenInvoiceContract,
+)
 from app.ledger.receivables.tax import Vat, withheld
 
 
@@ -96,3 +103,12 @@ def _open(session: Session, invoices: Sequence[Invoice]) -> Iterator[str]:
             yield f"{id_}: {minor} minor units are open, and the cache says something else"
     for id_ in cached:
         yield f"{id_}: is kept as open, and there is no such invoice"
+    due = {
+        (contract_id, each.id, each.due_at)
+        for each in invoices
+        if owed.get(each.id, 0) > 0
+        for contract_id in billed_contracts(each.document)
+    }
+    kept = session.exec(select(OpenInvoiceContract).execution_options(populate_existing=True)).all()
+    for _, id_, _ in due ^ {(x.contract_id, x.invoice_id, x.due_at) for x in kept}:
+        yield f"{id_}: the cache says something else of the contracts it is open under"

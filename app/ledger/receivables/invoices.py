@@ -24,6 +24,7 @@ from app.ledger.receivables.models import (
     Invoice,
     InvoiceLine,
     OpenInvoice,
+    OpenInvoiceContract,
     PartyProfile,
 )
 from app.ledger.receivables.payments import (
@@ -176,6 +177,14 @@ def document_digest(document: dict[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(document)).hexdigest()
 
 
+def billed_contracts(document: dict[str, Any]) -> list[str]:
+    """Name the contracts under which an invoice charges something, refunds taken off."""
+    net: dict[str, int] = {}
+    for line in document["lines"]:
+        net[line["contract_id"]] = net.get(line["contract_id"], 0) + line["net_minor"]
+    return sorted(contract_id for contract_id, minor in net.items() if minor > 0)
+
+
 def _unbilled(
     session: Session, account: str, currency: str, *, licensee: str | None = None
 ) -> list[Billed]:
@@ -316,6 +325,10 @@ def _write(
                 outstanding_minor=invoice.total_minor,
                 due_at=due_at,
             )
+        )
+        session.add_all(
+            OpenInvoiceContract(contract_id=contract_id, invoice_id=invoice.id, due_at=due_at)
+            for contract_id in billed_contracts(said)
         )
     session.flush()
     if lines := invoice_lines(session, invoice.id):

@@ -171,6 +171,19 @@ class InvoicePayment(SQLModel, table=True):
     paid_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
 
 
+class OpenInvoiceContract(SQLModel, table=True):
+    """A contract under which an open invoice charges something: a cache; gone with that invoice.
+
+    Every decision asks for it. `ledger.check` reckons it again from the invoices.
+    """
+
+    __tablename__ = "open_invoice_contract"
+
+    contract_id: str = Field(primary_key=True)
+    invoice_id: str = Field(foreign_key="invoice.id", primary_key=True, index=True)
+    due_at: datetime = Field(sa_type=Instant)
+
+
 class OpenInvoice(SQLModel, table=True):
     """What is still to be paid on an invoice: a cache, never authoritative; gone once nothing is.
 

@@ -1,7 +1,5 @@
 """Prepaid money of a licensee, and what of it goes towards its open invoices."""
 
-from datetime import datetime
-
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
@@ -14,6 +12,7 @@ from app.ledger.receivables.models import (
     Invoice,
     InvoicePayment,
     OpenInvoice,
+    OpenInvoiceContract,
 )
 from app.ledger.sources import post_source
 
@@ -76,6 +75,11 @@ def _pay(session: Session, invoice: OpenInvoice, amount_minor: int) -> InvoicePa
     payment = InvoicePayment(invoice_id=invoice.invoice_id, amount_minor=amount_minor)
     session.add(payment)
     if amount_minor == invoice.outstanding_minor:
+        session.execute(
+            sa.delete(OpenInvoiceContract).where(
+                col(OpenInvoiceContract.invoice_id) == invoice.invoice_id
+            )
+        )
         session.delete(invoice)
     else:
         invoice.outstanding_minor -= amount_minor
@@ -106,14 +110,6 @@ def prepaid_account(organization_id: str) -> str:
 def invoiced_account(organization_id: str) -> str:
     """Name the account of what a licensee was invoiced and has not paid."""
     return f"licensee:{organization_id}:invoiced"
-
-
-def is_overdue(session: Session, organization_id: str, at: datetime) -> bool:
-    """Say whether an invoice of this licensee was due before an instant and is not paid."""
-    late = select(OpenInvoice.invoice_id).where(
-        OpenInvoice.organization_id == organization_id, OpenInvoice.due_at <= at
-    )
-    return session.exec(late.limit(1)).first() is not None
 
 
 def ensure(session: Session, table: type[SQLModel], **values: object) -> None:

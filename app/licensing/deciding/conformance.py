@@ -28,7 +28,7 @@ SCHEMA = "consent-scenarios/1"
 SERVER_FACTS = frozenset(
     "id version status executed_at effective_at document_sha256_ok signatures "
     "ratified_at ratified ratified_on ratification ratified_at_18 "
-    "court_approved court_approval court_approved_at paused".split()
+    "court_approved court_approval court_approved_at paused unpaid_since".split()
 )
 
 
@@ -119,6 +119,7 @@ def _contract(item: dict[str, Any], state: dict[str, Any]) -> ContractInForce:
         ),
         withdrawn_at=min((at for at in withdrawals if at is not None), default=None),
         paused=item.get("paused") is True,
+        unpaid_since=_instant(item.get("unpaid_since")),
         deceased_on=None if deceased_on is None else date.fromisoformat(deceased_on),
         court_approved=any(bool(item.get(name)) for name in SERVER_FACTS if "court" in name),
         ratified_at=_ratified_at(item),

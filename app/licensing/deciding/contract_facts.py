@@ -9,6 +9,7 @@ from decimal import ROUND_FLOOR
 from functools import lru_cache
 from operator import attrgetter
 
+from app.ledger.terms import PAYMENT_GRACE_DAYS
 from app.licensing.deciding import approvals
 from app.licensing.deciding.facts import NEVER, Facts, at_or_never, length
 from app.licensing.deciding.inputs import ContractInForce, State, UseRequest
@@ -73,6 +74,7 @@ def _lasting_facts(remembered: _Remembered) -> Facts:
         **_signing_facts(contract),
         **_people_facts(contract),
         **ending_facts(contract),
+        **_payment_facts(contract),
     }
 
 
@@ -205,6 +207,17 @@ def ending_facts(contract: ContractInForce) -> Facts:
         if keep_days is None
         else local_days.add_days(term.ends_at, keep_days, term.tz),
     }
+
+
+def _payment_facts(contract: ContractInForce) -> Facts:
+    """Return when the days of grace after an unpaid invoice's due date are over."""
+    if contract.unpaid_since is None:
+        return {"payment_grace_ends_at": NEVER}
+    pay, tz = contract.terms.compensation, contract.terms.grant.term.tz
+    agreed = None if pay is None else pay.payment_grace_days
+    days = PAYMENT_GRACE_DAYS if agreed is None else agreed
+    due_at = local_days.micros(contract.unpaid_since)
+    return {"payment_grace_ends_at": local_days.add_days(due_at, days, tz)}
 
 
 def _limit(seconds: float | None) -> int:

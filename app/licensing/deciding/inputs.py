@@ -53,6 +53,7 @@ class ContractInForce:
     Versions of one contract share `id`. `status` is the contract's life ("active", "suspended",
     "withdrawn", "draft", ...). `intact` says that the stored document still has the signed hash.
     `withdrawn_at` is the earliest withdrawal. `paused` is the performer's own pause.
+    `unpaid_since` is when the oldest invoice for its uses that is not paid fell due, or will.
     """
 
     id: str
@@ -66,6 +67,7 @@ class ContractInForce:
     usage: Usage = field(default_factory=Usage)
     withdrawn_at: datetime | None = None
     paused: bool = False
+    unpaid_since: datetime | None = None
     deceased_on: date | None = None
     court_approved: bool = False
     ratified_at: datetime | None = None

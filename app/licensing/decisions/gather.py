@@ -150,6 +150,7 @@ def in_force(session: Session, contract: Contract) -> ContractInForce:
     if desk is None:
         raise LookupError(f"{contract.performer_id} is gone, and {contract.id} is not")
     document = contract.document.encode()
+    under = ledger.used_and_unpaid(connection, contract.series_id)
     return ContractInForce(
         id=contract.series_id,
         version=contract.version,
@@ -159,9 +160,10 @@ def in_force(session: Session, contract: Contract) -> ContractInForce:
         effective_at=contract.effective_at,
         intact=_is_signed_text(contract),
         signatures=tuple(_signature_facts(session, contract, document, desk)),
-        usage=Usage(*ledger.used_and_reserved(connection, contract.series_id)),
+        usage=Usage(*under[:4]),
         withdrawn_at=contract.withdrawn_at,
         paused=desk[2] is not None,
+        unpaid_since=under.unpaid_since,
     )
 
 

@@ -159,6 +159,9 @@ class SupposeForm(BaseModel):
     status: Literal["active", "suspended"] | None = None
     withdrawn_at: AwareDatetime | None = None
     paused: bool | None = None
+    unpaid_since: AwareDatetime | None = Field(
+        None, description="When an invoice for its uses fell due, or will, that is not paid."
+    )
     deceased_on: date | None = None
     court_approved: bool | None = None
     ratified_at: AwareDatetime | None = None
@@ -171,7 +174,10 @@ class SupposeForm(BaseModel):
 
     def of_contract(self, contract: ContractInForce) -> ContractInForce:
         """Return the contract in the supposed state."""
-        names = ("status", "withdrawn_at", "paused", "deceased_on", "court_approved", "ratified_at")
+        names = (
+            "status", "withdrawn_at", "paused", "unpaid_since", "deceased_on", "court_approved",
+            "ratified_at",
+        )  # fmt: skip
         stated = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         if self.usage is not None:
             stated["usage"] = Usage(**dict(self.usage))

@@ -177,6 +177,10 @@ _SAID: Mapping[str, Callable[[CompensationTerms, Any], str]] = {
     "guarantee_mode": lambda _terms, _mode: "Where a period earns less, the rest is added to it.",
     "advance": _advance,
     "annual_rate": _share_of("Money that is late earns {} interest a year."),
+    "payment_grace_days": lambda _terms, days: (
+        f"If an invoice is unpaid {days} {'day' if days == 1 else 'days'} after it was due, "
+        "nothing new may be made until it is paid."
+    ),
     "cost_shift_threshold": _share_of(
         "If an audit finds that more than {} was left out, the licensee pays for the audit."
     ),
