@@ -88,7 +88,7 @@ class PartyUnknown(NotFound):
 
 
 class ProfileRefused(AppError):
-    """A profile begins today or later, unless it is the party's first."""
+    """A profile begins today or later, unless it is the first; it names no payee's account."""
 
     status, code = 409, "profile-refused"
 

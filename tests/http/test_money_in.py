@@ -89,6 +89,12 @@ class TestProfiles:
         problem = assert_problem(answer, 422, "invalid-request")
         assert [each["pointer"] for each in problem["errors"]] == ["/body/iban"]
 
+    @ONE_DATABASE
+    def test_names_no_account_of_a_payee(self, house):
+        path = f"/v1/parties/{house.scene.performer.id}/profiles"
+        answer = house.post(path, "desk", json={**PROFILE, "iban": "NL91ABNA0417164300"})
+        assert "/v1/bank-accounts" in assert_problem(answer, 409, "profile-refused")["detail"]
+
 
 class TestInvoices:
     @ONE_DATABASE

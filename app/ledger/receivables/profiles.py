@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from app import clock
 from app.ledger.errors import ProfileMissing, ProfileRefused
-from app.ledger.receivables.models import PartyProfile
+from app.ledger.receivables.models import OPERATOR, PartyProfile
 from app.ledger.receivables.references import is_iban
 from app.ledger.receivables.tax import EU
 
@@ -38,7 +38,9 @@ class ProfileInput(BaseModel):
     withholding_rate: Rate | None = Field(
         default=None, examples=["0.15"], description="What is kept back from what it earns."
     )
-    iban: str | None = Field(default=None, examples=["NL91ABNA0417164300"])
+    iban: str | None = Field(
+        default=None, examples=[None], description="Of the operator, who is paid by invoice."
+    )
     due_days: int = Field(default=30, ge=0, le=365)
 
     @field_validator("iban")
@@ -64,8 +66,14 @@ def set_profile(
     """Record what a party says of itself from a day on; what it said before stays for its days.
 
     A profile may begin today or later: earlier days have been invoiced by the one that held then.
-    The very first may begin earlier. Raises ProfileRefused.
+    The very first may begin earlier. Only the operator's names an account: it is printed on
+    invoices, and a payee's is nobody else's business. Raises ProfileRefused.
     """
+    if given.iban is not None and party_id != OPERATOR:
+        raise ProfileRefused(
+            "a profile is printed on invoices and names no account but the operator's; say where "
+            "you are paid with POST /v1/bank-accounts, which keeps it sealed"
+        )
     said = profiles_of(session, party_id)
     if said and given.valid_from < clock.now().date():
         raise ProfileRefused(
