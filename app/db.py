@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
+from app import marks
 from app.config import settings
 
 
@@ -57,9 +58,11 @@ def make_engine(url: str) -> Engine:
     Errors name the statement and never its parameters: those are lines of script, and names.
     """
     if not url.startswith("sqlite"):
-        return sa.create_engine(
+        engine = sa.create_engine(
             url, pool_pre_ping=True, json_serializer=_json, hide_parameters=True
         )
+        marks.listen(engine)
+        return engine
     engine = sa.create_engine(
         url,
         json_serializer=_json,
@@ -85,6 +88,7 @@ def make_engine(url: str) -> Engine:
         kind = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
         connection.exec_driver_sql(f"BEGIN {kind}")
 
+    marks.listen(engine)
     return engine
 
 

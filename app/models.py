@@ -1,6 +1,6 @@
 """Every table in one import, for migrations: rooms own their tables, this file only names them."""
 
-from app import vault
+from app import marks, vault
 from app.gateway import models as gateway
 from app.gateway import models_previews as previews
 from app.identity import models as identity
@@ -24,8 +24,10 @@ from app.payments import models_details as details
 from app.provenance import models as provenance
 from app.registry import models as registry
 from app.transparency import models as transparency
+from app.transparency import models_anchor as anchors
 
 __all__ = [
+    "anchors",
     "approvals",
     "boundaries",
     "contracts",
@@ -35,6 +37,7 @@ __all__ = [
     "gateway",
     "identity",
     "ledger",
+    "marks",
     "paper",
     "payments",
     "payouts",

@@ -1,13 +1,18 @@
 """This installation's own log: publish what waits, and check what stands published."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from sqlmodel import col, func, select
 
-from app import db, keys
+from app import clock, db, keys
 from app.config import settings
-from app.transparency import note, sequencer, service
+from app.transparency import anchor, compare, note, sequencer, service
 from app.transparency.errors import NoteRefused
 from app.transparency.models import LogLeaf, LogOutbox
 from app.transparency.verify import LogReport, directory_reader, verify_log
+
+SEALED_WITHIN = timedelta(minutes=1)
 
 
 def log_key() -> note.VerifierKey:
@@ -16,7 +21,8 @@ def log_key() -> note.VerifierKey:
 
 
 def publish_log() -> int:
-    """Sequence everything that waits into the public log; return its size in leaves."""
+    """Seal what changed, and sequence all that waits into the public log; return its size."""
+    anchor.anchor_database(reading=db.reading, writing=db.writing)
     size = -1
     while True:
         head = sequencer.sequence(reading=db.reading, writing=db.writing, signer=_signer())
@@ -28,7 +34,8 @@ def publish_log() -> int:
 def publish_waiting() -> None:
     """Publish the log if anything waits for it; a look costs no write lock.
 
-    What waits is a row without a leaf, or a leaf that no checkpoint covers: a sequencer was killed.
+    What waits is a row without a leaf; a leaf that no checkpoint covers: a sequencer was killed;
+    or evidence that changed without a leaf of its own, and was not sealed for a minute.
     """
     with db.reading() as session:
         unassigned = session.exec(
@@ -36,21 +43,29 @@ def publish_waiting() -> None:
         ).first()
         last_leaf = session.exec(select(func.max(LogLeaf.leaf_index))).one()
         newest = sequencer.newest_checkpoint(session)
+        last_anchor = anchor.newest_anchor(session)
+        unsealed = anchor.has_marks(session)
+    due = last_anchor is None or clock.now() - last_anchor.anchored_at > SEALED_WITHIN
     covered = newest.size if newest else 0
-    if unassigned is not None or (last_leaf is not None and last_leaf >= covered):
+    uncovered = last_leaf is not None and last_leaf >= covered
+    if unassigned is not None or uncovered or (unsealed and due):
         publish_log()
 
 
 def check_log(*, kept: bytes | None = None) -> LogReport:
-    """Recompute the whole log from its published files alone, against its newest checkpoint.
+    """Recompute the whole log from its files, and hold the whole database against it.
 
-    `kept` is an earlier checkpoint from outside, which the log must extend. Raises
-    CheckpointNotFound while the log is empty.
+    `kept` is an earlier checkpoint from outside, which the log must extend: then no evidence that
+    it covers can have been edited unnoticed. Raises CheckpointNotFound while the log is empty.
     """
     with db.reading() as session:
         newest = service.checkpoint_text(service.checkpoint_at(session))
     read = directory_reader(settings().objects_dir / "log")
-    return verify_log(read, newest.encode(), log_key(), kept=kept, witnesses=witnesses())
+    report = verify_log(read, newest.encode(), log_key(), kept=kept, witnesses=witnesses())
+    if not report.holds:
+        return report
+    with db.reading() as session:
+        return replace(report, difference=compare.compare_database(session, log_key(), read=read))
 
 
 def witnesses() -> list[note.VerifierKey]:

@@ -4,12 +4,16 @@ Building and compiling a statement costs more than a small read, and so do rows 
 with SQLAlchemy's own words, so that one text serves both databases; columns keep their types.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from app import marks
+from app.anchored import TABLES
 
 Row = Sequence[Any]
 Convert = Callable[[Any], Any]
@@ -27,11 +31,19 @@ class JsonText(sa.types.UserDefinedType[str]):
 class Statement:
     """One fixed statement; its parameters are named, and all are given each time.
 
-    An unflushed change of a session is not seen: services flush before they return.
+    An unflushed change of a session is not seen: services flush before they return. A row of
+    evidence that one adds is noted for the log; raises TypeError for one that changes such rows:
+    a session notes how they were before.
     """
 
     def __init__(self, statement: sa.ClauseElement) -> None:
         self._statement = statement
+        self._evidence: sa.Table | None = None
+        written = getattr(statement, "table", None)
+        if written is not None and written.name in TABLES:
+            if not isinstance(statement, sa.Insert):
+                raise TypeError(f"change {written.name} through a session: see app/anchored.py")
+            self._evidence = written
         self._compiled: dict[str, _Compiled] = {}
 
     def rows(self, connection: sa.Connection, **values: Any) -> list[Row]:
@@ -59,7 +71,10 @@ class Statement:
     def run_each(self, connection: sa.Connection, several: Sequence[dict[str, Any]]) -> None:
         """Run it once for each of these parameters, for its effect, in as few round trips."""
         compiled = self._for(connection.dialect)
+        added = [self._adding(compiled, each) for each in several]
         _cursor(connection).executemany(compiled.text, [compiled.bind(each) for each in several])
+        for each in added:
+            marks.note_added(connection, each)
 
     def _for(self, dialect: Dialect) -> "_Compiled":
         compiled = self._compiled.get(dialect.name)
@@ -67,11 +82,20 @@ class Statement:
             compiled = self._compiled[dialect.name] = _Compiled(self._statement, dialect)
         return compiled
 
-    @staticmethod
-    def _execute(connection: sa.Connection, compiled: "_Compiled", values: dict[str, Any]) -> Any:
+    def _execute(
+        self, connection: sa.Connection, compiled: "_Compiled", values: dict[str, Any]
+    ) -> Any:
+        added = self._adding(compiled, values)
         cursor = _cursor(connection)
         cursor.execute(compiled.text, compiled.bind(values))
+        if added is not None and cursor.rowcount:  # 0: it was there already
+            marks.note_added(connection, added)
         return cursor
+
+    def _adding(self, compiled: "_Compiled", values: dict[str, Any]) -> marks.Added | None:
+        if self._evidence is None:
+            return None
+        return marks.adding(self._evidence, compiled.as_read(values))
 
 
 def _cursor(connection: sa.Connection) -> Any:
@@ -106,6 +130,7 @@ class _Compiled:
             for name, bind in compiled.binds.items()
             if (into := _adapted(bind.type, dialect).bind_processor(dialect)) is not None
         }
+        self._texts = [n for n, bind in compiled.binds.items() if isinstance(bind.type, JsonText)]
         columns = dict(getattr(statement, "exported_columns", ()) and statement.exported_columns)
         self._columns = list(columns)
         self._out_of = [
@@ -114,6 +139,12 @@ class _Compiled:
         ]
         self.named = self._named  # one object, so that rows of one database compare equal
         self.converts = any(self._out_of)
+
+    def as_read(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return values as somebody reads them who did not know that some were JSON already."""
+        if not self._texts:
+            return values
+        return {**values, **{name: json.loads(values[name]) for name in self._texts}}
 
     def bind(self, values: dict[str, Any]) -> Any:
         if self._defaults:

@@ -26,7 +26,7 @@ def samples() -> Path:
     return ROOT / "samples"
 
 
-def _point_settings(monkeypatch: pytest.MonkeyPatch, data_dir: Path, database_url: str) -> None:
+def point_settings(monkeypatch: pytest.MonkeyPatch, data_dir: Path, database_url: str) -> None:
     monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(data_dir))
     monkeypatch.setenv("UNDERSTUDY_DATABASE_URL", database_url)
     config.settings.cache_clear()
@@ -38,7 +38,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A data directory of this test's own, with every key made, and settings pointed at it."""
     directory = tmp_path / "var"
     directory.mkdir()
-    _point_settings(monkeypatch, directory, "")
+    point_settings(monkeypatch, directory, "")
     keys.create_missing()
     yield directory
     config.settings.cache_clear()
@@ -65,14 +65,14 @@ def postgres() -> Iterator[str]:
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("CREATE DATABASE template_migrated")
     migrate.upgrade(
-        _database_uri(uri, "template_migrated").replace("postgresql", "postgresql+psycopg")
+        database_uri(uri, "template_migrated").replace("postgresql", "postgresql+psycopg")
     )
     yield uri
     server.cleanup()
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _database_uri(uri: str, name: str) -> str:
+def database_uri(uri: str, name: str) -> str:
     return uri.replace("/postgres?", f"/{name}?")
 
 
@@ -91,7 +91,7 @@ def database(
     name = new_id("test").lower()
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template_migrated")
-    _point_settings(monkeypatch, data_dir, _database_uri(uri, name))
+    point_settings(monkeypatch, data_dir, database_uri(uri, name))
     yield "postgresql"
     db.engine().dispose()
     with psycopg.connect(uri, autocommit=True) as connection:

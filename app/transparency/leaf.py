@@ -37,6 +37,7 @@ class LeafKind(StrEnum):
     JOURNAL_ENTRY = "journal-entry"
     KEY_ROTATED = "key-rotated"
     POLICY_PUBLISHED = "policy-published"
+    DATABASE_ANCHORED = "database-anchored"
 
 
 KINDS = frozenset(kind.value for kind in LeafKind)

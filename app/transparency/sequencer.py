@@ -71,7 +71,7 @@ def sequence(
 
 def assign_leaves(session: Session, *, limit: int = 10_000) -> int:
     """Give waiting outbox rows the next leaf indexes, oldest first; return how many."""
-    _lock(session)
+    lock(session)
     last = session.exec(select(sa.func.max(col(LogLeaf.leaf_index)))).one()
     index = 0 if last is None else last + 1
     if index < head_of(newest_checkpoint(session)).size:
@@ -159,7 +159,7 @@ def adopt(session: Session, key: note.VerifierKey, store: ObjectStore = storage)
     Raises LogForked when one of them contradicts the database, which was then restored or edited,
     or when `key` is not the key of this log: key and origin last as long as the log does.
     """
-    _lock(session)
+    lock(session)
     newest = newest_checkpoint(session)
     if newest is not None:
         _check_key(newest, key)
@@ -194,6 +194,11 @@ def head_of(newest: LogCheckpoint | None) -> Head:
 def checkpoint_key(number: int) -> str:
     """Return the object that holds the `number`-th checkpoint."""
     return f"{PREFIX}checkpoints/{number:012d}"
+
+
+def published_checkpoint(number: int, store: ObjectStore = storage) -> bytes:
+    """Return the `number`-th checkpoint as it was published. Raises ObjectMissing."""
+    return store.get(checkpoint_key(number))
 
 
 def published(store: ObjectStore = storage) -> tiles.ReadTile:
@@ -261,7 +266,7 @@ def _put(store: ObjectStore, key: str, content: bytes) -> None:
         store.replace(key, content)  # a power cut left it torn: no checkpoint covers it yet
 
 
-def _lock(session: Session) -> None:
-    """Let one sequencer at a time assign and adopt; SQLite's BEGIN IMMEDIATE already does."""
+def lock(session: Session) -> None:
+    """Let one at a time anchor, assign and adopt; SQLite's BEGIN IMMEDIATE already does."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))

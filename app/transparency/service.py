@@ -218,6 +218,8 @@ def compare_rows(session: Session, *, read: tiles.ReadTile | None = None) -> Dif
                 return Difference("log_leaf", f"leaf {index} differs from the log", index)
             if promise.entry.encode() != entry or promise.leaf_index != index:
                 return Difference("log_outbox", f"{promise.id} differs from leaf {index}", index)
+            if promise.kind != leaf.parse_leaf(entry).kind:
+                return Difference("log_outbox", f"{promise.id} is of another kind", index)
     return None
 
 

@@ -16,10 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import patch
 
 from sqlmodel import Session
 
-from app import commits, db
+from app import commits, db, marks
 from tests.books.posting import post
 
 WRITERS, CLIENTS, SHARED = 32, 16, 32
@@ -172,8 +173,18 @@ def _post_one(key: str, *, hot: bool) -> None:
         session.commit()
 
 
+def unmarked(lasts_s: float) -> float:
+    """Postings one by one that leave no marks for the log to seal: what the marks cost."""
+    with patch.object(marks, "adding", lambda _table, _row: None):
+        return one_by_one(lasts_s)
+
+
 Thing = Callable[[float], float]
-THINGS: dict[str, Thing] = {"raw row": raw_rows, "posting": one_by_one}
+THINGS: dict[str, Thing] = {
+    "raw row": raw_rows,
+    "posting": one_by_one,
+    "posting, unmarked": unmarked,
+}
 ON_SQLITE: dict[str, Thing] = {
     "1 writer": lambda s: writers(s, several=1),
     "32 writers": lambda s: writers(s, several=WRITERS),
@@ -187,12 +198,14 @@ ON_POSTGRESQL: dict[str, Thing] = {
 }
 RATIOS_SQLITE = (
     ("posting", "raw row"),
+    ("posting", "posting, unmarked"),
     ("32 writers", "1 writer"),
     ("32 writers", "bare loop, 32 a commit"),
     ("32 writers", "32 writers, many accounts"),
 )
 RATIOS_POSTGRESQL = (
     ("posting", "raw row"),
+    ("posting", "posting, unmarked"),
     ("16 clients", "1 client"),
     ("16 clients", "16 clients, many accounts"),
 )

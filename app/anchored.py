@@ -1,0 +1,253 @@
+"""Which rows the log anchors: every table and column of evidence, and what is none, and why.
+
+Four kinds of columns. *Fixed* ones are written with the row. *Once* ones are empty until an act
+writes them, and stay. *Moving* ones change by acts of this program. What is *left out* says why. A
+test fails where a table or a column is not in here, and says what to write. (Whether the rows of
+one contract are what its parties signed is another question, that of `contracts/evidence.py`.)
+
+`marks.py` notes what acts do to these rows; `transparency/anchor.py` seals them into the log.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How a table's columns count. `born` is the column that says when a row came to be.
+
+    `born` is an instant, or `column>table`: the row came to be with the row of that table. It is
+    empty where no column tells: a forged row then cannot be told from a new one by its age.
+    """
+
+    fixed: tuple[str, ...]
+    born: str
+    once: tuple[str, ...] = ()
+    moving: tuple[str, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def sealed(self) -> tuple[str, ...]:
+        """Every column that a seal covers, in one order."""
+        return (*self.fixed, *self.once, *self.moving)
+
+
+def _table(fixed: str, born: str, *, once: str = "", moving: str = "", **left_out: str) -> Columns:
+    return Columns(tuple(fixed.split()), born, tuple(once.split()), tuple(moving.split()), left_out)
+
+
+CACHE = "a cache: reckoned again from other evidence"
+TABLES: dict[str, Columns] = {
+    # Whose likeness
+    "performer": _table(
+        "id organization_id created_at",
+        "created_at",
+        moving="agent_organization_id paused_at name seal",
+    ),
+    "replica": _table("id performer_id version created_at", "created_at"),
+    "reference_medium": _table(
+        "id replica_id media_type width height size_bytes vault_object_id template_object_id"
+        " commitment_salt commitment created_at",
+        "created_at",
+    ),
+    # Who signs
+    "organization": _table("id kind created_at", "created_at", moving="name"),
+    "api_key": _table(
+        "id organization_id name prefix secret_sha256 created_at expires_at",
+        "created_at",
+        once="revoked_at",
+    ),
+    "signing_key": _table(
+        "id organization_id algorithm public_jwk created_at", "created_at", once="revoked_at"
+    ),
+    # Who may use what
+    "contract": _table(
+        "id series_id version round performer_id licensee_id author_id author_side counters_id"
+        " document document_sha256 ends_at created_at",
+        "created_at",
+        once="offered_at first_signed_at declined_at retracted_at replaced_at executed_at"
+        " effective_at withdrawn_at",
+        moving="expires_at superseded_at suspended_at",
+    ),
+    "contract_event": _table(
+        "id series_id number contract_id act actor organization_id api_key_id at note"
+        " previous_sha256 evidence_sha256 seal",
+        "at",
+    ),
+    "contract_signature": _table(
+        "id contract_id role organization_id signing_key_id jws signed_at", "signed_at"
+    ),
+    "status_entry": _table("contract_id list_number list_index secret", ""),
+    "counsel_link": _table(
+        "id series_id version side shared counsel secret_sha256 organization_id api_key_id"
+        " created_at expires_at",
+        "created_at",
+        once="revoked_at",
+    ),
+    "counsel_comment": _table(
+        "id link_id contract_id pointer text idempotency_key request_sha256 created_at",
+        "created_at",
+    ),
+    "standing_offer": _table(
+        "id performer_id document document_sha256 max_executions closes_at created_at",
+        "created_at",
+        once="signed_at signing_key_id jws retracted_at",
+        moving="executions acknowledged",
+    ),
+    "standing_offer_audience": _table("standing_offer_id who", "standing_offer_id>standing_offer"),
+    "standing_offer_execution": _table(
+        "contract_id standing_offer_id number", "contract_id>contract"
+    ),
+    "contract_paper": _table(
+        "id contract_id vault_object_id sha256 size_bytes organization_id api_key_id attached_at",
+        "attached_at",
+    ),
+    "policy_publication": _table("digest published_at", "published_at"),
+    "decision": _table(
+        "id organization_id generation_id phase at outcome codes shown_codes obligations"
+        " determining explanations policy_digest stopping_digest request receipt receipt_sha256",
+        "at",
+    ),
+    "boundaries": _table(
+        "id performer_id number limits published organization_id api_key_id set_at", "set_at"
+    ),
+    "boundary_acknowledgment": _table(
+        "id contract_id boundaries_id findings acknowledged_at", "acknowledged_at"
+    ),
+    "approval_request": _table(
+        "id contract_id organization_id decision_id kind roles project script_hash content_tags"
+        " sublicensee transferee training_scope use script requested_at answer_due_at",
+        "requested_at",
+        moving="outcome expires_at",
+    ),
+    "approval_answer": _table(
+        "id request_id role organization_id api_key_id status answered_at expires_at",
+        "answered_at",
+    ),
+    "agreement_keeper": _table("agreement", "named_at", moving="organization_id named_at"),
+    "strike_switch": _table(
+        "id agreement act takes_effect_at proposed_by proposed_at lapses_at",
+        "proposed_at",
+        once="confirmed_by confirmed_at effective_at",
+    ),
+    # What was made
+    "generation": _table(
+        "id organization_id decision_id generator line length_ms request payload_hex created_at",
+        "created_at",
+        once="rendered_key rendered_sha256 marked_key output_key output_sha256 output_size_bytes"
+        " output_facts released_at",
+        moving="state reason job_reference found_tags",
+    ),
+    "preview": _table(
+        "id generation_id contract_id roles created_at due_at",
+        "created_at",
+        once="role organization_id api_key_id answered_at",
+        moving="outcome reason content_tags",
+    ),
+    "preview_link": _table(
+        "id preview_id organization_id api_key_id issued_at expires_at",
+        "issued_at",
+        once="opened_at",
+    ),
+    "generation_replica": _table(
+        "generation_id replica_id performer_id contract_id", "generation_id>generation"
+    ),
+    "signed_manifest": _table(
+        "id generation_id label manifest_sha256 file_sha256 size_bytes media_type openings"
+        " signed_at",
+        "signed_at",
+    ),
+    "soft_binding": _table(
+        "id manifest_id kind algorithm value fingerprint", "manifest_id>signed_manifest"
+    ),
+    # What is owed
+    "royalty_terms": _table("sha256 document stored_at", "stored_at"),
+    "usage_event": _table(
+        "id idempotency_key contract_id number generation_id terms_sha256 event effects"
+        " corrects_number length_us note recorded_at",
+        "recorded_at",
+    ),
+    "journal_entry": _table(
+        "id usage_event_id source contract_id generation_id digest posted_at", "posted_at"
+    ),
+    "entry_seal": _table("entry_id lines sealed_at", "sealed_at"),
+    "posting": _table("entry_id line account currency amount_minor", "entry_id>journal_entry"),
+    "hold": _table(
+        "id generation_id contract_id currency length_us placed_at",
+        "placed_at",
+        once="entry_id settled_at",
+        moving="amount_minor expires_at state reason",
+    ),
+    "party_profile": _table(
+        "id party_id number valid_from name address country vat_id vat_rate withholding_rate iban"
+        " due_days api_key_id recorded_at",
+        "recorded_at",
+    ),
+    "contract_licensee": _table("contract_id organization_id", ""),
+    "credit_approval": _table(
+        "id organization_id currency number amount_minor note approved_at", "approved_at"
+    ),
+    "invoice": _table(
+        "id kind supplier_id customer_id issuer_id series number currency net_minor tax_minor"
+        " withheld_minor total_minor document document_sha256 corrects_id issued_at due_at",
+        "issued_at",
+    ),
+    "invoice_line": _table("invoice_id line entry_id account sign net_minor", "invoice_id>invoice"),
+    "invoice_payment": _table("id invoice_id amount_minor paid_at", "paid_at"),
+    "bank_statement": _table(
+        "id iban reference closed_on currency opening_minor closing_minor file_sha256 imported_at",
+        "imported_at",
+    ),
+    "bank_receipt": _table(
+        "id statement_id iban fingerprint reference currency amount_minor booked_on payer said",
+        "statement_id>bank_statement",
+    ),
+    "receipt_assignment": _table(
+        "id receipt_id organization_id invoice_id note assigned_at", "assigned_at"
+    ),
+    "payout_details": _table(
+        "id payee_id organization_id api_key_id vault_object_id from_at named_at", "named_at"
+    ),
+    "payout_order": _table("id name currency risk_carrier created_at", "created_at"),
+    "payout": _table(
+        "id order_id account currency amount_minor details_id created_at", "created_at"
+    ),
+    "payout_item": _table(
+        "payout_id entry_id account attempt amount_minor funded", "payout_id>payout"
+    ),
+    "payout_event": _table("id payout_id number state note at", "at"),
+    "ledger_period": _table("id number starts_at ends_at entries sha256 closed_at", "closed_at"),
+    "ledger_period_entry": _table("entry_id period_id", "period_id>ledger_period"),
+    "issued_statement": _table(
+        "id period_id kind party_id about_id document document_sha256 issued_at", "issued_at"
+    ),
+    # Who looked at a likeness
+    "vault_opening": _table("id object_id purpose subject_id opened_at", "opened_at"),
+    # What is promised to the log
+    "log_outbox": _table(
+        "id kind subject_id entry created_at",
+        "created_at",
+        salt="erased with a performer's data; a wrong one opens nothing",
+        leaf_index="compared with the published log itself",
+    ),
+}
+
+NOT_ANCHORED: dict[str, str] = {
+    "account": "names only; a posting holds the name itself",
+    "contract_book": f"running totals, {CACHE}",
+    "funds": "a lock; it holds no amount",
+    "document_series": f"the next number of a series, {CACHE}",
+    "open_invoice": f"what is left to pay, {CACHE}",
+    "open_invoice_contract": f"which contracts those are of, {CACHE}",
+    "answer": "the kept answer of an Idempotency-Key; the act itself is evidence",
+    "performer_key": "a wrapped key, destroyed at erasure; another one opens nothing",
+    "vault_object": "wrapped keys and places of ciphertexts that authenticate themselves",
+    "log_leaf": "compared with the published log itself",
+    "log_checkpoint": "compared with the published log itself",
+    "row_mark": "what waits to be sealed, under the `evidence` key; gone once it is",
+    "row_seal": "chained, and the chain is in the log",
+    "database_anchor": "opened against its leaf in the log",
+    "alembic_version": "which shape the database has",
+}
+
+OWN_LEAF = "database-anchored"  # a leaf about the anchor itself is opened, not sealed again

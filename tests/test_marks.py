@@ -1,0 +1,167 @@
+"""What acts do to evidence leaves authentic marks, with the act or not at all."""
+
+import json
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlmodel import Session, col, select
+
+import app.models  # noqa: F401  every table
+from app import clock, commits, db, marks
+from app.identity import service as identity
+from app.identity.models import ApiKey, Organization
+from app.ledger.models import RoyaltyTerms
+from app.ledger.receivables.models import ContractLicensee
+from app.ledger.receivables.payments import ensure
+from app.marks import RowMark
+from app.statements import Statement
+from app.transparency import service as transparency
+
+
+def marked(session):
+    """Return what is marked, in the order of the acts."""
+    session.flush()
+    marks.write_out(session.connection())
+    found = session.exec(select(RowMark).order_by(col(RowMark.id))).all()
+    assert all(map(marks.is_authentic, found))
+    return [tuple(change[:2]) for mark in found for change in json.loads(mark.changes)]
+
+
+def forget(session):
+    session.flush()
+    marks.write_out(session.connection())
+    session.connection().execute(sa.delete(RowMark))
+
+
+def a_key(session):
+    organization = identity.create_organization(session, "Nightglass", "production")
+    return organization, identity.create_api_key(session, organization, name="test")[0]
+
+
+def keyed(*things):
+    return [(type(thing).__table__.name, json.dumps([thing.id])) for thing in things]
+
+
+class TestMarks:
+    def test_what_is_new_or_changed_bears_one(self, session):
+        organization, key = a_key(session)
+        assert marked(session) == keyed(organization, key)
+        forget(session)
+        identity.revoke_api_key(session, key)
+        assert marked(session) == keyed(key)
+
+    def test_lead_from_state_to_state(self, session):
+        organization, _ = a_key(session)
+        states = [marks.NOT_THERE]
+        for name in ("Nightglass Pictures", "Nightglass Films"):
+            marked(session)
+            organization.name = name
+        marked(session)
+        (row,) = [dict(each) for each in session.connection().execute(
+            sa.select(Organization.__table__)).mappings()]  # fmt: skip
+        key = marks.key_of(Organization.__table__, row)
+        every = session.exec(select(RowMark).order_by(col(RowMark.id))).all()
+        acts = marks.acts_of(every)["organization", key]
+        now = marks.state("organization", key, row)
+        assert len(acts) == 3
+        assert marks.leads(acts, since=0, before=states[0], after=now)
+        assert not marks.leads(acts, since=acts[0].acted_us, before=states[0], after=now)
+        assert not marks.leads(acts[1:], since=0, before=states[0], after=now)
+        assert not marks.leads(acts[:2], since=0, before=states[0], after=now)
+        assert not marks.leads([], since=0, before=now, after=now)
+
+    def test_go_with_the_act_they_belong_to(self, session):
+        session.commit()
+        a_key(session)
+        session.rollback()
+        assert marked(session) == []
+
+    def test_are_kept_by_a_commit(self, database):
+        with db.writing() as session:
+            organization, key = a_key(session)
+        with db.writing() as session:
+            assert marked(session) == keyed(organization, key)
+
+    def test_of_a_savepoint_go_and_stay_with_it(self, session):
+        first, _ = a_key(session)
+        with session.begin_nested():
+            kept, _ = a_key(session)
+        with session.begin_nested() as point:
+            a_key(session)
+            point.rollback()
+        assert {key for name, key in marked(session) if name == "organization"} == {
+            json.dumps([each.id]) for each in (first, kept)
+        }
+
+    @pytest.mark.anyio
+    async def test_of_a_shared_commit_are_those_of_its_units(self, database):
+        def fails(session: Session) -> None:
+            a_key(session)
+            raise ValueError("too much")
+
+        queue = commits.CommitQueue(db.engine())
+        organization, key = await queue.commit(a_key)
+        with pytest.raises(ValueError, match="too much"):
+            await queue.commit(fails)
+        with db.writing() as session:
+            assert marked(session) == keyed(organization, key)
+
+    def test_are_left_by_statements_of_a_session(self, session):
+        _, key = a_key(session)
+        forget(session)
+        session.execute(
+            sa.update(ApiKey).where(col(ApiKey.id) == key.id).values(revoked_at=key.created_at)
+        )
+        assert marked(session) == keyed(key)
+        forget(session)
+        session.execute(sa.insert(RoyaltyTerms).values(sha256="0" * 64, document={}))
+        assert marked(session) == [("royalty_terms", f'["{"0" * 64}"]')]
+
+    def test_are_none_where_nothing_was_written(self, session):
+        organization, _ = a_key(session)
+        forget(session)
+        session.get_one(Organization, organization.id).kind = organization.kind
+        assert marked(session) == []
+
+    def test_are_none_where_a_row_was_there_before(self, session):
+        if session.get_bind().dialect.name == "sqlite":
+            session.execute(sa.text("DROP TRIGGER contract_licensee_never_replaced"))
+        row = {"contract_id": "con_1", "organization_id": "org_1"}
+        ensure(session, ContractLicensee, **row)
+        assert len(marked(session)) == 1
+        ensure(session, ContractLicensee, **row)
+        keep = Statement(
+            postgresql.insert(ContractLicensee)
+            .values({name: sa.bindparam(name) for name in row})
+            .on_conflict_do_nothing()
+        )
+        keep.run(session.connection(), **row)
+        assert len(marked(session)) == 1
+
+    def test_are_left_by_a_compiled_statement_that_adds(self, session):
+        every = {each: sa.bindparam(each) for each in ("sha256", "document", "stored_at")}
+        add = Statement(sa.insert(RoyaltyTerms).values(every))
+        rows = [{"sha256": each * 64, "document": {}, "stored_at": clock.now()} for each in "abc"]
+        add.run(session.connection(), **rows[0])
+        add.run_each(session.connection(), rows[1:])
+        assert marked(session) == [("royalty_terms", f'["{each * 64}"]') for each in "abc"]
+
+    @pytest.mark.parametrize("write", [sa.update, sa.delete])
+    def test_are_why_a_compiled_statement_may_not_change_a_row(self, write):
+        with pytest.raises(TypeError, match="through a session"):
+            Statement(write(RoyaltyTerms))
+
+    def test_are_not_left_by_the_leaf_of_an_anchor(self, session):
+        transparency.record(session, "database-anchored", "anchor:1", {})
+        assert marked(session) == []
+        transparency.record(session, "decision", "dec_1", {})
+        assert len(marked(session)) == 1
+
+    def test_of_nobody_who_holds_the_key_are_not_authentic(self, session):
+        a_key(session)
+        marked(session)
+        mark = session.exec(select(RowMark)).first()
+        assert not marks.is_authentic(RowMark(**{**mark.model_dump(), "acted_us": 1}))
+        other = mark.changes.replace("organization", "performer")
+        assert not marks.is_authentic(RowMark(**{**mark.model_dump(), "changes": other}))

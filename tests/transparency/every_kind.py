@@ -1,0 +1,263 @@
+"""At least one row of every kind of evidence, two where a story makes them."""
+
+from datetime import timedelta
+
+from sqlmodel import Session, SQLModel, select
+
+from app import clock
+from app.gateway import pipeline
+from app.gateway.models_previews import Preview, PreviewLink
+from app.identity import service as identity
+from app.ledger.models import JournalEntry, Posting
+from app.ledger.models_payouts import Payout, PayoutEvent, PayoutItem, PayoutOrder
+from app.ledger.periods import close_period
+from app.ledger.receivables.models import (
+    OPERATOR,
+    Invoice,
+    InvoiceLine,
+    InvoicePayment,
+    PartyProfile,
+)
+from app.ledger.receivables.models_receipts import BankReceipt, BankStatement, ReceiptAssignment
+from app.licensing.approvals.models import ApprovalAnswer, ApprovalRequest
+from app.licensing.boundaries.models import Boundaries, BoundaryAcknowledgment
+from app.licensing.contracts.models_counsel import CounselComment, CounselLink
+from app.licensing.contracts.models_paper import ContractPaper
+from app.licensing.decisions.models_policies import PolicyPublication
+from app.licensing.standing.models import (
+    StandingOffer,
+    StandingOfferAudience,
+    StandingOfferExecution,
+)
+from app.licensing.strikes.models import AgreementKeeper, StrikeSwitch
+from app.payments.models import IssuedStatement
+from app.payments.models_details import PayoutDetails
+from app.provenance.models import SignedManifest, SoftBinding
+from app.registry import service as registry
+from app.vault import VaultOpening
+from tests.scenes import Scene, a_scene
+
+LATER = timedelta(days=1)
+
+
+def _a_key(session: Session, scene: Scene) -> str:
+    return identity.create_api_key(session, scene.desk.organization, name="test")[0].id
+
+
+def a_row_of_every_kind(session: Session) -> Scene:
+    """Play a story up to its payment, and add by hand what other stories would leave."""
+    scene = a_scene(session)
+    decision, generation = scene.ask(session)
+    assert generation is not None, decision.codes
+    scene.ask(session, territories=("FR", "KP"))
+    pipeline._pay(session, generation)
+    manifest = SignedManifest(
+        generation_id=generation.id,
+        label="urn:c2pa:1",
+        manifest_sha256="a" * 64,
+        file_sha256="b" * 64,
+        size_bytes=10,
+        media_type="video/mp4",
+        openings={"generation": "00"},
+    )
+    (medium,) = registry.references_of(session, scene.replica.id)
+    organization_id, key_id = scene.desk.organization.id, _a_key(session, scene)
+    boundaries = Boundaries(
+        performer_id=scene.performer.id,
+        number=1,
+        limits={"never": []},
+        published=True,
+        organization_id=organization_id,
+        api_key_id=key_id,
+    )
+    request = ApprovalRequest(
+        contract_id=scene.contract.id,
+        organization_id=organization_id,
+        decision_id=decision.id,
+        kind="use",
+        roles=["performer"],
+        project="NIGHTGLASS",
+        script_hash="0" * 64,
+        content_tags=[],
+        use={"purpose": "film_scene"},
+    )
+    keeper = AgreementKeeper(agreement="HOUSE-2026", organization_id=organization_id)
+    preview = Preview(
+        generation_id=generation.id,
+        contract_id=scene.contract.id,
+        roles=["performer"],
+        due_at=clock.now() + LATER,
+    )
+    offer = StandingOffer(
+        performer_id=scene.performer.id,
+        document="{}",
+        document_sha256="e" * 64,
+        max_executions=2,
+        closes_at=clock.now() + LATER,
+    )
+    link = CounselLink(
+        series_id=scene.contract.id,
+        version=1,
+        side="performer",
+        shared=False,
+        counsel="A lawyer",
+        secret_sha256="f" * 64,
+        organization_id=organization_id,
+        api_key_id=key_id,
+        expires_at=clock.now() + LATER,
+    )
+    period = close_period(session, until=clock.now())
+    statement = IssuedStatement(
+        period_id=period.id,
+        kind="performer",
+        party_id=scene.performer.id,
+        document="{}",
+        document_sha256="0" * 64,
+    )
+    session.add_all([manifest, boundaries, request, keeper, preview, offer, link, statement])
+    session.flush()
+    session.add_all(_what_was_billed(session, organization_id, key_id))
+    session.add_all(
+        _what_was_paid_out(session, organization_id, vault_object_id=medium.vault_object_id)
+    )
+    session.add_all(
+        [
+            SoftBinding(manifest_id=manifest.id, kind="watermark", algorithm="x", value="00"),
+            ContractPaper(
+                contract_id=scene.contract.id,
+                vault_object_id=medium.vault_object_id,
+                sha256="c" * 64,
+                size_bytes=10,
+                organization_id=organization_id,
+                api_key_id=key_id,
+            ),
+            PreviewLink(
+                preview_id=preview.id,
+                organization_id=organization_id,
+                api_key_id=key_id,
+                expires_at=clock.now() + LATER,
+            ),
+            CounselComment(
+                link_id=link.id,
+                contract_id=scene.contract.id,
+                pointer="/grant",
+                text="Too wide.",
+                idempotency_key="k",
+                request_sha256="0" * 64,
+            ),
+            StandingOfferAudience(standing_offer_id=offer.id, who="production"),
+            StandingOfferExecution(
+                contract_id=scene.contract.id, standing_offer_id=offer.id, number=1
+            ),
+            PolicyPublication(digest="d" * 64),
+            VaultOpening(
+                object_id=medium.vault_object_id, purpose="render", subject_id=generation.id
+            ),
+            BoundaryAcknowledgment(
+                contract_id=scene.contract.id, boundaries_id=boundaries.id, findings=[]
+            ),
+            ApprovalAnswer(
+                request_id=request.id,
+                role="performer",
+                organization_id=organization_id,
+                api_key_id=key_id,
+                status="approved",
+            ),
+            StrikeSwitch(
+                agreement="HOUSE-2026",
+                act="suspend",
+                proposed_by=key_id,
+                lapses_at=clock.now() + LATER,
+            ),
+        ]
+    )
+    session.flush()
+    return scene
+
+
+def _what_was_billed(session: Session, organization_id: str, key_id: str) -> list[SQLModel]:
+    profile = PartyProfile(
+        party_id=organization_id,
+        number=1,
+        valid_from=clock.now().date(),
+        name="Nightglass",
+        address=["Oude Delft 1"],
+        country="NL",
+        due_days=30,
+        api_key_id=key_id,
+    )
+    invoice = Invoice(
+        kind="invoice",
+        supplier_id=OPERATOR,
+        customer_id=organization_id,
+        issuer_id=OPERATOR,
+        series="INV",
+        number=1,
+        currency="USD",
+        net_minor=100,
+        tax_minor=21,
+        withheld_minor=0,
+        total_minor=121,
+        document={"total": "1.21"},
+        document_sha256="0" * 64,
+        due_at=clock.now() + LATER,
+    )
+    statement = BankStatement(
+        iban="NL91ABNA0417164300",
+        reference="1",
+        closed_on=clock.now().date(),
+        currency="USD",
+        opening_minor=0,
+        closing_minor=121,
+        file_sha256="0" * 64,
+    )
+    receipt = BankReceipt(
+        statement_id=statement.id,
+        iban=statement.iban,
+        fingerprint="1",
+        reference="INV-000001",
+        currency="USD",
+        amount_minor=121,
+        booked_on=clock.now().date(),
+        payer="Nightglass",
+        said="INV-000001",
+    )
+    session.add_all([profile, invoice, statement])
+    session.flush()
+    session.add(receipt)
+    session.flush()
+    entry_id = session.exec(select(JournalEntry.id)).first()
+    line = {"invoice_id": invoice.id, "line": 1, "entry_id": entry_id, "account": "x"}
+    return [
+        InvoiceLine(**line, sign=1, net_minor=100),
+        InvoicePayment(invoice_id=invoice.id, amount_minor=121),
+        ReceiptAssignment(receipt_id=receipt.id, organization_id=organization_id, note="found"),
+    ]
+
+
+def _what_was_paid_out(
+    session: Session, organization_id: str, *, vault_object_id: str
+) -> list[SQLModel]:
+    details = PayoutDetails(
+        payee_id=organization_id,
+        organization_id=organization_id,
+        vault_object_id=vault_object_id,
+        from_at=clock.now(),
+    )
+    order = PayoutOrder(name="2026-11", currency="USD")
+    posting = session.exec(select(Posting)).first()
+    payout = Payout(
+        order_id=order.id,
+        account=posting.account,
+        currency="USD",
+        amount_minor=90,
+        details_id=details.id,
+    )
+    for each in (details, order, payout):
+        session.add(each)
+        session.flush()
+    item = {"entry_id": posting.entry_id, "account": posting.account, "attempt": 1}
+    return [
+        PayoutItem(payout_id=payout.id, **item, amount_minor=90, funded=True),
+        PayoutEvent(payout_id=payout.id, number=1, state="sent"),
+    ]
