@@ -65,6 +65,11 @@ class TestApprovals:
         assert voided["id"] == asked["id"]
         assert house.ask(script_hash=HASH).status_code == 201
 
+    def test_are_not_asked_about_no_script_as_a_yes_would_hold_for_none(self, house: House) -> None:
+        denied = assert_problem(house.ask(), 403, "generation-denied")
+        refused = house.post("/v1/approvals", json={"decision_id": denied["decision_id"]})
+        assert "script_hash" in assert_problem(refused, 409, "nothing-to-ask")["detail"]
+
     def test_are_nobody_elses(self, house: House) -> None:
         asked = _asked(house)
         assert house.get("/v1/approvals", "stranger").json()["items"] == []

@@ -63,7 +63,17 @@ def request_approvals(
             f"no human's yes is missing for {decision.id}, or none can lift what stands against "
             f"it ({', '.join(decision.codes) or decision.outcome}); ask for a new decision"
         )
+    if use.script_hash is None and any(_of_a_script(ask) for ask in asking):
+        raise NothingToAsk(
+            f"{decision.id} names no script, and a yes per use holds for one script alone; give "
+            "the script_hash (SHA-256 of its text) and ask for a new decision"
+        )
     return [_ask(session, decision, use, ask, script) for ask in asking]
+
+
+def _of_a_script(ask: Ask) -> bool:
+    """Whether a yes is to one script; an estate's, after death, is to the use."""
+    return ask.kind == "use" and "estate" not in ask.roles
 
 
 def _ask(
