@@ -14,6 +14,7 @@ from sqlmodel import select
 from app import config, db
 from app.cli_check import AsJson, checks, out
 from app.cli_contract import contracts
+from app.cli_keys import keys_commands
 from app.cli_log import log_commands
 from app.cli_money import bank_commands, credit_commands, invoice_commands, money, party_commands
 from app.cli_payouts import payout_commands
@@ -37,6 +38,7 @@ for name, group in (
     ("api-key", key_commands),
     ("agreement", agreement_commands),
     ("policy", policy_commands),
+    ("keys", keys_commands),
     ("log", log_commands),
     ("statement", statement_commands),
     ("party", party_commands),

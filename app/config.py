@@ -20,6 +20,11 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL; empty means SQLite in the data directory.",
     )
     keys_directory: Path | None = Field(None, description="Private keys; default DATA_DIR/keys.")
+    root_keys_directory: Path | None = Field(
+        None, description="Root keys, to be taken away; default: `roots` among the keys."
+    )
+    pkcs11_module: str = Field("", description="PKCS#11 library that keeps the certificates' keys.")
+    pkcs11_token: str = Field("understudy", description="Label of the PKCS#11 token.")
     object_directory: Path | None = Field(None, description="Objects; default DATA_DIR/objects.")
     policy_directory: Path | None = Field(None, description="Cedar rules; default: shipped.")
     policy_packs: str = Field("", description="Packs on for every contract, parted by commas.")
@@ -28,6 +33,10 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "http://127.0.0.1:8420", description="How strangers reach this server; stands in manifests."
     )
+    tsa_url: str = Field(
+        "", description="RFC 3161 authority to ask; empty: this installation's own."
+    )
+    tsa_roots: Path | None = Field(None, description="PEM of the roots an outside authority has.")
     log_origin: str = Field("understudy.local/log", description="Origin line of the public log.")
     log_witnesses: str = Field("", description="Verifier keys of the log's witnesses, spaced.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -67,6 +76,16 @@ class Settings(BaseSettings):
     def keys_dir(self) -> Path:
         """Where private keys live."""
         return self.keys_directory or self.data_dir / "keys"
+
+    @property
+    def ocsp_url(self) -> str:
+        """Where the status of certificates is asked for; stands in them, and ends in a slash."""
+        return f"{self.public_url.rstrip('/')}/ocsp/"
+
+    @cached_property
+    def root_keys_dir(self) -> Path:
+        """Where the keys of the certificates' roots live, as long as they are not taken away."""
+        return self.root_keys_directory or self.keys_dir / "roots"
 
     @cached_property
     def objects_dir(self) -> Path:

@@ -1,4 +1,4 @@
-"""The only door out: a GET from one host that was named beforehand, of limited size and time.
+"""The only door out: to one host that was named beforehand, for answers of limited size and time.
 
 Whoever opens the door names the host. It is resolved once and the connection goes to that address:
 a name that is answered differently a moment later leads nowhere else. Addresses of this machine and
@@ -37,6 +37,14 @@ class NotThere(EgressFailed):
 
 
 @dataclass(frozen=True)
+class Body:
+    """What is sent, and what kind of thing it is."""
+
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True)
 class Door:
     """A door to one host: `scheme://host[:port]`, and nothing else behind it.
 
@@ -48,16 +56,30 @@ class Door:
 
     def get(self, path: str, *, limit_bytes: int, timeout_s: float = TIMEOUT_S) -> bytes:
         """Return the body of a plain 200. Raises EgressRefused, EgressFailed, NotThere."""
+        return self._ask("GET", path, None, limit_bytes, timeout_s)
+
+    def post(
+        self, path: str, body: Body, *, limit_bytes: int, timeout_s: float = TIMEOUT_S
+    ) -> bytes:
+        """Send a body, once, and return that of the answer; raises like `get`."""
+        return self._ask("POST", path, body, limit_bytes, timeout_s)
+
+    def _ask(
+        self, method: str, path: str, body: Body | None, limit_bytes: int, timeout_s: float
+    ) -> bytes:
         url = self._url(path)
         address = self._resolve(url)
         headers = {"Host": url.netloc.decode(), "Accept-Encoding": "identity"}
+        if body is not None:
+            headers["Content-Type"] = body.media_type
         ends_at = time.monotonic() + timeout_s
         try:
             with (
                 httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout_s) as client,
                 client.stream(
-                    "GET",
+                    method,
                     url.copy_with(host=address),
+                    content=None if body is None else body.content,
                     headers=headers,
                     extensions={"sni_hostname": url.host},
                 ) as answer,

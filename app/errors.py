@@ -32,3 +32,10 @@ class TooLarge(AppError):
     """The upload is larger than this installation accepts."""
 
     status, code = 413, "too-large"
+
+
+class Outage(AppError):
+    """Something outside does not answer: whoever asked waits, and tries again until it does."""
+
+    status, code = 503, "outage"
+    patience_s = 24 * 3600.0  # how long a stage of a story waits before that is a failed try

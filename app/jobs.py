@@ -15,6 +15,7 @@ import structlog
 from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
 
 from app.config import settings
+from app.errors import Outage
 
 Stage = Callable[[str], bool]  # takes the id; False ends the story here
 GiveUp = Callable[[str, str], bool]  # takes the id and the name of the stage that kept failing
@@ -29,7 +30,8 @@ def launch(name: str, stages: Sequence[Stage], give_up: GiveUp, *, at_once: int 
     """Start this process as a worker for one story; stories it left unfinished go on at once.
 
     A stage that raises is tried again, four times in all; then `give_up` ends the story. While
-    the database does not answer, nothing counts as a try: what was paid for is not given up for it.
+    the database or what else it needs does not answer (`Outage`), nothing counts as a try: what was
+    paid for is not given up for it.
     `settings().worker_id` must be the same after a restart, and different between workers.
     """
     DBOS(
@@ -86,17 +88,17 @@ def start(name: str, subject_id: str, *, chapter: str = "") -> None:
 
 
 def _through_outages(act: Callable[..., bool], *words: str) -> bool:
-    """Run one step; while the database is down or busy, wait and run it again."""
-    deadline, wait_s = time.monotonic() + OUTAGE_S, OUTAGE_WAIT_S
+    """Run one step; while the database, or another thing it needs, is down: wait, run it again."""
+    began, wait_s = time.monotonic(), OUTAGE_WAIT_S
     while True:
         try:
             return act(*words)
-        except sa.exc.OperationalError:
-            if time.monotonic() + wait_s > deadline:
+        except (sa.exc.OperationalError, Outage) as trouble:
+            patience_s = trouble.patience_s if isinstance(trouble, Outage) else OUTAGE_S
+            if time.monotonic() - began + wait_s > patience_s:
                 raise
-            logger.warning(
-                "the database does not answer; waiting", step=act.__name__, wait_s=wait_s
-            )
+            what = trouble.detail if isinstance(trouble, Outage) else "the database does not answer"
+            logger.warning("waiting", because=what, step=act.__name__, wait_s=wait_s)
             time.sleep(wait_s)
             wait_s = min(2 * wait_s, 30.0)
 

@@ -1,7 +1,8 @@
-"""`sign(purpose, bytes)`: one key per purpose, and the only file that opens a private key.
+"""`sign(name, bytes)`: one key per purpose, and the only file that opens a private key.
 
-Keys are PEM or raw files of mode 0600 in the installation's key directory. Another keeper of keys
-(PKCS#11, a cloud KMS) takes the place of `_private` and nothing else changes.
+Keys are PEM or raw files of mode 0600 in the installation's key directory. Keys of certificates are
+numbered (`claim`, `claim.2`, ...), since a rotation makes a new one, and may have another keeper: a
+hardware module (`app.keys_pkcs11`), or whatever says the three lines of `Keeper`.
 """
 
 import os
@@ -9,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
@@ -18,15 +19,24 @@ from app.config import settings
 from app.errors import AppError
 
 SIGNING: Mapping[str, str] = {
-    "claim": "P-256",
-    "claim-ca": "P-384",
-    "claim-root": "P-384",
-    "tsa": "P-256",
-    "tsa-root": "P-384",
     "receipt": "P-256",
     "preferences": "P-256",
     "status": "P-256",
     "log": "Ed25519",
+}
+# Keys that certificates name; `app.provenance.pki` makes and rotates them.
+ROOTS: Mapping[str, str] = {
+    "claim-root": "P-384",
+    "tsa-root": "P-384",
+    "identity-root": "P-384",
+}
+CERTIFIED: Mapping[str, str] = {
+    "claim-ca": "P-384",
+    "claim": "P-256",
+    "ocsp": "P-256",
+    "tsa-ca": "P-384",
+    "tsa": "P-256",
+    "identity-ca": "P-384",
 }
 SECRETS = ("watermark", "vault-root", "link", "evidence")
 CURVES: Mapping[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
@@ -42,26 +52,49 @@ class KeyMissing(AppError):
     status, code = 500, "key-missing"
 
 
-def sign(purpose: str, data: bytes) -> bytes:
-    """Sign with the purpose's key: raw r||s for ES256 and ES384, 64 bytes for Ed25519."""
-    key = _private(purpose, settings().keys_dir)
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return key.sign(data)
-    r, s = utils.decode_dss_signature(key.sign(data, ec.ECDSA(HASHES[SIGNING[purpose]])))
-    size = key.curve.key_size // 8
-    return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+class Keeper(Protocol):
+    """Who keeps the keys of certificates: these lines are all that another keeper has to say."""
+
+    def create(self, name: str, kind: str) -> bool: ...  # False: it was there
+    def public_key(self, name: str) -> PublicKey: ...
+    def sign(self, name: str, data: bytes, kind: str) -> bytes: ...  # raw r||s, or 64 bytes
+    def destroy(self, name: str) -> None: ...
 
 
-def public_key(purpose: str) -> PublicKey:
-    """Return the public half of the purpose's key."""
-    return _private(purpose, settings().keys_dir).public_key()
+def sign(name: str, data: bytes) -> bytes:
+    """Sign with a key: raw r||s for ES256 and ES384, 64 bytes for Ed25519. Raises KeyMissing."""
+    return _keeper(name).sign(name, data, _kind(name))
 
 
-def public_pem(purpose: str) -> bytes:
-    """Return the public half of the purpose's key as PEM."""
-    return public_key(purpose).public_bytes(
+def public_key(name: str) -> PublicKey:
+    """Return the public half of a key. Raises KeyMissing."""
+    return _keeper(name).public_key(name)
+
+
+def public_pem(name: str) -> bytes:
+    """Return the public half of a key as PEM."""
+    return public_key(name).public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+
+
+def create(name: str) -> bool:
+    """Make a key that a certificate will name; False when it is there already."""
+    return _keeper(name).create(name, _kind(name))
+
+
+def destroy(name: str) -> None:
+    """End a key for good: what a rotation has replaced signs nothing any more."""
+    _keeper(name).destroy(name)
+
+
+def is_here(name: str) -> bool:
+    """Say whether a key can be used: roots are to be taken away."""
+    try:
+        public_key(name)
+    except KeyMissing:
+        return False
+    return True
 
 
 def secret(purpose: str) -> bytes:
@@ -75,22 +108,13 @@ def certificate_key(purpose: str) -> ec.EllipticCurvePrivateKey:
 
 
 def create_missing() -> list[str]:
-    """Make every key that is absent; an existing key is never touched. Returns what was made."""
+    """Make every key and secret that is absent, but for those certificates name.
+
+    An existing key is never touched. Returns what was made.
+    """
     directory = settings().keys_dir
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = []
-    for purpose, kind in SIGNING.items():
-        key: PrivateKey = (
-            ed25519.Ed25519PrivateKey.generate()
-            if kind == "Ed25519"
-            else ec.generate_private_key(CURVES[kind])
-        )
-        pem = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        made += [purpose] if _write_new(directory / f"{purpose}.pem", pem) else []
+    made = [purpose for purpose in SIGNING if create(purpose)]
     for purpose in SECRETS:
         raw = secrets.token_bytes(32)
         made += [purpose] if _write_new(directory / f"{purpose}.key", raw) else []
@@ -117,13 +141,71 @@ def _write_new(path: Path, content: bytes) -> bool:
     return True
 
 
+def _kind(name: str) -> str:
+    purpose = name.partition(".")[0]
+    for known in (SIGNING, ROOTS, CERTIFIED):
+        if purpose in known:
+            return known[purpose]
+    raise KeyMissing(f"no signing key has the purpose {purpose!r}")
+
+
+def _keeper(name: str) -> Keeper:
+    """Roots in a directory of their own, so that it can be taken away; the rest at hand."""
+    purpose = name.partition(".")[0]
+    if purpose in ROOTS:
+        return _Files(settings().root_keys_dir)
+    if purpose in CERTIFIED and settings().pkcs11_module:
+        from app.keys_pkcs11 import Token
+
+        pin = settings().keys_dir / "pkcs11.pin"
+        return Token(settings().pkcs11_module, settings().pkcs11_token, pin)
+    return _Files(settings().keys_dir)
+
+
+class _Files:
+    """Keys as PEM files of mode 0600, not encrypted."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def create(self, name: str, kind: str) -> bool:
+        path = self._directory / f"{name}.pem"
+        if path.exists():
+            return False
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key: PrivateKey = (
+            ed25519.Ed25519PrivateKey.generate()
+            if kind == "Ed25519"
+            else ec.generate_private_key(CURVES[kind])
+        )
+        pem = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return _write_new(path, pem)
+
+    def public_key(self, name: str) -> PublicKey:
+        return _private(name, self._directory).public_key()
+
+    def sign(self, name: str, data: bytes, kind: str) -> bytes:
+        key = _private(name, self._directory)
+        if isinstance(key, ed25519.Ed25519PrivateKey):
+            return key.sign(data)
+        r, s = utils.decode_dss_signature(key.sign(data, ec.ECDSA(HASHES[kind])))
+        size = key.curve.key_size // 8
+        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+    def destroy(self, name: str) -> None:
+        (self._directory / f"{name}.pem").unlink(missing_ok=True)
+        _private.cache_clear()
+
+
 @lru_cache(maxsize=32)
-def _private(purpose: str, directory: Path) -> PrivateKey:
-    if purpose not in SIGNING:
-        raise KeyMissing(f"no signing key has the purpose {purpose!r}")
-    key = serialization.load_pem_private_key(_read(directory / f"{purpose}.pem"), password=None)
+def _private(name: str, directory: Path) -> PrivateKey:
+    key = serialization.load_pem_private_key(_read(directory / f"{name}.pem"), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
-        raise KeyMissing(f"the {purpose!r} key is of an unexpected kind; restore it from backup")
+        raise KeyMissing(f"the {name!r} key is of an unexpected kind; restore it from backup")
     return key
 
 

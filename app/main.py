@@ -46,6 +46,7 @@ from app.licensing.status import api as statuses
 from app.licensing.strikes import api as strikes
 from app.payments import api as payments
 from app.payments import api_payouts as payouts
+from app.provenance import api as certificates
 from app.registry import api as registry
 from app.registry.service import parties_of
 from app.transparency import api as transparency
@@ -60,9 +61,10 @@ ABOUT = """
 Digital replicas act only by contract: every use is decided by written rules, every output carries
 its provenance, every second is paid.
 
-Every route but verification, the rules, license state, templates, published preferences, keys,
-counsel's links, log and health needs an API key (`understudy api-key create`). Every POST that acts
-takes an `Idempotency-Key`. Refusals are problem documents (RFC 9457) with a stable `code`.
+Every route but verification, certificates, the rules, license state, templates, published
+preferences, keys, counsel's links, log and health needs an API key (`understudy api-key create`).
+Every POST that acts takes an `Idempotency-Key`. Refusals are problem documents (RFC 9457) with a
+stable `code`.
 """
 
 
@@ -127,6 +129,7 @@ def create_app() -> FastAPI:
     for subject in (
         approvals,
         boundaries,
+        certificates,
         contract_life,
         counsel,
         paper,

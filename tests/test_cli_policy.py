@@ -123,7 +123,7 @@ class TestStart:
 @pytest.fixture
 def served(database: str, data_dir: Path, rules: Path) -> Iterator[str]:
     """A real server process under a folder of rules of its own; yields its address."""
-    pki.create_missing(config.settings().keys_dir)
+    pki.create_missing(config.settings().keys_dir, ocsp_url=config.settings().ocsp_url)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -4,18 +4,12 @@ from pathlib import Path
 
 from app import db, keys
 from app.audit import service
-from app.config import settings
-from app.provenance import pki
+from app.provenance.desk import desk
 
 
 def look_at(path: Path) -> service.Verdict:
     """Say what a file is, by this installation's roots, watermark key and records."""
-    certificates = settings().keys_dir
     with db.reading() as session:
         return service.verify_file(
-            session,
-            path,
-            claim_root_pem=pki.claim_root_pem(certificates),
-            tsa_root_pem=pki.tsa_root_pem(certificates),
-            watermark_key=keys.secret("watermark"),
+            session, path, **desk().trust, watermark_key=keys.secret("watermark")
         )

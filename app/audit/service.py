@@ -1,6 +1,6 @@
 """The auditor's desk: a file comes in, a verdict goes out, with the records beside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from app.audit import records, verdict
 from app.errors import NotFound
 from app.provenance import service as provenance
 from app.provenance import verify
+from app.provenance.pki import Revocation
 
 LicenseState = Callable[[Session, str, datetime], str]
 UNSEEN = frozenset({"not-released", "not-on-record"})
@@ -35,6 +36,7 @@ def verify_file(
     claim_root_pem: str,
     tsa_root_pem: str,
     watermark_key: bytes,
+    revocations: Mapping[int, Revocation],
     license_state: LicenseState = records.license_state,
     log_inclusion: LogInclusion = records.log_inclusion,
 ) -> Verdict:
@@ -50,6 +52,7 @@ def verify_file(
         claim_root_pem=claim_root_pem,
         tsa_root_pem=tsa_root_pem,
         watermark_key=watermark_key,
+        revocations=revocations,
     )
     judged = verdict.judge(found)
     findings = {**found.as_json(), "license": None, "log": None}

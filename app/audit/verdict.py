@@ -29,7 +29,8 @@ class Judgment:
 def judge(found: Findings) -> Judgment:
     """Judge a file by its findings.
 
-    `intact` takes all of: every byte as handed out, credentials that verify, our signer in force.
+    `intact` takes all of: every byte as handed out, credentials that verify, our signer in force
+    and not revoked when it signed.
     `transplanted` takes positive evidence that the content is another's. Nothing recovered or
     changed is ever called intact, and nothing unknown is called false.
     """
@@ -63,6 +64,13 @@ def judge(found: Findings) -> Judgment:
 def _handed_out(found: Findings) -> Judgment:
     """Every byte is as it was handed out; do the credentials still hold?"""
     in_force = found.signer is not None and found.signer.get("in_force") is True
+    if found.revocation == "revoked":
+        return Judgment(
+            "recovered",
+            "These bytes are the ones that were handed out, by this installation's own record, but"
+            " the certificate that signed them is revoked from before they were signed, so"
+            " integrity is unproven.",
+        )
     if found.credentials == "valid" and found.signer_ours and in_force:
         return Judgment(
             "intact",
@@ -97,6 +105,12 @@ def _names_ours(found: Findings) -> Judgment:
 
 def _signed_by_us_off_record(found: Findings) -> Judgment:
     """Our certificate signed it, and no record of ours knows it."""
+    if found.revocation == "revoked":
+        return Judgment(
+            "unknown-origin",
+            "It is signed with a key of this installation that had been replaced or revoked by"
+            " then: whoever held it signed this. Where it comes from is not known.",
+        )
     if found.credentials == "valid":
         return Judgment(
             "unknown-origin",

@@ -23,6 +23,7 @@ from app.licensing.decisions.models import Decision
 from app.licensing.errors import StandingOfferSpent
 from app.licensing.standing import acceptance
 from app.provenance import service as provenance
+from app.provenance.desk import desk
 from app.provenance.manifest import Manifest, Reference, manifest
 from app.registry import service as registry
 from app.transparency import service as transparency
@@ -124,7 +125,7 @@ def sign(generation_id: str) -> bool:
         signed = directory / "signed.mp4"
         with db.reading() as session:
             statement = _statement(session, generation)
-        output = provenance.sign_output(source, signed, statement, certificates=settings().keys_dir)
+        output = provenance.sign_output(source, signed, statement, desk=desk())
         digest, key = keep(generation_id, "signed", signed)
     with db.writing() as session:
         done = locked(session, generation_id, "marked")

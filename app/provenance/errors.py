@@ -1,6 +1,6 @@
 """How provenance says no."""
 
-from app.errors import AppError
+from app.errors import AppError, Outage
 
 
 class CertificateMismatch(AppError):
@@ -13,6 +13,18 @@ class CertificateMissing(AppError):
     """A certificate this installation needs has not been made."""
 
     status, code = 500, "certificate-missing"
+
+
+class CertificateUnknown(AppError):
+    """No certificate of this installation answers to that, or it cannot be done to it."""
+
+    status, code = 404, "certificate-unknown"
+
+
+class TimeStampUnavailable(Outage):
+    """No time stamp is to be had, so nothing is signed; whoever signs waits."""
+
+    status, code = 503, "time-stamp-unavailable"
 
 
 class UnsupportedFormat(AppError):

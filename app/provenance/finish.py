@@ -40,11 +40,13 @@ def finish_manifest(
     *,
     sign: Callable[[bytes], bytes],
     stamp: Callable[[bytes], bytes] | None,
+    staple: bytes | None = None,
 ) -> bytes:
     """Return the manifest with payload bytes, real signature and time stamp; same length.
 
     `sign` is called exactly once, on the COSE Sig_structure; `stamp` gets what is to be stamped
-    and returns a TimeStampToken. Raises SigningFailed when the layout is not the expected one.
+    and returns a TimeStampToken; `staple` is a DER OCSP response about the signer. Raises
+    SigningFailed when the layout is not the expected one.
     """
     data = bytearray(manifest)
     boxes = {box.path: box for box in superboxes(data)}
@@ -56,7 +58,11 @@ def finish_manifest(
     _write_payload(data, boxes[f"{base}/c2pa.assertions/c2pa.soft-binding"], claim, payload)
     start, end = _content(boxes[signatures[0]])
     data[start:end] = _signature(
-        bytes(data[start:end]), bytes(data[claim[0] : claim[1]]), sign=sign, stamp=stamp
+        bytes(data[start:end]),
+        bytes(data[claim[0] : claim[1]]),
+        sign=sign,
+        stamp=stamp,
+        staple=staple,
     )
     return bytes(data)
 
@@ -143,6 +149,7 @@ def _signature(
     *,
     sign: Callable[[bytes], bytes],
     stamp: Callable[[bytes], bytes] | None,
+    staple: bytes | None,
 ) -> bytes:
     """A COSE_Sign1 over the claim, padded to the length of the old one (C2PA 2.x, sigTst2)."""
     parts = cbor2.loads(old)
@@ -152,6 +159,8 @@ def _signature(
     if stamp is not None:
         token = stamp(cbor2.dumps(["CounterSignature", protected, b"", cbor2.dumps(signature)]))
         unprotected["sigTst2"] = {"tstTokens": [{"val": token}]}
+    if staple is not None:
+        unprotected["rVals"] = {"ocspVals": [staple]}
 
     def encoded(padding: int) -> bytes:
         header = {**unprotected, "pad": bytes(padding)}

@@ -8,15 +8,21 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app import clock, keys, sandbox, storage
+from app import keys, sandbox, storage
 from app.provenance import fingerprint as prints
-from app.provenance import pki, softbinding
-from app.provenance.errors import ManifestConflict, ManifestUnknown, SigningFailed
+from app.provenance import ocsp, pki, softbinding
+from app.provenance.desk import Desk
+from app.provenance.errors import (
+    CertificateMissing,
+    ManifestConflict,
+    ManifestUnknown,
+    ReleaseGateClosed,
+    SigningFailed,
+)
 from app.provenance.finish import superboxes
 from app.provenance.manifest import Manifest
 from app.provenance.models import SignedManifest
 from app.provenance.sign import SignedFile, check_release, media_type_of, sign_file
-from app.provenance.timestamp import time_stamp_token
 
 FINGERPRINT_LIMITS = {"wall_s": 120.0, "cpu_s": 120, "memory_bytes": 2 << 30}
 
@@ -32,38 +38,37 @@ class SignedOutput:
     verified_by: tuple[str, ...]
 
 
-def sign_output(src: Path, dst: Path, manifest: Manifest, *, certificates: Path) -> SignedOutput:
-    """Sign with this installation's key and clock, read the result back, take its fingerprint.
+def sign_output(src: Path, dst: Path, manifest: Manifest, *, desk: Desk) -> SignedOutput:
+    """Sign with this installation's key, read the result back, take its fingerprint.
 
-    Renews the leaf when it is due. `dst` is removed when the gate stays closed. Raises
-    ReleaseGateClosed, SigningFailed, UnsupportedFormat, and the sandbox's errors.
+    Makes a new leaf when one is due. Where a rotation retires the key meanwhile, signs once more
+    with the new one. `dst` is removed when the gate stays closed. Raises ReleaseGateClosed,
+    SigningFailed, UnsupportedFormat, TimeStampUnavailable (wait), and the sandbox's errors.
     """
-    pki.create_missing(certificates)
-    chain_pem = pki.tsa_chain_pem(certificates)
+    while True:
+        pki.create_missing(desk.certificates, ocsp_url=desk.ocsp_url)
+        signer = pki.signer(desk.certificates, "claim")
+        try:
+            return _sign_and_check(src, dst, manifest, signer, desk)
+        except (ReleaseGateClosed, keys.KeyMissing, CertificateMissing):
+            if pki.signer(desk.certificates, "claim") == signer:
+                raise
 
-    def stamp(message: bytes) -> bytes:
-        return time_stamp_token(
-            message,
-            at=clock.now(),
-            sign=lambda attributes: keys.sign("tsa", attributes),
-            chain_pem=chain_pem,
-        )
 
+def _sign_and_check(
+    src: Path, dst: Path, manifest: Manifest, signer: pki.Signer, desk: Desk
+) -> SignedOutput:
     signed = sign_file(
         src,
         dst,
         manifest,
-        sign=lambda data: keys.sign("claim", data),
-        chain_pem=pki.claim_chain_pem(certificates),
-        stamp=stamp,
+        sign=signer.sign,
+        chain_pem=signer.chain_pem,
+        stamp=desk.stamp,
+        staple=ocsp.staple(desk.certificates, signer),
     )
     try:
-        verified_by = check_release(
-            dst,
-            claim_root_pem=pki.claim_root_pem(certificates),
-            tsa_root_pem=pki.tsa_root_pem(certificates),
-            payload=manifest.payload,
-        )
+        verified_by = check_release(dst, **desk.trust, payload=manifest.payload)
         fingerprint = fingerprint_file(dst)
     except Exception:
         dst.unlink(missing_ok=True)

@@ -1,17 +1,18 @@
 """Sign a finished file, then read it back before anyone may have it."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import c2pa
 
 from app import sandbox
-from app.provenance import credentials, second
+from app.provenance import credentials, revocation, second
 from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
 from app.provenance.finish import finish_manifest, replace_manifest
 from app.provenance.manifest import Manifest
+from app.provenance.pki import Revocation
 
 FIRST_VERIFIER = "c2pa-python"
 MEDIA_TYPES = {
@@ -55,18 +56,20 @@ def sign_file(
     sign: Callable[[bytes], bytes],
     chain_pem: str,
     stamp: Callable[[bytes], bytes] | None = None,
+    staple: bytes | None = None,
 ) -> SignedFile:
     """Write a signed copy of `src` to `dst`; the key is asked once and never enters the library.
 
     `sign` is ES256 and returns raw r||s; `chain_pem` is leaf first; `stamp` returns an RFC 3161
     TimeStampToken for the bytes it is given (None: no time stamp, and the signature ends with its
-    leaf). Existing credentials in `src` are replaced. Call `check_release` before handing `dst`
-    out. Raises UnsupportedFormat, SigningFailed; on failure `dst` is removed.
+    leaf); `staple` is a DER OCSP response about the leaf. Existing credentials in `src` are
+    replaced. Call `check_release` before handing `dst` out. Raises
+    UnsupportedFormat, SigningFailed; on failure `dst` is removed.
     """
     media_type = media_type_of(src)
     try:
         written = _write(src, dst, manifest, media_type, chain_pem)
-        finished = finish_manifest(written, manifest.payload, sign=sign, stamp=stamp)
+        finished = finish_manifest(written, manifest.payload, sign=sign, stamp=stamp, staple=staple)
         replace_manifest(dst, written, finished)
     except c2pa.C2paError as error:
         dst.unlink(missing_ok=True)
@@ -80,13 +83,18 @@ def sign_file(
 
 
 def check_release(
-    path: Path, *, claim_root_pem: str, tsa_root_pem: str, payload: bytes
+    path: Path,
+    *,
+    claim_root_pem: str,
+    tsa_root_pem: str,
+    payload: bytes,
+    revocations: Mapping[int, Revocation],
 ) -> tuple[str, ...]:
     """Read a signed file back as a stranger would; raise ReleaseGateClosed unless all of it holds.
 
     Checked by two independent verifiers: hard binding, signer under our root, time stamp; and that
-    the soft binding names `payload` as bytes. Returns who verified: above the second one's limit
-    (128 MiB) only the first.
+    the soft binding names `payload` as bytes, and no retired key signed. Returns who verified:
+    above the second one's limit (128 MiB) only the first.
     """
     roots = {"claim_root_pem": claim_root_pem, "tsa_root_pem": tsa_root_pem}
     found = credentials.read_credentials(path=str(path), **roots)
@@ -101,10 +109,15 @@ def check_release(
     # 3. The signature outlives its leaf.
     if not found["time_trusted"]:
         raise ReleaseGateClosed(f"{path.name} carries no time stamp that verifies")
-    # 4. The soft binding names the payload that was embedded.
+    # 4. Its key had not been retired by then.
+    if revocation.of(found, revocations) == "revoked":
+        raise ReleaseGateClosed(
+            f"{path.name} was signed by a key that has been replaced or revoked"
+        )
+    # 5. The soft binding names the payload that was embedded.
     if found["payload"] != payload.hex():
         raise ReleaseGateClosed(f"{path.name} names another watermark than it carries")
-    # 5. Somebody else's code says so too.
+    # 6. Somebody else's code says so too.
     if path.stat().st_size > second.LIMIT_BYTES:
         return (FIRST_VERIFIER,)
     again = sandbox.run(

@@ -15,8 +15,9 @@ from sqlmodel import Session
 
 from app import sandbox
 from app.provenance import fingerprint as prints
-from app.provenance import service, softbinding
+from app.provenance import revocation, service, softbinding
 from app.provenance.models import SignedManifest
+from app.provenance.pki import Revocation
 
 CREDENTIALS_LIMITS = {"wall_s": 60, "cpu_s": 60, "memory_bytes": 2 << 30}
 CONTENT_LIMITS = {"wall_s": 180, "cpu_s": 300, "memory_bytes": 3 << 30}
@@ -28,7 +29,7 @@ Mark = Literal["ours", "unrecorded", "absent", "unsearched"]
 class _Signer(BaseModel):
     organization: str | None
     name: str | None
-    serial: str | None
+    serial: Annotated[str, Field(pattern=r"^[0-9]+$")] | None
     in_force: bool
 
 
@@ -83,13 +84,14 @@ class Findings:
 
     sha256: str
     size_bytes: int
-    # 1. integrity by hard binding, 2. the signer, 3. time
+    # 1. integrity by hard binding, 2. the signer, 3. time and revocation
     credentials: str  # absent, unparsable, invalid, valid
     credential_codes: list[str]
     signer_ours: bool
     signer: dict[str, Any] | None
     signed_at: str | None
     time_trusted: bool
+    revocation: revocation.State  # of the signer's certificate, when it signed
     # 4. what is left of a manifest that no longer reads
     remains: bool
     # 5. the whole file
@@ -122,13 +124,14 @@ def verify(
     claim_root_pem: str,
     tsa_root_pem: str,
     watermark_key: bytes,
+    revocations: Mapping[int, Revocation],
 ) -> Findings:
     """Find out what a file proves. Never raises over the file's bytes; a broken file is a finding.
 
     Raises SandboxUnavailable where untrusted media may not be read at all.
     """
     digest, size_bytes = _measure(path)
-    # 1-3. Hard binding, signer and time, from the credentials inside the file.
+    # 1-3. Hard binding, signer, time and revocation, from the credentials inside the file.
     roots = {"claim_root_pem": claim_root_pem, "tsa_root_pem": tsa_root_pem}
     claims = _read_claims(path, roots)
     # 4. What the bytes still spell, should the credentials not read.
@@ -152,6 +155,7 @@ def verify(
         signer=claims.signer.model_dump() if claims.signer else None,
         signed_at=claims.signed_at,
         time_trusted=claims.time_trusted,
+        revocation=revocation.of(claims.model_dump(), revocations),
         remains=named is not None and claims.state != "valid",
         whole_file="released" if released else "differs" if named else "not-on-record",
         readable=content.readable,

@@ -34,7 +34,7 @@ def look(session: Session, path: Path, authority: Authority) -> Verdict:
     return verify_file(
         session,
         path,
-        **authority.roots,
+        **authority.trust,
         watermark_key=KEY,
         license_state=always_licensed,
         log_inclusion=never_logged,
@@ -50,7 +50,7 @@ def release(
 ) -> SignedOutput:
     """Sign, pass the gate, and keep the manifest: what the pipeline does."""
     described = making.a_manifest(src, payload)
-    output = provenance.sign_output(src, out, described, certificates=authority.directory)
+    output = provenance.sign_output(src, out, described, desk=authority.desk)
     provenance.register(session, output)
     return output
 

@@ -11,6 +11,7 @@ from app.audit import api
 from app.errors import AppError
 from app.provenance import pki
 from app.provenance import service as provenance
+from app.provenance.desk import desk
 from tests.provenance import making
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -19,7 +20,7 @@ ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.fixture
 def client(database: str, data_dir: Path) -> TestClient:
     """The auditor's desk alone, with the certificates beside the keys."""
-    pki.create_missing(config.settings().keys_dir)
+    pki.create_missing(config.settings().keys_dir, ocsp_url=config.settings().ocsp_url)
     app = FastAPI()
     app.include_router(api.router)
     app.add_exception_handler(AppError, problems.on_app_error)
@@ -36,10 +37,7 @@ class TestVerifyUpload:
     ):
         src = making.make_media(tmp_path / "in.wav")
         described = making.a_manifest(src)
-        certificates = config.settings().keys_dir
-        output = provenance.sign_output(
-            src, tmp_path / "out.wav", described, certificates=certificates
-        )
+        output = provenance.sign_output(src, tmp_path / "out.wav", described, desk=desk())
         with db.writing() as session:
             provenance.register(session, output)
         before = sorted(data_dir.rglob("*"))

@@ -191,7 +191,7 @@ class TestForAStranger:
         found = verify_file(
             session,
             tmp_path / "out.jpg",
-            **authority.roots,
+            **authority.trust,
             watermark_key=KEY,
             license_state=withdrawn_since,
             log_inclusion=never_logged,

@@ -22,6 +22,7 @@ BARE = Findings(
     signer=None,
     signed_at=None,
     time_trusted=False,
+    revocation="unknown",
     remains=False,
     whole_file="not-on-record",
     readable=True,

@@ -2,6 +2,8 @@
 
 import dataclasses
 import shutil
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from app import clock, config, db
+from app import clock, config, db, jobs
 from app.demo import cast
 from app.gateway import pipeline, workbench
 from app.gateway.errors import GeneratorUnavailable, StageOvertaken
@@ -18,7 +20,10 @@ from app.gateway.models import Generation
 from app.ledger.check import check
 from app.ledger.models import Hold, JournalEntry
 from app.licensing.contracts import service as licensing
+from app.provenance import outside_time
 from tests import scenes
+from tests.provenance import making
+from tests.provenance.outside import an_outside_authority
 
 
 @pytest.fixture
@@ -175,3 +180,56 @@ def _priced(session: Session, compensation: dict[str, Any]) -> scenes.Scene:
     priced = dataclasses.replace(scene, contract=contract)
     scenes.sign(session, priced)
     return priced
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestTimeStampAuthorityThatIsDown:
+    def test_makes_signing_wait_and_loses_nothing(
+        self, scene: scenes.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        authority = making.an_authority(config.settings().keys_dir)
+        generation_id = _asked(scene, "marked")
+        source = making.make_media(tmp_path / "marked.mp4")
+        with db.writing() as session:
+            _, key = workbench.keep(generation_id, "marked", source)
+            session.get_one(Generation, generation_id).marked_key = key
+        (tmp_path / "roots.pem").write_text(authority.roots["tsa_root_pem"])
+        monkeypatch.setattr(jobs, "OUTAGE_WAIT_S", 0.05)
+        given_up: list[str] = []
+        with an_outside_authority(authority) as outside:
+            outside.mood = "down"
+            monkeypatch.setenv("UNDERSTUDY_TSA_URL", outside.url)
+            monkeypatch.setenv("UNDERSTUDY_TSA_ROOTS", str(tmp_path / "roots.pem"))
+            config.settings.cache_clear()
+            tries = _counted(monkeypatch)
+            jobs.launch(
+                "generation", [pipeline.sign], lambda *words: bool(given_up.append(words[0]))
+            )
+            try:
+                jobs.start("generation", generation_id)
+                _until(lambda: len(tries) > 5)  # more than the tries a failing stage has
+                assert _ended(generation_id) == ("marked", ["placed"])
+                outside.mood = "fine"
+                _until(lambda: _ended(generation_id)[0] == "signed")
+            finally:
+                jobs.stop()
+        assert (given_up, _ended(generation_id)[1]) == ([], ["placed"])
+
+
+def _counted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    tries: list[bool] = []
+    real = outside_time.ask
+
+    def ask(*args: Any, **options: Any) -> bytes:
+        tries.append(True)
+        return real(*args, **options)
+
+    monkeypatch.setattr(outside_time, "ask", ask)
+    return tries
+
+
+def _until(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)

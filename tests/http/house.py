@@ -23,10 +23,12 @@ VERBS = ("get", "post", "put", "patch", "delete")
 # What needs no key: health, schemas, verification, the log, links that were signed.
 HEALTH = ("/healthz", "/readyz", "/metrics")
 VERIFICATION = ("/v1/verifications", "/v1/licenses/")
+CERTIFICATES = ("/ocsp/", "/tsa")
 PREFERENCES = "/v1/performers/{performer_id}/preferences"
 OPEN = (
     *HEALTH,
     *VERIFICATION,
+    *CERTIFICATES,
     "/log",
     "/v1/log/",
     "/v1/schemas/",

@@ -76,13 +76,13 @@ def fuzz(app: FastAPI, house: House, *, times: int = 1) -> int:
 class TestGeneratedRequests:
     @ONE_DATABASE
     def test_meet_no_defect_and_nothing_undocumented(self, served, house):
-        pki.create_missing(config.settings().keys_dir)
+        pki.create_missing(config.settings().keys_dir, ocsp_url=config.settings().ocsp_url)
         assert fuzz(served, house) > 300
 
     @pytest.mark.slow
     @pytest.mark.timeout(1200)
     def test_in_large_numbers_neither(self, served, house):
-        pki.create_missing(config.settings().keys_dir)
+        pki.create_missing(config.settings().keys_dir, ocsp_url=config.settings().ocsp_url)
         assert fuzz(served, house, times=6) > 2000
 
     @ONE_DATABASE

@@ -19,6 +19,8 @@ ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 # POSTs that only ask: nothing is changed, so nothing needs a key.
 QUESTIONS = {
     "/v1/verifications",
+    "/ocsp/",
+    "/tsa",
     "/v1/simulations",
     "/v1/quotes",
     "/v1/performers/{performer_id}/boundaries/preview",

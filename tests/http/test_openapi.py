@@ -12,7 +12,8 @@ from tests.http.house import PROBLEM, a_house, is_open, operations
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 Schema = dict[str, Any]
 NOT_JSON = {"multipart/form-data", "text/plain", "application/octet-stream", "video/mp4",
-            "application/jose", "application/vc+jwt",
+            "application/jose", "application/ocsp-response", "application/timestamp-reply",
+            "application/ocsp-request", "application/timestamp-query", "application/vc+jwt",
             "application/rsl+xml", "application/pdf", "text/csv"}  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def desk(house: House, temporary: Path) -> House:
-    pki.create_missing(config.settings().keys_dir)
+    pki.create_missing(config.settings().keys_dir, ocsp_url=config.settings().ocsp_url)
     return house
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -15,16 +16,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from app import clock, config, keys
+from app import config, keys
 from app.ids import new_id
-from app.provenance import pki
+from app.provenance import ocsp, pki
+from app.provenance.desk import Desk, own_time_stamp
 from app.provenance.manifest import Manifest, Reference, manifest
 from app.provenance.sign import SignedFile, media_type_of, sign_file
-from app.provenance.timestamp import time_stamp_token
 
 FORMATS = ("jpg", "png", "webp", "mp4", "mov", "m4a", "mp3", "wav")
 PAYLOAD = bytes.fromhex("00112233445566ff")
 Pixels = npt.NDArray[np.uint8]
+
+
+OCSP_URL = "http://127.0.0.1:8420/ocsp/"
 
 
 @dataclass(frozen=True)
@@ -34,32 +38,31 @@ class Authority:
     directory: Path
 
     @property
-    def roots(self) -> dict[str, str]:
-        return {
-            "claim_root_pem": pki.claim_root_pem(self.directory),
-            "tsa_root_pem": pki.tsa_root_pem(self.directory),
-        }
+    def desk(self) -> Desk:
+        return Desk(self.directory, OCSP_URL, self.stamp)
 
     @property
-    def chain_pem(self) -> str:
-        return pki.claim_chain_pem(self.directory)
+    def roots(self) -> dict[str, str]:
+        return self.desk.roots
 
-    @staticmethod
-    def sign(data: bytes) -> bytes:
-        return keys.sign("claim", data)
+    @property
+    def trust(self) -> dict[str, Any]:
+        return self.desk.trust
+
+    @property
+    def signer(self) -> pki.Signer:
+        return pki.signer(self.directory, "claim")
 
     def stamp(self, data: bytes) -> bytes:
-        return time_stamp_token(
-            data,
-            at=clock.now(),
-            sign=lambda attributes: keys.sign("tsa", attributes),
-            chain_pem=pki.tsa_chain_pem(self.directory),
-        )
+        return own_time_stamp(self.directory, data)
+
+    def staple(self) -> bytes:
+        return ocsp.staple(self.directory, self.signer)
 
 
 def an_authority(directory: Path) -> Authority:
     """Make the certificates of the keys settings point at."""
-    pki.create_missing(directory)
+    pki.create_missing(directory, ocsp_url=OCSP_URL)
     return Authority(directory)
 
 
@@ -90,9 +93,10 @@ def signed(
         src,
         dst,
         described or a_manifest(src),
-        sign=authority.sign,
-        chain_pem=authority.chain_pem,
+        sign=authority.signer.sign,
+        chain_pem=authority.signer.chain_pem,
         stamp=stamp or authority.stamp,
+        staple=authority.staple(),
     )
 
 

@@ -21,9 +21,7 @@ def output(authority, tmp_path, in_process):
 def make_output(authority, tmp_path, *, payload=PAYLOAD, generation_id=None, seed=1):
     src = making.make_media(tmp_path / f"in{seed}.png", seed)
     described = making.a_manifest(src, payload, generation_id)
-    return service.sign_output(
-        src, tmp_path / f"out{seed}.png", described, certificates=authority.directory
-    )
+    return service.sign_output(src, tmp_path / f"out{seed}.png", described, desk=authority.desk)
 
 
 class TestSignOutput:

@@ -28,7 +28,7 @@ class TestSignFile:
         src = making.make_media(tmp_path / f"in.{kind}")
         described = making.a_manifest(src)
         made = making.signed(authority, src, tmp_path / f"out.{kind}", described)
-        sign.check_release(tmp_path / f"out.{kind}", **authority.roots, payload=PAYLOAD)
+        sign.check_release(tmp_path / f"out.{kind}", **authority.trust, payload=PAYLOAD)
         found = read(tmp_path / f"out.{kind}", authority)
         assert (found["state"], found["signer_ours"], found["time_trusted"]) == (
             "valid",
@@ -47,7 +47,7 @@ class TestSignFile:
         out.write_bytes(content)
         assert read(out, authority)["state"] != "valid"
         with pytest.raises(ReleaseGateClosed):
-            sign.check_release(out, **authority.roots, payload=PAYLOAD)
+            sign.check_release(out, **authority.trust, payload=PAYLOAD)
 
     def test_a_fragmented_mp4_verifies(self, authority, tmp_path):
         src, out = tmp_path / "in.mp4", tmp_path / "out.mp4"
@@ -55,7 +55,7 @@ class TestSignFile:
         frames = [making.a_picture(seed=n) for n in range(12)]
         making.write_video(src, frames, options=fragmented)
         making.signed(authority, src, out)
-        sign.check_release(out, **authority.roots, payload=PAYLOAD)
+        sign.check_release(out, **authority.trust, payload=PAYLOAD)
 
     def test_the_key_is_asked_once(self, authority, tmp_path):
         src = making.make_media(tmp_path / "in.jpg")
@@ -63,14 +63,14 @@ class TestSignFile:
 
         def count(data: bytes) -> bytes:
             asked.append(data)
-            return keys.sign("claim", data)
+            return authority.signer.sign(data)
 
         sign.sign_file(
             src,
             tmp_path / "out.jpg",
             making.a_manifest(src),
             sign=count,
-            chain_pem=authority.chain_pem,
+            chain_pem=authority.signer.chain_pem,
         )
         assert len(asked) == 1
 
@@ -109,7 +109,7 @@ class TestSignFile:
 
         with pytest.raises(keys.KeyMissing):
             sign.sign_file(
-                src, out, making.a_manifest(src), sign=refuse, chain_pem=authority.chain_pem
+                src, out, making.a_manifest(src), sign=refuse, chain_pem=authority.signer.chain_pem
             )
         assert not out.exists()
 
@@ -119,7 +119,7 @@ class TestSignFile:
         described.definition["title"] = "x" * 150_000
         made = making.signed(authority, src, out, described)
         assert len(made.manifest_bytes) > 2 * 65536
-        sign.check_release(out, **authority.roots, payload=PAYLOAD)
+        sign.check_release(out, **authority.trust, payload=PAYLOAD)
 
     @pytest.mark.parametrize("kind", ["jpg", "mp4"])
     def test_credentials_already_in_the_source_are_replaced(self, kind, authority, tmp_path):
@@ -129,7 +129,7 @@ class TestSignFile:
         making.signed(authority, src, once)
         described = making.a_manifest(once)
         making.signed(authority, once, twice, described)
-        sign.check_release(twice, **authority.roots, payload=PAYLOAD)
+        sign.check_release(twice, **authority.trust, payload=PAYLOAD)
         assert read(twice, authority)["generation_id"] == described.generation_id
 
     def test_many_threads_sign_at_once(self, authority, tmp_path):
@@ -150,10 +150,14 @@ class TestCheckRelease:
     def test_refuses_a_file_without_a_time_stamp(self, authority, tmp_path):
         src, out = making.make_media(tmp_path / "in.jpg"), tmp_path / "out.jpg"
         sign.sign_file(
-            src, out, making.a_manifest(src), sign=authority.sign, chain_pem=authority.chain_pem
+            src,
+            out,
+            making.a_manifest(src),
+            sign=authority.signer.sign,
+            chain_pem=authority.signer.chain_pem,
         )
         with pytest.raises(ReleaseGateClosed, match="time stamp"):
-            sign.check_release(out, **authority.roots, payload=PAYLOAD)
+            sign.check_release(out, **authority.trust, payload=PAYLOAD)
 
     def test_refuses_another_installations_signature(
         self, authority, tmp_path, monkeypatch, data_dir
@@ -162,7 +166,7 @@ class TestCheckRelease:
         making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
         other = making.another_authority(monkeypatch, tmp_path / "other")
         with pytest.raises(ReleaseGateClosed, match="not under this installation's root"):
-            sign.check_release(out, **other.roots, payload=PAYLOAD)
+            sign.check_release(out, **other.trust, payload=PAYLOAD)
 
     def test_refuses_a_signer_that_only_the_time_root_answers_for(self, authority, tmp_path):
         out = tmp_path / "out.jpg"
@@ -170,6 +174,7 @@ class TestCheckRelease:
         swapped = {
             "claim_root_pem": authority.roots["tsa_root_pem"],
             "tsa_root_pem": authority.roots["claim_root_pem"],
+            "revocations": {},
         }
         with pytest.raises(ReleaseGateClosed):
             sign.check_release(out, **swapped, payload=PAYLOAD)
@@ -178,12 +183,12 @@ class TestCheckRelease:
         out = tmp_path / "out.jpg"
         making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
         with pytest.raises(ReleaseGateClosed, match="watermark"):
-            sign.check_release(out, **authority.roots, payload=bytes(8))
+            sign.check_release(out, **authority.trust, payload=bytes(8))
 
     def test_two_independent_verifiers_agree(self, authority, tmp_path):
         out = tmp_path / "out.jpg"
         making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
-        by = sign.check_release(out, **authority.roots, payload=PAYLOAD)
+        by = sign.check_release(out, **authority.trust, payload=PAYLOAD)
         assert by == ("c2pa-python", "encypher-c2pa")
 
     def test_refuses_what_only_the_first_verifier_believes(self, authority, tmp_path, monkeypatch):
@@ -196,7 +201,7 @@ class TestCheckRelease:
         out.write_bytes(content)
         monkeypatch.setattr(credentials, "read_credentials", lambda **_: believed)
         with pytest.raises(ReleaseGateClosed, match="not encypher-c2pa"):
-            sign.check_release(out, **authority.roots, payload=PAYLOAD)
+            sign.check_release(out, **authority.trust, payload=PAYLOAD)
 
     def test_above_the_second_verifiers_limit_says_that_only_one_looked(
         self, authority, tmp_path, monkeypatch
@@ -204,7 +209,7 @@ class TestCheckRelease:
         out = tmp_path / "out.jpg"
         making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
         monkeypatch.setattr(second, "LIMIT_BYTES", 1000)
-        by = sign.check_release(out, **authority.roots, payload=PAYLOAD)
+        by = sign.check_release(out, **authority.trust, payload=PAYLOAD)
         assert by == ("c2pa-python",)
 
     def test_refuses_a_wrong_signature(self, authority, tmp_path):
@@ -213,12 +218,12 @@ class TestCheckRelease:
             src,
             out,
             making.a_manifest(src),
-            sign=lambda data: keys.sign("claim", data + b"!"),
-            chain_pem=authority.chain_pem,
+            sign=lambda data: authority.signer.sign(data + b"!"),
+            chain_pem=authority.signer.chain_pem,
             stamp=authority.stamp,
         )
         with pytest.raises(ReleaseGateClosed):
-            sign.check_release(out, **authority.roots, payload=PAYLOAD)
+            sign.check_release(out, **authority.trust, payload=PAYLOAD)
 
 
 class TestTimeStamp:
@@ -240,10 +245,12 @@ class TestTimeStamp:
             src,
             tmp_path / "bare.jpg",
             making.a_manifest(src),
-            sign=authority.sign,
-            chain_pem=authority.chain_pem,
+            sign=authority.signer.sign,
+            chain_pem=authority.signer.chain_pem,
         )
-        while clock.now() <= pki.leaf_expires_at(authority.directory) + timedelta(seconds=1):
+        while clock.now() <= authority.signer.certificate.not_valid_after_utc + timedelta(
+            seconds=1
+        ):
             time.sleep(0.2)
         stamped, bare = (read(tmp_path / f"{n}.jpg", authority) for n in ("stamped", "bare"))
         assert (stamped["state"], stamped["signer_ours"]) == ("valid", True)

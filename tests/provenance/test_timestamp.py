@@ -13,14 +13,8 @@ AT = datetime(2026, 11, 22, 20, 0, 0, tzinfo=UTC)
 
 @pytest.fixture
 def token(authority):
-    from app import keys
-
-    return timestamp.time_stamp_token(
-        b"a signature",
-        at=AT,
-        sign=lambda data: keys.sign("tsa", data),
-        chain_pem=pki.tsa_chain_pem(authority.directory),
-    )
+    own = pki.signer(authority.directory, "tsa")
+    return timestamp.time_stamp_token(b"a signature", at=AT, sign=own.sign, chain_pem=own.chain_pem)
 
 
 class TestTimeStampToken:

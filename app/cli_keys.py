@@ -1,0 +1,89 @@
+"""`understudy keys`: the certificates of this installation and the keys they name."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from app import clock, keys
+from app.cli_check import AsJson
+from app.config import settings
+from app.provenance import pki
+
+keys_commands = typer.Typer(
+    no_args_is_help=True, help="Certificates, and the keys that sign files and time stamps."
+)
+
+
+@keys_commands.command("init")
+def init_keys() -> None:
+    """Make the keys, secrets and certificates that are missing. `understudy setup` does it too.
+
+    Root keys go to UNDERSTUDY_ROOT_KEYS_DIRECTORY: a medium that you then take away.
+    """
+    from app import installation
+
+    print(", ".join(installation.prepare_keys()) or "nothing was missing")
+    print(f"Take the root keys away, and keep two copies: {settings().root_keys_dir}")
+
+
+@keys_commands.command("rotate")
+def rotate_key(
+    purpose: Annotated[str, typer.Argument(help="claim, ocsp, tsa, claim-ca, ...")] = "claim",
+) -> None:
+    """Make a new key and certificate. The old key is destroyed; what it signed stays good."""
+    made = pki.rotate(settings().keys_dir, purpose, ocsp_url=settings().ocsp_url)
+    print(f"in force: {', '.join(made)}")
+
+
+@keys_commands.command("list")
+def list_keys(as_json: AsJson = False) -> None:
+    """List every certificate ever made here: its serial, how long it lasts, and its state."""
+    rows = [_row(each) for each in pki.issued(settings().keys_dir)]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(f"{row['name']:<16} {row['state']:<12} until {row['ends_at'][:10]}  {row['key']}")
+        print(f"{'':<16} serial {row['serial']}")
+
+
+@keys_commands.command("revoke")
+def revoke_certificate(
+    serial: Annotated[str, typer.Argument(help="As `understudy keys list` prints it.")],
+    reason: Annotated[str, typer.Option(help=", ".join(pki.REASONS[1:]))] = "keyCompromise",
+    since: Annotated[
+        datetime | None, typer.Option(help="What it signed from here on is not believed; now.")
+    ] = None,
+) -> None:
+    """Revoke a signer's certificate: files that its time stamp shows to be older stay good."""
+    if reason not in pki.REASONS[1:]:
+        raise typer.BadParameter(f"choose one of {', '.join(pki.REASONS[1:])}")
+    at = clock.now() if since is None else since.replace(tzinfo=since.tzinfo or UTC)
+    try:
+        number = int(serial, 16)
+    except ValueError:
+        raise typer.BadParameter("a serial is a hexadecimal number") from None
+    revoked = pki.revoke(settings().keys_dir, number, reason=reason, at=at)
+    print(f"{revoked.name} is revoked: what it signed since {at.isoformat()} is not believed")
+    made = pki.create_missing(settings().keys_dir, ocsp_url=settings().ocsp_url)
+    print(f"in force: {', '.join(made) or 'as before'}")
+
+
+def _row(each: pki.Issued) -> dict[str, str]:
+    at = "" if each.revocation is None else each.revocation.at.isoformat()
+    expired = each.certificate.not_valid_after_utc <= clock.now()
+    state = "expired" if expired else "in force"
+    if each.revocation is not None:
+        state = "superseded" if each.revocation.reason == pki.SUPERSEDED else "revoked"
+    return {
+        "name": each.name,
+        "serial": f"{each.certificate.serial_number:x}",
+        "subject": each.certificate.subject.rfc4514_string(),
+        "starts_at": each.certificate.not_valid_before_utc.isoformat(),
+        "ends_at": each.certificate.not_valid_after_utc.isoformat(),
+        "state": state,
+        "since": at,
+        "key": "key here" if keys.is_here(each.name) else "key not here",
+    }

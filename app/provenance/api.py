@@ -1,0 +1,68 @@
+"""The installation's own OCSP responder and time-stamp authority over HTTP: anybody may ask.
+
+Both speak the protocols of RFC 6960 and RFC 3161, whose answers are DER and whose refusals are
+answers too. Neither keeps anything of a question.
+"""
+
+import base64
+import binascii
+
+from fastapi import APIRouter, Request, Response
+
+from app.config import settings
+from app.errors import BadRequest
+from app.problems import problems
+from app.provenance import ocsp
+from app.provenance.desk import own_authority_answer
+
+router = APIRouter(tags=["certificates"])
+OCSP_QUESTION, OCSP_ANSWER = "application/ocsp-request", "application/ocsp-response"
+TIME_QUESTION, TIME_ANSWER = "application/timestamp-query", "application/timestamp-reply"
+
+
+def _der(media_type: str) -> dict[str, object]:
+    return {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}
+
+
+def _answers(media_type: str) -> dict[int | str, dict[str, object]]:
+    return {200: {"description": "A DER answer, refusals included.", **_der(media_type)}}
+
+
+@router.post(
+    "/ocsp/",
+    response_class=Response,
+    openapi_extra={"requestBody": {"required": True, **_der(OCSP_QUESTION)}},
+    responses=_answers(OCSP_ANSWER),
+)
+async def ask_status(request: Request) -> Response:
+    """Say whether a certificate of this installation is revoked (RFC 6960, POST)."""
+    return _status(await request.body())
+
+
+@router.get(
+    "/ocsp/{question:path}",
+    response_class=Response,
+    responses={**_answers(OCSP_ANSWER), **problems(BadRequest)},
+)
+def ask_status_by_get(question: str) -> Response:
+    """Say whether a certificate of this installation is revoked (RFC 6960, A.1, GET)."""
+    try:
+        return _status(base64.b64decode(question, validate=True))
+    except (binascii.Error, ValueError):
+        raise BadRequest("what follows /ocsp/ is the base64 of a DER OCSP request") from None
+
+
+@router.post(
+    "/tsa",
+    response_class=Response,
+    openapi_extra={"requestBody": {"required": True, **_der(TIME_QUESTION)}},
+    responses=_answers(TIME_ANSWER),
+)
+async def ask_time(request: Request) -> Response:
+    """Stamp a SHA-256 digest with this installation's own clock (RFC 3161)."""
+    answer = own_authority_answer(settings().keys_dir, await request.body())
+    return Response(answer, media_type=TIME_ANSWER)
+
+
+def _status(question: bytes) -> Response:
+    return Response(ocsp.answer(settings().keys_dir, question), media_type=OCSP_ANSWER)

@@ -1,0 +1,97 @@
+"""A local OCSP responder (RFC 6960): whether a claim signer's certificate was revoked, and when.
+
+It is this installation answering for its own certificates. The same answer is stapled into every
+signature, so that whoever reads a file later need not ask.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509 import ocsp
+
+from app import clock, keys
+from app.provenance import pki
+from app.provenance.errors import CertificateMissing
+
+FRESH_FOR = timedelta(days=1)
+REASON_FLAGS = {
+    pki.SUPERSEDED: x509.ReasonFlags.superseded,
+    "unspecified": x509.ReasonFlags.unspecified,
+    "keyCompromise": x509.ReasonFlags.key_compromise,
+    "cessationOfOperation": x509.ReasonFlags.cessation_of_operation,
+}
+
+
+def answer(directory: Path, request: bytes) -> bytes:
+    """Answer a DER request with a DER response; what is no request, or not ours, is told so."""
+    try:
+        asked = ocsp.load_der_ocsp_request(request)
+        serial, algorithm = asked.serial_number, asked.hash_algorithm
+        issuer_key_hash = asked.issuer_key_hash
+    except (ValueError, NotImplementedError):  # several certificates at once: not offered
+        return _unsuccessful(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
+    found = pki.by_serial(directory, serial)
+    if found is None or not pki.BY_PURPOSE[found.purpose].asked:
+        return _unsuccessful(ocsp.OCSPResponseStatus.UNAUTHORIZED)
+    try:
+        issuer, responder = _responder(directory, found)
+    except CertificateMissing:
+        return _unsuccessful(ocsp.OCSPResponseStatus.UNAUTHORIZED)
+    ours = ocsp.OCSPRequestBuilder().add_certificate(found.certificate, issuer, algorithm).build()
+    if ours.issuer_key_hash != issuer_key_hash:
+        return _unsuccessful(ocsp.OCSPResponseStatus.UNAUTHORIZED)
+    return _response(found, issuer, responder, algorithm)
+
+
+def staple(directory: Path, signer: pki.Signer) -> bytes:
+    """Return the DER response about a signer that goes into its signature."""
+    found = pki.by_serial(directory, signer.certificate.serial_number)
+    if found is None:
+        raise CertificateMissing(f"the certificate of {signer.name} is gone; restore it")
+    issuer, responder = _responder(directory, found)
+    # SHA-1 names the issuer here and protects nothing; readers ask for no other (RFC 5019).
+    return _response(found, issuer, responder, hashes.SHA1())  # noqa: S303
+
+
+def _responder(directory: Path, found: pki.Issued) -> tuple[x509.Certificate, pki.Signer]:
+    """The CA of a certificate, and the responder that CA has charged with answering for it."""
+    issuers = [i.certificate for i in pki.issued(directory) if i.purpose == "claim-ca"]
+    issuer = next(ca for ca in issuers if ca.subject == found.certificate.issuer)
+    responder = pki.signer(directory, "ocsp")
+    if responder.certificate.issuer != issuer.subject:
+        raise CertificateMissing("the responder of a former issuing CA answers no more")
+    return issuer, responder
+
+
+def _response(
+    found: pki.Issued,
+    issuer: x509.Certificate,
+    responder: pki.Signer,
+    algorithm: hashes.HashAlgorithm,
+) -> bytes:
+    now = clock.now().replace(microsecond=0)
+    revoked = found.revocation if found.revocation and found.revocation.at <= now else None
+    builder = (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            cert=found.certificate,
+            issuer=issuer,
+            algorithm=algorithm,
+            cert_status=ocsp.OCSPCertStatus.REVOKED if revoked else ocsp.OCSPCertStatus.GOOD,
+            this_update=now - pki.BACKDATED,  # a time stamp of this very second must be later
+            next_update=now + FRESH_FOR,
+            revocation_time=revoked.at if revoked else None,
+            revocation_reason=REASON_FLAGS[revoked.reason] if revoked else None,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.HASH, responder.certificate)
+        .certificates([responder.certificate])
+    )
+    key = keys.certificate_key(responder.name)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def _unsuccessful(status: ocsp.OCSPResponseStatus) -> bytes:
+    made = ocsp.OCSPResponseBuilder.build_unsuccessful(status)
+    return made.public_bytes(serialization.Encoding.DER)

@@ -1,0 +1,41 @@
+"""`understudy keys` shows what there is, replaces it, and takes belief away."""
+
+import json
+
+from typer.testing import CliRunner
+
+from app import config
+from app.cli import app
+from tests.provenance.making import an_authority
+
+
+def say(*words: str) -> str:
+    answer = CliRunner().invoke(app, ["keys", *words])
+    assert answer.exit_code == 0, answer.output
+    return answer.output
+
+
+def listed() -> dict[str, dict[str, str]]:
+    return {row["name"]: row for row in json.loads(say("list", "--json"))}
+
+
+class TestKeys:
+    def test_init_makes_them_and_says_where_the_roots_are(self, data_dir):
+        assert "certificate claim-root" in say("init")
+        assert "roots" in say("init")
+        assert listed()["claim"]["state"] == "in force"
+
+    def test_rotate_and_revoke_leave_one_signer_in_force(self, data_dir):
+        an_authority(config.settings().keys_dir)
+        assert "claim.2" in say("rotate")
+        rows = listed()
+        assert (rows["claim"]["state"], rows["claim"]["key"]) == ("superseded", "key not here")
+        said = say("revoke", rows["claim.2"]["serial"], "--since", "2026-11-01T00:00:00")
+        assert "in force: claim.3" in said
+        rows = listed()
+        assert (rows["claim.2"]["state"], rows["claim.3"]["state"]) == ("revoked", "in force")
+        assert rows["claim.2"]["since"] == "2026-11-01T00:00:00+00:00"
+        assert "claim.3" in say("list")
+
+    def test_what_is_no_serial_is_refused(self, data_dir):
+        assert CliRunner().invoke(app, ["keys", "revoke", "none"]).exit_code == 2
