@@ -24,7 +24,7 @@ from app.licensing.errors import StandingOfferSpent
 from app.licensing.standing import acceptance
 from app.provenance import service as provenance
 from app.provenance.desk import desk
-from app.provenance.manifest import Manifest, Reference, manifest
+from app.provenance.manifest import Manifest, Reference, Source, manifest
 from app.registry import service as registry
 from app.transparency import service as transparency
 
@@ -122,9 +122,11 @@ def sign(generation_id: str) -> bool:
         return generation.state not in FINAL
     with at_work(generation_id) as directory:
         source = fetch(generation.marked_key, directory / "marked.mp4")
+        rendered = fetch(generation.rendered_key, directory / "rendered.mp4")
         signed = directory / "signed.mp4"
+        generators_own = provenance.with_credentials(rendered, desk=desk())
         with db.reading() as session:
-            statement = _statement(session, generation)
+            statement = _statement(session, generation, generators_own)
         output = provenance.sign_output(source, signed, statement, desk=desk())
         digest, key = keep(generation_id, "signed", signed)
     with db.writing() as session:
@@ -219,7 +221,7 @@ def notices() -> tuple[str, ...]:
     return catalogue.notices()
 
 
-def _statement(session: Session, generation: Generation) -> Manifest:
+def _statement(session: Session, generation: Generation, generators_own: Source | None) -> Manifest:
     """Say what the credentials say: who and what it came from, and which decision permitted it."""
     cast = service.cast_of(session, generation.id)
     return manifest(
@@ -239,6 +241,7 @@ def _statement(session: Session, generation: Generation) -> Manifest:
         license_status_url=f"{settings().public_url}/v1/licenses/{generation.id}",
         generator=generation.generator,
         generator_version="1",
+        rendering=generators_own,
     )
 
 

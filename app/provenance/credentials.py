@@ -88,7 +88,7 @@ def read_credentials(*, path: str, claim_root_pem: str, tsa_root_pem: str) -> di
             embedded = reader.is_embedded()
     except c2pa.C2paError as error:
         missing = type(error).__name__.endswith(("ManifestNotFound", "RemoteManifest"))
-        state = "absent" if missing or not _holds(Path(path), STORE_MARK) else "unparsable"
+        state = "absent" if missing or not holds_store(Path(path)) else "unparsable"
         return _nothing(state) | {"reason": str(error)[:TEXT_LIMIT]}
     except (ValueError, RecursionError) as error:
         return _nothing("unparsable") | {"reason": type(error).__name__}
@@ -115,11 +115,12 @@ def find_remains(*, path: str) -> dict[str, Any]:
         }
 
 
-def _holds(path: Path, what: bytes) -> bool:
+def holds_store(path: Path) -> bool:
+    """Say whether a file spells the mark of a manifest store anywhere. Parses nothing."""
     if path.stat().st_size == 0:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        return view.find(what) >= 0
+        return view.find(STORE_MARK) >= 0
 
 
 def _distinct(pattern: re.Pattern[bytes], view: mmap.mmap) -> list[str]:

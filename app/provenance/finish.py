@@ -50,13 +50,14 @@ def finish_manifest(
     """
     data = bytearray(manifest)
     boxes = {box.path: box for box in superboxes(data)}
+    # The last manifest of a store is the active one; those before it came with ingredients.
     signatures = [path for path in boxes if path.endswith("/c2pa.signature")]
-    if len(signatures) != 1:
-        raise SigningFailed(f"expected one signature in the manifest, found {len(signatures)}")
-    base = signatures[0].removesuffix("/c2pa.signature")
+    if not signatures:
+        raise SigningFailed("the library wrote a manifest without a signature")
+    base = signatures[-1].removesuffix("/c2pa.signature")
     claim = _content(boxes[f"{base}/c2pa.claim.v2"])
     _write_payload(data, boxes[f"{base}/c2pa.assertions/c2pa.soft-binding"], claim, payload)
-    start, end = _content(boxes[signatures[0]])
+    start, end = _content(boxes[signatures[-1]])
     data[start:end] = _signature(
         bytes(data[start:end]),
         bytes(data[claim[0] : claim[1]]),

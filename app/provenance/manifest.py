@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 VERSION = "0.1.0"  # of what writes manifests; stands in every claim
@@ -18,6 +19,12 @@ PAYLOAD_BYTES = 8
 # writes text where the specification asks for bytes.
 PAYLOAD_PLACEHOLDER = "USPAYLD1"
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+NAMESPACES = {
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
+}
+FOOTAGE, RENDERING = "footage", "rendering"  # what actions call these ingredients
 MINING_USES = (
     "cawg.ai_inference",
     "cawg.ai_generative_training",
@@ -35,13 +42,25 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A file that went into the output, whose own credentials, where it has any, go in with it."""
+
+    path: Path
+    media_type: str
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """A manifest ready to sign, and what opens its commitments (private: keep, never publish)."""
+    """A manifest ready to sign, and what opens its commitments (private: keep, never publish).
+
+    `sources` are read while signing: each with what the manifest says of it.
+    """
 
     definition: dict[str, Any]
     payload: bytes
     generation_id: str
     openings: dict[str, list[dict[str, str]]]
+    sources: tuple[tuple[dict[str, Any], Source], ...] = ()
 
 
 def commitment(digest_hex: str, salt: bytes) -> str:
@@ -63,10 +82,14 @@ def manifest(
     license_status_url: str,
     generator: str,
     generator_version: str,
+    footage: Source | None = None,
+    rendering: Source | None = None,
 ) -> Manifest:
     """Describe one output that an AI system rendered from reference portraits.
 
-    `payload` is the watermark's 8 bytes; digests are lower-case hex SHA-256. Claim v2.
+    `payload` is the watermark's 8 bytes; digests are lower-case hex SHA-256. `footage` is what was
+    altered, where something was: the output's parent. `rendering` is what the generator handed
+    over, where that carries credentials of its own. Claim v2.
     """
     if len(payload) != PAYLOAD_BYTES:
         raise ValueError(f"a watermark payload has {PAYLOAD_BYTES} bytes, this one {len(payload)}")
@@ -88,6 +111,9 @@ def manifest(
         "licenseStatus": license_status_url,
     }
     generator_info = {"name": "Understudy", "version": VERSION, "specVersion": "2.4.0"}
+    sources = _sources(footage, rendering)
+    inputs = labels + [said["label"] for said, _ in sources if said["relationship"] == "inputTo"]
+    agent = {"name": generator, "version": generator_version}
     definition = {
         "claim_version": 2,
         "title": f"Understudy output {generation_id}",
@@ -95,13 +121,14 @@ def manifest(
         "claim_generator_info": [generator_info],
         "ingredients": list(map(_ingredient, labels, references)),
         "assertions": [
-            _actions(labels, generator, generator_version),
+            _actions(inputs, agent, altered=footage is not None),
             _soft_binding(),
             _training_mining(),
+            _metadata(generation_id, license_status_url, altered=footage is not None),
             {"label": CONSENT_LABEL, "created": True, "data": consent},
         ],
     }
-    return Manifest(definition, payload, generation_id, openings)
+    return Manifest(definition, payload, generation_id, openings, sources)
 
 
 def _ingredient(label: str, reference: Reference) -> dict[str, Any]:
@@ -124,14 +151,35 @@ def _opening(digest_hex: str) -> dict[str, str]:
     }
 
 
-def _actions(labels: list[str], generator: str, generator_version: str) -> dict[str, Any]:
-    created: dict[str, Any] = {
-        "action": "c2pa.created",
-        "digitalSourceType": SOURCE_TYPES + "trainedAlgorithmicMedia",
-        "softwareAgent": {"name": generator, "version": generator_version},
+def _sources(
+    footage: Source | None, rendering: Source | None
+) -> tuple[tuple[dict[str, Any], Source], ...]:
+    """What the manifest says of each file that is read into it."""
+    found = []
+    if footage is not None:
+        said = {"title": "Footage that was altered", "relationship": "parentOf"}
+        found.append((said | _named(FOOTAGE), footage))
+    if rendering is not None:
+        said = {"title": "What the generator returned", "relationship": "inputTo"}
+        found.append((said | _named(RENDERING), rendering))
+    return tuple(found)
+
+
+def _named(label: str) -> dict[str, str]:
+    return {"label": label, "instance_id": label}
+
+
+def _actions(inputs: list[str], agent: dict[str, str], *, altered: bool) -> dict[str, Any]:
+    """Created anew, or opened and edited; then marked."""
+    kind = "compositeWithTrainedAlgorithmicMedia" if altered else "trainedAlgorithmicMedia"
+    made: dict[str, Any] = {
+        "action": "c2pa.edited" if altered else "c2pa.created",
+        "digitalSourceType": SOURCE_TYPES + kind,
+        "softwareAgent": agent,
     }
-    if labels:
-        created["parameters"] = {"ingredientIds": labels}
+    if inputs:
+        made["parameters"] = {"ingredientIds": inputs}
+    opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [FOOTAGE]}}
     marked = {
         "action": "c2pa.watermarked.bound",
         "softwareAgent": {"name": "Understudy watermark", "version": VERSION},
@@ -139,7 +187,10 @@ def _actions(labels: list[str], generator: str, generator_version: str) -> dict[
     return {
         "label": "c2pa.actions.v2",
         "created": True,
-        "data": {"actions": [created, marked], "allActionsIncluded": True},
+        "data": {
+            "actions": [*([opened] if altered else []), made, marked],
+            "allActionsIncluded": True,
+        },
     }
 
 
@@ -158,3 +209,18 @@ def _soft_binding() -> dict[str, Any]:
 def _training_mining() -> dict[str, Any]:
     entries = {use: {"use": "notAllowed"} for use in MINING_USES}
     return {"label": "cawg.training-mining", "data": {"entries": entries}}
+
+
+def _metadata(generation_id: str, license_status_url: str, *, altered: bool) -> dict[str, Any]:
+    """What tools that read metadata show: how it came to be, and where to ask about its license."""
+    kind = "compositeWithTrainedAlgorithmicMedia" if altered else "trainedAlgorithmicMedia"
+    return {
+        "label": "cawg.metadata",
+        "kind": "Json",
+        "data": {
+            "@context": NAMESPACES,
+            "dc:identifier": generation_id,
+            "Iptc4xmpExt:DigitalSourceType": SOURCE_TYPES + kind,
+            "xmpRights:WebStatement": license_status_url,
+        },
+    }

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import keys, sandbox, storage
+from app.provenance import credentials, ocsp, pki, softbinding
 from app.provenance import fingerprint as prints
-from app.provenance import ocsp, pki, softbinding
 from app.provenance.desk import Desk
 from app.provenance.errors import (
     CertificateMissing,
@@ -20,7 +20,7 @@ from app.provenance.errors import (
     SigningFailed,
 )
 from app.provenance.finish import superboxes
-from app.provenance.manifest import Manifest
+from app.provenance.manifest import Manifest, Source
 from app.provenance.models import SignedManifest
 from app.provenance.sign import SignedFile, check_release, media_type_of, sign_file
 
@@ -74,6 +74,24 @@ def _sign_and_check(
         dst.unlink(missing_ok=True)
         raise
     return SignedOutput(signed, manifest, media_type_of(dst), fingerprint, verified_by)
+
+
+def with_credentials(path: Path, *, desk: Desk) -> Source | None:
+    """Return a file as a source to name, when it carries credentials of its own that hold.
+
+    Under whose root does not matter: they are passed on as they are. What does not hold is not.
+    """
+    if not credentials.holds_store(path):
+        return None
+    found = sandbox.run(
+        "app.provenance.credentials:read_credentials",
+        {"path": str(path.resolve()), **desk.roots},
+        wall_s=60,
+        cpu_s=60,
+        memory_bytes=2 << 30,
+        reads=[path],
+    )
+    return Source(path, media_type_of(path)) if found.get("state") == "valid" else None
 
 
 def fingerprint_file(path: Path) -> dict[str, Any] | None:

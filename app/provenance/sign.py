@@ -141,6 +141,9 @@ def _write(src: Path, dst: Path, manifest: Manifest, media_type: str, chain_pem:
         lambda _data: b"\x01" * 64, c2pa.C2paSigningAlg.ES256, chain_pem
     )
     builder = c2pa.Builder(manifest.definition, credentials.context())
+    for said, ingredient in manifest.sources:
+        with ingredient.path.open("rb") as content:
+            builder.add_ingredient(said, ingredient.media_type, content)
     with placeholder, src.open("rb") as source, dst.open("w+b") as target:
         written: bytes = builder.sign(placeholder, media_type, source, target)
     return written

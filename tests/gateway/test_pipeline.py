@@ -21,6 +21,8 @@ from app.ledger.check import check
 from app.ledger.models import Hold, JournalEntry
 from app.licensing.contracts import service as licensing
 from app.provenance import outside_time
+from app.provenance import service as provenance
+from app.provenance.finish import superboxes
 from tests import scenes
 from tests.provenance import making
 from tests.provenance.outside import an_outside_authority
@@ -183,6 +185,29 @@ def _priced(session: Session, compensation: dict[str, Any]) -> scenes.Scene:
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestGeneratorsOwnCredentials:
+    def test_are_kept_as_an_ingredient(self, scene: scenes.Scene, tmp_path: Path) -> None:
+        authority = making.an_authority(config.settings().keys_dir)
+        generation_id = _asked(scene, "marked")
+        source = making.make_media(tmp_path / "marked.mp4")
+        theirs = making.signed(authority, source, tmp_path / "rendered.mp4")
+        with db.writing() as session:
+            marked = session.get_one(Generation, generation_id)
+            _, marked.marked_key = workbench.keep(generation_id, "marked", source)
+            _, marked.rendered_key = workbench.keep(
+                generation_id, "rendered", tmp_path / "rendered.mp4"
+            )
+        assert pipeline.sign(generation_id)
+        with db.reading() as session:
+            kept = provenance.by_generation(session, generation_id)
+            assert kept is not None
+            ours = provenance.manifest_bytes(kept)
+        label = provenance.manifest_label(theirs.manifest_bytes)
+        assert label != kept.label
+        assert f"/c2pa/{label}" in {box.path for box in superboxes(ours)}
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 class TestTimeStampAuthorityThatIsDown:
     def test_makes_signing_wait_and_loses_nothing(
         self, scene: scenes.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -192,7 +217,8 @@ class TestTimeStampAuthorityThatIsDown:
         source = making.make_media(tmp_path / "marked.mp4")
         with db.writing() as session:
             _, key = workbench.keep(generation_id, "marked", source)
-            session.get_one(Generation, generation_id).marked_key = key
+            marked = session.get_one(Generation, generation_id)
+            marked.marked_key = marked.rendered_key = key
         (tmp_path / "roots.pem").write_text(authority.roots["tsa_root_pem"])
         monkeypatch.setattr(jobs, "OUTAGE_WAIT_S", 0.05)
         given_up: list[str] = []

@@ -20,7 +20,7 @@ from app import config, keys
 from app.ids import new_id
 from app.provenance import ocsp, pki
 from app.provenance.desk import Desk, own_time_stamp
-from app.provenance.manifest import Manifest, Reference, manifest
+from app.provenance.manifest import Manifest, Reference, Source, manifest
 from app.provenance.sign import SignedFile, media_type_of, sign_file
 
 FORMATS = ("jpg", "png", "webp", "mp4", "mov", "m4a", "mp3", "wav")
@@ -66,7 +66,12 @@ def an_authority(directory: Path) -> Authority:
     return Authority(directory)
 
 
-def a_manifest(path: Path, payload: bytes = PAYLOAD, generation_id: str | None = None) -> Manifest:
+def a_manifest(
+    path: Path,
+    payload: bytes = PAYLOAD,
+    generation_id: str | None = None,
+    **sources: Source | None,
+) -> Manifest:
     """Describe a file as if one reference and one contract had made it."""
     return manifest(
         generation_id=generation_id or new_id("gen"),
@@ -78,6 +83,7 @@ def a_manifest(path: Path, payload: bytes = PAYLOAD, generation_id: str | None =
         license_status_url="https://understudy.example/v1/licenses/1",
         generator="test generator",
         generator_version="1",
+        **sources,
     )
 
 
@@ -184,10 +190,15 @@ def _feed(container, stream, samples, rate):  # type: ignore[no-untyped-def]
 
 def another_authority(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Authority:
     """Make a whole other installation, with its own keys, and point settings at it."""
-    monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(directory))
-    config.settings.cache_clear()
+    settings_at(monkeypatch, directory)
     keys.create_missing()
     return an_authority(directory / "certificates")
+
+
+def settings_at(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    """Point settings at the data directory of an installation."""
+    monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(directory))
+    config.settings.cache_clear()
 
 
 def huge_png(width: int, height: int) -> bytes:

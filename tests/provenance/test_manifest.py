@@ -1,8 +1,10 @@
 """What a manifest says, and what it keeps to itself."""
 
+from pathlib import Path
+
 import pytest
 
-from app.provenance.manifest import ALGORITHM, Reference, commitment, manifest
+from app.provenance.manifest import ALGORITHM, Reference, Source, commitment, manifest
 
 
 def described(**changes):
@@ -35,6 +37,31 @@ class TestManifest:
         assert [i["relationship"] for i in ingredients] == ["inputTo", "inputTo"]
         assert marked["action"] == "c2pa.watermarked.bound"
         assert assertion(made, "c2pa.soft-binding")["alg"] == ALGORITHM
+
+    def test_altered_footage_is_opened_as_the_parent_and_edited(self):
+        footage = Source(Path("shot.mp4"), "video/mp4")
+        made = described(footage=footage, rendering=Source(Path("render.mp4"), "video/mp4"))
+        opened, edited, marked = assertion(made, "c2pa.actions.v2")["actions"]
+        assert (opened["action"], opened["parameters"]["ingredientIds"]) == (
+            "c2pa.opened",
+            ["footage"],
+        )
+        assert edited["digitalSourceType"].endswith("/compositeWithTrainedAlgorithmicMedia")
+        assert edited["parameters"]["ingredientIds"] == ["reference-1", "reference-2", "rendering"]
+        assert marked["action"] == "c2pa.watermarked.bound"
+        (parent, source), (rendering, _) = made.sources
+        assert (parent["relationship"], source) == ("parentOf", footage)
+        assert rendering["relationship"] == "inputTo"
+
+    def test_metadata_says_how_it_came_to_be_and_where_to_ask_and_no_more(self):
+        data = assertion(described(), "cawg.metadata")
+        assert data["Iptc4xmpExt:DigitalSourceType"].endswith("/trainedAlgorithmicMedia")
+        assert data["xmpRights:WebStatement"] == "https://understudy.example/v1/licenses/1"
+        assert set(data) - {"@context"} == {
+            "dc:identifier",
+            "Iptc4xmpExt:DigitalSourceType",
+            "xmpRights:WebStatement",
+        }
 
     def test_forbids_every_kind_of_mining(self):
         entries = assertion(described(), "cawg.training-mining")["entries"]

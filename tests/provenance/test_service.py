@@ -39,6 +39,20 @@ class TestSignOutput:
         assert not (tmp_path / "out1.png").exists()
 
 
+class TestWithCredentials:
+    def test_names_a_file_whose_credentials_hold_and_no_other(
+        self, authority, tmp_path, in_process
+    ):
+        src, out = making.make_media(tmp_path / "in.png"), tmp_path / "out.png"
+        making.signed(authority, src, out)
+        assert service.with_credentials(src, desk=authority.desk) is None
+        assert service.with_credentials(out, desk=authority.desk).path == out
+        whole = bytearray(out.read_bytes())
+        whole[-40] ^= 1
+        out.write_bytes(whole)
+        assert service.with_credentials(out, desk=authority.desk) is None
+
+
 class TestRegister:
     def test_keeps_the_manifest_under_its_own_hash_and_finds_it_by_every_trace(
         self, session, output

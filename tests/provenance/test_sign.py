@@ -12,6 +12,7 @@ import pytest
 from app import clock, keys
 from app.provenance import credentials, finish, pki, second, sign
 from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
+from app.provenance.manifest import Source
 from tests.provenance import making
 from tests.provenance.making import FORMATS, PAYLOAD, Authority
 
@@ -131,6 +132,29 @@ class TestSignFile:
         making.signed(authority, once, twice, described)
         sign.check_release(twice, **authority.trust, payload=PAYLOAD)
         assert read(twice, authority)["generation_id"] == described.generation_id
+
+    @pytest.mark.parametrize("kind", ["jpg", "mp4"])
+    def test_the_generators_own_credentials_and_the_altered_footage_go_in_as_ingredients(
+        self, kind, authority, data_dir, tmp_path, monkeypatch
+    ):
+        src = making.make_media(tmp_path / f"in.{kind}")
+        footage = making.make_media(tmp_path / f"footage.{kind}", seed=3)
+        vendor = making.another_authority(monkeypatch, tmp_path / "vendor")
+        theirs = making.signed(vendor, footage, tmp_path / f"theirs.{kind}")
+        making.settings_at(monkeypatch, data_dir)
+        described = making.a_manifest(
+            src,
+            footage=Source(footage, sign.media_type_of(footage)),
+            rendering=Source(tmp_path / f"theirs.{kind}", sign.media_type_of(footage)),
+        )
+        out = tmp_path / f"out.{kind}"
+        made = making.signed(authority, src, out, described)
+        sign.check_release(out, **authority.trust, payload=PAYLOAD)
+        found = read(out, authority)
+        assert (found["state"], found["signer_ours"]) == ("valid", True)
+        assert found["generation_id"] == described.generation_id
+        stores = [box.path for box in finish.superboxes(theirs.manifest_bytes)][1]
+        assert stores in {box.path for box in finish.superboxes(made.manifest_bytes)}
 
     def test_many_threads_sign_at_once(self, authority, tmp_path):
         src = making.make_media(tmp_path / "in.jpg")
