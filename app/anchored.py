@@ -154,7 +154,7 @@ TABLES: dict[str, Columns] = {
     ),
     "signed_manifest": _table(
         "id generation_id label manifest_sha256 file_sha256 size_bytes media_type openings"
-        " signed_at",
+        " verified_by signed_at",
         "signed_at",
     ),
     "soft_binding": _table(

@@ -35,6 +35,7 @@ class SignedManifest(SQLModel, table=True):
     size_bytes: int
     media_type: str
     openings: dict[str, Any] = Field(sa_type=Json)
+    verified_by: list[str] = Field(sa_type=Json)  # who looked at it before its release
     signed_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
 
     @property

@@ -129,6 +129,7 @@ def register(session: Session, output: SignedOutput) -> SignedManifest:
             size_bytes=output.file.size_bytes,
             media_type=output.media_type,
             openings=output.manifest.openings,
+            verified_by=list(output.verified_by),
         )
         storage.put_new(kept.object_key, output.file.manifest_bytes)
         session.add(kept)

@@ -25,7 +25,7 @@ def _a_released_output(session: Session) -> tuple[Scene, Generation]:
     assert generation is not None
     manifest = SignedManifest(
         generation_id=generation.id, label="urn:c2pa:1", manifest_sha256="0" * 64,
-        file_sha256="1" * 64, size_bytes=1, media_type="video/mp4", openings={},
+        file_sha256="1" * 64, size_bytes=1, media_type="video/mp4", openings={}, verified_by=[],
     )  # fmt: skip
     session.add(manifest)
     generation.state, generation.released_at = "released", manifest.signed_at

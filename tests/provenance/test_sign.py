@@ -227,14 +227,22 @@ class TestCheckRelease:
         with pytest.raises(ReleaseGateClosed, match="not encypher-c2pa"):
             sign.check_release(out, **authority.trust, payload=PAYLOAD)
 
-    def test_above_the_second_verifiers_limit_says_that_only_one_looked(
-        self, authority, tmp_path, monkeypatch
+    @pytest.mark.parametrize("kind", ["jpg", "mp4"])
+    def test_above_the_second_verifiers_limit_our_own_hash_stands_in_and_is_named(
+        self, kind, authority, tmp_path, monkeypatch
     ):
-        out = tmp_path / "out.jpg"
-        making.signed(authority, making.make_media(tmp_path / "in.jpg"), out)
+        out = tmp_path / f"out.{kind}"
+        making.signed(authority, making.make_media(tmp_path / f"in.{kind}"), out)
         monkeypatch.setattr(second, "LIMIT_BYTES", 1000)
         by = sign.check_release(out, **authority.trust, payload=PAYLOAD)
-        assert by == ("c2pa-python",)
+        assert by == ("c2pa-python", "understudy-hash")
+        believed = read(out, authority)
+        content = bytearray(out.read_bytes())
+        content[-100] ^= 1
+        out.write_bytes(content)
+        monkeypatch.setattr(sign, "_read_afresh", lambda *_: believed)
+        with pytest.raises(ReleaseGateClosed, match="not our own hash"):
+            sign.check_release(out, **authority.trust, payload=PAYLOAD)
 
     def test_refuses_a_wrong_signature(self, authority, tmp_path):
         src, out = making.make_media(tmp_path / "in.jpg"), tmp_path / "out.jpg"
