@@ -20,18 +20,26 @@ OCSP_QUESTION, OCSP_ANSWER = "application/ocsp-request", "application/ocsp-respo
 TIME_QUESTION, TIME_ANSWER = "application/timestamp-query", "application/timestamp-reply"
 
 
-def _der(media_type: str) -> dict[str, object]:
-    return {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}
+def _der(media_type: str, shown: str) -> dict[str, object]:
+    schema = {"type": "string", "format": "binary"}
+    return {"content": {media_type: {"schema": schema, "example": shown}}}
 
 
 def _answers(media_type: str) -> dict[int | str, dict[str, object]]:
-    return {200: {"description": "A DER answer, refusals included.", **_der(media_type)}}
+    return {
+        200: {
+            "description": "A DER answer, refusals included.",
+            **_der(media_type, "DER, as the RFC has it"),
+        }
+    }
 
 
 @router.post(
     "/ocsp/",
     response_class=Response,
-    openapi_extra={"requestBody": {"required": True, **_der(OCSP_QUESTION)}},
+    openapi_extra={
+        "requestBody": {"required": True, **_der(OCSP_QUESTION, "DER of an OCSPRequest")}
+    },
     responses=_answers(OCSP_ANSWER),
 )
 async def ask_status(request: Request) -> Response:
@@ -55,7 +63,9 @@ def ask_status_by_get(question: str) -> Response:
 @router.post(
     "/tsa",
     response_class=Response,
-    openapi_extra={"requestBody": {"required": True, **_der(TIME_QUESTION)}},
+    openapi_extra={
+        "requestBody": {"required": True, **_der(TIME_QUESTION, "DER of a TimeStampReq")}
+    },
     responses=_answers(TIME_ANSWER),
 )
 async def ask_time(request: Request) -> Response:

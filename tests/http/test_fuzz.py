@@ -18,6 +18,9 @@ from app import config
 from app.provenance import pki
 from tests.http.house import House, a_standing_offer
 
+for der in ("application/ocsp-request", "application/timestamp-query"):
+    schemathesis.serializer.alias(der, "application/octet-stream")
+
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 CHECKED = [
     not_a_server_error,

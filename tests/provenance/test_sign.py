@@ -262,7 +262,7 @@ class TestTimeStamp:
     def test_an_old_file_outlives_its_leaf_only_with_a_time_stamp(
         self, data_dir, tmp_path, monkeypatch
     ):
-        lifetime_s = pki.BACKDATED.total_seconds() + 3
+        lifetime_s = pki.BACKDATED.total_seconds() + 10
         short = [
             dataclasses.replace(profile, days=lifetime_s / 86400)
             if profile.purpose == "claim"
@@ -270,19 +270,18 @@ class TestTimeStamp:
             for profile in pki.PROFILES
         ]
         monkeypatch.setattr(pki, "PROFILES", short)
-        authority = making.an_authority(data_dir / "certificates")
         src = making.make_media(tmp_path / "in.jpg")
+        authority = making.an_authority(data_dir / "certificates")
+        signer = authority.signer
         making.signed(authority, src, tmp_path / "stamped.jpg")
         sign.sign_file(
             src,
             tmp_path / "bare.jpg",
             making.a_manifest(src),
-            sign=authority.signer.sign,
-            chain_pem=authority.signer.chain_pem,
+            sign=signer.sign,
+            chain_pem=signer.chain_pem,
         )
-        while clock.now() <= authority.signer.certificate.not_valid_after_utc + timedelta(
-            seconds=1
-        ):
+        while clock.now() <= signer.certificate.not_valid_after_utc + timedelta(seconds=1):
             time.sleep(0.2)
         stamped, bare = (read(tmp_path / f"{n}.jpg", authority) for n in ("stamped", "bare"))
         assert (stamped["state"], stamped["signer_ours"]) == ("valid", True)
