@@ -6,11 +6,10 @@ else an assertion says is not believed. It hashes a piece at a time.
 """
 
 import hashlib
-import mmap
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cbor2
 
@@ -27,34 +26,50 @@ PIECE = 4 << 20
 
 def holds(path: Path) -> bool:
     """Say whether the file's bytes are those its active manifest was made over. SHA-256 only."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+    with path.open("rb") as file:  # read, not mapped: a gigabyte in view would count as memory
         try:
-            return _holds(view)
+            return _holds(file, path.stat().st_size)
         except (SigningFailed, LookupError, TypeError, ValueError, struct.error):
             return False
 
 
-def _holds(view: mmap.mmap) -> bool:
-    start = view.find(STORE_BOX) - 12
+def _holds(file: BinaryIO, length: int) -> bool:
+    start = _find(file, STORE_BOX) - 12
     if start < 0:
         return False
-    (size,) = struct.unpack_from(">I", view, start)
-    store = bytes(view[start : start + size])
+    (size,) = struct.unpack(">I", _read(file, start, 4))
+    store = _read(file, start, size)
     label, said = _binding(store)
     if said["alg"] != "sha256" or "merkle" in said:
         return False
     if label == "c2pa.hash.data":
-        ranges = _ranges_outside(said["exclusions"], start, size, len(view))
+        ranges = _ranges_outside(said["exclusions"], start, size, length)
     elif label == "c2pa.hash.bmff.v3" and _is_usual(said["exclusions"]):
-        ranges = _boxes(view)
+        ranges = _boxes(file, length)
     else:
         return False
     digest = hashlib.sha256()
     for prefix, at, end in ranges:
         digest.update(prefix)
         for piece in range(at, end, PIECE):
-            digest.update(view[piece : min(piece + PIECE, end)])
+            digest.update(_read(file, piece, min(PIECE, end - piece)))
     return digest.digest() == bytes(said["hash"])
+
+
+def _read(file: BinaryIO, at: int, size: int) -> bytes:
+    file.seek(at)
+    return file.read(size)
+
+
+def _find(file: BinaryIO, what: bytes) -> int:
+    """Where `what` first stands in the file, or -1."""
+    at, kept = 0, b""
+    while piece := _read(file, at, PIECE):
+        found = (kept + piece).find(what)
+        if found >= 0:
+            return at - len(kept) + found
+        at, kept = at + len(piece), piece[1 - len(what) :]
+    return -1
 
 
 def _binding(store: bytes) -> tuple[str, dict[str, Any]]:
@@ -89,18 +104,18 @@ def _is_usual(exclusions: list[dict[str, Any]]) -> bool:
     )
 
 
-def _boxes(view: mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
+def _boxes(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int, int]]:
     """Each top-level box that is hashed, after its own offset in eight bytes (C2PA, BMFF v3)."""
     at = 0
-    while at < len(view):
-        size, kind = struct.unpack_from(">I4s", view, at)
+    while at < length:
+        size, kind = struct.unpack(">I4s", _read(file, at, 8))
         if size == 1:
-            (size,) = struct.unpack_from(">Q", view, at + 8)
+            (size,) = struct.unpack(">Q", _read(file, at + 8, 8))
         elif size == 0:
-            size = len(view) - at
-        if size < 8 or at + size > len(view):
+            size = length - at
+        if size < 8 or at + size > length:
             raise ValueError("a box overruns the file")
-        carries_store = kind == b"uuid" and view[at + 8 : at + 24] == C2PA_UUID
+        carries_store = kind == b"uuid" and _read(file, at + 8, 16) == C2PA_UUID
         if not carries_store and f"/{kind.decode('latin-1')}" not in NOT_HASHED:
             yield struct.pack(">Q", at), at, at + size
         at += size
