@@ -7,7 +7,7 @@ OUT ?= demo-out
 PYTEST := $(PY) -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow exhaustive lint serve worker migrate bench lock clean
+.PHONY: help setup demo test test-slow fuzz exhaustive lint serve worker migrate bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: $(SYNCED) ## run the tests (under 15 minutes on two cores)
 
 test-slow: $(SYNCED) ## run the tests that take minutes, too slow for every change
 	$(PYTEST) -m "slow"
+
+fuzz: $(SYNCED) ## verify 20 000 broken copies of signed files
+	FUZZ_FILES=2500 $(PYTEST) -m slow tests/audit/test_fuzz.py
 
 exhaustive: $(SYNCED) ## run the long searches by hand
 	$(PYTEST) -m "exhaustive"

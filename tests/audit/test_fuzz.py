@@ -1,5 +1,6 @@
 """Thousands of broken copies of signed files: every one gets a word, and none is intact."""
 
+import os
 import random
 
 import pytest
@@ -8,13 +9,14 @@ from app.audit.verdict import WORDS
 from tests.audit.evidence import ONE_DATABASE, look, release, tiny
 from tests.provenance.making import FORMATS
 
-FILES = 500
+FILES = int(os.environ.get("FUZZ_FILES", "500"))  # of each format; `make fuzz` has more
 
 
 @pytest.mark.slow
 @ONE_DATABASE
 @pytest.mark.parametrize("kind", FORMATS)
-def test_five_hundred_broken_copies_are_never_intact_and_never_raise(
+@pytest.mark.timeout(7200)
+def test_broken_copies_are_never_intact_and_never_raise(
     kind, session, authority, tmp_path, in_process, no_marks
 ):
     out, hurt = tmp_path / f"out.{kind}", tmp_path / "hurt"
