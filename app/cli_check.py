@@ -69,6 +69,7 @@ def _report(mismatches: list[str], passed: int, failed: int) -> None:
 @ledger_commands.command("check")
 def check_ledger() -> None:
     """Reckon every royalty and entry again, and hold all evidence against the public log."""
+    import app.models  # noqa: F401  every table is held against the log
     from app.audit.books import check_books
 
     found, logged = check_books()

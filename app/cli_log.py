@@ -27,6 +27,7 @@ def verify_log(
     as_json: AsJson = False,
 ) -> None:
     """Recompute the whole log offline, from its tiles and its checkpoint alone."""
+    import app.models  # noqa: F401  every table is held against the log
     from app import publication
     from app.transparency.verify import verify_log as recompute
 

@@ -8,6 +8,7 @@ from typing import IO
 
 import structlog
 
+import app.models  # noqa: F401  every table: what it publishes is held against all of them
 from app import db, jobs, publication, sandbox
 from app.config import settings
 from app.errors import AppError

@@ -10,7 +10,7 @@ import binascii
 from fastapi import APIRouter, Request, Response
 
 from app.config import settings
-from app.errors import BadRequest
+from app.errors import BadRequest, NotFound
 from app.problems import problems
 from app.provenance import ocsp
 from app.provenance.desk import own_authority_answer
@@ -50,7 +50,7 @@ async def ask_status(request: Request) -> Response:
 @router.get(
     "/ocsp/{question:path}",
     response_class=Response,
-    responses={**_answers(OCSP_ANSWER), **problems(BadRequest)},
+    responses={**_answers(OCSP_ANSWER), **problems(BadRequest, NotFound)},
 )
 def ask_status_by_get(question: str) -> Response:
     """Say whether a certificate of this installation is revoked (RFC 6960, A.1, GET)."""

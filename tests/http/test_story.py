@@ -239,7 +239,11 @@ class TestWholeStory:
         assert later["verdict"] == "intact"
         assert later["findings"]["license"] == {"when_made": "licensed", "now": "not-licensed"}
 
-        # 11. The metrics count; the logs tell ids and states, and nothing of anybody.
+        # 11. The books and the log hold, for whoever asks from another process.
+        assert "as the log holds them" in server.command("ledger", "check")
+        assert "every tile and the root agree" in server.command("log", "verify")
+
+        # 12. The metrics count; the logs tell ids and states, and nothing of anybody.
         assert 'state="released"} 1.0' in httpx.get(f"{server.url}/metrics").text
         people = (desk, production, agency)
         secrets = [NAME, LINE, "Girl", "Nightglass", *(x.key.split("_", 2)[2] for x in people)]

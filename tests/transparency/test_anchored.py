@@ -1,5 +1,8 @@
 """Nothing is evidence by accident, and nothing is left out without a reason."""
 
+import subprocess
+import sys
+
 import pytest
 from sqlmodel import SQLModel
 
@@ -63,3 +66,29 @@ class TestClassification:
         # The planted fault.
         more = {**DECLARED, "rumor": {"id"}, "contract": DECLARED["contract"] | {"whisper"}}
         assert unclassed(more, CLASSED) == {"rumor", "contract.whisper"}
+
+
+class TestEveryTableIsKnown:
+    """Where the log is published or held against the database, in a process of its own."""
+
+    @pytest.mark.parametrize("entry", ["app.main", "app.worker", "app.demo.story"])
+    def test_to_what_publishes(self, entry):
+        assert said_by(f"import {entry}; {UNKNOWN}") == "[]"
+
+    def test_and_a_process_that_knows_only_some_is_noticed(self):
+        assert "bank_statement" in said_by(
+            f"import app.publication; {UNKNOWN}"
+        )  # the planted fault
+
+
+UNKNOWN = (
+    "from app.anchored import TABLES; from sqlmodel import SQLModel;"
+    "print(sorted(TABLES.keys() - SQLModel.metadata.tables.keys()))"
+)
+
+
+def said_by(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip()
