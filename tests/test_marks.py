@@ -25,7 +25,8 @@ def marked(session):
     marks.write_out(session.connection())
     found = session.exec(select(RowMark).order_by(col(RowMark.id))).all()
     assert all(map(marks.is_authentic, found))
-    return [tuple(change[:2]) for mark in found for change in json.loads(mark.changes)]
+    lines = [line.split(" ", 3) for mark in found for line in mark.changes.split("\n")]
+    return [(name, key) for name, _, _, key in lines]
 
 
 def forget(session):
