@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from sqlmodel import Session, func, select
 
-from app import commits, db, jobs, publication
+from app import commits, db, jobs, marks, publication
 from app.gateway import pipeline, previews
 from app.gateway.models import FINAL, Generation
 from app.gateway.models_previews import Preview
@@ -52,6 +52,7 @@ def writing() -> Iterator[Session]:
     with plain_writing() as session:
         yield session
         session.flush()
+        marks.write_out(session.connection())  # as the commit would: it is part of what is promised
         at["commit"] += 1
         with db.reading() as other:
             seen_before = contents(other)
