@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ from tests.flows import instant
 from tests.flows.durable import contents
 
 NOTES = Path(os.environ["NOTES"])
-target = (sys.argv[1], int(sys.argv[2])) if len(sys.argv) > 1 else None
+target = tuple(sys.argv[1:3])
 here_and_now = threading.local()  # which stage this thread is in; the sweeper is in none
 plain_writing = db.writing
 T = TypeVar("T")
@@ -44,16 +45,19 @@ T = TypeVar("T")
 
 @contextmanager
 def writing() -> Iterator[Session]:
-    at = getattr(here_and_now, "at", None)
-    if at is None:
+    stage = getattr(here_and_now, "stage", None)
+    if stage is None:
         with plain_writing() as session:
             yield session
         return
+    # Counted for each function that commits: what was done before it died is not done again.
+    asking = sys._getframe(2).f_code.co_name  # this generator, its `__enter__`, and who asked
+    here_and_now.commits[asking] += 1
+    at = {"stage": stage, "commit": f"{asking} {here_and_now.commits[asking]}"}
     with plain_writing() as session:
         yield session
         session.flush()
         marks.write_out(session.connection())  # as the commit would: it is part of what is promised
-        at["commit"] += 1
         with db.reading() as other:
             seen_before = contents(other)
         with NOTES.open("a") as notes:
@@ -61,6 +65,10 @@ def writing() -> Iterator[Session]:
             notes.write(json.dumps(note) + "\n")
     if target == (at["stage"], at["commit"]):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def enter(stage: str | None) -> None:
+    here_and_now.stage, here_and_now.commits = stage, Counter()
 
 
 def run(_queue: commits.CommitQueue, unit: commits.Unit[T]) -> T:
@@ -71,11 +79,11 @@ def run(_queue: commits.CommitQueue, unit: commits.Unit[T]) -> T:
 def counted(stage: jobs.Stage) -> jobs.Stage:
     @functools.wraps(stage)
     def run(generation_id: str) -> bool:
-        here_and_now.at = {"stage": stage.__name__, "commit": 0}
+        enter(stage.__name__)
         try:
             return stage(generation_id)
         finally:
-            here_and_now.at = None
+            enter(None)
 
     return run
 
@@ -91,7 +99,7 @@ def somebody_answers() -> None:
             .where(Preview.outcome == "open", Generation.state == "awaiting-preview")
         ).all()
     for preview_id, organization_id in waiting:
-        here_and_now.at = {"stage": "somebody_answers", "commit": 0}
+        enter("somebody_answers")
         with db.writing() as session:
             organization = session.get_one(Organization, organization_id)
             key, _ = identity.create_api_key(session, organization, name="test")
@@ -100,7 +108,7 @@ def somebody_answers() -> None:
             previews.note_opened(session, link.id)
         with db.writing() as session:
             previews.answer_preview(session, who, preview_id, role="performer", let_go=True)
-        here_and_now.at = None
+        enter(None)
 
 
 def main() -> None:
