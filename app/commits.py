@@ -75,13 +75,14 @@ class CommitQueue:
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        self._add(_Job(unit, answer, loop))
+        self._add(_Job(unit, answer, loop), at_most=WAITING_MOST)
         return await answer
 
     def run(self, unit: Unit[T]) -> T:
         """Like `commit`, for a thread that may wait. No unit may call it: it would wait for itself.
 
-        Where many may write at once, the thread does it itself and keeps nobody waiting.
+        Where many may write at once, the thread does it itself and keeps nobody waiting. It is not
+        refused: threads are few, and a paid render must not be lost to a busy hour.
         """
         if self._sharing == 1:
             return self._alone(unit)
@@ -89,9 +90,9 @@ class CommitQueue:
         self._add(_Job(unit, answer, None))
         return answer.result()
 
-    def _add(self, job: _Job) -> None:
+    def _add(self, job: _Job, *, at_most: int | None = None) -> None:
         with self._lock:
-            if len(self._waiting) >= WAITING_MOST:
+            if at_most is not None and len(self._waiting) >= at_most:
                 raise TooBusy((TooBusy.__doc__ or "").strip())
             self._waiting.append(job)
             starting = self._writing < self._writers

@@ -188,6 +188,14 @@ class TestBackPressure:
         told = asyncio.run(too_many())
         assert {type(each) for each in told} == {type(None), TooBusy}
 
+    def test_never_refuses_a_thread_that_may_wait(
+        self, queue: CommitQueue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(commits, "WAITING_MOST", 0)
+        assert isinstance(together(queue, keep("refused"))[0], TooBusy)
+        assert queue.run(keep("waited")) == "waited"
+        assert kept() == {"waited"}
+
     def test_answers_nobody_who_left(self, queue: CommitQueue) -> None:
         async def leave() -> None:
             waiting = asyncio.ensure_future(queue.commit(keep("left behind")))
