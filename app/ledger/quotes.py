@@ -48,7 +48,8 @@ def quote_plan(
         first, _ = post_event(terms, RoyaltyState(), planned)
         # Other uses may recoup the advance or leave room under the cap before this is captured.
         hold_minor += max(0, charged(posted), charged(first))
-        lines, state = [*lines, *posted], after
+        lines += posted
+        state = after
     summed = merge(lines)
     payees = tuple(
         Line(line.account, line.currency, -line.amount_minor)
