@@ -26,6 +26,10 @@ class Settings(BaseSettings):
     pkcs11_module: str = Field("", description="PKCS#11 library that keeps the certificates' keys.")
     pkcs11_token: str = Field("understudy", description="Label of the PKCS#11 token.")
     object_directory: Path | None = Field(None, description="Objects; default DATA_DIR/objects.")
+    object_url: str = Field("", description="A bucket for objects instead: s3://BUCKET/PREFIX.")
+    object_url_over_http: bool = Field(
+        False, description="Speak to the bucket without TLS; for one on this machine only."
+    )
     policy_directory: Path | None = Field(None, description="Cedar rules; default: shipped.")
     policy_packs: str = Field("", description="Packs on for every contract, parted by commas.")
     host: str = Field("127.0.0.1", description="Address the server binds to.")

@@ -10,7 +10,7 @@ from app.config import settings
 from app.transparency import anchor, compare, note, sequencer, service
 from app.transparency.errors import NoteRefused
 from app.transparency.models import LogLeaf, LogOutbox
-from app.transparency.verify import LogReport, directory_reader, verify_log
+from app.transparency.verify import LogReport, verify_log
 
 SEALED_WITHIN = timedelta(minutes=1)
 
@@ -60,7 +60,7 @@ def check_log(*, kept: bytes | None = None) -> LogReport:
     """
     with db.reading() as session:
         newest = service.checkpoint_text(service.checkpoint_at(session))
-    read = directory_reader(settings().objects_dir / "log")
+    read = sequencer.published()
     report = verify_log(read, newest.encode(), log_key(), kept=kept, witnesses=witnesses())
     if not report.holds:
         return report

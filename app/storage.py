@@ -1,18 +1,24 @@
-"""Objects by key, over obstore: a local directory today, a bucket by URL later."""
+"""Objects by key, over obstore: a local directory, or a bucket by URL (docs/storage.md)."""
 
 import hashlib
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
-from obstore.store import LocalStore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
 
 from app.config import settings
-from app.errors import AppError
+from app.errors import AppError, Outage
 
 CHUNK_BYTES = 4 << 20
+ANSWER_WITHIN = timedelta(seconds=20)  # a bucket that takes longer is out, and asked again later
+WHOLE_BYTES = 32 << 20  # up to here an object is sent in one piece, and lies in memory for it
 
 
 class ObjectExists(AppError):
@@ -27,14 +33,50 @@ class ObjectMissing(AppError):
     status, code = 404, "object-missing"
 
 
+class StorageUnavailable(Outage):
+    """The bucket does not answer, or lets nobody in: nothing was stored, and it is asked again."""
+
+    code = "storage-unavailable"
+
+
 @lru_cache
-def _store(directory: Path) -> LocalStore:
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return LocalStore(prefix=directory.absolute())
+def _store(place: Path | str) -> ObjectStore:
+    if isinstance(place, str):
+        return from_url(
+            place,
+            config={"copy_if_not_exists": "multipart"},  # else a large object could replace another
+            client_options={
+                "timeout": ANSWER_WITHIN,
+                "connect_timeout": ANSWER_WITHIN,
+                "allow_http": settings().object_url_over_http,
+            },
+            retry_config={"max_retries": 3, "retry_timeout": ANSWER_WITHIN},
+        )
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return LocalStore(prefix=place.absolute())
 
 
-def _open() -> LocalStore:
-    return _store(settings().objects_dir)
+def forget_stores() -> None:
+    """Open the store anew at its next use: the settings or the credentials changed."""
+    _store.cache_clear()
+
+
+@contextmanager
+def _open() -> Iterator[ObjectStore]:
+    """Lend the store this installation's objects lie in; what goes wrong there gets our names."""
+    try:
+        yield _store(settings().object_url or settings().objects_dir)
+    except FileNotFoundError as error:
+        raise ObjectMissing(f"no object has this key ({error})") from None
+    except AlreadyExistsError:
+        raise
+    except BaseError as error:
+        if not settings().object_url:
+            raise
+        raise StorageUnavailable(
+            f"the bucket does not do what it was asked ({type(error).__name__}): look at "
+            "UNDERSTUDY_OBJECT_URL, the AWS_ variables and the bucket's own status"
+        ) from error
 
 
 def put_new(key: str, source: bytes | Path) -> None:
@@ -43,51 +85,61 @@ def put_new(key: str, source: bytes | Path) -> None:
     The same bytes under the same key are fine (a resumed step repeats itself). Raises ObjectExists.
     """
     try:
-        obstore.put(_open(), key, source, mode="create")
+        with _open() as store:
+            if isinstance(source, Path) and source.stat().st_size > WHOLE_BYTES:
+                _put_in_parts(store, key, source)
+            else:
+                obstore.put(store, key, source, mode="create")
     except AlreadyExistsError:
-        if _digest(source) != _digest(_path(key)):
+        if _digest(source) != _digest_kept(key):
             raise ObjectExists(f"{key} already holds other bytes; use a new key") from None
-    _sync(_path(key))
+    _sync(key)
+
+
+def _put_in_parts(store: ObjectStore, key: str, source: Path) -> None:
+    """Send a large file in pieces under a name of its own, then give it its key if that is free."""
+    incoming = f"incoming/{secrets.token_hex(16)}"
+    obstore.put(store, incoming, source, chunk_size=CHUNK_BYTES * 2, max_concurrency=2)
+    try:
+        obstore.copy(store, incoming, key, overwrite=False)
+    finally:
+        obstore.delete(store, incoming)
 
 
 def replace(key: str, content: bytes) -> None:
     """Store an object in place of an older one, atomically; durable when this returns."""
-    obstore.put(_open(), key, content, mode="overwrite")
-    _sync(_path(key))
+    with _open() as store:
+        obstore.put(store, key, content, mode="overwrite")
+    _sync(key)
 
 
 def get(key: str) -> bytes:
     """Return the whole object. Raises ObjectMissing."""
-    try:
-        return bytes(obstore.get(_open(), key).bytes())
-    except FileNotFoundError:
-        raise ObjectMissing(f"no object has the key {key}") from None
+    with _open() as store:
+        return bytes(obstore.get(store, key).bytes())
 
 
 def open_range(key: str, start: int, length: int) -> bytes:
     """Return `length` bytes from `start`. Raises ObjectMissing."""
-    try:
-        return bytes(obstore.get_range(_open(), key, start=start, length=length))
-    except FileNotFoundError:
-        raise ObjectMissing(f"no object has the key {key}") from None
+    with _open() as store:
+        return bytes(obstore.get_range(store, key, start=start, length=length))
 
 
 def fetch(key: str, to: Path) -> None:
     """Stream an object into a file. Raises ObjectMissing."""
-    try:
-        result = obstore.get(_open(), key)
-    except FileNotFoundError:
-        raise ObjectMissing(f"no object has the key {key}") from None
-    with to.open("wb") as file:
-        for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
+    with _open() as store:
+        chunks = obstore.get(store, key).stream(min_chunk_size=CHUNK_BYTES)
+    with to.open("wb") as file, _open():
+        for chunk in chunks:
             file.write(chunk)
 
 
 def exists(key: str) -> bool:
     """Say whether an object has this key."""
     try:
-        obstore.head(_open(), key)
-    except FileNotFoundError:
+        with _open() as store:
+            obstore.head(store, key)
+    except ObjectMissing:
         return False
     return True
 
@@ -95,16 +147,19 @@ def exists(key: str) -> bool:
 def delete(key: str) -> None:
     """Delete an object; deleting an absent one is fine."""
     if exists(key):
-        obstore.delete(_open(), key)
+        with _open() as store:
+            obstore.delete(store, key)
 
 
-def _path(key: str) -> Path:
-    return settings().objects_dir / key
+def _sync(key: str) -> None:
+    """Flush a new file and its directories to disk: a crash must not take back a promise.
 
-
-def _sync(path: Path) -> None:
-    """Flush a new file and its directories to disk: a crash must not take back a promise."""
+    A bucket has made its promise when it answered.
+    """
+    if settings().object_url:
+        return
     top = settings().objects_dir
+    path = top / key
     for place in (path, *(parent for parent in path.parents if parent.is_relative_to(top))):
         descriptor = os.open(place, os.O_RDONLY)
         try:
@@ -118,3 +173,11 @@ def _digest(source: bytes | Path) -> bytes:
         return hashlib.sha256(source).digest()
     with source.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def _digest_kept(key: str) -> bytes:
+    digest = hashlib.sha256()
+    with _open() as store:
+        for chunk in obstore.get(store, key).stream(min_chunk_size=CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.digest()
