@@ -240,7 +240,7 @@ NOT_ANCHORED: dict[str, str] = {
     "open_invoice": f"what is left to pay, {CACHE}",
     "open_invoice_contract": f"which contracts those are of, {CACHE}",
     "answer": "the kept answer of an Idempotency-Key; the act itself is evidence",
-    "performer_key": "a wrapped key, destroyed at erasure; another one opens nothing",
+    "performer_key": "that a key was made and destroyed; the key itself lies in a store of its own",
     "vault_object": "wrapped keys and places of ciphertexts that authenticate themselves",
     "log_leaf": "compared with the published log itself",
     "log_checkpoint": "compared with the published log itself",

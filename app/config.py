@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     object_url_over_http: bool = Field(
         False, description="Speak to the bucket without TLS; for one on this machine only."
     )
+    performer_keys_directory: Path | None = Field(
+        None, description="Performers' keys, a store of their own; default DATA_DIR/performer-keys."
+    )
+    performer_keys_url: str = Field("", description="A bucket for performers' keys instead.")
     policy_directory: Path | None = Field(None, description="Cedar rules; default: shipped.")
     policy_packs: str = Field("", description="Packs on for every contract, parted by commas.")
     host: str = Field("127.0.0.1", description="Address the server binds to.")
@@ -95,6 +99,11 @@ class Settings(BaseSettings):
     def objects_dir(self) -> Path:
         """Where the object store lives."""
         return self.object_directory or self.data_dir / "objects"
+
+    @cached_property
+    def performer_keys_dir(self) -> Path:
+        """Where performers' keys live, apart from what they seal."""
+        return self.performer_keys_directory or self.data_dir / "performer-keys"
 
     @cached_property
     def policies_dir(self) -> Path:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -15,6 +16,8 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from app.config import settings
 from app.errors import AppError, Outage
+
+Shelf = Literal["objects", "performer-keys"]  # two stores, so that they can be backed up apart
 
 CHUNK_BYTES = 4 << 20
 ANSWER_WITHIN = timedelta(seconds=20)  # a bucket that takes longer is out, and asked again later
@@ -61,39 +64,46 @@ def forget_stores() -> None:
     _store.cache_clear()
 
 
+def _place(shelf: Shelf) -> Path | str:
+    """Say where a shelf is: a directory, or a bucket by URL."""
+    if shelf == "performer-keys":
+        return settings().performer_keys_url or settings().performer_keys_dir
+    return settings().object_url or settings().objects_dir
+
+
 @contextmanager
-def _open() -> Iterator[ObjectStore]:
-    """Lend the store this installation's objects lie in; what goes wrong there gets our names."""
+def _open(shelf: Shelf = "objects") -> Iterator[ObjectStore]:
+    """Lend one of this installation's stores; what goes wrong there gets our names."""
     try:
-        yield _store(settings().object_url or settings().objects_dir)
+        yield _store(_place(shelf))
     except FileNotFoundError as error:
         raise ObjectMissing(f"no object has this key ({error})") from None
     except AlreadyExistsError:
         raise
     except BaseError as error:
-        if not settings().object_url:
+        if isinstance(_place(shelf), Path):
             raise
         raise StorageUnavailable(
-            f"the bucket does not do what it was asked ({type(error).__name__}): look at "
-            "UNDERSTUDY_OBJECT_URL, the AWS_ variables and the bucket's own status"
+            f"the bucket of {shelf} does not do what it was asked ({type(error).__name__}): look "
+            "at its URL in the settings, the AWS_ variables and the bucket's own status"
         ) from error
 
 
-def put_new(key: str, source: bytes | Path) -> None:
+def put_new(key: str, source: bytes | Path, *, shelf: Shelf = "objects") -> None:
     """Store an object under a key nobody has used; durable when this returns.
 
     The same bytes under the same key are fine (a resumed step repeats itself). Raises ObjectExists.
     """
     try:
-        with _open() as store:
+        with _open(shelf) as store:
             if isinstance(source, Path) and source.stat().st_size > WHOLE_BYTES:
                 _put_in_parts(store, key, source)
             else:
                 obstore.put(store, key, source, mode="create")
     except AlreadyExistsError:
-        if _digest(source) != _digest_kept(key):
+        if _digest(source) != _digest_kept(key, shelf):
             raise ObjectExists(f"{key} already holds other bytes; use a new key") from None
-    _sync(key)
+    _sync(key, shelf)
 
 
 def _put_in_parts(store: ObjectStore, key: str, source: Path) -> None:
@@ -106,16 +116,31 @@ def _put_in_parts(store: ObjectStore, key: str, source: Path) -> None:
         obstore.delete(store, incoming)
 
 
-def replace(key: str, content: bytes) -> None:
+def replace(key: str, content: bytes, *, shelf: Shelf = "objects") -> None:
     """Store an object in place of an older one, atomically; durable when this returns."""
-    with _open() as store:
+    with _open(shelf) as store:
         obstore.put(store, key, content, mode="overwrite")
-    _sync(key)
+    _sync(key, shelf)
 
 
-def get(key: str) -> bytes:
+def blot_out(key: str, instead: bytes, *, shelf: Shelf) -> None:
+    """Destroy an object's bytes and leave a word in their place; harmless to repeat.
+
+    In a directory the old bytes are overwritten where they lie before the file is replaced; what a
+    bucket's versions, a copying file system or a backup kept of them must expire there.
+    """
+    place = _place(shelf)
+    if isinstance(place, Path) and (place / key).exists():
+        with (place / key).open("r+b") as file:
+            file.write(bytes((place / key).stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+    replace(key, instead, shelf=shelf)
+
+
+def get(key: str, *, shelf: Shelf = "objects") -> bytes:
     """Return the whole object. Raises ObjectMissing."""
-    with _open() as store:
+    with _open(shelf) as store:
         return bytes(obstore.get(store, key).bytes())
 
 
@@ -151,14 +176,14 @@ def delete(key: str) -> None:
             obstore.delete(store, key)
 
 
-def _sync(key: str) -> None:
+def _sync(key: str, shelf: Shelf) -> None:
     """Flush a new file and its directories to disk: a crash must not take back a promise.
 
     A bucket has made its promise when it answered.
     """
-    if settings().object_url:
+    top = _place(shelf)
+    if not isinstance(top, Path):
         return
-    top = settings().objects_dir
     path = top / key
     for place in (path, *(parent for parent in path.parents if parent.is_relative_to(top))):
         descriptor = os.open(place, os.O_RDONLY)
@@ -175,9 +200,9 @@ def _digest(source: bytes | Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _digest_kept(key: str) -> bytes:
+def _digest_kept(key: str, shelf: Shelf) -> bytes:
     digest = hashlib.sha256()
-    with _open() as store:
+    with _open(shelf) as store:
         for chunk in obstore.get(store, key).stream(min_chunk_size=CHUNK_BYTES):
             digest.update(chunk)
     return digest.digest()

@@ -4,6 +4,9 @@ Three layers of keys, all tink: each object has a streaming key of its own (AES-
 segments), wrapped under its performer's key, wrapped under the installation's root key. The ids
 are associated data of every layer, so no ciphertext and no key can stand in for another. What
 fails to authenticate is a named error, and none of its plaintext is left anywhere.
+
+Performers' keys lie in a store of their own, which is backed up for a short time only: a database
+or a store of ciphertexts brought back from a backup does not undo an erasure.
 """
 
 import hmac
@@ -11,7 +14,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +25,7 @@ import structlog
 import tink
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 from tink import aead, secret_key_access, streaming_aead
 from tink.proto import aes_gcm_pb2, tink_pb2
 
@@ -38,6 +41,7 @@ CHUNK_BYTES = 1 << 20
 
 _OBJECT_KEY = streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_1MB
 _PERFORMER_KEY = aead.aead_key_templates.AES256_GCM
+_DESTROYED = b"destroyed "  # what lies in the place of a key from then on, and when that was
 _ROOT_KEY_ID = 1  # the root key file holds one key; its id only has to be the same for ever
 
 aead.register()
@@ -63,6 +67,12 @@ class LikenessErased(AppError):
     status, code = 410, "likeness-erased"
 
 
+class VaultKeyMissing(AppError):
+    """An owner's key is not where keys lie, and nobody destroyed it."""
+
+    status, code = 500, "vault-key-missing"
+
+
 class PurposeUnknown(AppError):
     """The vault opens for a closed set of purposes; this is none."""
 
@@ -70,19 +80,22 @@ class PurposeUnknown(AppError):
 
 
 class PerformerKey(SQLModel, table=True):
-    """The key that everything of one performer hangs on; null once it is destroyed."""
+    """That there is a key everything of one owner hangs on; the key lies in a store of its own.
+
+    From `destroyed_at` on nothing opens; at `gone_at` the key and the ciphertexts were deleted.
+    """
 
     __tablename__ = "performer_key"
     __table_args__ = (
         sa.CheckConstraint(
-            "(wrapped_key IS NULL) = (destroyed_at IS NOT NULL)", name="performer_key_destroyed"
+            "gone_at IS NULL OR destroyed_at IS NOT NULL", name="performer_key_gone"
         ),
     )
 
     owner_id: str = Field(primary_key=True)
-    wrapped_key: bytes | None
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
     destroyed_at: datetime | None = Field(default=None, sa_type=Instant)
+    gone_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class VaultObject(SQLModel, table=True):
@@ -197,53 +210,98 @@ def opened(
         yield path
 
 
-def erase_owner(session: Session, owner_id: str) -> list[str]:
-    """Destroy the performer's key: every copy of every object of theirs is unreadable from here.
+def erase_owner(session: Session, owner_id: str) -> list[VaultObject]:
+    """Decide that everything of this owner is unreadable: from this commit on nothing of it opens.
 
-    Final, and harmless to repeat. Returns the storage keys of the ciphertexts, to be deleted after
-    the commit. Backups older than this still hold the key and must expire; so do PostgreSQL's dead
-    rows until VACUUM, and SQLite's write-ahead log until its next checkpoint.
+    Final, and harmless to repeat. Returns what is lost. After the commit `finish_erasures`
+    destroys the key and deletes the ciphertexts.
     """
-    if session.get_bind().dialect.name == "sqlite":
-        session.connection().exec_driver_sql("PRAGMA secure_delete=ON")  # overwrite, not unlink
     key = session.get(PerformerKey, owner_id, with_for_update=True, populate_existing=True)
-    key = key or PerformerKey(owner_id=owner_id, wrapped_key=None)
-    key.wrapped_key, key.destroyed_at = None, key.destroyed_at or clock.now()
+    key = key or PerformerKey(owner_id=owner_id)
+    key.destroyed_at = key.destroyed_at or clock.now()
     session.add(key)
     session.flush()
-    things = session.exec(select(VaultObject).where(VaultObject.owner_id == owner_id))
-    return [thing.storage_key for thing in things]
+    things = select(VaultObject).where(VaultObject.owner_id == owner_id)
+    return list(session.exec(things.order_by(col(VaultObject.id))))
+
+
+def unfinished_erasures(session: Session) -> list[str]:
+    """List the owners whose erasure is decided and whose key may still lie in its store."""
+    unfinished = col(PerformerKey.destroyed_at).is_not(None) & col(PerformerKey.gone_at).is_(None)
+    return list(session.exec(select(PerformerKey.owner_id).where(unfinished)))
+
+
+def finish_erasure(session: Session, owner_id: str) -> datetime:
+    """Destroy the key of an owner whose erasure is committed, then delete what it sealed.
+
+    Returns when all was gone. Harmless to repeat: a crash in between loses nothing but time.
+    Raises ValueError for an owner whose erasure nobody decided.
+    """
+    key = session.get(PerformerKey, owner_id, with_for_update=True, populate_existing=True)
+    if key is None or key.destroyed_at is None:
+        raise ValueError(f"nobody decided to erase {owner_id}")
+    storage.blot_out(
+        owner_id, _DESTROYED + key.destroyed_at.isoformat().encode(), shelf="performer-keys"
+    )
+    for thing in session.exec(select(VaultObject).where(VaultObject.owner_id == owner_id)):
+        storage.delete(thing.storage_key)
+    key.gone_at = key.gone_at or clock.now()
+    session.add(key)
+    session.flush()
+    return key.gone_at
 
 
 def _performer_key(session: Session, owner_id: str) -> PerformerKey:
     """Return the owner's key, locked so that an erasure waits; make it at the first sealing."""
     key = session.get(PerformerKey, owner_id, with_for_update=True, populate_existing=True)
     if key is None:
-        handle = tink.new_keyset_handle(_PERFORMER_KEY)
-        wrapped = tink.proto_keyset_format.serialize_encrypted(
-            handle, _root(keys.secret("vault-root")), _label("performer-key", owner_id)
-        )
-        key = PerformerKey(owner_id=owner_id, wrapped_key=wrapped)
+        _make_key(owner_id)
+        key = PerformerKey(owner_id=owner_id)
         session.add(key)
         session.flush()
     return key
 
 
+def _make_key(owner_id: str) -> None:
+    """Put a fresh key into the store, unless one lies there from a sealing that was rolled back."""
+    wrapped = tink.proto_keyset_format.serialize_encrypted(
+        tink.new_keyset_handle(_PERFORMER_KEY),
+        _root(keys.secret("vault-root")),
+        _label("performer-key", owner_id),
+    )
+    with suppress(storage.ObjectExists):
+        storage.put_new(owner_id, wrapped, shelf="performer-keys")
+
+
 def _performer_aead(key: PerformerKey) -> aead.Aead:
-    if key.wrapped_key is None:
-        raise LikenessErased(
-            f"the key of {key.owner_id} was destroyed at {key.destroyed_at}; "
-            "nothing of theirs can be opened, and nothing new is sealed for them"
-        )
+    """Unwrap an owner's key, by the word of the database and of the store: either may forbid it."""
+    if key.destroyed_at is not None:
+        raise _erased(key.owner_id, key.destroyed_at.isoformat())
+    try:
+        wrapped = storage.get(key.owner_id, shelf="performer-keys")
+    except storage.ObjectMissing:
+        raise VaultKeyMissing(
+            f"the key of {key.owner_id} is not in the store of performers' keys: bring that store "
+            "back, or look at UNDERSTUDY_PERFORMER_KEYS_URL"
+        ) from None
+    if wrapped.startswith(_DESTROYED):
+        raise _erased(key.owner_id, wrapped.removeprefix(_DESTROYED).decode())
     root, label = _root(keys.secret("vault-root")), _label("performer-key", key.owner_id)
     try:
-        handle = tink.proto_keyset_format.parse_encrypted(key.wrapped_key, root, label)
+        handle = tink.proto_keyset_format.parse_encrypted(wrapped, root, label)
     except tink.TinkError:
         raise VaultObjectAltered(
             f"the key of {key.owner_id} does not open under this installation's root key: it was "
-            "altered, or vault-root.key is another one; restore the key file or the database"
+            "altered, or vault-root.key is another one; restore the key or the key file"
         ) from None
     return handle.primitive(aead.Aead)
+
+
+def _erased(owner_id: str, destroyed_at: str) -> LikenessErased:
+    return LikenessErased(
+        f"the key of {owner_id} was destroyed at {destroyed_at}; "
+        "nothing of theirs can be opened, and nothing new is sealed for them"
+    )
 
 
 def _unlock(

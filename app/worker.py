@@ -9,7 +9,7 @@ from typing import IO
 import structlog
 
 import app.models  # noqa: F401  every table: what it publishes is held against all of them
-from app import db, jobs, publication, sandbox
+from app import db, jobs, publication, sandbox, vault
 from app.config import settings
 from app.errors import AppError
 from app.gateway import pipeline, previews, workbench
@@ -73,6 +73,7 @@ class Worker:
                 publication.publish_waiting,
                 _expire_holds,
                 _end_silent_previews,
+                _finish_erasures,
             ):
                 try:
                     chore()
@@ -120,6 +121,15 @@ def _end_silent_previews() -> None:
     for generation_id in late:
         with db.writing() as session:
             previews.end_silent(session, generation_id)
+
+
+def _finish_erasures() -> None:
+    """Destroy the keys whose erasure was decided by a process that then died."""
+    with db.reading() as session:
+        unfinished = vault.unfinished_erasures(session)
+    for owner_id in unfinished:
+        with db.writing() as session:
+            vault.finish_erasure(session, owner_id)
 
 
 def run() -> None:

@@ -1,5 +1,7 @@
 """Migrations go up and down on both databases, and say what the models say."""
 
+import shutil
+
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -8,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel, select
 
 import app.models  # noqa: F401
-from app import db, migrate
+from app import db, migrate, vault
 from app.config import settings
 from app.identity import service as identity
 from app.identity.models import ApiKey, Organization
@@ -55,6 +57,24 @@ class TestMigrations:
             assert contract.executed_at == contract.effective_at == scene.contract.executed_at
             assert len(signatures_of(session, contract)) == 2
             assert "CONTRACT_TAMPERED" in scene.ask(session)[0].codes
+
+    def test_performers_keys_move_into_a_store_of_their_own_and_back(self, database: str) -> None:
+        with db.writing() as session:
+            thing = vault.seal(session, "per_1", "portrait", b"a likeness")
+            vault.seal(session, "per_2", "portrait", b"another")
+            vault.erase_owner(session, "per_2")
+            vault.finish_erasure(session, "per_2")
+        db.engine().dispose()
+        migrate.downgrade(settings().database, "20261127_1340")
+        shutil.rmtree(settings().performer_keys_dir)
+        db.engine().dispose()
+        migrate.upgrade(settings().database)
+        with db.writing() as session:
+            opened = vault.open_bytes(session, thing.id, purpose="export", subject_id="per_1")
+            assert opened == b"a likeness"
+            with pytest.raises(vault.LikenessErased):
+                vault.seal(session, "per_2", "portrait", b"another")
+        db.engine().dispose()
 
     def test_both_databases_are_real(self, database: str) -> None:
         dialect = db.engine().dialect

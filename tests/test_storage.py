@@ -148,7 +148,7 @@ class TestBucket:
                 lambda: storage.exists("kept"),
                 lambda: storage.put_new("more", b"bytes"),
             ):
-                with pytest.raises(StorageUnavailable, match="UNDERSTUDY_OBJECT_URL"):
+                with pytest.raises(StorageUnavailable, match="its URL in the settings"):
                     act()
 
     def test_that_is_not_there_says_so(

@@ -12,6 +12,7 @@ from app.vault import (
     LikenessErased,
     PerformerKey,
     PurposeUnknown,
+    VaultKeyMissing,
     VaultObject,
     VaultObjectAltered,
     VaultObjectUnknown,
@@ -27,6 +28,10 @@ def opened(session: Session, thing: VaultObject) -> bytes:
 
 def ciphertext_of(thing: VaultObject) -> Path:
     return settings().objects_dir / thing.storage_key
+
+
+def key_of(owner_id: str) -> Path:
+    return settings().performer_keys_dir / owner_id
 
 
 def bytes_everywhere(*places: Path) -> bytes:
@@ -159,11 +164,21 @@ class TestTampering:
     def test_the_key_of_another_performer_does_not_open_in_its_place(self, session):
         thing = vault.seal(session, "per_1", "portrait", LIKENESS)
         vault.seal(session, "per_2", "portrait", LIKENESS)
-        mine, other = (session.get_one(PerformerKey, f"per_{n}") for n in (1, 2))
-        mine.wrapped_key = other.wrapped_key
-        session.flush()
+        key_of("per_1").write_bytes(key_of("per_2").read_bytes())
         with pytest.raises(VaultObjectAltered, match="per_1"):
             opened(session, thing)
+
+    def test_a_key_that_is_lost_is_not_called_destroyed(self, session):
+        thing = vault.seal(session, "per_1", "portrait", LIKENESS)
+        key_of("per_1").unlink()
+        with pytest.raises(VaultKeyMissing, match="bring that store back"):
+            opened(session, thing)
+
+    def test_a_sealing_that_was_rolled_back_does_not_bar_the_next(self, session):
+        vault.seal(session, "per_1", "portrait", LIKENESS)
+        session.rollback()
+        thing = vault.seal(session, "per_1", "portrait", LIKENESS)
+        assert opened(session, thing) == LIKENESS
 
     def test_another_root_key_opens_nothing(self, session, monkeypatch):
         thing = vault.seal(session, "per_1", "portrait", LIKENESS)
@@ -180,11 +195,18 @@ class TestTampering:
         assert not (tmp_path / "to").exists()
 
 
+def erase(session: Session, owner_id: str) -> None:
+    vault.erase_owner(session, owner_id)
+    session.commit()
+    vault.finish_erasure(session, owner_id)
+    session.commit()
+
+
 class TestErasure:
     def test_every_object_of_the_performer_is_unreadable_and_no_other(self, session):
         gone = [vault.seal(session, "per_1", kind, LIKENESS) for kind in ("portrait", "voice")]
         kept = vault.seal(session, "per_2", "portrait", LIKENESS)
-        assert set(vault.erase_owner(session, "per_1")) == {thing.storage_key for thing in gone}
+        assert vault.erase_owner(session, "per_1") == gone
         for thing in gone:
             with pytest.raises(LikenessErased, match="per_1"):
                 opened(session, thing)
@@ -192,37 +214,54 @@ class TestErasure:
 
     def test_it_is_final_nothing_new_is_sealed_and_repeating_it_is_harmless(self, session):
         vault.seal(session, "per_1", "portrait", LIKENESS)
-        vault.erase_owner(session, "per_1")
-        at = session.get_one(PerformerKey, "per_1").destroyed_at
-        vault.erase_owner(session, "per_1")
-        assert session.get_one(PerformerKey, "per_1").destroyed_at == at
+        erase(session, "per_1")
+        first = session.get_one(PerformerKey, "per_1").model_dump()
+        erase(session, "per_1")
+        assert session.get_one(PerformerKey, "per_1").model_dump() == first
         with pytest.raises(LikenessErased):
             vault.seal(session, "per_1", "portrait", LIKENESS)
 
-    def test_a_copy_of_the_ciphertexts_and_the_root_key_is_worth_nothing(self, session):
-        """A backup of the object store, put back after the erasure, still does not open."""
+    def test_key_and_ciphertexts_are_gone_from_the_disk(self, session, data_dir):
         thing = vault.seal(session, "per_1", "portrait", LIKENESS)
-        copy = storage.get(thing.storage_key)
-        for key in vault.erase_owner(session, "per_1"):
-            storage.delete(key)
-        storage.put_new(thing.storage_key, copy)
-        with pytest.raises(LikenessErased):
-            opened(session, thing)
-
-    def test_the_key_itself_is_gone_from_the_database_file(self, session, database, data_dir):
-        if database != "sqlite":
-            pytest.skip("PostgreSQL keeps dead rows until VACUUM")
-        vault.seal(session, "per_1", "portrait", LIKENESS)
-        wrapped = session.get_one(PerformerKey, "per_1").wrapped_key
+        key, ciphertext = key_of("per_1").read_bytes(), ciphertext_of(thing).read_bytes()
         session.commit()
-        assert wrapped is not None
-        assert wrapped in bytes_everywhere(data_dir)
+        assert key in bytes_everywhere(data_dir)
+        assert ciphertext[:100] in bytes_everywhere(data_dir)
+        erase(session, "per_1")
+        assert key not in bytes_everywhere(data_dir)
+        assert ciphertext[:100] not in bytes_everywhere(data_dir)
+
+    def test_killed_between_the_decision_and_the_deed_it_is_finished_later(self, session):
+        thing = vault.seal(session, "per_1", "portrait", LIKENESS)
         vault.erase_owner(session, "per_1")
         session.commit()
-        with session.get_bind().connect() as connection:  # type: ignore[union-attr]
-            raw = connection.connection.driver_connection
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        assert wrapped not in bytes_everywhere(data_dir)
+        with pytest.raises(LikenessErased):
+            opened(session, thing)
+        assert vault.unfinished_erasures(session) == ["per_1"]
+        vault.finish_erasure(session, "per_1")
+        assert vault.unfinished_erasures(session) == []
+        assert not ciphertext_of(thing).exists()
+
+    def test_nothing_is_destroyed_that_nobody_decided(self, session):
+        thing = vault.seal(session, "per_1", "portrait", LIKENESS)
+        with pytest.raises(ValueError, match="nobody decided"):
+            vault.finish_erasure(session, "per_1")
+        assert opened(session, thing) == LIKENESS
+
+    def test_backups_of_ciphertexts_and_database_do_not_undo_it(self, session):
+        """Put back after the erasure, they open nothing: the key is in neither."""
+        thing = vault.seal(session, "per_1", "portrait", LIKENESS)
+        ciphertext, key = storage.get(thing.storage_key), key_of("per_1").read_bytes()
+        erase(session, "per_1")
+        storage.put_new(thing.storage_key, ciphertext)
+        row = session.get_one(PerformerKey, "per_1")
+        row.destroyed_at = row.gone_at = None  # as it was before
+        session.flush()
+        with pytest.raises(LikenessErased):
+            opened(session, thing)
+        # The planted fault: keys backed up for as long as the rest.
+        key_of("per_1").write_bytes(key)
+        assert opened(session, thing) == LIKENESS
 
 
 class TestNothingInTheClear:

@@ -62,7 +62,7 @@ def attach_paper(
         )
     if len(kept) >= MAX_PAPERS:
         raise PaperTooLate(f"{contract.series_id} has {MAX_PAPERS} papers, and takes no more")
-    sealed = vault.seal(session, contract.performer_id, KIND, file)
+    sealed = vault.seal(session, f"contract:{contract.series_id}", KIND, file)
     paper = ContractPaper(
         contract_id=contract.series_id,
         vault_object_id=sealed.id,
