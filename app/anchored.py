@@ -221,7 +221,10 @@ TABLES: dict[str, Columns] = {
     "issued_statement": _table(
         "id period_id kind party_id about_id document document_sha256 issued_at", "issued_at"
     ),
-    # Who looked at a likeness
+    # Who looked at a likeness, and whose was erased
+    "erasure": _table(
+        "id performer_id organization_id api_key_id lost stopped stays decided_at", "decided_at"
+    ),
     "vault_opening": _table("id object_id purpose subject_id opened_at", "opened_at"),
     # What is promised to the log
     "log_outbox": _table(

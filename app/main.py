@@ -46,6 +46,7 @@ from app.licensing.status import api as statuses
 from app.licensing.strikes import api as strikes
 from app.payments import api as payments
 from app.payments import api_payouts as payouts
+from app.privacy import api as privacy
 from app.provenance import api as certificates
 from app.registry import api as registry
 from app.registry.service import parties_of
@@ -124,7 +125,17 @@ def create_app() -> FastAPI:
     logs.configure()
     app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
     app.include_router(authorizations.router)  # asked most: no other route is looked at before it
-    for room in (identity, registry, contracts, decisions, gateway, ledger, payments, audit):
+    for room in (
+        identity,
+        registry,
+        contracts,
+        decisions,
+        gateway,
+        ledger,
+        payments,
+        privacy,
+        audit,
+    ):
         app.include_router(room.router)
     for subject in (
         approvals,

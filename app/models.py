@@ -21,6 +21,7 @@ from app.licensing.standing import models as standing
 from app.licensing.strikes import models as strikes
 from app.payments import models as payments
 from app.payments import models_details as details
+from app.privacy import models as privacy
 from app.provenance import models as provenance
 from app.registry import models as registry
 from app.transparency import models as transparency
@@ -44,6 +45,7 @@ __all__ = [
     "periods",
     "policies",
     "previews",
+    "privacy",
     "provenance",
     "receipts",
     "receivables",

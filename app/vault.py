@@ -225,6 +225,13 @@ def erase_owner(session: Session, owner_id: str) -> list[VaultObject]:
     return list(session.exec(things.order_by(col(VaultObject.id))))
 
 
+def check_not_erased(session: Session, owner_id: str) -> None:
+    """Raise LikenessErased where it was decided that nothing of this owner opens any more."""
+    key = session.get(PerformerKey, owner_id, populate_existing=True)
+    if key is not None and key.destroyed_at is not None:
+        raise _erased(owner_id, key.destroyed_at.isoformat())
+
+
 def unfinished_erasures(session: Session) -> list[str]:
     """List the owners whose erasure is decided and whose key may still lie in its store."""
     unfinished = col(PerformerKey.destroyed_at).is_not(None) & col(PerformerKey.gone_at).is_(None)

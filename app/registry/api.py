@@ -31,6 +31,7 @@ from app.sandbox import (
     SandboxUnavailable,
     private_directory,
 )
+from app.vault import LikenessErased
 
 router = APIRouter(prefix="/v1", tags=["registry"])
 PORTRAIT_ERRORS: tuple[type[AppError], ...] = (
@@ -152,7 +153,7 @@ def pause_performer(performer_id: str, act: Acting) -> Response:
 @router.post(
     "/performers/{performer_id}/resume",
     response_model=PerformerRead,
-    responses=act_refusals(PerformerUnknown),
+    responses=act_refusals(PerformerUnknown, LikenessErased),
 )
 def resume_performer(performer_id: str, act: Acting) -> Response:
     """Allow uses again, as far as the contracts do. The performer alone may, not an agent."""

@@ -159,8 +159,9 @@ def pause(session: Session, performer: Performer) -> Performer:
 
 
 def resume(session: Session, performer: Performer) -> Performer:
-    """Allow uses again, as far as the contracts do."""
+    """Allow uses again, as far as the contracts do. Raises LikenessErased: that is for good."""
     session.refresh(performer, with_for_update=True)
+    vault.check_not_erased(session, performer.id)
     return _set_pause(session, performer, None)
 
 

@@ -226,6 +226,12 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
     ),
     "/v1/performers/{performer_id}/pause": _per("pause"),
     "/v1/performers/{performer_id}/resume": _per("resume"),
+    "/v1/performers/{performer_id}/erasure": lambda h: Deed(
+        "desk",
+        f"/v1/performers/{h.scene.performer.id}/erasure",
+        {"json": {"confirm": h.scene.performer.id}},
+        {"json": {"confirm": "another"}},
+    ),
     "/v1/contracts": lambda h: Deed(
         "production", "/v1/contracts", {"json": _offer(h, 7)}, {"json": _offer(h, 8)}
     ),

@@ -159,6 +159,7 @@ def _call(house: House, verb: str, address: str, who: str) -> Response:
         "counsel-links": {"counsel": "M. Okafor"},
         "boundaries": {"limits": {"v": 1, "training": "never"}},
         "profiles": PROFILE,
+        "erasure": {"confirm": house.scene.performer.id},
         "preview": {"limits": {"v": 1, "training": "never"}},
     }
     body = bodies.get(address.rpartition("/")[2])

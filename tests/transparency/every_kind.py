@@ -32,6 +32,7 @@ from app.licensing.standing.models import (
 from app.licensing.strikes.models import AgreementKeeper, StrikeSwitch
 from app.payments.models import IssuedStatement
 from app.payments.models_details import PayoutDetails
+from app.privacy.models import Erasure
 from app.provenance.models import SignedManifest, SoftBinding
 from app.registry import service as registry
 from app.vault import VaultOpening
@@ -150,6 +151,14 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 contract_id=scene.contract.id, standing_offer_id=offer.id, number=1
             ),
             PolicyPublication(digest="d" * 64),
+            Erasure(
+                performer_id=scene.performer.id,
+                organization_id=organization_id,
+                api_key_id=key_id,
+                lost=[],
+                stopped={},
+                stays={},
+            ),
             VaultOpening(
                 object_id=medium.vault_object_id, purpose="render", subject_id=generation.id
             ),

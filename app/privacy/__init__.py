@@ -1,0 +1,1 @@
+"""What is held about a performer: taken out whole, or erased."""

@@ -1,0 +1,242 @@
+"""Erase a performer: their likeness, for ever; and say first, and certify afterwards, what stays.
+
+What is destroyed is the key everything of theirs in the vault hangs on. Before that every consent
+of theirs is withdrawn and their replicas are paused for good, so that nothing is rendered, and
+nothing that is being rendered is released. What others have a right to stays: released outputs as
+each contract says, signed contracts, decisions, books and the log, none of which holds a likeness.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+
+from app import clock, keys, vault
+from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.identity.models import Organization
+from app.identity.principal import Principal
+from app.ledger.models import JournalEntry
+from app.licensing.boundaries import service as boundaries
+from app.licensing.boundaries.preferences import key_id
+from app.licensing.contracts import acts
+from app.licensing.contracts import service as contracts
+from app.licensing.contracts.models import Contract
+from app.licensing.decisions.models import Decision
+from app.licensing.standing import service as standing
+from app.licensing.standing.models import StandingOffer
+from app.licensing.status import statements
+from app.privacy.errors import ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
+from app.privacy.models import Erasure
+from app.registry import service as registry
+from app.registry.models import Performer
+from app.vault import PerformerKey, VaultObject
+
+CERTIFICATE_TYPE = "understudy-erasure+jws"
+PURPOSE = "status"  # of the key that signs certificates: its public half is published
+ERASED_NAME = "Erased performer"
+
+# What stays, and by what right: the words of the certificate.
+STAYS = {
+    "outputs": "released before; each stays or comes down as its contract says",
+    "contracts": "signed by two, and the licensee's record as well; they hold a name, no likeness",
+    "decisions": "evidence of what was permitted and refused; receipts hold no fact in the clear",
+    "journal_entries": "the books, which tax law keeps",
+    "log": "salted commitments only",
+    "payout_details": "sealed under the payee's own key, for money still owed and tax law",
+}
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """What an erasure would do now; nothing is changed by asking."""
+
+    lost: Sequence[VaultObject]
+    contracts: Sequence[str]  # to be withdrawn
+    offers: Sequence[str]  # standing offers to be closed
+    in_flight: Sequence[str]  # generations that would not be released
+    outputs: Sequence[str]  # released ones, which stay
+    stays: dict[str, Any]
+
+
+def desk_of(session: Session, organization_id: str, performer_id: str) -> Performer:
+    """Return a performer to their own desk. Raises PerformerUnknown, ErasureNotYours."""
+    performer = registry.performer_of(session, organization_id, performer_id)
+    desk = session.get_one(Organization, performer.organization_id)
+    if desk.id != organization_id or desk.kind != "performer":
+        raise ErasureNotYours(
+            f"only the performer's own desk takes out or erases what is held about {performer.id}; "
+            "an agency may pause and suspend"
+        )
+    return performer
+
+
+def consequences(session: Session, performer: Performer) -> Consequences:
+    """Say what would be lost, what stops, and what stays, if the performer were erased now."""
+    mine = select(GenerationReplica.generation_id).where(
+        GenerationReplica.performer_id == performer.id
+    )
+    of_mine = col(Generation.id).in_(mine)
+    released = select(Generation.id).where(of_mine, Generation.state == "released")
+    flying = select(Generation.id).where(of_mine, col(Generation.state).not_in(FINAL))
+    objects = select(VaultObject).where(VaultObject.owner_id == performer.id)
+    outputs = session.exec(released.order_by(col(Generation.id))).all()
+    return Consequences(
+        lost=session.exec(objects.order_by(col(VaultObject.id))).all(),
+        contracts=[each.series_id for each in _to_withdraw(session, performer)],
+        offers=[each.id for each in _open_offers(session, performer)],
+        in_flight=session.exec(flying.order_by(col(Generation.id))).all(),
+        outputs=outputs,
+        stays=_stays(session, performer, outputs),
+    )
+
+
+def erase(session: Session, performer: Performer, *, by: Principal, confirmed: str) -> Erasure:
+    """Withdraw every consent, pause for good, and decide that nothing of the likeness opens again.
+
+    From the caller's commit on; `vault.finish_erasure` then destroys the key. Takes the locks that
+    a release takes, so nothing is released after it. A second call returns the first one's record.
+    Raises ErasureNotConfirmed.
+    """
+    if confirmed != performer.id:
+        raise ErasureNotConfirmed(
+            "erasure is final: repeat the performer's id as `confirm`, after looking at "
+            "GET /v1/performers/{id}/erasure/consequences"
+        )
+    session.refresh(performer, with_for_update=True)
+    before = _erasure_of(session, performer.id)
+    if before is not None:
+        return before
+    found = consequences(session, performer)
+    # 1. Nothing new, and nothing in flight, from here on.
+    registry.pause(session, performer)
+    for contract in _to_withdraw(session, performer):
+        contracts.withdraw_contract(session, contract, by.organization_id, api_key_id=by.api_key_id)
+    for offer in _open_offers(session, performer):
+        standing.retract_offer(session, offer)
+    limits = boundaries.current(session, performer.id)
+    if limits is not None and limits.published:
+        boundaries.set_boundaries(
+            session, performer, boundaries.limits_of(limits), published=False, by=by
+        )
+    # 2. Nothing opens from here on.
+    vault.erase_owner(session, performer.id)
+    performer.name = ERASED_NAME
+    session.add(performer)
+    # 3. On record, without a word about the likeness.
+    erasure = Erasure(
+        performer_id=performer.id,
+        organization_id=by.organization_id,
+        api_key_id=by.api_key_id,
+        lost=[
+            {"object_id": each.id, "kind": each.kind, "size_bytes": each.size_bytes}
+            for each in found.lost
+        ],
+        stopped={
+            "contracts": list(found.contracts),
+            "offers": list(found.offers),
+            "generations": list(found.in_flight),
+        },
+        stays=found.stays,
+    )
+    session.add(erasure)
+    session.flush()
+    return erasure
+
+
+def erasure_of(session: Session, performer: Performer) -> Erasure:
+    """Return the record of a performer's erasure. Raises ErasureNotFound."""
+    found = _erasure_of(session, performer.id)
+    if found is None:
+        raise ErasureNotFound(f"{performer.id} was not erased")
+    return found
+
+
+def gone_at(session: Session, erasure: Erasure) -> datetime | None:
+    """Say when key and ciphertexts were destroyed, or None while that is still to be done."""
+    return session.get_one(PerformerKey, erasure.performer_id, populate_existing=True).gone_at
+
+
+def certificate(
+    session: Session, erasure: Erasure, *, sign: Callable[[bytes], bytes] | None = None
+) -> str | None:
+    """Return the signed certificate (compact JWS over RFC 8785 JSON) once the key is destroyed.
+
+    `vendor_copies` lists what was handed to a generator outside this installation and whether its
+    deletion was confirmed; every generator there is today runs here and keeps nothing.
+    """
+    destroyed = gone_at(session, erasure)
+    if destroyed is None:
+        return None
+    said = {
+        "v": 1,
+        "erasure_id": erasure.id,
+        "performer_id": erasure.performer_id,
+        "decided_at": _instant(erasure.decided_at),
+        "destroyed_at": _instant(destroyed),
+        "destroyed": erasure.lost,
+        "stopped": erasure.stopped,
+        "stays": erasure.stays,
+        "vendor_copies": [],
+    }
+    key = sign or (lambda data: keys.sign(PURPOSE, data))
+    return statements.signed(said, key, kind=CERTIFICATE_TYPE, key_id=key_id(PURPOSE))
+
+
+def _erasure_of(session: Session, performer_id: str) -> Erasure | None:
+    return session.exec(select(Erasure).where(Erasure.performer_id == performer_id)).first()
+
+
+def _to_withdraw(session: Session, performer: Performer) -> list[Contract]:
+    """List what stands or lies on the table, each contract by the document that stands for it."""
+    theirs = select(Contract).where(
+        Contract.performer_id == performer.id,
+        col(Contract.withdrawn_at).is_(None),
+        col(Contract.offered_at).is_not(None),
+        col(Contract.declined_at).is_(None),
+        col(Contract.retracted_at).is_(None),
+    )
+    series: dict[str, list[Contract]] = {}
+    for each in session.exec(theirs.order_by(col(Contract.series_id), col(Contract.id))):
+        series.setdefault(each.series_id, []).append(each)
+    at = clock.now()
+    faces = [
+        acts.face(each, at=at) for each in series.values() if any(d.version == 1 for d in each)
+    ]
+    return [each for each in faces if _stands(each, at)]
+
+
+def _stands(contract: Contract, at: datetime) -> bool:
+    lapsed = contract.expires_at is not None and contract.expires_at <= at
+    return contract.executed_at is not None or not lapsed
+
+
+def _open_offers(session: Session, performer: Performer) -> list[StandingOffer]:
+    theirs = select(StandingOffer).where(
+        StandingOffer.performer_id == performer.id, col(StandingOffer.retracted_at).is_(None)
+    )
+    return list(session.exec(theirs.order_by(col(StandingOffer.id))))
+
+
+def _stays(session: Session, performer: Performer, outputs: Sequence[str]) -> dict[str, Any]:
+    mine = select(GenerationReplica.generation_id).where(
+        GenerationReplica.performer_id == performer.id
+    )
+    series = select(Contract.series_id).where(Contract.performer_id == performer.id).distinct()
+    decisions = select(func.count()).where(col(Decision.generation_id).in_(mine))
+    entries = select(func.count()).where(col(JournalEntry.contract_id).in_(series))
+    counts = {
+        "outputs": list(outputs),
+        "contracts": sorted(session.exec(series)),
+        "decisions": session.exec(decisions).one(),
+        "journal_entries": session.exec(entries).one(),
+    }
+    return {
+        name: {"why": why, **({"what": counts[name]} if name in counts else {})}
+        for name, why in STAYS.items()
+    }
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

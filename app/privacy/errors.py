@@ -1,0 +1,21 @@
+"""How the room of export and erasure says no."""
+
+from app.errors import AppError
+
+
+class ErasureNotYours(AppError):
+    """Only the performer's own desk erases them, or takes everything out."""
+
+    status, code = 403, "erasure-not-yours"
+
+
+class ErasureNotConfirmed(AppError):
+    """Erasure is final: the request must name, a second time, whom it erases."""
+
+    status, code = 422, "erasure-not-confirmed"
+
+
+class ErasureNotFound(AppError):
+    """Nobody erased this performer."""
+
+    status, code = 404, "erasure-not-found"
