@@ -1,9 +1,9 @@
 """Untrusted media is parsed here and nowhere else: in a child process that can do nothing else.
 
-The child is a fresh interpreter with no secrets in its environment, bounded memory, processor time,
-file sizes and descriptors, no network, no other programs, and sight of the named files only. What
-it costs to start, and what each system offers, is in `app/sandbox_child.py`. What comes back is
-JSON from a process that may have been taken over: callers check it like any other input.
+The child holds no secrets but those it is handed; it has bounded memory, processor time, file sizes
+and descriptors, no network, no other programs, and sight of the named files only. Where it comes
+from is in `app/sandbox_children.py`, what each system offers in `app/sandbox_child.py`. What comes
+back is JSON from a process that may have been taken over: callers check it like any other input.
 """
 
 import json
@@ -18,13 +18,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from app import sandbox_children
 from app.config import settings
 from app.errors import AppError
+from app.sandbox_children import ROOT, Child
 
-ROOT = Path(__file__).parent.parent
 CHILD = Path(__file__).with_name("sandbox_child.py")
 OUTPUT_BYTES = 4 << 20
 STDERR_BYTES = 64 << 10
@@ -85,8 +87,12 @@ def run(
         "writes": [str(path.resolve()) for path in writes],
         "insist": not settings().allow_unsandboxed_media,
     }
-    with private_directory() as directory:
-        ended = _converse(json.dumps(request).encode(), directory, wall_s, memory_bytes)
+    for _ in range(2):  # a zygote that was killed took its children with it: once more
+        with private_directory() as directory:
+            asked = request | {"directory": str(directory)}
+            ended = _converse(asked, wall_s, memory_bytes)
+        if ended.stopped != "lost":
+            break
     return _judge(ended, refusals, wall_s, memory_bytes)
 
 
@@ -145,49 +151,32 @@ class _Ended:
     stopped: str = ""
 
 
-def _converse(request: bytes, directory: Path, wall_s: float, memory_bytes: int) -> _Ended:
-    """Start a child in `directory`, hand it the request, collect its answer, leave nothing."""
-    child = subprocess.Popen(
-        [sys.executable, "-I", "-B", "-X", "utf8", str(CHILD)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=directory,
-        env=_clean_environment(directory),
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + wall_s
-    try:
-        with suppress(BrokenPipeError):  # it died at once; its status says how
-            _stdin(child, request)
+def _converse(request: dict[str, Any], wall_s: float, memory_bytes: int) -> _Ended:
+    """Start a child, hand it the request, collect its answer, leave nothing."""
+    module = request["function"].partition(":")[0]
+    with sandbox_children.child(CHILD, module) as child:
+        deadline = time.monotonic() + wall_s
+        with suppress(BrokenPipeError), child.request:  # it died at once; its status says how
+            _write(child.request, json.dumps(request).encode())
         output, complaints, stopped = _listen(child, deadline, memory_bytes)
-    finally:
-        # The leader is not reaped yet, so its group id cannot belong to anybody else.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        for pipe in (child.stdin, child.stdout, child.stderr):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
-    return _Ended(output, complaints, child.returncode, stopped)
+        status = child.end()
+    if status is None:
+        return _Ended(b"", complaints, -signal.SIGKILL, stopped or "lost")
+    return _Ended(output, complaints, status, stopped)
 
 
-def _stdin(child: subprocess.Popen[bytes], request: bytes) -> None:
-    if child.stdin is not None:
-        child.stdin.write(request)
-        child.stdin.close()
+def _write(pipe: FileIO, request: bytes) -> None:
+    while request:
+        request = request[pipe.write(request) or 0 :]
 
 
-def _listen(
-    child: subprocess.Popen[bytes], deadline: float, memory_bytes: int
-) -> tuple[bytes, bytes, str]:
+def _listen(child: Child, deadline: float, memory_bytes: int) -> tuple[bytes, bytes, str]:
     """Read both pipes to their end, or until time, output or memory runs out."""
     output, complaints = bytearray(), bytearray()
     watched = sys.platform == "darwin"  # no RLIMIT_AS there: look at its size now and then
     with selectors.DefaultSelector() as selector:
-        selector.register(child.stdout, selectors.EVENT_READ, output)  # type: ignore[arg-type]
-        selector.register(child.stderr, selectors.EVENT_READ, complaints)  # type: ignore[arg-type]
+        selector.register(child.answer, selectors.EVENT_READ, output)
+        selector.register(child.complaints, selectors.EVENT_READ, complaints)
         while selector.get_map():
             left_s = deadline - time.monotonic()
             if left_s <= 0:
@@ -210,12 +199,6 @@ def _resident_bytes(pid: int) -> int:
         ["/bin/ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=False
     )
     return int(shown.stdout.strip() or 0) * 1024
-
-
-def _clean_environment(directory: Path) -> dict[str, str]:
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    home = dict.fromkeys(("HOME", "TMPDIR"), str(directory))
-    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **home, **one_thread}
 
 
 def _judge(

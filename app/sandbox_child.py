@@ -1,7 +1,7 @@
 """The inside of the sandbox: shut every door, then do the one thing asked, then end.
 
-Run as a script by `app/sandbox.py` with a request on standard input; standard library only, and
-the media libraries are imported after the doors are shut. Doors, by system:
+Forked by `app/sandbox_zygote.py`, or run as a script where there is no zygote, with a request on
+standard input; standard library only. Doors, by system:
 
 - Linux: an empty network namespace where the kernel permits one; a system-call filter (no sockets,
   no new processes, no other programs, no signals to others; x86-64 and arm64); Landlock, so that
@@ -10,7 +10,7 @@ the media libraries are imported after the doors are shut. Doors, by system:
   named). Memory is watched from outside there.
 
 Where a door cannot be shut the others still are; without a shut network nothing is run at all
-unless the installation says so. Start-up costs about 60 ms of one core.
+unless the installation says so.
 """
 
 import ctypes
@@ -32,11 +32,15 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 def main() -> None:
     """Read the request, shut the doors, call the function, write the answer."""
-    request = json.loads(sys.stdin.buffer.read())
+    with os.fdopen(0, "rb", closefd=False) as asked:
+        request = json.loads(asked.read())
     answer_to = os.dup(1)
     os.dup2(2, 1)  # what libraries print must not look like an answer
+    os.chdir(request["directory"])
+    os.environ.update(dict.fromkeys(("HOME", "TMPDIR"), request["directory"]))
     _bound_resources(request["limits"], request["file_bytes"])
-    sys.path.append(request["root"])
+    if request["root"] not in sys.path:
+        sys.path.append(request["root"])
     shut_doors(request)
     answer = json.dumps(_answer(request)).encode()
     while answer:
@@ -99,10 +103,22 @@ def _files_are_shut() -> bool:
     return False
 
 
+def end_with(parent: int) -> None:
+    """Die when the parent does (Linux), also when it did before this was said."""
+    if sys.platform == "linux":
+        _LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(1)
+
+
 def _bound_resources(limits: dict[str, Any], file_bytes: int) -> None:
-    """Bound memory, processor time, file size and descriptors; end with the parent or the clock."""
+    """Bound memory, processor time, file size and descriptors; end by the clock.
+
+    Memory is what comes on top of what the process was born with: libraries that it shares with
+    its zygote are not the file's doing.
+    """
     bounds = {
-        resource.RLIMIT_AS: limits["memory_bytes"],
+        resource.RLIMIT_AS: limits["memory_bytes"] + _address_space_bytes(),
         resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_NOFILE: 64,
         resource.RLIMIT_CORE: 0,
@@ -115,8 +131,13 @@ def _bound_resources(limits: dict[str, Any], file_bytes: int) -> None:
     cpu_s = limits["cpu_s"]
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))  # SIGXCPU first, then SIGKILL
     signal.alarm(math.ceil(limits["wall_s"]) + 2)
-    if sys.platform == "linux":
-        _LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+def _address_space_bytes() -> int:
+    if sys.platform != "linux":
+        return 0
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    return int(pages) * resource.getpagesize()
 
 
 def shut_doors(request: dict[str, Any]) -> None:
@@ -255,4 +276,5 @@ def _seatbelt(writable: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    end_with(os.getppid())
     main()

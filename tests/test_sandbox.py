@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from app import sandbox
+from app import sandbox, sandbox_children
 from app.config import settings
 from app.errors import AppError, NotFound
 from app.sandbox import (
@@ -37,7 +37,7 @@ def attempt(what: str, target: object, **options: Any) -> dict[str, Any]:
 
 
 def children() -> set[int]:
-    """The ids of living sandbox children that are this process's, or nobody's any more."""
+    """The ids of sandbox children, dead ones too, that are this process's or nobody's any more."""
     listed = subprocess.run(
         # ww: ps cuts lines at COLUMNS, and the name of the child stands last in its line
         ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="],
@@ -45,12 +45,14 @@ def children() -> set[int]:
         check=True,
         text=True,
     )
-    lines = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    lines = [(*line.split(None, 2), "")[:3] for line in listed.stdout.splitlines()]
+    mine = str(os.getpid())
+    zygotes = {pid for pid, parent, args in lines if parent == mine and "zygote.py" in args}
     return {
-        int(line[0])
-        for line in lines
-        if len(line) == 3 and int(line[1]) in (1, os.getpid()) and "child.py" in line[2]
-    }
+        int(pid)
+        for pid, parent, args in lines
+        if parent in zygotes or ("child.py" in args and parent in {"1", mine})
+    } - {int(pid) for pid in zygotes}
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +63,9 @@ def no_leftovers(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
     yield
     assert children() <= before
     assert list(tmp_path.glob("understudy-*")) == []
+    for script, zygote in list(sandbox_children._zygotes.items()):
+        if tmp_path in script.parents:
+            sandbox_children._let_go(script, zygote)
 
 
 def test_a_child_left_behind_would_be_seen():
@@ -267,7 +272,9 @@ class TestRunShutsDoors:
         broken = tmp_path / "child.py"
         broken.write_text(source.replace(removed, "        pass\n", 1))
         monkeypatch.setattr(sandbox, "CHILD", broken)
-        answer = sandbox.run("__main__:try_doors", {}, wall_s=10, cpu_s=5, memory_bytes=1 << 30)
+        answer = sandbox.run(
+            "sandbox_child:try_doors", {}, wall_s=10, cpu_s=5, memory_bytes=1 << 30
+        )
         said = ", ".join(f"{d} {'closed' if shut else 'OPEN'}" for d, shut in answer.items())
         assert said == doors
 
@@ -277,6 +284,27 @@ def _greet(server: socket.socket) -> None:
         connection, _address = server.accept()
         with connection:
             connection.sendall(b"hello")
+
+
+class TestAFreshInterpreter:
+    """What a child is where nothing can be forked: slower, the same inside."""
+
+    @pytest.fixture(autouse=True)
+    def no_zygote(self, monkeypatch):
+        monkeypatch.setattr(sandbox_children, "_fork", lambda *_: None)
+
+    def test_answers_with_its_doors_shut(self):
+        sandbox.isolation.cache_clear()
+        assert sandbox.isolation().startswith("network closed, processes closed")
+        assert run("look_around")["parent"] == os.getpid()
+
+    @pytest.mark.parametrize(
+        ("name", "error"),
+        [("sleep", SandboxTimeout), ("hog_memory", SandboxMemory), ("crash", SandboxCrashed)],
+    )
+    def test_is_stopped_by_name(self, name, error):
+        with pytest.raises(error):
+            run(name, wall_s=1, memory_bytes=512 << 20)
 
 
 class TestErrorsAreProblems:

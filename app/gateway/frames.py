@@ -13,6 +13,13 @@ MAX_FRAMES = 30_000
 SAMPLES = 8  # frames in which faces are looked for, evenly spread
 
 
+def prepare() -> None:
+    """Load libraries and weights; the sandbox's zygote calls it once, before there is a file."""
+    import av  # noqa: F401
+
+    faces.prepare()
+
+
 def look_at_video(path: str) -> dict[str, Any]:
     """Decode a video from first frame to last and describe its faces. Call it through the sandbox.
 

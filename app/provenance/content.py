@@ -32,6 +32,17 @@ class _Unreadable(Exception):
     """Never leaves this file: its reason becomes a finding."""
 
 
+def prepare() -> None:
+    """Import what reading needs; the sandbox's zygote calls it once, before there is a file."""
+    from PIL import Image, WebPImagePlugin  # noqa: F401
+
+    import watermark.audio
+    import watermark.image
+    import watermark.video  # noqa: F401
+
+    Image.preinit()
+
+
 def read_content(*, path: str, watermark_key_hex: str | None) -> dict[str, Any]:
     """Decode a file within limits; return readability, watermark and fingerprint as JSON.
 

@@ -45,6 +45,15 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 MEDIA_TYPES = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
 
+def prepare() -> None:
+    """Load libraries and weights; the sandbox's zygote calls it once, before there is a file."""
+    from PIL import Image, ImageOps, WebPImagePlugin  # noqa: F401
+
+    Image.preinit()
+    for load in (_detector, _landmarks, _descriptor):
+        load()
+
+
 def find_faces(path: str) -> dict[str, Any]:
     """Read a picture and find the faces in it. Call it through the sandbox.
 
