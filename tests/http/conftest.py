@@ -6,17 +6,17 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from app import config
-from app.main import create_app
+from app import config, logs
 from tests.http.house import House, a_house
 
 
 @pytest.fixture
-def served(database: str, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+def served(database: str, application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     monkeypatch.setenv("UNDERSTUDY_WORKER_IN_PROCESS", "false")
     monkeypatch.setenv("UNDERSTUDY_LOG_LEVEL", "error")
     config.settings.cache_clear()
-    return create_app()
+    logs.configure()
+    return application
 
 
 @pytest.fixture

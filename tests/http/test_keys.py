@@ -82,11 +82,11 @@ class TestAsk:
         assert_every_route_asks(served, house, client)
 
     @ONE_DATABASE
-    def test_a_route_that_forgets_to_ask_is_found(self, served, house):
-        served.get("/v1/forgotten")(lambda: {"everything": "for everybody"})
-        served.openapi_schema = None
-        with pytest.raises(KeyError, match="security"), TestClient(served) as client:
-            assert_every_route_asks(served, house, client)
+    def test_a_route_that_forgets_to_ask_is_found(self, house):
+        app = create_app()
+        app.get("/v1/forgotten")(lambda: {"everything": "for everybody"})
+        with pytest.raises(KeyError, match="security"), TestClient(app) as client:
+            assert_every_route_asks(app, house, client)
 
     @ONE_DATABASE
     def test_a_route_that_asks_and_does_not_look_is_found(self, served, house, monkeypatch):
@@ -110,10 +110,9 @@ class TestAsk:
                 identity.revoke_api_key(session, key)
         assert_problem(house.get("/v1/organization"), 401, "not-authenticated")
 
-    def test_no_route_escapes_the_documentation(self, data_dir):
-        app = create_app()
-        documented = {path for _, path, _ in operations(app)}
-        for route in app.routes:
+    def test_no_route_escapes_the_documentation(self, application):
+        documented = {path for _, path, _ in operations(application)}
+        for route in application.routes:
             if isinstance(route, Mount):
                 assert route.path == "/static-offline-docs"
             elif isinstance(route, Route) and "{" not in route.path:

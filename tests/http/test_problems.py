@@ -1,8 +1,10 @@
 """Every refusal is a problem document (RFC 9457), and points to what is wrong."""
 
 import pytest
+from starlette.testclient import TestClient
 
 from app.errors import AppError
+from app.main import create_app
 from tests.http.house import assert_problem
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -106,12 +108,13 @@ class TestInvalidBodies:
 
 class TestDefects:
     @pytest.mark.parametrize("error", [ValueError, AppError])
-    def test_a_defect_is_a_problem_that_tells_nothing(self, served, client, error):
+    def test_a_defect_is_a_problem_that_tells_nothing(self, database, error):
         def fail() -> None:
             raise error("the secret is 42")
 
-        served.get("/v1/defect")(fail)
-        answer = client.get("/v1/defect")
+        app = create_app()
+        app.get("/v1/defect")(fail)
+        answer = TestClient(app, raise_server_exceptions=False).get("/v1/defect")
         assert_problem(answer, 500, "internal-error")
         assert "42" not in answer.text
 

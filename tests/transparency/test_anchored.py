@@ -89,6 +89,6 @@ UNKNOWN = (
 
 def said_by(program: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=300
     )
     return done.stdout.strip()
