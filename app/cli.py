@@ -22,6 +22,7 @@ from app.cli_policy import agreement_commands, policy_commands
 from app.cli_simulate import simulations
 from app.cli_statement import statement_commands
 from app.cli_status import statuses
+from app.cli_watermark import watermark_commands
 from app.config import settings
 from app.errors import AppError
 from app.licensing.deciding.rules import PolicySetInvalid
@@ -46,6 +47,7 @@ for name, group in (
     ("credit", credit_commands),
     ("bank", bank_commands),
     ("payouts", payout_commands),
+    ("watermark", watermark_commands),
 ):
     app.add_typer(group, name=name)
 app.add_typer(contracts, name="contract")
