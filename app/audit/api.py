@@ -7,14 +7,19 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
+from sqlmodel import Session
 from starlette.datastructures import UploadFile
 
 from app import db, sandbox
 from app.audit import desk, service
 from app.config import settings
 from app.errors import NotFound, TooLarge
-from app.identity.errors import FileMissing, UploadMalformed
+from app.identity import authentication
+from app.identity.api_edge import KnownCaller
+from app.identity.errors import FileMissing, NotAuthenticated, UploadMalformed
+from app.identity.principal import Principal
 from app.identity.uploads import file_of, form_body, limited_form
+from app.licensing.document.disclosure import STRANGER, Viewer
 from app.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["verification"])
@@ -32,8 +37,10 @@ EXAMPLE: JsonDict = {
         "similarity": 0.97,
         "license": {"when_made": "licensed", "now": "licensed"},
         "log": {"state": "logged", "record": "out_01JD…", "leaf_index": 12},
+        "disclosed": {"level": "license"},
     },
 }
+NEEDS_NO_KEY: dict[str, Any] = {"security": [{}]}  # beside the one that lets a key be sent
 FILE = {
     "type": "string",
     "format": "binary",
@@ -61,24 +68,39 @@ class VerificationRead(BaseModel):
 
 @router.post(
     "/verifications",
-    openapi_extra=form_body(file=FILE),
-    responses=problems(FileMissing, UploadMalformed, TooLarge, sandbox.SandboxUnavailable),
+    openapi_extra=form_body(file=FILE) | NEEDS_NO_KEY,
+    responses=problems(
+        FileMissing, UploadMalformed, TooLarge, NotAuthenticated, sandbox.SandboxUnavailable
+    ),
 )
-async def verify_upload(request: Request) -> VerificationRead:
-    """Look at a file and say what it is. The file is deleted before the answer is sent."""
+async def verify_upload(request: Request, caller: KnownCaller) -> VerificationRead:
+    """Look at a file and say what it is. The file is deleted before the answer is sent.
+
+    Needs no key. Who sends one is told what its contracts let them see.
+    """
     async with limited_form(request, settings().verify_limit_bytes) as form:
-        found = await run_in_threadpool(_verify, file_of(form, "file"))
+        found = await run_in_threadpool(_verify, file_of(form, "file"), caller)
     return VerificationRead(verdict=found.verdict, sentence=found.sentence, findings=found.findings)
 
 
-def _verify(upload: UploadFile) -> service.Verdict:
+def _verify(upload: UploadFile, caller: Principal | None) -> service.Verdict:
     """Give the file a path of its own (its name is a stranger's), look, and forget it."""
+    with db.reading() as session:
+        viewer = _viewer(session, caller)
     with sandbox.private_directory() as directory:
         path = directory / "upload"
         upload.file.seek(0)
         with path.open("wb") as target:
             shutil.copyfileobj(upload.file, target, 1 << 20)
-        return desk.look_at(path)
+        return desk.look_at(path, viewer=viewer)
+
+
+def _viewer(session: Session, caller: Principal | None) -> Viewer:
+    """Say who looks: nobody in particular, or who holds a key that still stands."""
+    if caller is None:
+        return STRANGER
+    authentication.check_standing(session.connection(), caller)
+    return Viewer(frozenset({caller.organization_id}))
 
 
 class LicenseRead(BaseModel):
@@ -86,11 +108,24 @@ class LicenseRead(BaseModel):
 
     when_made: str = Field(examples=["licensed"], description="licensed or not-licensed")
     now: str = Field(examples=["not-licensed"], description="licensed or not-licensed")
+    disclosed: dict[str, Any] = Field(
+        examples=[{"level": "license"}],
+        description="The level of who asks, and what its contracts let them see.",
+    )
 
 
-@router.get("/licenses/{generation_id}", responses=problems(NotFound))
-def read_license(generation_id: str, response: Response) -> LicenseRead:
-    """Say whether a released output was licensed then and is now. The manifest points here."""
-    response.headers["Cache-Control"] = "public, max-age=60"
+@router.get(
+    "/licenses/{generation_id}",
+    responses=problems(NotFound, NotAuthenticated),
+    openapi_extra=NEEDS_NO_KEY,
+)
+def read_license(generation_id: str, response: Response, caller: KnownCaller) -> LicenseRead:
+    """Say whether a released output was licensed then and is now. The manifest points here.
+
+    Needs no key. Who sends one is told what its contracts let them see.
+    """
+    alone = "private, no-store" if caller else "public, max-age=60"
+    response.headers.update({"Cache-Control": alone, "Vary": "Authorization"})
     with db.reading() as session:
-        return LicenseRead(**service.license_of(session, generation_id))
+        viewer = _viewer(session, caller)
+        return LicenseRead(**service.license_of(session, generation_id, viewer=viewer))

@@ -4,12 +4,17 @@ from pathlib import Path
 
 from app import db, keys
 from app.audit import service
+from app.licensing.document.disclosure import STRANGER, Viewer
 from app.provenance.desk import desk
 
 
-def look_at(path: Path) -> service.Verdict:
-    """Say what a file is, by this installation's roots, watermark key and records."""
+def look_at(path: Path, *, viewer: Viewer = STRANGER) -> service.Verdict:
+    """Say what a file is to this viewer, by this installation's roots, watermark key, records."""
     with db.reading() as session:
         return service.verify_file(
-            session, path, **desk().trust, watermark_key=keys.secret("watermark")
+            session,
+            path,
+            **desk().trust,
+            watermark_key=keys.secret("watermark"),
+            viewer=viewer,
         )

@@ -10,7 +10,9 @@ from sqlmodel import Session
 
 from app import clock
 from app.audit import records, verdict
+from app.audit.disclosed import UNTOLD, disclosed
 from app.errors import NotFound
+from app.licensing.document.disclosure import STRANGER, Viewer
 from app.provenance import service as provenance
 from app.provenance import verify
 from app.provenance.pki import Revocation
@@ -39,12 +41,14 @@ def verify_file(
     revocations: Mapping[int, Revocation],
     license_state: LicenseState = records.license_state,
     log_inclusion: LogInclusion = records.log_inclusion,
+    viewer: Viewer = STRANGER,
 ) -> Verdict:
     """Say what a file is, and whether its output was licensed when made and is now.
 
-    A stranger learns: the verdict, integrity, signer, time, mark, likeness, license validity then
-    and now, and whether the release is in the log. No title, name, terms or reason. Raises nothing
-    over the file's bytes; raises SandboxUnavailable.
+    Everybody learns: the verdict, integrity, signer, time, mark, likeness, license validity then
+    and now, and whether the release is in the log. Titles, names, terms and reasons are told as far
+    as its contracts let this viewer see them. Raises nothing over the file's bytes; raises
+    SandboxUnavailable.
     """
     found = verify.verify(
         session,
@@ -55,7 +59,7 @@ def verify_file(
         revocations=revocations,
     )
     judged = verdict.judge(found)
-    findings = {**found.as_json(), "license": None, "log": None}
+    findings = {**found.as_json(), "license": None, "log": None, "disclosed": dict(UNTOLD)}
     sentence = judged.sentence
     if found.manifest is not None:
         made_at = datetime.fromisoformat(found.manifest.signed_at)
@@ -63,16 +67,25 @@ def verify_file(
         state = license_then_and_now(session, generation_id, made_at, license_state=license_state)
         findings["license"] = state
         findings["log"] = log_inclusion(session, generation_id)
+        findings["disclosed"] = disclosed(session, generation_id, viewer=viewer)
         sentence += f" The output it names: {state['when_made']} when made, {state['now']} now."
     return Verdict(judged.word, sentence, findings)
 
 
-def license_of(session: Session, generation_id: str) -> dict[str, str]:
-    """Say of a released output whether it was licensed when made, and is now. Raises NotFound."""
+def license_of(
+    session: Session, generation_id: str, *, viewer: Viewer = STRANGER
+) -> dict[str, Any]:
+    """Say of a released output whether it was licensed when made, and is now.
+
+    And what else its contracts let this viewer see. Raises NotFound.
+    """
     manifest = provenance.by_generation(session, generation_id)
     if manifest is None or records.license_state(session, generation_id, clock.now()) in UNSEEN:
         raise NotFound("no output of this installation was released under this id")
-    return license_then_and_now(session, generation_id, manifest.signed_at)
+    return {
+        **license_then_and_now(session, generation_id, manifest.signed_at),
+        "disclosed": disclosed(session, generation_id, viewer=viewer),
+    }
 
 
 def license_then_and_now(

@@ -54,6 +54,19 @@ def _authenticate(text: str) -> Principal:
 Caller = Annotated[Principal, Depends(_caller)]
 
 
+async def _known_caller(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Principal | None:
+    """Say who holds the key, where one was sent: what is public needs none, and refuses a bad one.
+
+    That it still stands is for the transaction to check, as everywhere.
+    """
+    return None if credentials is None else await _caller(credentials)
+
+
+KnownCaller = Annotated[Principal | None, Depends(_known_caller)]
+
+
 @dataclass(frozen=True)
 class Read:
     """A request that only looks: a read-only session and who is asking."""
@@ -173,6 +186,7 @@ __all__ = [
     "Act",
     "Acting",
     "Caller",
+    "KnownCaller",
     "Problem",
     "Read",
     "Reading",

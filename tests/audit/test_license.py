@@ -12,6 +12,8 @@ from app.licensing.contracts import service as licensing
 from app.provenance.models import SignedManifest
 from tests.scenes import Scene, a_scene
 
+TOLD = {"disclosed": {"level": "license"}}
+
 
 @pytest.fixture
 def client(database: str, application: FastAPI) -> TestClient:
@@ -41,11 +43,11 @@ class TestReadLicense:
         with db.writing() as session:
             scene, generation = _a_released_output(session)
         path = f"{api.router.prefix}/licenses/{generation.id}"
-        assert client.get(path).json() == {"when_made": "licensed", "now": "licensed"}
+        assert client.get(path).json() == {"when_made": "licensed", "now": "licensed"} | TOLD
         with db.writing() as session:
             contract = session.merge(scene.contract)
             licensing.withdraw_contract(session, contract, scene.desk.organization.id)
-        assert client.get(path).json() == {"when_made": "licensed", "now": "not-licensed"}
+        assert client.get(path).json() == {"when_made": "licensed", "now": "not-licensed"} | TOLD
 
     def test_says_nothing_of_outputs_never_released(self, client: TestClient) -> None:
         with db.writing() as session:

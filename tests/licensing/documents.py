@@ -149,6 +149,11 @@ DOCUMENTS = st.fixed_dictionaries(
                                holdback_days=st.integers(0, 9)),
         "paper": st.just({"sha256": "0" * 64, "signed_on": "2026-11-22"}),
         "compensation": compensation(),
+        "disclosure": st.sampled_from([
+            {}, {"now": "credit"}, {"now": "use", "granted_by": "either", "verifiers": "use"},
+            {"now": "license", "release_on": "2027-03-01", "after_release": "credit"},
+            {"after_release": "use", "granted_by": "performer", "verifiers": "terms"},
+        ]),
     },
 )  # fmt: skip
 

@@ -92,6 +92,8 @@ IMPOSSIBLE = [
     ("/paper", {"sha256": "0" * 64}, "/paper/signed_on"),
     ("/compensation/currency", "XXX", "/compensation/currency"),
     ("/compensation/rate_minor", "-1", "/compensation/rate_minor"),
+    ("/disclosure", {"release_on": "2027-02-29"}, "/disclosure/release_on"),
+    ("/disclosure", {"secret": True}, "/disclosure/secret"),
 ]
 # What may be on record, where a code denies, but may not be offered.
 NOT_OFFERED = [
@@ -128,6 +130,18 @@ NOT_OFFERED = [
     ("/revocation/wind_down", "notice_period", "/revocation/notice_days"),
     ("/postmortem/mode", "seance", "/postmortem/mode"),
     ("/exclusivity", {"territories": ["ATLANTIS"]}, "/exclusivity/territories/0"),
+    ("/disclosure", {"now": "everything"}, "/disclosure/now"),
+    ("/disclosure", {"now": "terms"}, "/disclosure/now"),
+    ("/disclosure", {"after_release": "terms"}, "/disclosure/after_release"),
+    ("/disclosure", {"granted_by": "anybody"}, "/disclosure/granted_by"),
+    ("/disclosure", {"release_on": "2027-01-01"}, "/disclosure/after_release"),
+    ("/disclosure", {"now": "use", "after_release": "credit"}, "/disclosure/after_release"),
+    ("/disclosure", {"now": "credit", "verifiers": "license"}, "/disclosure/verifiers"),
+    ("/disclosure", {"after_release": "use", "verifiers": "credit"}, "/disclosure/verifiers"),
+    ("/disclosure", {"release_on": "2026-07-09", "after_release": "use"},
+     "/disclosure/release_on"),
+    ("/disclosure", {"release_on": "2999-07-09", "after_release": "use"},
+     "/disclosure/release_on"),
 ]  # fmt: skip
 
 

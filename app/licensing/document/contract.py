@@ -22,7 +22,8 @@ from pydantic import (
 
 from app.ledger.terms import CompensationTerms
 from app.licensing.document import terms
-from app.licensing.document.grant import Grant
+from app.licensing.document.disclosure import Disclosure
+from app.licensing.document.grant import MAX_TERM_YEARS, Grant
 from app.licensing.document.parts import RECORDED, Name, Part, offered, refuse
 
 MAX_BYTES = 256 * 1024
@@ -65,6 +66,25 @@ class Terms(Part):
     policy: terms.PolicyPack = terms.PolicyPack()
     exclusivity: terms.Exclusivity | None = None
     compensation: CompensationTerms | None = None
+    disclosure: Disclosure | None = Field(
+        default=None, description="What others learn of the work; null: that it is licensed."
+    )
+
+    @model_validator(mode="after")
+    def _is_released_within_reason(self, info: ValidationInfo) -> Self:
+        day, start = self.disclosure and self.disclosure.release_on, self.grant.term.start
+        if not day or not offered(info):
+            return self
+        if day < start:
+            raise refuse(
+                "disclosure/release_on",
+                "the release comes before the term: nothing may be made by then; for what is "
+                "released already, write its level in now",
+            )
+        if day.year - start.year > MAX_TERM_YEARS:
+            years = f"a release comes within {MAX_TERM_YEARS} years"
+            raise refuse("disclosure/release_on", years)
+        return self
 
     @model_validator(mode="after")
     def _says_who_must_sign(self, info: ValidationInfo) -> Self:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from app.licensing.document.contract import Contract, parse
+from app.licensing.words.plain_disclosure import of_disclosure
 from app.licensing.words.plain_grant import (
     of_amount,
     of_approvals,
@@ -70,6 +71,7 @@ def sections(
         Section("When", of_time(terms)),
         Section("Asking first", of_approvals(terms)),
         Section("Never", of_limits(terms)),
+        Section("What others learn", of_disclosure(terms)),
         Section("Money", _money(terms, names)),
         Section("Changing your mind", _ending(terms)),
         Section("After death", _after_death(terms)),
