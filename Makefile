@@ -7,7 +7,7 @@ OUT ?= demo-out
 PYTEST := $(PY) -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow fuzz exhaustive lint serve worker migrate bench lock clean
+.PHONY: help setup browser demo test test-slow fuzz exhaustive lint serve worker migrate bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -18,7 +18,12 @@ setup: $(SYNCED) ## make .venv with the command understudy in it
 demo: $(SYNCED) ## one licensed generation, end to end, on a real portrait
 	$(VENV)/bin/understudy demo --out $(OUT)
 
-test: $(SYNCED) ## run the tests (under 15 minutes on two cores)
+browser: ## install a Chromium for the tests of pages, where there is none (Debian, Ubuntu)
+	@command -v chromium-headless-shell chromium chromium-browser google-chrome | grep -q . \
+	|| { echo "Chromium is missing: installing it"; apt-get update -q >/dev/null && apt-get install -y -q --no-install-recommends chromium-headless-shell >/dev/null; } \
+	|| { echo "The pages are tested in a real browser. Install Chromium (as root: apt install chromium-headless-shell)."; exit 1; }
+
+test: $(SYNCED) browser ## run the tests (under 15 minutes on two cores)
 	$(PYTEST) -m "not slow and not exhaustive"
 
 test-slow: $(SYNCED) ## run the tests that take minutes, too slow for every change

@@ -60,6 +60,23 @@ TABLES: dict[str, Columns] = {
     "signing_key": _table(
         "id organization_id algorithm public_jwk created_at", "created_at", once="revoked_at"
     ),
+    "person": _table("id created_at", "created_at", moving="name"),
+    "invitation": _table(
+        "id organization_id role is_admin invited_by secret_sha256 created_at expires_at",
+        "created_at",
+        once="used_at retracted_at",
+    ),
+    "membership": _table(
+        "id person_id organization_id role is_admin invitation_id created_at",
+        "created_at",
+        once="ended_at",
+    ),
+    "passkey": _table(
+        "id person_id name credential_id public_key aaguid backup_eligible created_at",
+        "created_at",
+        once="clone_seen_at revoked_at",
+        moving="backed_up sign_count last_used_at",
+    ),
     # Who may use what
     "contract": _table(
         "id series_id version round performer_id licensee_id author_id author_side counters_id"
@@ -244,6 +261,8 @@ NOT_ANCHORED: dict[str, str] = {
     "open_invoice_contract": f"which contracts those are of, {CACHE}",
     "answer": "the kept answer of an Idempotency-Key; the act itself is evidence",
     "performer_key": "that a key was made and destroyed; the key itself lies in a store of its own",
+    "ceremony": "a challenge that is answered within minutes; what it led to is evidence",
+    "person_session": "who is signed in now; an act says who did it",
     "vault_object": "wrapped keys and places of ciphertexts that authenticate themselves",
     "log_leaf": "compared with the published log itself",
     "log_checkpoint": "compared with the published log itself",

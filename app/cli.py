@@ -18,6 +18,7 @@ from app.cli_keys import keys_commands
 from app.cli_log import log_commands
 from app.cli_money import bank_commands, credit_commands, invoice_commands, money, party_commands
 from app.cli_payouts import payout_commands
+from app.cli_people import people_commands
 from app.cli_policy import agreement_commands, policy_commands
 from app.cli_simulate import simulations
 from app.cli_statement import statement_commands
@@ -36,6 +37,7 @@ organization_commands = typer.Typer(no_args_is_help=True, help="Organizations.")
 key_commands = typer.Typer(no_args_is_help=True, help="API keys: shown once, stored as a hash.")
 for name, group in (
     ("organization", organization_commands),
+    ("people", people_commands),
     ("api-key", key_commands),
     ("agreement", agreement_commands),
     ("policy", policy_commands),

@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "http://127.0.0.1:8420", description="How strangers reach this server; stands in manifests."
     )
+    origin: str = Field(
+        "http://localhost:8420",
+        pattern=r"^https?://[a-z0-9.-]+(:[0-9]+)?$",
+        description="Where people open the pages; passkeys are made for its host.",
+    )
     tsa_url: str = Field(
         "", description="RFC 3161 authority to ask; empty: this installation's own."
     )

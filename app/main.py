@@ -51,6 +51,7 @@ from app.provenance import api as certificates
 from app.registry import api as registry
 from app.registry.service import parties_of
 from app.transparency import api as transparency
+from app.web import people as people_pages
 from app.web import policies as policies_page
 from app.worker import Worker
 
@@ -159,6 +160,7 @@ def create_app() -> FastAPI:
     ):
         app.include_router(subject.router)
     app.include_router(policies_page.router)
+    app.include_router(people_pages.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.include_router(receivables.router_of(parties_of))
     app.add_middleware(BodyLimit)

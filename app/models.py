@@ -4,6 +4,7 @@ from app import marks, vault
 from app.gateway import models as gateway
 from app.gateway import models_previews as previews
 from app.identity import models as identity
+from app.identity import models_people as people
 from app.ledger import models as ledger
 from app.ledger import models_payouts as payouts
 from app.ledger import models_periods as periods
@@ -42,6 +43,7 @@ __all__ = [
     "paper",
     "payments",
     "payouts",
+    "people",
     "periods",
     "policies",
     "previews",

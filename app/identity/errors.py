@@ -37,3 +37,63 @@ class UploadMalformed(AppError):
     """The request is not a multipart form with one file that can be read."""
 
     status, code = 400, "upload-malformed"
+
+
+class InvitationNotFound(AppError):
+    """The link is unknown, used, taken back or too old: the answer is the same."""
+
+    status, code = 404, "invitation-not-found"
+
+
+class InvitationRefused(AppError):
+    """This invitation cannot be made, or not by whoever asks."""
+
+    status, code = 409, "invitation-refused"
+
+
+class CeremonyRefused(AppError):
+    """The challenge is unknown, answered, too old, or was shown in another browser."""
+
+    status, code = 409, "ceremony-refused"
+
+
+class PasskeyRefused(AppError):
+    """What the authenticator answered does not prove who is there."""
+
+    status, code = 403, "passkey-refused"
+
+
+class PasskeyCloned(PasskeyRefused):
+    """The passkey counted less than before: there is a copy of it, and none is trusted any more."""
+
+    code = "passkey-cloned"
+
+
+class PasskeyNotFound(AppError):
+    """The caller has no such passkey."""
+
+    status, code = 404, "passkey-not-found"
+
+
+class LastOne(AppError):
+    """It is the last one; without it nobody could get in."""
+
+    status, code = 409, "last-one"
+
+
+class NotSignedIn(AppError):
+    """Nobody is signed in in this browser, or not any more."""
+
+    status, code = 401, "not-signed-in"
+
+
+class NotFresh(AppError):
+    """The act needs the person to prove again that they are there."""
+
+    status, code = 403, "not-fresh"
+
+
+class FormRefused(AppError):
+    """The form was not sent from a page of ours, in this browser."""
+
+    status, code = 403, "form-refused"

@@ -1,18 +1,16 @@
 """The page of rules: every rule in force here in words, for anybody, on any screen."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.licensing.deciding.policy_set import PolicySet
 from app.licensing.decisions import published, rulebook
+from app.web.pages import HERE, templates
 
 router = APIRouter(include_in_schema=False)
-HERE = Path(__file__).parent
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -44,22 +42,11 @@ CHAPTERS = {
 }
 
 
-@lru_cache
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
 @router.get("/policies")
 def show_policies() -> Response:
     """Show the rules in force here as a page for people."""
     policies = rulebook.today()
-    page = _templates().get_template("policies.html")
+    page = templates().get_template("policies.html")
     text = page.render(
         policies=policies,
         chapters=list(_chapters(policies)),

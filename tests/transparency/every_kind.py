@@ -8,6 +8,7 @@ from app import clock
 from app.gateway import pipeline
 from app.gateway.models_previews import Preview, PreviewLink
 from app.identity import service as identity
+from app.identity.models_people import Invitation, Membership, Passkey, Person
 from app.ledger.models import JournalEntry, Posting
 from app.ledger.models_payouts import Payout, PayoutEvent, PayoutItem, PayoutOrder
 from app.ledger.periods import close_period
@@ -117,6 +118,7 @@ def a_row_of_every_kind(session: Session) -> Scene:
     )
     session.add_all([manifest, boundaries, request, keeper, preview, offer, link, statement])
     session.flush()
+    session.add_all(_who_came(session, organization_id))
     session.add_all(_what_was_billed(session, organization_id, key_id))
     session.add_all(
         _what_was_paid_out(session, organization_id, vault_object_id=medium.vault_object_id)
@@ -182,6 +184,31 @@ def a_row_of_every_kind(session: Session) -> Scene:
     )
     session.flush()
     return scene
+
+
+def _who_came(session: Session, organization_id: str) -> list[SQLModel]:
+    person = Person(name="Griet")
+    invitation = Invitation(
+        organization_id=organization_id,
+        role="performer",
+        is_admin=True,
+        secret_sha256="0" * 64,
+        expires_at=clock.now() + LATER,
+    )
+    session.add_all([person, invitation])
+    session.flush()
+    passkey = Passkey(
+        person_id=person.id,
+        name="Phone",
+        credential_id="AA",
+        public_key=b"",
+        aaguid="",
+        backup_eligible=False,
+        backed_up=False,
+        sign_count=0,
+    )
+    here = {"person_id": person.id, "organization_id": organization_id, "role": "performer"}
+    return [passkey, Membership(**here, is_admin=True, invitation_id=invitation.id)]
 
 
 def _what_was_billed(session: Session, organization_id: str, key_id: str) -> list[SQLModel]:

@@ -1,0 +1,202 @@
+"""How people come into organizations, what they are there, and how that ends."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from app import clock
+from app.identity.errors import InvitationNotFound, InvitationRefused, LastOne, NotAllowed
+from app.identity.models import Organization
+from app.identity.models_people import ROLES, Invitation, Membership, Person
+from app.identity.sessions import digest
+
+INVITED_FOR = timedelta(days=7)
+MAX_OPEN = 200  # invitations of one organization
+
+
+def invite_first(session: Session, organization: Organization) -> tuple[Invitation, str]:
+    """Invite the first administrator of an organization: all that the operator may do here.
+
+    Returns the invitation with its secret, and voids the operator's earlier ones. Raises
+    InvitationRefused once anybody has ever been a member.
+    """
+    _lock(session, organization)
+    if session.exec(_memberships(organization.id)).first() is not None:
+        raise InvitationRefused(
+            f"{organization.name} has had members: ask one of its administrators for a link. "
+            "The operator opens an organization once, and cannot let anybody into it afterwards"
+        )
+    for earlier in session.exec(_open_invitations(organization.id)):
+        earlier.retracted_at = clock.now()
+        session.add(earlier)
+    return _invite(session, organization, ROLES[organization.kind][0], is_admin=True, by=None)
+
+
+def invite(
+    session: Session, organization_id: str, by: Person, *, role: str, is_admin: bool = False
+) -> tuple[Invitation, str]:
+    """Invite somebody into an organization, as one of its administrators.
+
+    Returns the invitation with its secret, which is shown this once. Raises NotAllowed,
+    InvitationRefused.
+    """
+    organization = administered(session, by, organization_id)
+    if role not in ROLES[organization.kind]:
+        raise InvitationRefused(
+            f"in an organization of kind {organization.kind} one is "
+            f"{', '.join(ROLES[organization.kind])}"
+        )
+    waiting = session.exec(_open_invitations(organization_id)).all()
+    if len(waiting) >= MAX_OPEN:
+        raise InvitationRefused(f"{MAX_OPEN} invitations are open; take some back first")
+    return _invite(session, organization, role, is_admin=is_admin, by=by.id)
+
+
+def _invite(
+    session: Session, organization: Organization, role: str, *, is_admin: bool, by: str | None
+) -> tuple[Invitation, str]:
+    secret, at = secrets.token_urlsafe(32), clock.now()
+    invitation = Invitation(
+        organization_id=organization.id,
+        role=role,
+        is_admin=is_admin,
+        invited_by=by,
+        secret_sha256=digest(secret),
+        created_at=at,
+        expires_at=at + INVITED_FOR,
+    )
+    session.add(invitation)
+    session.flush()
+    return invitation, secret
+
+
+def invitation_of(session: Session, secret: str, *, lock: bool = False) -> Invitation:
+    """Return the invitation a link opens, while it stands. Raises InvitationNotFound."""
+    opened = select(Invitation).where(Invitation.secret_sha256 == digest(secret))
+    found = session.exec(opened.with_for_update() if lock else opened).first()
+    if found is None or not _stands(found):
+        raise InvitationNotFound(
+            "this link is used up, too old or unknown; ask whoever sent it for a new one"
+        )
+    return found
+
+
+def retract_invitation(session: Session, by: Person, invitation_id: str) -> None:
+    """Take an invitation back, as an administrator of its organization. Raises NotAllowed."""
+    invitation = session.get(Invitation, invitation_id, with_for_update=True)
+    if invitation is None:
+        raise _not_allowed()
+    administered(session, by, invitation.organization_id)
+    invitation.retracted_at = invitation.retracted_at or clock.now()
+    session.add(invitation)
+    session.flush()
+
+
+def join(session: Session, invitation: Invitation, person: Person) -> Membership:
+    """Make the person what the invitation says; it is used up. Expects its row to be locked."""
+    if not _stands(invitation):
+        raise InvitationNotFound("this link is used up; ask whoever sent it for a new one")
+    invitation.used_at = clock.now()
+    membership = Membership(
+        person_id=person.id,
+        organization_id=invitation.organization_id,
+        role=invitation.role,
+        is_admin=invitation.is_admin,
+        invitation_id=invitation.id,
+    )
+    session.add_all((invitation, membership))
+    session.flush()
+    return membership
+
+
+def end_membership(session: Session, by: Person, membership_id: str) -> Membership:
+    """End what somebody is in an organization, as its administrator, or one's own membership.
+
+    Raises NotAllowed, and LastOne for the last administrator.
+    """
+    membership = session.get(Membership, membership_id)
+    if membership is None:
+        raise _not_allowed()
+    if membership.person_id != by.id:
+        administered(session, by, membership.organization_id)
+    _lock(session, session.get_one(Organization, membership.organization_id))
+    session.refresh(membership)
+    others = _memberships(membership.organization_id).where(
+        col(Membership.ended_at).is_(None),
+        col(Membership.is_admin),
+        Membership.id != membership.id,
+    )
+    if membership.is_admin and session.exec(others).first() is None:
+        raise LastOne("this is the last administrator; invite another one first")
+    membership.ended_at = membership.ended_at or clock.now()
+    session.add(membership)
+    session.flush()
+    return membership
+
+
+def memberships_of(session: Session, person_id: str) -> Sequence[tuple[Membership, Organization]]:
+    """List what a person is now, and where."""
+    return session.exec(
+        select(Membership, Organization)
+        .join(Organization, col(Organization.id) == Membership.organization_id)
+        .where(Membership.person_id == person_id, col(Membership.ended_at).is_(None))
+        .order_by(col(Membership.id))
+    ).all()
+
+
+def members_of(
+    session: Session, by: Person, organization_id: str
+) -> Sequence[tuple[Membership, Person]]:
+    """List who is what in an organization, to its administrators. Raises NotAllowed."""
+    administered(session, by, organization_id)
+    return session.exec(
+        select(Membership, Person)
+        .join(Person, col(Person.id) == Membership.person_id)
+        .where(Membership.organization_id == organization_id, col(Membership.ended_at).is_(None))
+        .order_by(col(Membership.id))
+    ).all()
+
+
+def open_invitations(session: Session, by: Person, organization_id: str) -> Sequence[Invitation]:
+    """List the invitations that stand, to administrators. Raises NotAllowed."""
+    administered(session, by, organization_id)
+    return session.exec(_open_invitations(organization_id).order_by(col(Invitation.id))).all()
+
+
+def administered(session: Session, person: Person, organization_id: str) -> Organization:
+    """Return an organization this person administers. Raises NotAllowed for all others alike."""
+    for membership, organization in memberships_of(session, person.id):
+        if organization.id == organization_id and membership.is_admin:
+            return organization
+    raise _not_allowed()
+
+
+def _not_allowed() -> NotAllowed:
+    return NotAllowed("only an administrator of that organization may; you are none, or it is gone")
+
+
+def _stands(invitation: Invitation) -> bool:
+    untouched = invitation.used_at is None and invitation.retracted_at is None
+    return untouched and clock.now() < invitation.expires_at
+
+
+def _lock(session: Session, organization: Organization) -> None:
+    one = sa.select(col(Organization.id)).where(col(Organization.id) == organization.id)
+    session.execute(one.with_for_update())
+
+
+def _memberships(organization_id: str) -> SelectOfScalar[Membership]:
+    return select(Membership).where(Membership.organization_id == organization_id)
+
+
+def _open_invitations(organization_id: str) -> SelectOfScalar[Invitation]:
+    return select(Invitation).where(
+        Invitation.organization_id == organization_id,
+        col(Invitation.used_at).is_(None),
+        col(Invitation.retracted_at).is_(None),
+        Invitation.expires_at > clock.now(),
+    )

@@ -1,0 +1,127 @@
+"""Who is signed in in which browser: server-side sessions under a secret that only it holds."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.identity.errors import NotFresh, NotSignedIn
+from app.identity.models_people import Passkey, PersonSession
+
+IDLE_FOR = timedelta(hours=2)
+LASTS = timedelta(hours=12)
+FRESH_FOR = timedelta(minutes=5)  # after a user verification, for sensitive acts
+NOTED_EVERY = timedelta(minutes=1)
+BROWSER_CHARS = 120
+
+
+def sign_in(session: Session, passkey: Passkey, *, browser: str) -> tuple[PersonSession, str]:
+    """Open a session for whoever just proved to hold a passkey; return it with its new secret."""
+    secret, at = _new_secret(), clock.now()
+    opened = PersonSession(
+        person_id=passkey.person_id,
+        passkey_id=passkey.id,
+        secret_sha256=digest(secret),
+        browser=browser[:BROWSER_CHARS].replace("\x00", ""),
+        created_at=at,
+        seen_at=at,
+        verified_at=at,
+        expires_at=at + LASTS,
+    )
+    session.add(opened)
+    session.flush()
+    return opened, secret
+
+
+def rotate(session: Session, held: PersonSession, *, verified: bool = False) -> str:
+    """Give a session a new secret: the old one opens nothing from here on. Return the new one."""
+    secret = _new_secret()
+    held.secret_sha256 = digest(secret)
+    held.verified_at = clock.now() if verified else held.verified_at
+    session.add(held)
+    session.flush()
+    return secret
+
+
+def session_of(session: Session, secret: str) -> PersonSession:
+    """Return the session this secret opens, while it stands. Raises NotSignedIn."""
+    found = session.exec(
+        select(PersonSession).where(PersonSession.secret_sha256 == digest(secret))
+    ).first()
+    if found is None or not stands(found):
+        raise NotSignedIn("sign in with a passkey; a session ends after two hours of silence")
+    return found
+
+
+def stands(held: PersonSession) -> bool:
+    """Say whether a session is neither ended, nor over, nor idle for too long."""
+    at = clock.now()
+    return held.ended_at is None and at < min(held.expires_at, held.seen_at + IDLE_FOR)
+
+
+def is_quiet(held: PersonSession) -> bool:
+    """Say whether it is worth a write to put down that the session is in use."""
+    return clock.now() - held.seen_at >= NOTED_EVERY
+
+
+def note_seen(session: Session, session_id: str) -> None:
+    """Put down that a session is in use now, where it still stands."""
+    held = session.get_one(PersonSession, session_id, with_for_update=True)
+    if stands(held):
+        held.seen_at = clock.now()
+        session.add(held)
+        session.flush()
+
+
+def insist_fresh(held: PersonSession) -> None:
+    """Do nothing where the person proved to be there minutes ago. Raises NotFresh."""
+    if clock.now() - held.verified_at >= FRESH_FOR:
+        raise NotFresh("confirm with your passkey that it is you, then do this again")
+
+
+def sessions_of(session: Session, person_id: str) -> Sequence[PersonSession]:
+    """List the sessions of a person that stand, newest first."""
+    found = session.exec(
+        select(PersonSession)
+        .where(PersonSession.person_id == person_id, col(PersonSession.ended_at).is_(None))
+        .order_by(col(PersonSession.id).desc())
+    )
+    return [each for each in found if stands(each)]
+
+
+def end(session: Session, person_id: str, session_id: str) -> None:
+    """End a session of this person at once; one of another, or none, is left as it is."""
+    held = session.get(PersonSession, session_id, with_for_update=True)
+    if held is not None and held.person_id == person_id:
+        held.ended_at = held.ended_at or clock.now()
+        session.add(held)
+        session.flush()
+
+
+def end_all_by(session: Session, passkey: Passkey) -> None:
+    """End every session that this passkey opened."""
+    opened = select(PersonSession).where(
+        PersonSession.passkey_id == passkey.id, col(PersonSession.ended_at).is_(None)
+    )
+    for held in session.exec(opened.with_for_update()):
+        held.ended_at = clock.now()
+        session.add(held)
+    session.flush()
+
+
+def form_token(secret: str) -> str:
+    """Return what a form must carry: only who holds the cookie, or was shown the page, knows it."""
+    return hmac.new(secret.encode(), b"form", "sha256").hexdigest()
+
+
+def digest(secret: str) -> str:
+    """Return what is stored of a secret."""
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(32)

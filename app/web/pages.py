@@ -1,0 +1,190 @@
+"""What every page for a person stands on: who visits, forms of ours alone, refusals in words."""
+
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Form, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlmodel import Session
+
+from app import db
+from app.config import settings
+from app.errors import AppError
+from app.identity import sessions
+from app.identity.errors import FormRefused, NotFresh, NotSignedIn
+from app.identity.models_people import Person, PersonSession
+from app.identity.passkeys import Site
+from app.problems import InvalidRequest
+
+HERE = Path(__file__).parent
+SESSION_COOKIE = "__Host-understudy"
+BROWSER_COOKIE = "__Host-understudy-browser"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",  # "no-referrer" would take the Origin from our own forms
+    "X-Content-Type-Options": "nosniff",
+}
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of a browser: its two cookies, and what it calls itself."""
+
+    secret: str  # of the session; empty where nobody is signed in
+    binder: str  # of the browser: challenges are answered where they were shown
+    browser: str
+
+    @property
+    def form_token(self) -> str:
+        """What every form on the page must send back."""
+        return sessions.form_token(self.secret or self.binder)
+
+    def session(self, session: Session) -> PersonSession:
+        """Return the session of whoever is signed in here. Raises NotSignedIn."""
+        return sessions.session_of(session, self.secret)
+
+    def person(self, session: Session) -> Person:
+        """Return who is signed in here. Raises NotSignedIn."""
+        return session.get_one(Person, self.session(session).person_id)
+
+    def fresh(self, session: Session) -> Person:
+        """Return who is signed in and proved it minutes ago. Raises NotSignedIn, NotFresh."""
+        sessions.insist_fresh(self.session(session))
+        return self.person(session)
+
+
+def _visit(request: Request) -> Visit:
+    """Read the cookies; a session that is over counts as none."""
+    secret = request.cookies.get(SESSION_COOKIE, "")
+    binder = request.cookies.get(BROWSER_COOKIE, "")
+    secret = secret if _SECRET.fullmatch(secret) and _opens(secret) else ""
+    binder = binder if _SECRET.fullmatch(binder) else secrets.token_urlsafe(32)
+    return Visit(secret, binder, request.headers.get("user-agent", ""))
+
+
+def _opens(secret: str) -> bool:
+    with db.reading() as session:
+        try:
+            held = sessions.session_of(session, secret)
+        except NotSignedIn:
+            return False
+    if sessions.is_quiet(held):
+        with db.writing() as session:
+            sessions.note_seen(session, held.id)
+    return True
+
+
+Visitor = Annotated[Visit, Depends(_visit)]
+
+
+def _posted(request: Request, visit: Visitor, form_token: Annotated[str, Form()] = "") -> Visit:
+    """Let a form through that a page of ours sent, from this browser. Raises FormRefused.
+
+    Three independent signs: where the browser says it comes from, and that twice, and a token that
+    only whoever was shown the page knows. The cookies are SameSite besides.
+    """
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    ours = origin == settings().origin if origin is not None else site == "same-origin"
+    if not ours or site not in (None, "same-origin"):
+        raise FormRefused("this form was sent from another place; open the page here and try again")
+    if not hmac.compare_digest(form_token.encode(), visit.form_token.encode()):
+        raise FormRefused("this page is out of date: load it again, and send the form once more")
+    return visit
+
+
+Posted = Annotated[Visit, Depends(_posted)]
+
+
+class PageRoute(APIRoute):
+    """A route whose refusals are pages too, in the words of the problem document."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        plain = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await plain(request)
+            except (NotSignedIn, NotFresh) as refusal:
+                return see("/sign-in" if isinstance(refusal, NotSignedIn) else "/confirm")
+            except AppError as refusal:
+                return _refused(refusal)
+            except RequestValidationError:
+                return _refused(InvalidRequest("something is missing; go back and fill it in"))
+
+        return handler
+
+
+def site() -> Site:
+    """Return where the pages are, as passkeys know it."""
+    return Site(settings().origin)
+
+
+def page(visit: Visit, template: str, *, status: int = 200, **shown: Any) -> Response:
+    """Render a page for this visit; it remembers the browser."""
+    text = (
+        templates()
+        .get_template(template)
+        .render(form_token=visit.form_token, signed_in=bool(visit.secret), **shown)
+    )
+    answer = Response(text, status, HEADERS, media_type="text/html; charset=utf-8")
+    _set_cookie(answer, BROWSER_COOKIE, visit.binder, samesite="strict")
+    return answer
+
+
+def see(path: str, *, secret: str | None = None) -> Response:
+    """Send the browser on to a page of ours; with a session's new secret, where it has one."""
+    answer = Response(status_code=303, headers={**HEADERS, "Location": path})
+    if secret is not None:
+        _set_cookie(answer, SESSION_COOKIE, secret, samesite="lax")
+    return answer
+
+
+def forget(answer: Response) -> Response:
+    """Take the session's cookie away."""
+    answer.delete_cookie(SESSION_COOKIE, secure=True, httponly=True, samesite="lax")
+    return answer
+
+
+@lru_cache
+def templates() -> Environment:
+    """Return the pages' templates: text is text, whatever it says."""
+    found = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters["day"] = _day
+    return found
+
+
+def _day(at: datetime) -> str:
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def _set_cookie(answer: Response, name: str, value: str, *, samesite: Any) -> None:
+    answer.set_cookie(name, value, path="/", secure=True, httponly=True, samesite=samesite)
+
+
+def _refused(refusal: AppError) -> Response:
+    detail = refusal.detail or (refusal.__doc__ or "").strip()
+    text = (
+        templates()
+        .get_template("refused.html")
+        .render(code=refusal.code, detail=detail[:1].upper() + detail[1:], signed_in=False)
+    )
+    return Response(text, refusal.status, HEADERS, media_type="text/html; charset=utf-8")

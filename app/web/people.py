@@ -1,0 +1,290 @@
+"""Pages on which a person signs in, joins, and looks after devices, sessions and members."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Response
+from sqlmodel import Session
+
+from app import db
+from app.errors import AppError
+from app.identity import passkeys, people, sessions
+from app.identity.errors import PasskeyRefused
+from app.identity.models import Organization
+from app.identity.models_people import ROLES, Passkey, Person
+from app.ids import new_id
+from app.web.pages import HERE, PageRoute, Posted, Visit, Visitor, forget, page, see, site
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+Name = Annotated[str, Form(min_length=1, max_length=100)]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What an authenticator answered to which challenge."""
+
+    ceremony: str
+    answer: str
+
+
+def _proof(
+    ceremony: Annotated[str, Form(max_length=64)],
+    answer: Annotated[str, Form(max_length=passkeys.MAX_ANSWER_CHARS)],
+) -> Proof:
+    return Proof(ceremony, answer)
+
+
+Proven = Annotated[Proof, Depends(_proof)]
+
+
+@router.get("/static/passkey.js")
+def show_script() -> Response:
+    """Give the one script: it asks the browser for a passkey, and sends the form."""
+    text = (HERE / "static" / "passkey.js").read_text("utf-8")
+    headers = {"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"}
+    return Response(text, media_type="text/javascript", headers=headers)
+
+
+@router.get("/sign-in")
+def show_sign_in(visit: Visitor) -> Response:
+    """Ask for a passkey; whose it is, it says itself."""
+    with db.writing() as session:
+        ceremony = passkeys.begin(session, "sign-in", visit.binder)
+    options = passkeys.assertion_options(site(), ceremony)
+    return page(visit, "sign_in.html", ceremony=ceremony.id, options=options, confirm=False)
+
+
+@router.post("/sign-in")
+def sign_in(visit: Posted, proof: Proven) -> Response:
+    """Open a session under a new secret; whatever session this browser had before ends."""
+
+    def act(session: Session) -> str | AppError:
+        taken = passkeys.take(session, proof.ceremony, "sign-in", visit.binder)
+        used = passkeys.use(session, site(), taken, answer=proof.answer)
+        if not isinstance(used, Passkey):
+            return used
+        _end_present(session, visit)
+        return sessions.sign_in(session, used, browser=visit.browser)[1]
+
+    return see("/account", secret=_kept(act))
+
+
+@router.get("/confirm")
+def show_confirm(visit: Visitor) -> Response:
+    """Ask whoever is signed in to prove again that they are there."""
+    with db.writing() as session:
+        person = visit.person(session)
+        ceremony = passkeys.begin(session, "confirm", visit.binder, person_id=person.id)
+        known = passkeys.passkeys_of(session, person.id)
+    options = passkeys.assertion_options(site(), ceremony, known=known)
+    return page(visit, "sign_in.html", ceremony=ceremony.id, options=options, confirm=True)
+
+
+@router.post("/confirm")
+def confirm(visit: Posted, proof: Proven) -> Response:
+    """Make the session fresh for a few minutes, under a new secret."""
+
+    def act(session: Session) -> str | AppError:
+        held = visit.session(session)
+        taken = passkeys.take(session, proof.ceremony, "confirm", visit.binder)
+        if taken.person_id != held.person_id:
+            return PasskeyRefused("this page was for somebody else; load it again")
+        used = passkeys.use(session, site(), taken, answer=proof.answer)
+        return sessions.rotate(session, held, verified=True) if isinstance(used, Passkey) else used
+
+    return see("/account", secret=_kept(act))
+
+
+@router.post("/sign-out")
+def sign_out(visit: Posted) -> Response:
+    """End this session."""
+    with db.writing() as session:
+        _end_present(session, visit)
+    return forget(see("/sign-in"))
+
+
+@router.get("/join/{secret}")
+def show_invitation(visit: Visitor, secret: str) -> Response:
+    """Show what the link invites to: with a new passkey, or as whoever is signed in here."""
+    with db.writing() as session:
+        invitation = people.invitation_of(session, secret)
+        organization = session.get_one(Organization, invitation.organization_id)
+        person = visit.person(session) if visit.secret else None
+        ceremony = passkeys.begin(session, "enroll", visit.binder, person_id=new_id("psn"))
+    options = passkeys.enrollment_options(site(), ceremony, name=organization.name)
+    return page(
+        visit,
+        "join.html",
+        secret=secret,
+        invitation=invitation,
+        organization=organization,
+        person=person,
+        ceremony=ceremony.id,
+        options=options,
+    )
+
+
+@router.post("/join/{secret}")
+def join(visit: Posted, secret: str, name: Name, device: Name, proof: Proven) -> Response:
+    """Make a person with their first passkey, a member of what invited them, and sign them in."""
+
+    def act(session: Session) -> str:
+        invitation = people.invitation_of(session, secret, lock=True)
+        taken = passkeys.take(session, proof.ceremony, "enroll", visit.binder)
+        person = Person(id=str(taken.person_id), name=_plain(name))
+        session.add(person)
+        session.flush()
+        passkey = passkeys.enroll(
+            session, site(), taken, person, answer=proof.answer, name=_plain(device)
+        )
+        people.join(session, invitation, person)
+        _end_present(session, visit)
+        return sessions.sign_in(session, passkey, browser=visit.browser)[1]
+
+    return see("/account", secret=_kept(act))
+
+
+@router.post("/join/{secret}/accept")
+def accept(visit: Posted, secret: str) -> Response:
+    """Add what the link invites to, to whoever is signed in; the session's secret changes."""
+
+    def act(session: Session) -> str:
+        held, person = visit.session(session), visit.person(session)
+        people.join(session, people.invitation_of(session, secret, lock=True), person)
+        return sessions.rotate(session, held)
+
+    return see("/account", secret=_kept(act))
+
+
+@router.get("/account")
+def show_account(visit: Visitor) -> Response:
+    """Show who is signed in, where else, with which devices, and what they are in which house."""
+    with db.reading() as session:
+        person, held = visit.person(session), visit.session(session)
+        houses = [
+            _house(session, person, membership, organization)
+            for membership, organization in people.memberships_of(session, person.id)
+        ]
+        shown: dict[str, Any] = {
+            "person": person,
+            "here": held.id,
+            "passkeys": passkeys.passkeys_of(session, person.id),
+            "sessions": sessions.sessions_of(session, person.id),
+            "houses": houses,
+        }
+    return page(visit, "account.html", **shown)
+
+
+def _house(session: Session, person: Person, membership: Any, organization: Any) -> dict[str, Any]:
+    members, invitations = [], []
+    if membership.is_admin:
+        members = list(people.members_of(session, person, organization.id))
+        invitations = list(people.open_invitations(session, person, organization.id))
+    return {
+        "membership": membership,
+        "organization": organization,
+        "members": members,
+        "invitations": invitations,
+        "roles": ROLES[organization.kind],
+    }
+
+
+@router.get("/account/passkeys/new")
+def show_new_passkey(visit: Visitor) -> Response:
+    """Offer to register another device."""
+    with db.writing() as session:
+        person = visit.fresh(session)
+        ceremony = passkeys.begin(session, "enroll", visit.binder, person_id=person.id)
+        known = passkeys.passkeys_of(session, person.id)
+    options = passkeys.enrollment_options(site(), ceremony, name=person.name, known=known)
+    return page(visit, "new_passkey.html", ceremony=ceremony.id, options=options)
+
+
+@router.post("/account/passkeys")
+def add_passkey(visit: Posted, device: Name, proof: Proven) -> Response:
+    """Register another device of whoever is signed in."""
+    with db.writing() as session:
+        person = visit.fresh(session)
+        taken = passkeys.take(session, proof.ceremony, "enroll", visit.binder)
+        passkeys.enroll(session, site(), taken, person, answer=proof.answer, name=_plain(device))
+    return see("/account")
+
+
+@router.post("/account/passkeys/{passkey_id}/revocation")
+def revoke_passkey(visit: Posted, passkey_id: str) -> Response:
+    """End a device that is lost or given away, and the sessions it opened."""
+    with db.writing() as session:
+        passkeys.revoke(session, visit.fresh(session), passkey_id)
+    return see("/account")
+
+
+@router.post("/account/sessions/{session_id}/end")
+def end_session(visit: Posted, session_id: str) -> Response:
+    """Sign out somewhere else."""
+    with db.writing() as session:
+        sessions.end(session, visit.person(session).id, session_id)
+    return see("/account")
+
+
+@router.post("/organizations/{organization_id}/invitations")
+def invite(
+    visit: Posted,
+    organization_id: str,
+    role: Annotated[str, Form(max_length=40)],
+    is_admin: Annotated[bool, Form()] = False,
+) -> Response:
+    """Make a link for somebody, shown this once."""
+    with db.writing() as session:
+        person = visit.fresh(session)
+        invitation, secret = people.invite(
+            session, organization_id, person, role=role, is_admin=is_admin
+        )
+        organization = session.get_one(Organization, organization_id)
+    return page(
+        visit,
+        "invited.html",
+        status=201,
+        link=link_of(secret),
+        invitation=invitation,
+        organization=organization,
+    )
+
+
+@router.post("/invitations/{invitation_id}/retraction")
+def retract_invitation(visit: Posted, invitation_id: str) -> Response:
+    """Take an open invitation back."""
+    with db.writing() as session:
+        people.retract_invitation(session, visit.person(session), invitation_id)
+    return see("/account")
+
+
+@router.post("/memberships/{membership_id}/end")
+def end_membership(visit: Posted, membership_id: str) -> Response:
+    """End what somebody is in an organization."""
+    with db.writing() as session:
+        people.end_membership(session, visit.fresh(session), membership_id)
+    return see("/account")
+
+
+def link_of(secret: str) -> str:
+    """Return the address an invitation is opened at."""
+    return f"{site().origin}/join/{secret}"
+
+
+def _kept(act: Any) -> str:
+    """Run an act in one transaction; a refusal that is a fact is raised only once it is kept."""
+    with db.writing() as session:
+        found = act(session)
+    if isinstance(found, AppError):
+        raise found
+    return str(found)
+
+
+def _end_present(session: Session, visit: Visit) -> None:
+    if visit.secret:
+        held = visit.session(session)
+        sessions.end(session, held.person_id, held.id)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("\x00", " ").split()) or "unnamed"

@@ -1,0 +1,173 @@
+"""Passkeys in a real Chromium, with a virtual authenticator: what a person sees and does."""
+
+import re
+import shutil
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+from playwright.sync_api import expect, sync_playwright
+
+from app import config, db
+from app.identity import people
+from app.identity import service as identity
+from app.main import create_app
+
+CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+DEVICE = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+}
+pytestmark = [
+    pytest.mark.xdist_group("chromium"),
+    pytest.mark.parametrize("database", ["sqlite"], indirect=True),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """One browser for all tests here; a machine without any fails them, and says what to do."""
+    found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if found is None:
+        pytest.fail("no Chromium here: `make browser` installs one (Debian: chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def origin(database, monkeypatch):
+    """A served installation on a port of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://localhost:{port}"
+    monkeypatch.setenv("UNDERSTUDY_WORKER_IN_PROCESS", "false")
+    monkeypatch.setenv("UNDERSTUDY_ORIGIN", address)
+    config.settings.cache_clear()
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(), host="127.0.0.1", port=port, log_config=None)
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield address
+    server.should_exit = True
+    thread.join()
+
+
+class Phone:
+    """A browser of its own with an authenticator in it."""
+
+    def __init__(self, page):
+        self.page = page
+        self.tools = page.context.new_cdp_session(page)
+        self.tools.send("WebAuthn.enable")
+        self.authenticator = self._add()
+        self.elsewhere = []
+        page.on("request", lambda request: self.elsewhere.append(request.url))
+
+    def _add(self, **options):
+        made = self.tools.send(
+            "WebAuthn.addVirtualAuthenticator", {"options": {**DEVICE, **options}}
+        )
+        return made["authenticatorId"]
+
+    def tell(self, what, **said):
+        return self.tools.send(f"WebAuthn.{what}", {"authenticatorId": self.authenticator, **said})
+
+    def take_another(self, **options):
+        self.tell("removeVirtualAuthenticator")
+        self.authenticator = self._add(**options)
+
+
+@contextmanager
+def a_phone(chromium):
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
+    context.set_default_timeout(60_000)
+    yield Phone(context.new_page())
+    context.close()
+
+
+@pytest.fixture
+def link(origin):
+    with db.writing() as session:
+        house = identity.create_organization(session, "The Girl's desk", "performer")
+        return f"{origin}/join/{people.invite_first(session, house)[1]}"
+
+
+def join(phone, link):
+    phone.page.goto(link)
+    phone.page.get_by_label("Your name").fill("Griet")
+    phone.page.get_by_role("button", name="Make a passkey and join").click()
+    expect(phone.page.get_by_role("heading", name="Griet")).to_be_visible()
+
+
+def test_joins_signs_in_again_and_adds_a_second_device(chromium, origin, link):
+    with a_phone(chromium) as phone:
+        page = phone.page
+        join(phone, link)
+        (cookie,) = [each for each in page.context.cookies() if each["name"] == "__Host-understudy"]
+        assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Lax")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Use my passkey").click()
+        expect(page.get_by_role("heading", name="Griet")).to_be_visible()
+
+        phone.take_another()
+        page.get_by_role("link", name="Add a second").click()
+        page.get_by_label("A name for this device").fill("Tablet")
+        page.get_by_role("button", name="Make a passkey").click()
+        expect(page.get_by_text("Tablet")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Use my passkey").click()  # the tablet's
+        expect(page.get_by_text("Tablet")).to_be_visible()
+        assert {re.match(r"\w+://[^/]+", url)[0] for url in phone.elsewhere} == {origin}
+
+
+def test_a_copy_another_origin_and_an_unverified_user_do_not_get_in(chromium, origin, link):
+    with a_phone(chromium) as phone:
+        page = phone.page
+        join(phone, link)
+        (copied,) = phone.tell("getCredentials")["credentials"]
+        page.get_by_role("button", name="Sign out").click()
+
+        # The page under another name: the browser itself keeps the passkey to its own host.
+        page.goto(origin.replace("localhost", "127.0.0.1") + "/sign-in")
+        page.get_by_role("button", name="Use my passkey").click()
+        expect(page.get_by_role("status")).to_contain_text("Nothing was sent")
+
+        page.goto(f"{origin}/sign-in")
+        phone.tell("setUserVerified", isUserVerified=False)
+        page.get_by_role("button", name="Use my passkey").click()
+        expect(page.get_by_role("status")).to_contain_text("Nothing was sent")
+        phone.tell("setUserVerified", isUserVerified=True)
+
+        # Answered once, the same form again is refused.
+        page.goto(f"{origin}/sign-in")
+        with page.expect_request(lambda request: request.method == "POST") as sent:
+            page.get_by_role("button", name="Use my passkey").click()
+        expect(page.get_by_role("heading", name="Griet")).to_be_visible()
+        again = page.evaluate(
+            "body => fetch('/sign-in', {method: 'POST', body: new URLSearchParams(body)})"
+            ".then(answer => answer.status, () => 'blocked')",
+            sent.value.post_data,
+        )
+        assert again in {403, "blocked"}  # scripts may not even speak to the server
+
+        # A copy, taken before the sign-in above: it counts from where it was.
+        phone.take_another()
+        phone.tell("addCredential", credential=copied | {"signCount": 0})
+        page.goto(f"{origin}/sign-in")
+        page.get_by_role("button", name="Use my passkey").click()
+        expect(page.get_by_text("there is a copy of it")).to_be_visible()
+        page.goto(f"{origin}/account")
+        expect(page.get_by_role("button", name="Use my passkey")).to_be_visible()
