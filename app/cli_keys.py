@@ -10,6 +10,7 @@ from app import clock, keys
 from app.cli_check import AsJson
 from app.config import settings
 from app.provenance import pki
+from app.provenance.subjects import name_organization
 
 keys_commands = typer.Typer(
     no_args_is_help=True, help="Certificates, and the keys that sign files and time stamps."
@@ -17,13 +18,21 @@ keys_commands = typer.Typer(
 
 
 @keys_commands.command("init")
-def init_keys() -> None:
+def init_keys(
+    organization: Annotated[
+        str, typer.Option(help="Who signs: the O of every certificate made from now on.")
+    ] = "",
+    country: Annotated[str, typer.Option(help="Their country, ISO 3166, two letters.")] = "",
+) -> None:
     """Make the keys, secrets and certificates that are missing. `understudy setup` does it too.
 
-    Root keys go to UNDERSTUDY_ROOT_KEYS_DIRECTORY: a medium that you then take away.
+    Root keys go to UNDERSTUDY_ROOT_KEYS_DIRECTORY: a medium that you then take away. Certificates
+    that there are keep the name they have: `understudy keys rotate` makes a signer of the new one.
     """
     from app import installation
 
+    if organization or country:
+        name_organization(settings().keys_dir, country=country, organization=organization)
     print(", ".join(installation.prepare_keys()) or "nothing was missing")
     print(f"Take the root keys away, and keep two copies: {settings().root_keys_dir}")
 

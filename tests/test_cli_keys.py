@@ -25,6 +25,18 @@ class TestKeys:
         assert "roots" in say("init")
         assert listed()["claim"]["state"] == "in force"
 
+    def test_init_names_whose_certificates_they_are_from_then_on(self, data_dir):
+        an_authority(config.settings().keys_dir)
+        assert "O=Understudy installation" in listed()["claim"]["subject"]
+        say("init", "--organization", "Nightglass Pictures", "--country", "NL")
+        assert "O=Understudy installation" in listed()["claim"]["subject"]
+        say("rotate")
+        named = "CN=Understudy Claim Signer 2,O=Nightglass Pictures,C=NL"
+        assert listed()["claim.2"]["subject"] == named
+        for wrong in (["--country", "NL"], ["--organization", "x"], ["--organization", "x" * 65],
+                      ["--organization", "x", "--country", "nl"]):  # fmt: skip
+            assert CliRunner().invoke(app, ["keys", "init", *wrong]).exit_code != 0
+
     def test_rotate_and_revoke_leave_one_signer_in_force(self, data_dir):
         an_authority(config.settings().keys_dir)
         assert "claim.2" in say("rotate")

@@ -55,3 +55,9 @@ class ManifestConflict(AppError):
     """The generation, or the watermark payload, already names another manifest."""
 
     status, code = 409, "manifest-conflict"
+
+
+class SubjectRefused(AppError):
+    """No certificate can state this country or organization."""
+
+    status, code = 422, "subject-refused"

@@ -19,17 +19,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import (
     AuthorityInformationAccessOID,
     ExtendedKeyUsageOID,
-    NameOID,
     ObjectIdentifier,
 )
 
 from app import clock, keys
 from app.provenance.errors import CertificateMismatch, CertificateMissing, CertificateUnknown
+from app.provenance.subjects import subject_of
 
 CLAIM_SIGNING = ObjectIdentifier("1.3.6.1.4.1.62558.2.1")  # C2PA certificate policy, EKU
 C2PA_POLICY = ObjectIdentifier("1.3.6.1.4.1.62558.1.1")
 BACKDATED = timedelta(minutes=5)  # a verifier's clock may be a little slow
-COUNTRY, ORGANIZATION = "ZZ", "Understudy installation"  # ZZ: user-assigned, no country
 SUPERSEDED = "superseded"
 REASONS = (SUPERSEDED, "unspecified", "keyCompromise", "cessationOfOperation")
 
@@ -258,7 +257,8 @@ def _build(
 ) -> x509.Certificate:
     subject_key = keys.certificate_key(name).public_key()
     own = profile.issuer == profile.purpose
-    subject = _name(profile.common_name if number == 1 else f"{profile.common_name} {number}")
+    common_name = profile.common_name if number == 1 else f"{profile.common_name} {number}"
+    subject = subject_of(directory, common_name)
     issuer = None if own else _current(directory, profile.issuer)
     issuer_key = keys.certificate_key(name if issuer is None else issuer.name)
     start = clock.now().replace(microsecond=0) - BACKDATED
@@ -320,16 +320,6 @@ def _key_usage(profile: Profile) -> x509.KeyUsage:
         crl_sign=is_ca,
         encipher_only=False,
         decipher_only=False,
-    )
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.COUNTRY_NAME, COUNTRY),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        ]
     )
 
 
