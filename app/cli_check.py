@@ -31,9 +31,11 @@ def verify(file: Readable, as_json: AsJson = False) -> None:
 
     found = desk.look_at(file)
     if as_json:
-        print(json.dumps({"verdict": found.verdict, "findings": found.findings}))
+        said = {"sentence": found.sentence, "next_step": found.next_step}
+        print(json.dumps({"verdict": found.verdict, **said, "findings": found.findings}))
         return
     out.print(f"[bold]{found.verdict}[/]  {found.sentence}")
+    out.print(f"  {found.next_step}")
     _print_findings(found.findings)
 
 

@@ -24,11 +24,12 @@ LogInclusion = Callable[[Session, str], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """One word, one sentence, and the findings both rest on (JSON values)."""
+    """One word, one sentence, what to do next, and the findings all rest on (JSON values)."""
 
     verdict: verdict.Word
     sentence: str
     findings: dict[str, Any]
+    next_step: str
 
 
 def verify_file(
@@ -68,8 +69,9 @@ def verify_file(
         findings["license"] = state
         findings["log"] = log_inclusion(session, generation_id)
         findings["disclosed"] = disclosed(session, generation_id, viewer=viewer)
-        sentence += f" The output it names: {state['when_made']} when made, {state['now']} now."
-    return Verdict(judged.word, sentence, findings)
+        then, now = (state[name].replace("-", " ") for name in ("when_made", "now"))
+        sentence += f" The output it names: {then} when made, {now} now."
+    return Verdict(judged.word, sentence, findings, judged.next_step)
 
 
 def license_of(

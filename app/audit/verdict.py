@@ -1,5 +1,6 @@
 """From findings to one word and one sentence: pure rules, read from the top, first match wins."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,14 +17,40 @@ Word = Literal[
 ]
 MUCH_MORE_ALIKE = 0.25
 WORDS: tuple[Word, ...] = get_args(Word)
+NEXT_STEPS: Mapping[Word, str] = {
+    "intact": "Nothing is left to check in the file. Whether its license still holds is said"
+    " beside it.",
+    "recovered": "Do not take it for unchanged: ask whoever published it for the released"
+    " original, and compare.",
+    "altered": "Do not rely on what it shows: ask whoever sent it for the file as it was released,"
+    " and check that one.",
+    "transplanted": "Do not take it for the output it names: ask whoever sent it where it is from,"
+    " and tell the operator of this installation.",
+    "unknown-origin": "Ask whoever signed it or sent it where it is from: this installation cannot"
+    " say.",
+    "not-ours": "Ask whoever published it where it is from: this installation knows nothing of it.",
+    "unreadable": "Send it as you received it, whole: a JPEG, PNG, WebP, MP4, MOV, M4A, MP3 or WAV"
+    " that other programs open.",
+}
+
+
+SIGN_ANEW = (
+    "Ask the operator of this installation to release it anew: a new signature is what is missing."
+)
 
 
 @dataclass(frozen=True)
 class Judgment:
-    """The word, and the sentence that says on what it rests."""
+    """The word, the sentence that says on what it rests, and what to do now."""
 
     word: Word
     sentence: str
+    then: str = ""
+
+    @property
+    def next_step(self) -> str:
+        """What a person who holds the file does next."""
+        return self.then or NEXT_STEPS[self.word]
 
 
 def judge(found: Findings) -> Judgment:
@@ -56,7 +83,8 @@ def judge(found: Findings) -> Judgment:
         return Judgment(
             "unreadable",
             "Looking for a mark in it took more time or memory than it may, so nothing is said"
-            " about where it comes from. Send a shorter or smaller copy.",
+            " about where it comes from.",
+            "Send a shorter or smaller copy of it.",
         )
     return Judgment("not-ours", _not_ours_sentence(found))
 
@@ -70,17 +98,19 @@ def _handed_out(found: Findings) -> Judgment:
             "These bytes are the ones that were handed out, by this installation's own record, but"
             " the certificate that signed them is revoked from before they were signed, so"
             " integrity is unproven.",
+            SIGN_ANEW,
         )
     if found.credentials == "valid" and found.signer_ours and in_force:
         return Judgment(
             "intact",
             "This is the released file, byte for byte: its credentials verify, and this"
-            " installation signed them.",
+            " installation signed them when its certificate was in force.",
         )
     return Judgment(
         "recovered",
         "These bytes are the ones that were handed out, by this installation's own record, but"
         " their credentials do not verify today, so integrity is unproven.",
+        SIGN_ANEW,
     )
 
 
@@ -117,7 +147,11 @@ def _signed_by_us_off_record(found: Findings) -> Judgment:
             "Its credentials verify under this installation's root, but the installation has no"
             " record of it. Where it comes from is not known.",
         )
-    return Judgment("altered", "It carries this installation's credentials, and they do not hold.")
+    return Judgment(
+        "altered",
+        "It carries credentials signed by this installation, and they do not hold: it is not as it"
+        " was when it was signed.",
+    )
 
 
 def _marked(found: Findings) -> Judgment:
@@ -143,6 +177,7 @@ def _marked(found: Findings) -> Judgment:
         "altered",
         "It carries the watermark of a released output, but the content differs from it; whether"
         " it was cut from that output needs review." + foreign,
+        "Have a person compare it with the released original before anything is said of it.",
     )
 
 

@@ -94,7 +94,8 @@ class TestIntact:
             judged = judge(dataclasses.replace(RELEASED, **dict(zip(space, values, strict=True))))
             seen.add(judged.word)
             assert judged.word in WORDS
-            assert judged.sentence
+            assert judged.sentence.endswith(".")
+            assert judged.next_step.endswith(".")
         assert "intact" not in seen
         assert seen == set(WORDS) - {"intact"}
 
