@@ -105,6 +105,12 @@ TABLES: dict[str, Columns] = {
         "id link_id contract_id pointer text idempotency_key request_sha256 created_at",
         "created_at",
     ),
+    "disclosure_grant": _table(
+        "id series_id side verifier level document document_sha256 jws signing_key_id"
+        " organization_id api_key_id granted_at ends_at",
+        "granted_at",
+        once="revoked_at",
+    ),
     "standing_offer": _table(
         "id performer_id document document_sha256 max_executions closes_at created_at",
         "created_at",

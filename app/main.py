@@ -39,6 +39,7 @@ from app.licensing.decisions import api as decisions
 from app.licensing.decisions import api_approvals as approvals
 from app.licensing.decisions import api_policies as policies
 from app.licensing.decisions import published, rulebook
+from app.licensing.disclosures import api as disclosures
 from app.licensing.errors import ContractNotFound
 from app.licensing.paper import api as paper
 from app.licensing.standing import api as standing
@@ -144,6 +145,7 @@ def create_app() -> FastAPI:
         certificates,
         contract_life,
         counsel,
+        disclosures,
         paper,
         payouts,
         policies,

@@ -18,6 +18,7 @@ from app.licensing.contracts import models_paper as paper
 from app.licensing.contracts import models_status as statuses
 from app.licensing.decisions import models as decisions
 from app.licensing.decisions import models_policies as policies
+from app.licensing.disclosures import models as disclosures
 from app.licensing.standing import models as standing
 from app.licensing.strikes import models as strikes
 from app.payments import models as payments
@@ -36,6 +37,7 @@ __all__ = [
     "counsel",
     "decisions",
     "details",
+    "disclosures",
     "gateway",
     "identity",
     "ledger",

@@ -1,16 +1,16 @@
 """The auditor's desk over HTTP: anybody may ask, without a key; nothing of the file is kept."""
 
 import shutil
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 from sqlmodel import Session
 from starlette.datastructures import UploadFile
 
-from app import db, sandbox
+from app import clock, db, sandbox
 from app.audit import desk, service
 from app.config import settings
 from app.errors import NotFound, TooLarge
@@ -19,7 +19,9 @@ from app.identity.api_edge import KnownCaller
 from app.identity.errors import FileMissing, NotAuthenticated, UploadMalformed
 from app.identity.principal import Principal
 from app.identity.uploads import file_of, form_body, limited_form
-from app.licensing.document.disclosure import STRANGER, Viewer
+from app.licensing.disclosures.proof import holder_of
+from app.licensing.document.disclosure import Viewer
+from app.licensing.errors import VerifierProofRefused
 from app.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["verification"])
@@ -29,6 +31,8 @@ EXAMPLE: JsonDict = {
     "sentence": "It derives from a released output: the watermark says so and the content agrees."
     " Its own credentials are gone, so nothing proves it unchanged. The output it names: licensed"
     " when made, licensed now.",
+    "next_step": "Do not take it for unchanged: ask whoever published it for the released original,"
+    " and compare.",
     "findings": {
         "credentials": "absent",
         "whole_file": "differs",
@@ -40,6 +44,14 @@ EXAMPLE: JsonDict = {
         "disclosed": {"level": "license"},
     },
 }
+VerifierProof = Annotated[
+    str | None,
+    Header(
+        max_length=4000,
+        description="For who has no account: a JWS that proves who holds a key that was granted "
+        "more (docs/disclosure.md).",
+    ),
+]
 NEEDS_NO_KEY: dict[str, Any] = {"security": [{}]}  # beside the one that lets a key be sent
 FILE = {
     "type": "string",
@@ -62,7 +74,8 @@ class VerificationRead(BaseModel):
         "not-ours",
         "unreadable",
     ] = Field(description="See docs/provenance.md for what each word takes.")
-    sentence: str = Field(description="The verdict in plain words.")
+    sentence: str = Field(description="What was found, and why that makes this verdict.")
+    next_step: str = Field(description="What to do now.")
     findings: dict[str, Any] = Field(description="What each step found, apart from the others.")
 
 
@@ -70,23 +83,38 @@ class VerificationRead(BaseModel):
     "/verifications",
     openapi_extra=form_body(file=FILE) | NEEDS_NO_KEY,
     responses=problems(
-        FileMissing, UploadMalformed, TooLarge, NotAuthenticated, sandbox.SandboxUnavailable
+        FileMissing,
+        UploadMalformed,
+        TooLarge,
+        NotAuthenticated,
+        VerifierProofRefused,
+        sandbox.SandboxUnavailable,
     ),
 )
-async def verify_upload(request: Request, caller: KnownCaller) -> VerificationRead:
+async def verify_upload(
+    request: Request, caller: KnownCaller, verifier_proof: VerifierProof = None
+) -> VerificationRead:
     """Look at a file and say what it is. The file is deleted before the answer is sent.
 
-    Needs no key. Who sends one is told what its contracts let them see.
+    Needs no key. Who sends one, or proves to hold one, is told what its contracts let them see.
     """
     async with limited_form(request, settings().verify_limit_bytes) as form:
-        found = await run_in_threadpool(_verify, file_of(form, "file"), caller)
-    return VerificationRead(verdict=found.verdict, sentence=found.sentence, findings=found.findings)
+        upload = file_of(form, "file")
+        found = await run_in_threadpool(_verify, upload, caller, verifier_proof)
+    return VerificationRead(
+        verdict=found.verdict,
+        sentence=found.sentence,
+        next_step=found.next_step,
+        findings=found.findings,
+    )
 
 
-def _verify(upload: UploadFile, caller: Principal | None) -> service.Verdict:
+def _verify(
+    upload: UploadFile, caller: Principal | None, verifier_proof: str | None
+) -> service.Verdict:
     """Give the file a path of its own (its name is a stranger's), look, and forget it."""
     with db.reading() as session:
-        viewer = _viewer(session, caller)
+        viewer = _viewer(session, caller, verifier_proof)
     with sandbox.private_directory() as directory:
         path = directory / "upload"
         upload.file.seek(0)
@@ -95,12 +123,16 @@ def _verify(upload: UploadFile, caller: Principal | None) -> service.Verdict:
         return desk.look_at(path, viewer=viewer)
 
 
-def _viewer(session: Session, caller: Principal | None) -> Viewer:
-    """Say who looks: nobody in particular, or who holds a key that still stands."""
-    if caller is None:
-        return STRANGER
-    authentication.check_standing(session.connection(), caller)
-    return Viewer(frozenset({caller.organization_id}))
+def _viewer(session: Session, caller: Principal | None, verifier_proof: str | None) -> Viewer:
+    """Say who looks: nobody in particular, who holds an API key that stands, or a key of theirs."""
+    names = set()
+    if caller is not None:
+        authentication.check_standing(session.connection(), caller)
+        names.add(caller.organization_id)
+    if verifier_proof is not None:
+        audience = settings().public_url
+        names.add(holder_of(verifier_proof, audience=audience, at=clock.now()))
+    return Viewer(frozenset(names))
 
 
 class LicenseRead(BaseModel):
@@ -116,16 +148,21 @@ class LicenseRead(BaseModel):
 
 @router.get(
     "/licenses/{generation_id}",
-    responses=problems(NotFound, NotAuthenticated),
+    responses=problems(NotFound, NotAuthenticated, VerifierProofRefused),
     openapi_extra=NEEDS_NO_KEY,
 )
-def read_license(generation_id: str, response: Response, caller: KnownCaller) -> LicenseRead:
+def read_license(
+    generation_id: str,
+    response: Response,
+    caller: KnownCaller,
+    verifier_proof: VerifierProof = None,
+) -> LicenseRead:
     """Say whether a released output was licensed then and is now. The manifest points here.
 
-    Needs no key. Who sends one is told what its contracts let them see.
+    Needs no key. Who sends one, or proves to hold one, is told what its contracts let them see.
     """
-    alone = "private, no-store" if caller else "public, max-age=60"
-    response.headers.update({"Cache-Control": alone, "Vary": "Authorization"})
+    alone = "private, no-store" if caller or verifier_proof else "public, max-age=60"
+    response.headers.update({"Cache-Control": alone, "Vary": "Authorization, Verifier-Proof"})
     with db.reading() as session:
-        viewer = _viewer(session, caller)
+        viewer = _viewer(session, caller, verifier_proof)
         return LicenseRead(**service.license_of(session, generation_id, viewer=viewer))

@@ -57,6 +57,30 @@ class PointerUnknown(AppError):
     status, code = 422, "pointer-unknown"
 
 
+class DisclosureGrantInvalid(AppError):
+    """The grant does not fit its schema; `errors` point at each field."""
+
+    status, code = 422, "disclosure-grant-invalid"
+
+
+class DisclosureGrantRefused(AppError):
+    """The contract does not let this side show this verifier so much, or for so long."""
+
+    status, code = 422, "disclosure-grant-refused"
+
+
+class DisclosureGrantNotFound(NotFound):
+    """No grant of the caller's side has this id."""
+
+    code = "disclosure-grant-not-found"
+
+
+class VerifierProofRefused(AppError):
+    """The proof of holding a key does not verify, or is of another place or time."""
+
+    status, code = 401, "verifier-proof-refused"
+
+
 class ContractAlreadyWithdrawn(AppError):
     """A contract is withdrawn once; the first moment stands."""
 

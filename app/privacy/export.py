@@ -25,6 +25,7 @@ from app.licensing.contracts.models import Contract
 from app.licensing.contracts.names import registered_names
 from app.licensing.contracts.papers import open_paper, papers_of
 from app.licensing.decisions.models import Decision
+from app.licensing.disclosures.service import grants_on
 from app.licensing.document import contract as documents
 from app.licensing.standing.models import StandingOffer
 from app.licensing.words import plain_language
@@ -43,7 +44,7 @@ references/            the pictures, as they were handed in
 templates/             what a computer measured in each face: 128 numbers
 boundaries.json        your standing limits, every version
 contracts/ID/          each document you may see, exactly as signed, and the same in plain words;
-                       its signatures, its history, and papers attached to it
+                       its signatures, its history, grants to verifiers, papers attached to it
 standing-offers.json   what you offered in advance
 decisions.json         what was asked about outputs you are in, what was answered, and the receipts
 outputs.json           what was made, and what became of it (the films are the licensees' to give)
@@ -154,6 +155,7 @@ def _add_contract(session: Session, performer: Performer, series_id: str, bundle
             "documents": _rows(shown, without={"document"}),
             "signatures": signatures,
             "events": _rows(events, without={"seal", "api_key_id"}),
+            "disclosure_grants": _rows(grants_on(session, [series_id]), without={"api_key_id"}),
         },
     )
     for paper in papers_of(session, shown[-1]) if shown else ():

@@ -32,6 +32,8 @@ class LeafKind(StrEnum):
     CONTRACT_RESUMED = "contract-resumed"
     CONSENT_WITHDRAWN = "consent-withdrawn"
     STRIKE_SWITCHED = "strike-switched"
+    DISCLOSURE_GRANTED = "disclosure-granted"
+    DISCLOSURE_REVOKED = "disclosure-revoked"
     DECISION = "decision"
     OUTPUT_RELEASED = "output-released"
     JOURNAL_ENTRY = "journal-entry"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
+from joserfc.jwk import ECKey
 
 from app import clock, config, db
 from app.audit import service
@@ -24,6 +25,7 @@ from app.provenance import verify
 from app.provenance.desk import desk
 from app.provenance.models import SignedManifest
 from tests.http.house import House, a_house
+from tests.licensing.disclosing import a_grant, a_proof
 from tests.provenance import making
 from tests.scenes import Scene, a_scene, offered, sign
 
@@ -161,6 +163,28 @@ class TestEverySurface:
         assert_obeyed(house, generation_id, {"nobody": "license", "desk": "terms"})
         assert '"now":"withdrawn"' in surfaces(house, generation_id, "desk")["license"]
 
+    def test_tells_a_named_verifier_what_was_granted_until_that_is_revoked(self, client, reads):
+        house, generation_id = a_released_output(client, {"granted_by": "performer"})
+        reads(generation_id)
+        key, other = (ECKey.generate_key("P-256") for _ in range(2))
+        path = f"/v1/contracts/{house.scene.contract.series_id}/disclosure-grants"
+        made = [
+            house.post(path, "desk", json=a_grant(house.scene, "performer", who, level)).json()
+            for who, level in (
+                (house.scene.agency.organization.id, "use"),
+                (key.as_dict(private=False), "credit"),
+            )
+        ]
+        for name, holds in (("court", key), ("nobody's", other)):
+            house.keys[name] = {"Verifier-Proof": a_proof(holds)}
+        none = {"nobody": "license", "stranger": "license", "nobody's": "license"}
+        assert_obeyed(house, generation_id, none | {"agency": "use", "court": "credit"})
+        for each in made:
+            house.post(f"/v1/disclosure-grants/{each['id']}/revocation", "desk")
+        assert_obeyed(house, generation_id, none | {"agency": "license", "court": "license"})
+        told = house.get(path, "production").json()["items"]
+        assert [each["revoked_at"] is not None for each in told] == [True, True]
+
     def test_a_surface_that_forgets_to_ask_is_caught(self, client, reads, monkeypatch):
         house, generation_id = a_released_output(client, None)
         reads(generation_id)
@@ -192,7 +216,10 @@ class TestEverySurface:
         path = f"/v1/licenses/{generation_id}"
         assert house.get(path, "nobody").headers["cache-control"] == "public, max-age=60"
         known = house.get(path, "desk").headers
-        assert (known["cache-control"], known["vary"]) == ("private, no-store", "Authorization")
+        assert (known["cache-control"], known["vary"]) == (
+            "private, no-store",
+            "Authorization, Verifier-Proof",
+        )
 
     @pytest.mark.parametrize("says", [None, {"now": "use"}])
     def test_the_status_of_consent_is_the_same_whatever_a_contract_discloses(self, client, says):

@@ -11,6 +11,7 @@ from app.demo import cast
 from app.identity import service as identity
 from app.licensing.strikes import service as strikes
 from tests.http.house import House, a_preview, a_standing_offer, question
+from tests.licensing.disclosing import a_grant
 from tests.licensing.papers import a_pdf
 from tests.licensing.standing_offers import a_document, a_signature
 from tests.licensing.unions import AGREEMENT
@@ -103,6 +104,21 @@ def _counsel(act: str) -> Callable[[House], Deed]:
         said = {"round": 1, "pointer": "/grant/territories", "text": "Leave out Japan."}
         other = said | {"text": "Leave out Peru."}
         return Deed("counsel", f"{made['link']}/comments", {"json": said}, {"json": other})
+
+    return deed
+
+
+def _grants(act: str) -> Callable[[House], Deed]:
+    def deed(house: House) -> Deed:
+        path = f"/v1/contracts/{house.scene.contract.id}/disclosure-grants"
+        who = house.scene.agency.organization.id
+        this, other = (
+            {"json": a_grant(house.scene, "performer", who, level)} for level in ("use", "credit")
+        )
+        if act == "grant":
+            return Deed("desk", path, this, other)
+        made = house.post(path, "desk", **this).json()
+        return Deed("desk", f"/v1/disclosure-grants/{made['id']}/revocation", {})
 
     return deed
 
@@ -267,6 +283,8 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
     "/v1/contracts/{contract_id}/counsel-links": _counsel("make"),
     "/v1/counsel-links/{link_id}/revocation": _counsel("close"),
     "/v1/counsel/{secret}/comments": _counsel("comment"),
+    "/v1/contracts/{contract_id}/disclosure-grants": _grants("grant"),
+    "/v1/disclosure-grants/{grant_id}/revocation": _grants("revoke"),
     "/v1/contracts/{contract_id}/paper": _paper,
     "/v1/approvals": _approvals,
     "/v1/approvals/{approval_id}/answers": _answer,

@@ -22,6 +22,7 @@ from app.licensing.contracts import service as licensing
 from app.licensing.contracts.models_counsel import CounselLink
 from app.licensing.decisions.models import Decision
 from app.licensing.decisions.service import use_of
+from app.licensing.disclosures import service as disclosures
 from app.payments import statements
 from app.payments.documents import period_part
 from app.registry import service as registry
@@ -37,6 +38,7 @@ from tests.http.house import (
     rows,
 )
 from tests.licensing import unions
+from tests.licensing.disclosing import a_grant
 from tests.licensing.papers import a_paper, a_pdf
 from tests.scenes import PORTRAIT, a_portrait_seen
 
@@ -82,6 +84,10 @@ def _things(house: House) -> dict[str, str]:
         session.add(link)
         strike = unions.proposed(session, unions.a_union(session))
         paper = a_paper(session, house.scene)
+        granted = a_grant(house.scene, "performer", house.scene.agency.organization.id)
+        grant = disclosures.grant_disclosure(
+            session, house.scene.contract, house.scene.desk.organization.id, **granted
+        )
         period = close_period(session, until=clock.now())
         performer = house.scene.performer
         said = {
@@ -129,6 +135,7 @@ def _things(house: House) -> dict[str, str]:
         session.add(PayoutEvent(payout_id=payout.id, number=1, state="sent"))
     return {
         "paper_id": paper.id,
+        "grant_id": grant.id,
         "statement_id": statement.id,
         "invoice_id": invoice.id,
         "payout_id": payout.id,
@@ -157,6 +164,7 @@ def _call(house: House, verb: str, address: str, who: str) -> Response:
         "acceptances": {"jws": "a..b"},
         "answers": {"role": "performer", "answer": yes},
         "counsel-links": {"counsel": "M. Okafor"},
+        "disclosure-grants": {"document": {}, "jws": "a..b"},
         "boundaries": {"limits": {"v": 1, "training": "never"}},
         "profiles": PROFILE,
         "erasure": {"confirm": house.scene.performer.id},

@@ -25,6 +25,7 @@ from app.licensing.boundaries.models import Boundaries, BoundaryAcknowledgment
 from app.licensing.contracts.models_counsel import CounselComment, CounselLink
 from app.licensing.contracts.models_paper import ContractPaper
 from app.licensing.decisions.models_policies import PolicyPublication
+from app.licensing.disclosures.models import DisclosureGrant
 from app.licensing.standing.models import (
     StandingOffer,
     StandingOfferAudience,
@@ -147,6 +148,19 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 text="Too wide.",
                 idempotency_key="k",
                 request_sha256="0" * 64,
+            ),
+            DisclosureGrant(
+                series_id=scene.contract.id,
+                side="performer",
+                verifier=organization_id,
+                level="use",
+                document="{}",
+                document_sha256="1" * 64,
+                jws="a..b",
+                signing_key_id=scene.desk.registered.id,
+                organization_id=organization_id,
+                api_key_id=key_id,
+                ends_at=clock.now() + LATER,
             ),
             StandingOfferAudience(standing_offer_id=offer.id, who="production"),
             StandingOfferExecution(

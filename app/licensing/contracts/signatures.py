@@ -17,6 +17,9 @@ ALGORITHMS = ("ES256", "EdDSA", "Ed25519")
 _REGISTRY = jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 PartyKey = ECKey | OKPKey
+CONTRACT_BYTES = (
+    "this contract's canonical bytes; sign the bytes of GET /v1/contracts/{id}/document"
+)
 
 
 def sign_detached(document: bytes, key: PartyKey, *, key_id: str, role: str) -> str:
@@ -29,7 +32,13 @@ def sign_detached(document: bytes, key: PartyKey, *, key_id: str, role: str) -> 
 
 
 def check_detached(
-    document: bytes, text: str, public_jwk: Mapping[str, Any], *, key_id: str, role: str
+    document: bytes,
+    text: str,
+    public_jwk: Mapping[str, Any],
+    *,
+    key_id: str,
+    role: str,
+    of: str = CONTRACT_BYTES,
 ) -> None:
     """Verify a detached JWS over the canonical bytes, its key id and its role.
 
@@ -45,8 +54,7 @@ def check_detached(
         found = jws.deserialize_compact(f"{parts[0]}.{payload}.{parts[2]}", key, registry=_REGISTRY)
     except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise SignatureRefused(
-            "the signature does not verify over this contract's canonical bytes; sign the bytes "
-            "of GET /v1/contracts/{id}/document with the registered key"
+            f"the signature does not verify over {of} with the registered key"
         ) from error
     header = found.headers()
     for name, expected in (("kid", key_id), ("role", role)):

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from app.licensing.contracts import acts
 from app.licensing.contracts.models import Contract
 from app.licensing.decisions.gather import is_readable, tampered
+from app.licensing.disclosures.service import granted
 from app.licensing.document import contract as documents
 from app.licensing.document.disclosure import Agreed
 from app.registry.models import Performer
@@ -57,4 +58,5 @@ def _agreed(session: Session, face: Contract, *, sound: bool) -> Agreed:
         terms.grant.term.tz,
         parties,
         withdrawn=face.withdrawn_at is not None,
+        grants=granted(session, face),
     )

@@ -1,0 +1,185 @@
+"""Show a named verifier more, by a side's signature; take that back; read what stands."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.identity.models import Organization, SigningKey
+from app.licensing.contracts.models import Contract
+from app.licensing.contracts.service import contract_of, registered_key, signer_of
+from app.licensing.contracts.signatures import check_detached
+from app.licensing.disclosures.models import DisclosureGrant
+from app.licensing.document import contract as documents
+from app.licensing.document import disclosure_grant
+from app.licensing.document.disclosure import GRANTORS, SILENT, Granted, rank
+from app.licensing.errors import (
+    AlreadySigned,
+    ContractNotFound,
+    DisclosureGrantInvalid,
+    DisclosureGrantNotFound,
+    DisclosureGrantRefused,
+    SignatureRefused,
+)
+from app.transparency import service as transparency
+
+LONGEST = timedelta(days=3660)
+MOST = 200  # grants of one contract
+WHAT_IS_SIGNED = "the grant's RFC 8785 form; sign exactly the document you send, canonicalised"
+
+
+def grant_disclosure(
+    session: Session,
+    contract: Contract,
+    organization_id: str,
+    *,
+    document: Mapping[str, Any],
+    jws: str,
+    api_key_id: str | None = None,
+) -> DisclosureGrant:
+    """Keep a side's signed grant, and promise the public log a leaf that commits to it.
+
+    It counts at once; where the contract wants both sides, as far as both have granted. Raises
+    DisclosureGrantInvalid with pointers, DisclosureGrantRefused where the contract does not allow
+    it, SignatureRefused, AlreadySigned, ContractNotFound before it is executed.
+    """
+    try:
+        said, signed = disclosure_grant.parse(document)
+    except documents.DocumentRefused as refused:
+        errors = [{"pointer": p.pointer, "message": p.message} for p in refused.problems]
+        raise DisclosureGrantInvalid(str(refused), errors=errors) from refused
+    _check_allowed(session, contract, said)
+    if organization_id != signer_of(session, contract, said.side):
+        raise SignatureRefused(
+            f"your organization may not grant as {said.side}: the performer grants through their "
+            "own desk, not through an agency, and the licensee through theirs"
+        )
+    key = registered_key(session, organization_id, jws)
+    check_detached(signed, jws, key.public_jwk, key_id=key.id, role=said.side, of=WHAT_IS_SIGNED)
+    digest = disclosure_grant.digest(signed)
+    same = select(DisclosureGrant).where(DisclosureGrant.document_sha256 == digest)
+    if session.exec(same.with_for_update()).first() is not None:
+        raise AlreadySigned("exactly this was granted before; a new grant has another end")
+    grant = DisclosureGrant(
+        series_id=contract.series_id,
+        side=said.side,
+        verifier=said.verifier.name,
+        level=said.level,
+        document=signed.decode(),
+        document_sha256=digest,
+        jws=jws,
+        signing_key_id=key.id,
+        organization_id=organization_id,
+        api_key_id=api_key_id,
+        ends_at=said.until,
+    )
+    session.add(grant)
+    session.flush()
+    transparency.record(session, "disclosure-granted", grant.id, evidence(grant))
+    return grant
+
+
+def revoke_grant(session: Session, grant: DisclosureGrant) -> DisclosureGrant:
+    """End a grant from this instant on; what was told stays told. The first moment stands."""
+    session.refresh(grant, with_for_update=True)
+    if grant.revoked_at is None:
+        grant.revoked_at = clock.now()
+        session.add(grant)
+        session.flush()
+        transparency.record(session, "disclosure-revoked", grant.id, evidence(grant))
+    return grant
+
+
+def evidence(grant: DisclosureGrant) -> dict[str, str]:
+    """Return the payload of a grant's leaves: made again from its row, it opens the commitment."""
+    return {"contract": grant.series_id, "document": grant.document_sha256, "side": grant.side}
+
+
+def grants_on(session: Session, series_ids: Collection[str]) -> Sequence[DisclosureGrant]:
+    """List every grant under these contracts, oldest first, revoked ones too."""
+    theirs = select(DisclosureGrant).where(col(DisclosureGrant.series_id).in_(series_ids))
+    return session.exec(theirs.order_by(col(DisclosureGrant.id))).all()
+
+
+def grant_of(session: Session, organization_id: str, grant_id: str) -> DisclosureGrant:
+    """Return a grant to the side that gave it. Raises DisclosureGrantNotFound for all others."""
+    grant = session.get(DisclosureGrant, grant_id)
+    if grant is not None:
+        try:
+            contract = contract_of(session, organization_id, grant.series_id)
+        except ContractNotFound:
+            grant = None
+        else:
+            grant = grant if signer_of(session, contract, grant.side) == organization_id else None
+    if grant is None:
+        raise DisclosureGrantNotFound(f"no grant of yours has the id {grant_id[:64]}")
+    return grant
+
+
+def granted(session: Session, contract: Contract) -> tuple[Granted, ...]:
+    """Return what stands under one contract for the rule: what is signed, not what a row says.
+
+    A row whose signature does not hold over its document, or was not made by the side it names,
+    grants nothing.
+    """
+    found = []
+    for row in grants_on(session, [contract.series_id]):
+        key = session.get_one(SigningKey, row.signing_key_id)
+        said = _signed(row.document, row.jws, json.dumps(key.public_jwk), key.id)
+        if said is None or said.contract != contract.series_id:
+            continue
+        if key.organization_id != signer_of(session, contract, said.side):
+            continue
+        ends_at = min(said.until, row.revoked_at or said.until)
+        name = said.verifier.name
+        found.append(Granted(said.side, name, said.level, row.granted_at, ends_at))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _signed(
+    document: str, jws: str, public_jwk: str, key_id: str
+) -> disclosure_grant.GrantDocument | None:
+    try:
+        said, signed = disclosure_grant.parse(json.loads(document))
+        check_detached(signed, jws, json.loads(public_jwk), key_id=key_id, role=said.side)
+    except (documents.DocumentRefused, SignatureRefused, ValueError):
+        return None
+    return said
+
+
+def _check_allowed(
+    session: Session, contract: Contract, said: disclosure_grant.GrantDocument
+) -> None:
+    """Insist that the contract, as in effect, lets this side grant so much to somebody there is."""
+    if contract.executed_at is None or said.contract != contract.series_id:
+        raise DisclosureGrantRefused(
+            f"{contract.series_id} is not executed, or the document names another contract; grant "
+            "under a contract both sides have signed, by its own id"
+        )
+    says = documents.recorded(contract.document.encode()).disclosure or SILENT
+    if said.side not in GRANTORS.get(says.granted_by, ()):
+        raise DisclosureGrantRefused(
+            f"the contract does not let the {said.side} grant: /disclosure/granted_by says "
+            f"{says.granted_by}; ask the other side, or amend it"
+        )
+    if rank(said.level) > rank(says.verifiers):
+        raise DisclosureGrantRefused(
+            f"the contract lets a verifier see {says.verifiers} at most (/disclosure/verifiers); "
+            "grant that, or amend it"
+        )
+    now = clock.now()
+    if not now < said.until <= now + LONGEST:
+        raise DisclosureGrantRefused("a grant ends in the future, within ten years; give its end")
+    named = said.verifier.organization
+    if named is not None and session.get(Organization, named) is None:
+        raise DisclosureGrantRefused(
+            f"no organization here has the id {named[:64]}; ask the verifier for theirs, or name "
+            "their public key"
+        )
+    if len(grants_on(session, [contract.series_id])) >= MOST:
+        raise DisclosureGrantRefused(f"a contract has {MOST} grants at most; none is left")
