@@ -26,6 +26,15 @@ class Folded:
     columns: Integers
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """The same, but only chosen harmonics of each tile."""
+
+    values: Complexes  # [tiles, n]
+    rows: Integers
+    columns: Integers
+
+
 def see(view: View, points: Floats) -> Floats:
     """Where points [2, n] of a picture lie in tile coordinates."""
     out = view @ np.concatenate([points, np.ones((1, points.shape[1]))])
@@ -34,6 +43,28 @@ def see(view: View, points: Floats) -> Floats:
 
 def fold(residual: Floats, view: View) -> Folded:
     """Resample a picture into tiles and take the harmonics of each."""
+    blocks, rows, columns = _blocks(residual, view)
+    return Folded(_analyze(blocks), rows, columns)
+
+
+def sample(residual: Floats, view: View, harmonics: Integers) -> Sampled:
+    """As `fold`, a few harmonics [n, 2] only, in less than half the time."""
+    blocks, rows, columns = _blocks(residual, view)
+    count, size = blocks.shape[:2]
+    at = (np.arange(size) + 0.5) / size
+    used, which = np.unique(harmonics[:, 0], return_inverse=True)
+    across = np.exp(-2j * np.pi * at[:, None] * used)
+    wide = blocks.reshape(-1, size) @ np.concatenate([across.real, across.imag], 1).astype(
+        np.float32
+    )
+    wide = wide.reshape(count, size, 2, len(used))[..., which]
+    down = np.exp(-2j * np.pi * at[:, None] * harmonics[:, 1]).astype(np.complex64)
+    values = ((wide[:, :, 0] + np.complex64(1j) * wide[:, :, 1]) * down).sum(1)
+    return Sampled(values * np.float32(1 / size), rows, columns)
+
+
+def _blocks(residual: Floats, view: View) -> tuple[Floats, Integers, Integers]:
+    """The tiles of a picture [n, size, size], with the row and column of each."""
     height, width = residual.shape
     x = np.array([-0.5, width - 0.5, -0.5, width - 0.5])
     y = np.array([-0.5, -0.5, height - 0.5, height - 0.5])
@@ -62,7 +93,7 @@ def fold(residual: Floats, view: View) -> Folded:
     )
     blocks = canvas.reshape(rows, size, columns, size).swapaxes(1, 2).reshape(-1, size, size)
     v, u = np.divmod(np.arange(rows * columns), columns)
-    return Folded(_analyze(blocks, size), v + first[1], u + first[0])
+    return blocks, v + first[1], u + first[0]
 
 
 @functools.lru_cache(maxsize=16)
@@ -76,10 +107,11 @@ def _bases(size: int) -> tuple[Floats, Floats]:
     )
 
 
-def _analyze(blocks: Floats, size: int) -> Complexes:
+def _analyze(blocks: Floats) -> Complexes:
     """Harmonics of blocks [n, size, size] -> [n, REACH + 1, 2 REACH + 1], per sample."""
+    count, size = blocks.shape[:2]
     down, across = _bases(size)
-    count, width = len(blocks), across.shape[1]
+    width = across.shape[1]
     wide = (blocks.reshape(-1, size) @ across).reshape(count, size, width)
     stacked = np.ascontiguousarray(wide.transpose(1, 0, 2)).reshape(size, -1)
     real, imaginary = (down @ stacked).reshape(2, REACH + 1, count, width)

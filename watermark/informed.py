@@ -43,11 +43,11 @@ class Mark:
         return max(2, round(min(self.size[0] / rows, self.size[1] / columns) / 32))
 
 
-def mark_of(payload: bytes, key: bytes, height: int, width: int) -> Mark:
-    """The mark of a payload for pictures of this size."""
+def mark_of(payload: bytes, key: bytes, height: int, width: int, *, film: bool = False) -> Mark:
+    """The mark of a payload for pictures, or the frames of a film, of this size."""
     shape = tile.of_key(key)
     code = message.encode(payload, key)[shape.bit_of]
-    return Mark(shape, code, (height, width), tile.grid(height, width))
+    return Mark(shape, code, (height, width), tile.grid(height, width, film=film))
 
 
 def working(luma: Luma, pixels: float) -> Luma:

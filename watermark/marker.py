@@ -18,7 +18,7 @@ class Marker:
     """Marks frames of one size in place; they come in order."""
 
     def __init__(self, payload: bytes, key: bytes, height: int, width: int) -> None:
-        self._mark = informed.mark_of(payload, key, height, width)
+        self._mark = informed.mark_of(payload, key, height, width, film=True)
         self._frames = 0
         self._thumb: Floats | None = None
         self._gain: Floats | None = None

@@ -61,7 +61,7 @@ class Reader:
     ) -> None:
         """`tries` messages are tried in a decode, the second number at places that look likely."""
         self.key = key
-        self._tries = tries
+        self.tries = tries
         self.tile = tiles.of_key(key)
         self.attempts = 0
         self._limit = limit
@@ -90,8 +90,7 @@ class Reader:
         """The same place with tilt, stretch and perspective followed tile by tile."""
         view = aligned.view
         for low, terms in ((True, 6), (False, 6), (False, 8), (False, 8)):
-            folded = fold(residual, view)
-            view = track.improved(self.tile, folded, view, aligned.polarity, terms, low=low)
+            view = track.improved(self.tile, residual, view, aligned.polarity, terms, low=low)
         return Alignment(aligned.score, view, aligned.polarity)
 
     def decode(self, residual: Floats, views: list[Alignment]) -> Reading | None:
@@ -104,7 +103,7 @@ class Reader:
                 tried.append((agreement, aligned, folded, values, offset))
         tried.sort(key=lambda place: -place[0])
         for agreement, aligned, folded, values, offset in tried[:_PLACES]:
-            wanted = self._tries[agreement > _LIKELY]
+            wanted = self.tries[agreement > _LIKELY]
             tries = min(wanted, self._limit - self.attempts)
             if tries <= 0:
                 return None

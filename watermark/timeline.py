@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 
@@ -18,14 +19,17 @@ from watermark import film, informed, mask, reading
 from watermark.arrays import Floats, Integers, View
 from watermark.errors import UnreadableMedia
 
-TRIES = (1, 16)  # as in `image`; less, for a film of three hours is decoded 70 000 times
+TRIES = (8, 128)  # messages, as in `image`, in the first forty seconds
+LATER_TRIES = (1, 16)  # a film of three hours is decoded 70 000 times
 _STEP_S = 0.5
-_LOOKS_PER_STEP = 4  # frames looked at in a step, beside key frames
+_LOOKS_PER_STEP = 4  # frames looked at in a step, beside key frames, at least,
+_LOOKS = 100  # and in a short film as many as make this together
 _CHUNK_STEPS = 80
 _PIECE_STEPS = 16  # read on their own with thorough effort
 _WORKING_PIXELS = 0.55e6
 _CUT = 12.0
 _PRESENT = 4.0  # agreement of a step with a known codeword, in deviations
+_KEY_WEIGHT = 3.0  # of key frames' noise in a sum over that of all others
 _SHORTEST_STEPS = 2  # a stretch shorter than this is not read on its own
 
 
@@ -44,13 +48,18 @@ class Detection:
 
 @dataclass
 class Step:
-    """Half a second of film: the sum of its frames' residuals and whether a shot begins."""
+    """Half a second of film: the sum of its frames' residuals and whether a shot begins.
+
+    `whole` is the same sum over frames that were coded without regard to others.
+    """
 
     start_s: float
     end_s: float
     total: Floats
     looks: int = 0
     cut: bool = False
+    whole: Floats | None = None
+    whole_looks: int = 0
 
 
 def find(source: Any, track: Any, key: bytes, *, thorough: bool) -> list[Detection]:
@@ -58,10 +67,13 @@ def find(source: Any, track: Any, key: bytes, *, thorough: bool) -> list[Detecti
     search = _Search(key, thorough)
     chunk: list[Step] = []
     any_frame = False
-    for step in _steps(source, track, 2 * _LOOKS_PER_STEP if thorough else _LOOKS_PER_STEP):
+    length_s = max(float(source.duration or 0) / av.time_base, 1.0)
+    looks = max(_LOOKS_PER_STEP, round(_LOOKS * _STEP_S / length_s))
+    for step in _steps(source, track, 2 * looks if thorough else looks):
         any_frame = True
         if len(chunk) >= _CHUNK_STEPS:
             search.explain(chunk)
+            search.reader.tries = LATER_TRIES
             chunk = []
         chunk.append(step)
     if not any_frame:
@@ -100,10 +112,12 @@ def _steps(source: Any, track: Any, looks: int) -> Iterator[Step]:
             yield current
             current = None
         if current is None:
-            current = Step(at, at + 1 / rate, residual, 1, cut)
-        else:
-            current.total += residual
-            current.looks += 1
+            current = Step(at, at + 1 / rate, np.zeros_like(residual), cut=cut)
+        current.total += residual
+        current.looks += 1
+        if frame.key_frame:
+            current.whole = residual if current.whole is None else current.whole + residual
+            current.whole_looks += 1
     if current is not None:
         yield current
 
@@ -134,6 +148,8 @@ class _Search:
         while waiting:
             stretch, whole = waiting.pop()
             read = self.read(stretch)
+            if read is None and whole:
+                read = self.read_by_keys(stretch)
             if read is None:
                 pieces = _shots(stretch) if whole else []
                 if self.thorough and whole:
@@ -148,8 +164,19 @@ class _Search:
         """The payload in the average of a stretch."""
         if not stretch:
             return None
-        average: Floats = np.sum([s.total / s.looks for s in stretch], axis=0)
-        average /= float(average.std()) + 1e-9
+        return self._read(np.sum([s.total / s.looks for s in stretch], axis=0))
+
+    def read_by_keys(self, stretch: list[Step]) -> reading.Reading | None:
+        """The payload in a sum of a stretch in which key frames count for most.
+
+        Where the picture moves and is coded hard, the mark stays in key frames; the others show
+        that of frames before them, moved along with the picture.
+        """
+        together = _by_key_frames(stretch)
+        return None if together is None else self._read(together)
+
+    def _read(self, average: Floats) -> reading.Reading | None:
+        average = average / (float(average.std()) + 1e-9)
         for view in self.known:
             aligned = reading.Alignment(0.0, view)
             read = self.reader.decode(average, [aligned])
@@ -173,6 +200,17 @@ class _Search:
             else:
                 rest.append(stretch[start:end])
         return rest
+
+
+def _by_key_frames(stretch: list[Step]) -> Floats | None:
+    """The sum of a stretch with most of its weight on key frames; None if it has only one kind."""
+    keys = [s.whole for s in stretch if s.whole is not None]
+    count = sum(s.whole_looks for s in stretch)
+    others = sum(s.looks for s in stretch) - count
+    if not keys or not others:
+        return None
+    weight = np.float32(_KEY_WEIGHT * np.sqrt(others / count) - 1)
+    return np.asarray(weight * np.sum(keys, axis=0) + np.sum([s.total for s in stretch], axis=0))
 
 
 def _smoothed(scores: Floats) -> Floats:

@@ -9,8 +9,7 @@ folded again.
 import numpy as np
 
 from watermark.arrays import Floats, View
-from watermark.demodulate import pick
-from watermark.fold import Folded
+from watermark.fold import sample
 from watermark.tile import Tile
 
 _LOW = 13.0  # cycles per tile: below this phases turn slowly enough for a first fit
@@ -19,18 +18,19 @@ _TILES_AROUND = 1.0
 
 
 def improved(
-    tile: Tile, folded: Folded, view: View, polarity: float, terms: int, *, low: bool
+    tile: Tile, residual: Floats, view: View, polarity: float, terms: int, *, low: bool
 ) -> View:
-    """The view corrected by what the tiles' pilots say; 6 `terms` for affine, 8 with perspective.
+    """The view of a residual corrected by what its tiles' pilots say; 6 `terms` for affine, 8 with
+    perspective.
 
     With `low` only the slowest pilots are heard, which find larger errors.
     """
     radius = np.hypot(tile.pilots[:, 0], tile.pilots[:, 1])
     heard = radius < _LOW if low else radius > 0
     pilots = tile.pilots[heard]
-    values = pick(folded.harmonics, tile.pilots)[:, heard]
-    values = values * np.exp(-1j * tile.pilot_phases[heard]) * polarity
-    places = np.stack([folded.columns, folded.rows], 1) + 0.5
+    seen = sample(residual, view, pilots)
+    values = seen.values * np.exp(-1j * tile.pilot_phases[heard]) * polarity
+    places = np.stack([seen.columns, seen.rows], 1) + 0.5
     weight = np.abs(values).sum(1)
     middle = (places * weight[:, None]).sum(0) / (weight.sum() + 1e-12)
     apart = places - middle

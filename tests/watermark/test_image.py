@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tests.watermark.clips import KEY, OTHER_KEY, PAYLOAD, jpeg
-from watermark import image, mask, payload, reading
+from watermark import demodulate, fold, image, mask, payload, reading
 from watermark import tile as tiles
 from watermark.errors import MediaTooLarge, UnsuitableMedia
 
@@ -115,6 +115,16 @@ CHANGES = {
     "seen from the side": tilted,
     "blurred": lambda p: cv2.GaussianBlur(p, (0, 0), 1.5),
 }
+
+
+class TestSample:
+    def test_takes_the_harmonics_that_fold_takes(self):
+        pattern = tiles.of_key(KEY)
+        seen = np.random.default_rng(3).normal(0, 1, (200, 320)).astype(np.float32)
+        view = np.array([[4.1 / 200, 3e-4, 0.1], [-4e-4, 4 / 200, 0.3], [1e-5, -2e-5, 1.0]])
+        whole = demodulate.pick(fold.fold(seen, view).harmonics, pattern.pilots)
+        some = fold.sample(seen, view, pattern.pilots)
+        assert np.allclose(some.values, whole, atol=1e-5)
 
 
 class TestEmbed:

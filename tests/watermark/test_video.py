@@ -20,7 +20,7 @@ from tests.watermark.clips import (
     talking,
     write_film,
 )
-from watermark import audio, video
+from watermark import audio, image, mask, timeline, video
 from watermark.errors import UnreadableMedia, UnsuitableMedia, UnsupportedMedia, WatermarkError
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +106,24 @@ class TestDetect:
     def test_finds_nothing_without_a_mark_or_with_another_key(self, clip, marked):
         assert payloads(clip) == []
         assert payloads(marked[0], OTHER_KEY) == []
+
+
+class TestDetectWhereThePictureMoves:
+    def test_reads_key_frames_when_other_frames_carry_the_mark_along(self, portrait):
+        still = next(talking(portrait, 1, (960, 540)))
+        flat = np.ascontiguousarray(
+            cv2.cvtColor(image.embed(still, PAYLOAD, KEY), cv2.COLOR_BGR2GRAY)
+        )
+        moved = [np.roll(flat, (31 * k, 57 * k), (0, 1)) for k in range(1, 17)]
+        key, *others = (mask.residual(each) for each in (flat, *moved))
+        steps = [timeline.Step(0, 0.5, key.copy(), 1, True, key, 1)]
+        steps += [timeline.Step(k / 2, k / 2 + 0.5, each, 1) for k, each in enumerate(others, 1)]
+        search = timeline._Search(KEY, False)
+        assert search.read(steps) is None, "all frames together were enough: this proves nothing"
+        found = search.read_by_keys(steps)
+        assert found is not None
+        assert found.payload == PAYLOAD
+        assert search.read_by_keys(steps[1:]) is None  # no key frame: nothing to read
 
 
 class TestDetectInAFilmCutTogether:
