@@ -52,6 +52,7 @@ migrate: $(SYNCED) ## make keys and database, or bring them up to date
 
 bench: $(SYNCED) ## measure, and report ratios
 	$(PY) -m tests.bench
+	$(PY) -m tests.bench.watermark --page docs/watermark-benchmarks.md
 
 lock: ## resolve dependencies anew into requirements.lock
 	uv pip compile --universal --generate-hashes --group dev pyproject.toml -o requirements.lock --no-header --quiet
