@@ -19,7 +19,9 @@ import sys
 from collections import Counter
 from typing import Any
 
-from app import commits
+from sqlmodel import Session
+
+from app import commits, db
 from tests.books.posting import FAULTS, post
 
 CALLERS = 16
@@ -112,6 +114,15 @@ def _run(job: dict[str, Any]) -> dict[str, list[str]]:
     return told
 
 
+def _warm_up() -> None:
+    """Post once and let go of the database: what is compiled once need not be in every child."""
+    with Session(db.engine(), expire_on_commit=False) as session:
+        post("warm-0")(session)
+        session.commit()
+    db.engine().dispose()
+
+
 if __name__ == "__main__":
+    _warm_up()
     for wanted in iter(sys.stdin.readline, ""):
         print(json.dumps(_run(json.loads(wanted))), flush=True)
