@@ -9,7 +9,7 @@ no keys can leave no mark: an edit breaks the line of states, and the next act d
 import hmac
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import blake2b
@@ -17,6 +17,7 @@ from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, UOWTransaction
 from sqlmodel import Field, Session, SQLModel
@@ -30,12 +31,14 @@ _STATE_BYTES = 16
 _BATCH = 500
 _INSERT = "INSERT INTO row_mark (acted_us, changes, seal) VALUES ({0}, {0}, {0})"
 _PENDING = "marks"
+_OR = "+"  # between the versions of a state before
 
 
 class RowMark(SQLModel, table=True):
     """What one transaction did, authenticated: a line a row, `table before after key`.
 
-    `acted_us` are microseconds since 1970, and grow with every act of a process.
+    A state before that is known in two versions is `first+second`. `acted_us` are microseconds
+    since 1970, and grow with every act of a process.
     """
 
     __tablename__ = "row_mark"
@@ -52,10 +55,13 @@ class RowMark(SQLModel, table=True):
 
 
 class Act(NamedTuple):
-    """One change of one row by an act, as an authentic mark says."""
+    """One change of one row by an act, as an authentic mark says.
+
+    `before` is the state it was in, once in each version: the seal it follows may be of an old one.
+    """
 
     acted_us: int
-    before: str
+    before: tuple[str, ...]
     after: str
 
 
@@ -94,20 +100,65 @@ _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=_plain
 
 
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+_NESTED = (dict, list, tuple)
+_SECOND = "2:"  # how a state begins that is of the second version; the first has no beginning
 
 
 def state(name: str, key: str, row: Row) -> str:
     """Return the state that a row is in, which nobody without the key can compute: keyed BLAKE2b.
 
     Reckoned for every row that is written, so values are spelled in the quickest way that is the
-    same on both databases.
+    same on both databases; JSON by a digest, which is what makes the second version of a state.
     """
+    held, nested = _held(name, row)
+    for at in nested:
+        digest = blake2b(to_json(_ordered(held[at])), digest_size=_STATE_BYTES)
+        held[at] = [digest.hexdigest()]  # a list: no text that a row could hold instead is one
+    return f"{_SECOND if nested else ''}{_keyed(name, key, held)}"
+
+
+def is_state(said: str, name: str, key: str, row: Row) -> bool:
+    """Say whether a row is in this state, in the version it was said in."""
+    found = state if said.startswith(_SECOND) else _first_state
+    return hmac.compare_digest(said, found(name, key, row))
+
+
+def _first_state(name: str, key: str, row: Row) -> str:
+    held, nested = _held(name, row)
+    for at in nested:
+        held[at] = _encode(held[at])
+    return _keyed(name, key, held)
+
+
+def _each_state(name: str, key: str, row: Row) -> str:
+    """Return the state of a row that is about to change: a seal of it may be of either version."""
+    return _OR.join(dict.fromkeys((_first_state(name, key, row), state(name, key, row))))
+
+
+def _held(name: str, row: Row) -> tuple[list[Any], list[int]]:
+    """Return what a row holds as a state spells it, and where in it there is JSON still."""
     held = [
-        value if type(value) in _AS_THEY_ARE else _spelled_state(value)
+        value
+        if type(value) in _AS_THEY_ARE or isinstance(value, _NESTED)
+        else _spelled_state(value)
         for value in [row[column] for column in TABLES[name].sealed]
     ]
+    return held, [at for at, value in enumerate(held) if isinstance(value, _NESTED)]
+
+
+def _keyed(name: str, key: str, held: list[Any]) -> str:
     said = ascii([name, key, held]).encode()
     return blake2b(said, key=keys.secret("evidence"), digest_size=_STATE_BYTES).hexdigest()
+
+
+def _ordered(value: Any) -> Any:
+    """Return JSON with its keys in one order: PostgreSQL keeps them in another than they came."""
+    if isinstance(value, dict):
+        return {
+            key: _ordered(held) if isinstance(held, _NESTED) else held
+            for key, held in sorted(value.items())
+        }
+    return [_ordered(each) if isinstance(each, _NESTED) else each for each in value]
 
 
 def _spelled_state(value: Any) -> str:
@@ -170,7 +221,7 @@ def write_out(connection: sa.Connection) -> None:
     changes = [
         f"{name} {before} {after or NOT_THERE} {key}"
         for (name, key), (before, after) in pending.items()
-        if before != (after or NOT_THERE)
+        if before and (after or NOT_THERE) not in before.split(_OR)
     ]
     if changes:
         at, said = _now_us(), "\n".join(changes)
@@ -207,20 +258,22 @@ def acts_of(marks: Iterable[RowMark]) -> dict[tuple[str, str], list[Act]]:
         if is_authentic(mark):
             for line in mark.changes.split("\n"):  # a key is JSON: it holds no line feed
                 name, before, after, key = line.split(" ", 3)
-                acts[name, key].append(Act(mark.acted_us, before, after))
+                acts[name, key].append(Act(mark.acted_us, tuple(before.split(_OR)), after))
     return acts
 
 
-def leads(acts: list[Act], *, since: int, before: str, after: str | None = None) -> bool:
+def leads(
+    acts: list[Act], *, since: int, before: str, after: Callable[[str], bool] | None = None
+) -> bool:
     """Say whether acts, each after the other and all later than `since`, lead to a state.
 
-    Without `after`, whether they lead anywhere.
+    `after` knows that state. Without it, whether they lead anywhere.
     """
     for act in acts:
-        if act.before != before or act.acted_us <= since:
+        if before not in act.before or act.acted_us <= since:
             return False
         since, before = act.acted_us, act.after
-    return bool(acts) and after in (None, before)
+    return bool(acts) and (after is None or after(before))
 
 
 def _seal(acted_us: int, changes: str) -> bytes:
@@ -280,7 +333,7 @@ def _note_changing(connection: sa.Connection, name: str, those: Iterable[str]) -
             pending[name, key][1] = None
     unknown = [key for key in those if (name, key) not in pending]
     for key, row in rows_by_key(connection, name, unknown, lock=True):
-        _note(connection, name, key, state(name, key, row))
+        _note(connection, name, key, _each_state(name, key, row))
 
 
 def _changed(thing: object, columns: tuple[str, ...]) -> bool:

@@ -4,11 +4,11 @@ Building and compiling a statement costs more than a small read, and so do rows 
 with SQLAlchemy's own words, so that one text serves both databases; columns keep their types.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -144,7 +144,7 @@ class _Compiled:
         """Return values as somebody reads them who did not know that some were JSON already."""
         if not self._texts:
             return values
-        return {**values, **{name: json.loads(values[name]) for name in self._texts}}
+        return {**values, **{name: from_json(values[name]) for name in self._texts}}
 
     def bind(self, values: dict[str, Any]) -> Any:
         if self._defaults:

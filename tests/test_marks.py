@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 import app.models  # noqa: F401  every table
 from app import clock, commits, db, marks
+from app.anchored import TABLES
 from app.identity import service as identity
 from app.identity.models import ApiKey, Organization
 from app.ledger.models import RoyaltyTerms
@@ -64,13 +65,31 @@ class TestMarks:
         key = marks.key_of(Organization.__table__, row)
         every = session.exec(select(RowMark).order_by(col(RowMark.id))).all()
         acts = marks.acts_of(every)["organization", key]
-        now = marks.state("organization", key, row)
+        now = marks.state("organization", key, row).__eq__
         assert len(acts) == 3
         assert marks.leads(acts, since=0, before=states[0], after=now)
         assert not marks.leads(acts, since=acts[0].acted_us, before=states[0], after=now)
         assert not marks.leads(acts[1:], since=0, before=states[0], after=now)
         assert not marks.leads(acts[:2], since=0, before=states[0], after=now)
-        assert not marks.leads([], since=0, before=now, after=now)
+        assert not marks.leads([], since=0, before=states[0], after=now)
+
+    def test_of_json_do_not_tell_how_its_keys_were_ordered(self, data_dir):
+        row = dict.fromkeys(TABLES["royalty_terms"].sealed, "")
+        one, other = {"b": [{"y": 1, "x": None}], "a": ""}, {"a": "", "b": [{"x": None, "y": 1}]}
+        said = {
+            marks.state("royalty_terms", "k", {**row, "document": each}) for each in (one, other)
+        }
+        assert len(said) == 1
+        assert said.pop().startswith("2:")
+        edited = {**one, "b": [{"y": 1, "x": 0}]}
+        states = [marks.state("royalty_terms", "k", {**row, "document": d}) for d in (one, edited)]
+        assert states[0] != states[1]
+
+    def test_of_json_are_of_no_text_in_its_place(self, data_dir):
+        row = {**dict.fromkeys(TABLES["decision"].sealed, ""), "codes": ["A"], "request": {"b": 1}}
+        digest = marks.blake2b(b'["A"]', digest_size=16).hexdigest()
+        said = [marks.state("decision", "k", {**row, "codes": each}) for each in (["A"], digest)]
+        assert said[0] != said[1]
 
     def test_go_with_the_act_they_belong_to(self, session):
         session.commit()

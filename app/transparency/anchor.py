@@ -12,7 +12,7 @@ swapped. Nothing personal is in seal, chain or leaf.
 import hmac
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from hashlib import sha256
@@ -321,7 +321,7 @@ def _may_seal(
     if shape is None:
         return True
     reshaped = shape != present_shapes()[seal.table_name]
-    explained = explain(before, done, seal.state, reshaped=reshaped)
+    explained = explain(before, done, stands(seal.table_name, seal.row_key, row), reshaped=reshaped)
     if before is None:
         return explained
     if not {*chain(*shape.values())} <= row.keys():
@@ -331,8 +331,17 @@ def _may_seal(
     return held.fixed == before.fixed and (explained or as_it_was)
 
 
+def stands(name: str, key: str, row: Row) -> Callable[[str], bool]:
+    """Return what knows the state that a row is in, whatever the version it is said in."""
+    return lambda said: marks.is_state(said, name, key, row)
+
+
 def explain(
-    before: RowSeal | None, done: list[Act], after: str | None, *, reshaped: bool = False
+    before: RowSeal | None,
+    done: list[Act],
+    after: Callable[[str], bool] | None,
+    *,
+    reshaped: bool = False,
 ) -> bool:
     """Say whether acts have made a row what it is, from what was sealed, or from nothing.
 

@@ -178,7 +178,7 @@ def _row(
     reshaped: bool,
 ) -> Iterator[Difference]:
     last = seals[-1] if seals else None
-    explained = anchor.explain(last, done, marks.state(name, key, row), reshaped=reshaped)
+    explained = anchor.explain(last, done, anchor.stands(name, key, row), reshaped=reshaped)
     if not seals and not explained:
         yield Difference(name, f"{key} was put in past the program")
     for seal in seals:

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel, select
 from app import clock, db, marks, publication
 from app.anchored import TABLES
 from app.identity import service as identity
-from app.identity.models import Organization
+from app.identity.models import Organization, SigningKey
 from app.ledger import holds
 from app.registry.models import Performer
 from app.transparency import anchor, compare, service
@@ -143,6 +143,31 @@ class TestAnchorDatabase:
         assert publication.check_log().holds
         with db.reading() as session:
             assert not anchor.has_marks(session)
+
+    @pytest.mark.parametrize("sealed_before", [True, False])
+    @pytest.mark.parametrize("edited", [True, False])
+    def test_states_of_the_first_version_are_gone_on_from(
+        self, sealed, monkeypatch, sealed_before, edited
+    ):
+        with monkeypatch.context() as before, db.writing() as session:
+            before.setattr(marks, "state", marks._first_state)
+            agency = identity.create_organization(session, "Nightglass", "production")
+            key = SigningKey(organization_id=agency.id, algorithm="Ed25519", public_jwk={"x": "1"})
+            session.add(key)
+            session.flush()
+            marks.write_out(session.connection())
+        if sealed_before:
+            with monkeypatch.context() as before:
+                before.setattr(marks, "state", marks._first_state)
+                publication.publish_log()
+        if edited:
+            with db.engine().begin() as superuser:
+                superuser.execute(sa.update(SigningKey).values(revoked_at=long_ago(1)))
+        with db.writing() as session:
+            session.get_one(SigningKey, key.id).revoked_at = clock.now()
+        assert publication.check_log().holds != edited
+        publication.publish_log()
+        assert publication.check_log().holds != edited
 
     def test_a_recorded_change_is_another_seal_under_the_same_salt(self, sealed):
         from app.licensing.contracts.models import Contract
