@@ -144,14 +144,14 @@ def import_receipts(
     with db.writing() as session:
         taken = receipts.take_statements(session, statements)
         print(f"{len(taken.new)} new receipts, {taken.known} booked before")
-        _print_unassigned(session)
+        _print_what_is_open(session)
 
 
 @bank_commands.command("list")
 def list_receipts() -> None:
-    """List the receipts that are nobody's yet."""
+    """List the receipts that are nobody's yet, and where a statement is missing."""
     with db.reading() as session:
-        _print_unassigned(session)
+        _print_what_is_open(session)
 
 
 @bank_commands.command("assign")
@@ -198,7 +198,7 @@ def show_funds(
         print("  ".join(f"{n} {format_minor(m, each.currency)}" for n, m in amounts.items()))
 
 
-def _print_unassigned(session: "Session") -> None:
+def _print_what_is_open(session: "Session") -> None:
     from app.ledger.receivables import receipts
     from app.money import format_minor
 
@@ -206,6 +206,8 @@ def _print_unassigned(session: "Session") -> None:
         amount = format_minor(each.amount_minor, each.currency)
         said = " ".join(each.said.split())
         print(f"{each.id} {each.booked_on} {amount} {each.payer}: {said}; assign it")
+    for missing in receipts.missing_statements(session):
+        print(missing)
 
 
 def _print(invoice: "Invoice") -> None:

@@ -274,7 +274,7 @@ def _what_stops(session: Session, generation: Generation, decision: Decision, *,
 
 
 def _pay(session: Session, generation: Generation) -> None:
-    """Turn every hold of this generation into a journal entry, and promise each a log leaf."""
+    """Turn every hold of this generation into a journal entry, which has its leaf in the log."""
     permit = session.get_one(Decision, generation.decision_id)
     event = service.usage_event(generation, decisions.use_of(permit))
     for contract in _contracts(session, generation.id):
@@ -282,8 +282,7 @@ def _pay(session: Session, generation: Generation) -> None:
         # Uses captured since the permit may have reached a dearer tier that both sides agreed.
         book = contract.series_id  # all versions of a contract share its books
         ledger.raise_hold(session, generation.id, book, terms=terms, event=event)
-        entry = ledger.capture_hold(session, generation.id, book, terms=terms, event=event)
-        transparency.record(session, "journal-entry", entry.id, ledger.evidence(entry))
+        ledger.capture_hold(session, generation.id, book, terms=terms, event=event)
 
 
 def _end(generation_id: str, state: str, reason: str) -> bool:

@@ -1,6 +1,7 @@
 """Closing a period: the entries so far are its entries from now on, and no other ever is.
 
-What is corrected later is a new entry, which falls into the period that is then open.
+What is corrected later is a new entry, which falls into the period that is then open. The close
+has a leaf of its own in the public log, which commits to the period's digest.
 """
 
 import hashlib
@@ -17,7 +18,9 @@ from app.ids import new_id
 from app.ledger.errors import PeriodNotFound, PeriodNotOver, PeriodOutOfOrder
 from app.ledger.models import JournalEntry
 from app.ledger.models_periods import Period, PeriodEntry
+from app.transparency import service as transparency
 
+_LEAF = "period-closed"
 _LOCK = 0x706572696F64  # "period": PostgreSQL advisory lock, for one close at a time
 
 
@@ -63,6 +66,7 @@ def close_period(session: Session, *, until: datetime) -> Period:
     rows = [{"entry_id": id_, "period_id": period_id} for id_, _ in entries]
     if rows:
         session.execute(sa.insert(PeriodEntry), rows)
+    transparency.record(session, _LEAF, period.id, _evidence(period))
     return period
 
 
@@ -98,9 +102,19 @@ def period_digest(period: Period, entries: Sequence[tuple[str, str]], *, previou
     return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
 
 
+def _evidence(period: Period) -> dict[str, Any]:
+    """Return what the leaf of a close commits to."""
+    return {"number": period.number, "entries": period.entries, "sha256": period.sha256}
+
+
 def first_difference(session: Session) -> str | None:
-    """Reckon the digest of every closed period again, and name the first that differs."""
+    """Reckon the digest of every closed period again, and name the first that differs.
+
+    Each must be what its leaf commits to; only the first ones may be without, closed before closes
+    had leaves.
+    """
     before: Period | None = None
+    logged = False
     for period in session.exec(
         select(Period).order_by(col(Period.number)).execution_options(populate_existing=True)
     ).all():
@@ -119,6 +133,10 @@ def first_difference(session: Session) -> str | None:
         digest = period_digest(period, entries, previous=previous)
         if (len(entries), digest) != (period.entries, period.sha256):
             return f"{period.id}: its entries are not those that were closed"
+        promised = transparency.bears_out(session, _LEAF, period.id, _evidence(period))
+        if promised is False or (logged and promised is None):
+            return f"{period.id}: is not the period that its leaf in the log was promised for"
+        logged = promised is not None
         before = period
     stray = session.exec(
         select(PeriodEntry.entry_id).where(

@@ -1,4 +1,4 @@
-"""Writing an event into the books: terms, event, entry, postings, seal, in that order."""
+"""Writing an event into the books: terms, event, entry, postings, seal, leaf, in that order."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -19,6 +19,7 @@ from app.ledger.rows import Book
 from app.ledger.royalties import post_event
 from app.ledger.terms import CompensationTerms, exact
 from app.ledger.usage import UsageEvent
+from app.transparency import service as transparency
 
 MICROSECONDS = 1_000_000
 
@@ -121,10 +122,24 @@ def terms_digest(document: Mapping[str, Any]) -> str:
 
 
 def write_entry(session: Session, entry: JournalEntry, lines: tuple[Line, ...]) -> None:
-    """Write an entry, its postings and the seal that the database refuses unless they balance."""
+    """Write an entry, its postings and the seal that the database refuses unless they balance.
+
+    Promises the log its leaf.
+    """
     rows.post_entry(session.connection(), entry, lines)
+    transparency.record(session, "journal-entry", entry.id, evidence(entry))
     make_transient_to_detached(entry)  # the session takes it for a row it read, without reading it
     session.add(entry)
+
+
+def evidence(entry: JournalEntry) -> dict[str, str | None]:
+    """Return what the leaf of an entry commits to; it names no account and no amount."""
+    return {
+        "entry_id": entry.id,
+        "contract_id": entry.contract_id,
+        "generation_id": entry.generation_id,
+        "digest": entry.digest,
+    }
 
 
 def _keep_terms(connection: sa.Connection, terms: CompensationTerms) -> str:

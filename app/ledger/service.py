@@ -20,7 +20,7 @@ from app.ledger.holds import (
     void_hold,
 )
 from app.ledger.models import Hold, JournalEntry, Posting, RecordedUse, RoyaltyTerms
-from app.ledger.posting import post_usage, state_of
+from app.ledger.posting import evidence, post_usage, state_of
 from app.ledger.quota import used_and_unpaid
 from app.ledger.quotes import Quote, quote
 from app.ledger.rows import lock_book, read_book
@@ -168,16 +168,6 @@ def fees_bound(
         )
     )
     return int(session.exec(held).one()) + int(session.exec(owed).one())
-
-
-def evidence(entry: JournalEntry) -> dict[str, str | None]:
-    """Return what a log may commit to about an entry; it names no account and no amount."""
-    return {
-        "entry_id": entry.id,
-        "contract_id": entry.contract_id,
-        "generation_id": entry.generation_id,
-        "digest": entry.digest,
-    }
 
 
 def _use_of(session: Session, entry: JournalEntry) -> RecordedUse:

@@ -37,6 +37,7 @@ class LeafKind(StrEnum):
     DECISION = "decision"
     OUTPUT_RELEASED = "output-released"
     JOURNAL_ENTRY = "journal-entry"
+    PERIOD_CLOSED = "period-closed"
     KEY_ROTATED = "key-rotated"
     POLICY_PUBLISHED = "policy-published"
     DATABASE_ANCHORED = "database-anchored"

@@ -16,7 +16,9 @@ from app.transparency.errors import (
     CheckpointNotFound,
     LeafNotFound,
     LeafNotPublished,
+    LeafRefused,
     NoteRefused,
+    ProofRefused,
 )
 from app.transparency.models import LogCheckpoint, LogLeaf, LogOutbox
 from app.transparency.proof import ConsistencyProof, InclusionProof
@@ -66,6 +68,21 @@ def opening(session: Session, outbox_id: str) -> dict[str, Any]:
         raise LeafNotFound(f"nothing was recorded as {outbox_id}")
     salt = row.salt.hex() if row.salt else None
     return {"entry": row.entry, "subject": row.subject_id, "salt": salt}
+
+
+def bears_out(
+    session: Session, kind: str, subject_id: str, payload: Mapping[str, Any]
+) -> bool | None:
+    """Say whether what was promised of this kind about a subject is this; None: nothing was."""
+    promised = [row for row, _ in leaves_of(session, subject_id) if row.kind == kind]
+    if not promised:
+        return None
+    try:
+        for row in promised:
+            leaf.open_leaf(row.entry.encode(), subject_id, payload, salt=row.salt or b"")
+    except (LeafRefused, ProofRefused):
+        return False
+    return True
 
 
 def erase_salts(session: Session, subject_id: str) -> int:
@@ -241,6 +258,7 @@ def _newest_subtree(session: Session, read: tiles.ReadTile | None) -> Callable[[
 
 __all__ = [
     "add_cosignatures",
+    "bears_out",
     "checkpoint_at",
     "checkpoint_text",
     "compare_rows",

@@ -15,6 +15,7 @@ from app.ledger.models import JournalEntry
 from app.ledger.models_periods import PeriodEntry
 from app.ledger.periods import close_period, period_of
 from app.ledger.service import reverse_entry
+from app.transparency.models import LogOutbox
 from tests.ledger.factories import a_captured_entry
 from tests.ledger.test_append_only import drop_guard, refusal_of
 
@@ -135,3 +136,28 @@ class TestNeverChanges:
     def test_a_row_cannot_be_edited_at_all_with_the_guard_in_place(self, session, period):
         with pytest.raises(DBAPIError, match="append-only"):
             session.execute(sa.text("UPDATE ledger_period SET entries = 5"))
+
+    @pytest.mark.parametrize("fault", ["another digest", "no leaf"])
+    def test_a_period_closed_anew_with_all_that_follows_is_not_the_one_in_its_leaf(
+        self, session, period, fault
+    ):
+        """Whoever slips an entry in and reckons the digest again has the leaf against them."""
+        before = close_period(session, until=clock.now())
+        last = close_period(session, until=clock.now())
+        assert check(session).ok
+        if fault == "no leaf":
+            session.execute(sa.delete(LogOutbox).where(LogOutbox.subject_id == last.id))
+        else:
+            late = a_captured_entry(session, generation_id="gen_2")
+            session.add(PeriodEntry(entry_id=late.id, period_id=last.id))
+            drop_guard(session, "ledger_period")
+            every, last.entries = [(late.id, late.digest)], 1
+            last.sha256 = periods.period_digest(last, every, previous=before.sha256)
+            session.flush()
+        assert "leaf" in (check(session).first_difference or "nothing found")
+
+    def test_periods_closed_before_closes_had_leaves_are_right(self, session, period):
+        session.execute(sa.delete(LogOutbox).where(LogOutbox.subject_id == period.id))
+        assert check(session).ok
+        close_period(session, until=clock.now())
+        assert check(session).ok

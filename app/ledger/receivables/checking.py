@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.ledger.models import Posting
-from app.ledger.receivables.invoices import RECEIVABLE, billed_contracts, document_digest
+from app.ledger.receivables.invoices import RECEIVABLE, document_digest
 from app.ledger.receivables.models import (
     Invoice,
     InvoiceLine,
@@ -21,6 +21,7 @@ from app.ledger.receivables.models import (
     OpenInvoice,
     OpenInvoiceContract,
 )
+from app.ledger.receivables.payments import billed_contracts
 from app.ledger.receivables.tax import Vat, withheld
 
 

@@ -23,14 +23,13 @@ from app.ledger.receivables.models import (
     DocumentSeries,
     Invoice,
     InvoiceLine,
-    OpenInvoice,
-    OpenInvoiceContract,
     PartyProfile,
 )
 from app.ledger.receivables.payments import (
     ensure,
     invoiced_account,
     lock_funds,
+    open_invoice,
     pay_open,
     prepaid_account,
 )
@@ -177,14 +176,6 @@ def document_digest(document: dict[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(document)).hexdigest()
 
 
-def billed_contracts(document: dict[str, Any]) -> list[str]:
-    """Name the contracts under which an invoice charges something, refunds taken off."""
-    net: dict[str, int] = {}
-    for line in document["lines"]:
-        net[line["contract_id"]] = net.get(line["contract_id"], 0) + line["net_minor"]
-    return sorted(contract_id for contract_id, minor in net.items() if minor > 0)
-
-
 def _unbilled(
     session: Session, account: str, currency: str, *, licensee: str | None = None
 ) -> list[Billed]:
@@ -317,19 +308,7 @@ def _write(
         for place, line in enumerate(said["lines"])
     )
     if due_at is not None and invoice.total_minor > 0:
-        session.add(
-            OpenInvoice(
-                invoice_id=invoice.id,
-                organization_id=invoice.customer_id,
-                currency=invoice.currency,
-                outstanding_minor=invoice.total_minor,
-                due_at=due_at,
-            )
-        )
-        session.add_all(
-            OpenInvoiceContract(contract_id=contract_id, invoice_id=invoice.id, due_at=due_at)
-            for contract_id in billed_contracts(said)
-        )
+        session.add(open_invoice(session, invoice, outstanding_minor=invoice.total_minor))
     session.flush()
     if lines := invoice_lines(session, invoice.id):
         post_source(session, "invoice", invoice.id, lines)

@@ -160,10 +160,10 @@ class InvoiceLine(SQLModel, table=True):
 
 
 class InvoicePayment(SQLModel, table=True):
-    """Prepaid money put towards an invoice. Append-only."""
+    """Prepaid money put towards an invoice; negative: the bank took it back. Append-only."""
 
     __tablename__ = "invoice_payment"
-    __table_args__ = (sa.CheckConstraint("amount_minor > 0", name="invoice_payment_amount"),)
+    __table_args__ = (sa.CheckConstraint("amount_minor <> 0", name="invoice_payment_amount"),)
 
     id: str = Field(default_factory=lambda: new_id("ivp"), primary_key=True)
     invoice_id: str = Field(foreign_key="invoice.id", index=True)

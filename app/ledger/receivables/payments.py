@@ -1,4 +1,7 @@
-"""Prepaid money of a licensee, and what of it goes towards its open invoices."""
+"""Prepaid money of a licensee, what of it goes towards its open invoices, and what comes back."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -71,6 +74,89 @@ def pay_open(
     return paid
 
 
+def reopen(
+    session: Session, organization_id: str, currency: str, *, first: str | None = None
+) -> list[InvoicePayment]:
+    """Take back from paid invoices what the licensee's prepaid money lacks; they are open again.
+
+    For money that the bank took back. Begins with `first`, then with those that fell due last: an
+    old invoice stays paid. One that was credited stays settled. Each is due when it was. Call it
+    under `lock_funds`.
+    """
+    lacking = -prepaid(session, organization_id, currency)
+    taken = []
+    for invoice, paid_minor in _paid(session, organization_id, currency, first or ""):
+        if lacking <= 0:
+            break
+        amount = min(lacking, paid_minor)
+        taken.append(_take_back(session, invoice, amount))
+        lacking -= amount
+    return taken
+
+
+def _paid(
+    session: Session, organization_id: str, currency: str, first: str
+) -> Sequence[tuple[Invoice, int]]:
+    """List a licensee's invoices that something was paid on, and how much."""
+    paid = sa.func.sum(InvoicePayment.amount_minor)
+    credit = sa.inspect(Invoice).local_table.alias("credit")
+    found = session.execute(
+        sa.select(col(Invoice.id), paid)
+        .join(InvoicePayment, col(InvoicePayment.invoice_id) == col(Invoice.id))
+        .where(
+            col(Invoice.customer_id) == organization_id,
+            col(Invoice.currency) == currency,
+            ~sa.exists().where(credit.c.corrects_id == col(Invoice.id)),
+        )
+        .group_by(col(Invoice.id), col(Invoice.due_at))
+        .having(paid > 0)
+        .order_by(
+            sa.case((col(Invoice.id) == first, 0), else_=1),
+            col(Invoice.due_at).desc(),
+            col(Invoice.id).desc(),
+        )
+    )
+    return [(session.get_one(Invoice, id_), int(minor)) for id_, minor in found]
+
+
+def _take_back(session: Session, invoice: Invoice, amount_minor: int) -> InvoicePayment:
+    payment = InvoicePayment(invoice_id=invoice.id, amount_minor=-amount_minor)
+    session.add(payment)
+    still_open = session.get(OpenInvoice, invoice.id)
+    still_open = still_open or open_invoice(session, invoice, outstanding_minor=0)
+    still_open.outstanding_minor += amount_minor
+    session.add(still_open)
+    session.flush()
+    post_source(session, "payment", payment.id, payment_lines(session, payment.id) or ())
+    return payment
+
+
+def open_invoice(session: Session, invoice: Invoice, *, outstanding_minor: int) -> OpenInvoice:
+    """Keep an invoice as open, and the contracts it charges under; not flushed yet."""
+    assert invoice.due_at is not None  # noqa: S101 -- what is billed to a licensee falls due
+    for contract_id in billed_contracts(invoice.document):
+        session.add(
+            OpenInvoiceContract(
+                contract_id=contract_id, invoice_id=invoice.id, due_at=invoice.due_at
+            )
+        )
+    return OpenInvoice(
+        invoice_id=invoice.id,
+        organization_id=invoice.customer_id,
+        currency=invoice.currency,
+        outstanding_minor=outstanding_minor,
+        due_at=invoice.due_at,
+    )
+
+
+def billed_contracts(document: dict[str, Any]) -> list[str]:
+    """Name the contracts under which an invoice charges something, refunds taken off."""
+    net: dict[str, int] = {}
+    for line in document["lines"]:
+        net[line["contract_id"]] = net.get(line["contract_id"], 0) + line["net_minor"]
+    return sorted(contract_id for contract_id, minor in net.items() if minor > 0)
+
+
 def _pay(session: Session, invoice: OpenInvoice, amount_minor: int) -> InvoicePayment:
     payment = InvoicePayment(invoice_id=invoice.invoice_id, amount_minor=amount_minor)
     session.add(payment)
@@ -91,7 +177,7 @@ def _pay(session: Session, invoice: OpenInvoice, amount_minor: int) -> InvoicePa
 
 
 def payment_lines(session: Session, payment_id: str) -> tuple[Line, ...] | None:
-    """Reckon the entry of a payment: out of what was prepaid, off what was invoiced."""
+    """Reckon the entry of a payment: out of what was prepaid, off what was invoiced, or back."""
     payment = session.get(InvoicePayment, payment_id, populate_existing=True)
     if payment is None:
         return None

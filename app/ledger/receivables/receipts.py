@@ -12,10 +12,11 @@ from app.ledger.errors import ReceiptAssigned, ReceiptNotFound, StatementRefused
 from app.ledger.receivables.camt import Receipt, Statement
 from app.ledger.receivables.models import OPERATOR, Invoice
 from app.ledger.receivables.models_receipts import BankReceipt, BankStatement, ReceiptAssignment
-from app.ledger.receivables.payments import lock_funds, pay_open, prepaid_account
+from app.ledger.receivables.payments import lock_funds, pay_open, prepaid_account, reopen
 from app.ledger.receivables.profiles import profiles_of
 from app.ledger.receivables.references import creditor_reference, references_in
 from app.ledger.sources import post_source
+from app.money import format_minor
 
 BANK, UNASSIGNED = "bank:clearing", "receipts:unassigned"
 _NUMBER = re.compile(r"INV-?(\d{6,9})(?!\d)")
@@ -60,6 +61,7 @@ def assign_receipt(
 ) -> ReceiptAssignment:
     """Say whose money a receipt is, once; it goes towards the invoice named, then the oldest.
 
+    Where the bank took it back, invoices that it paid are open again, and count as arrears.
     Raises ReceiptAssigned when somebody else has it.
     """
     lock_funds(session, organization_id, receipt.currency)
@@ -79,7 +81,8 @@ def assign_receipt(
     session.flush()
     lines = assignment_lines(session, assignment.id) or ()
     post_source(session, "receipt-assignment", assignment.id, lines)
-    pay_open(session, organization_id, receipt.currency, first=invoice_id)
+    settle = pay_open if receipt.amount_minor > 0 else reopen
+    settle(session, organization_id, receipt.currency, first=invoice_id)
     return assignment
 
 
@@ -95,6 +98,36 @@ def unassigned(session: Session) -> Sequence[BankReceipt]:
         .where(col(ReceiptAssignment.id).is_(None))
         .order_by(col(BankReceipt.id))
     ).all()
+
+
+def missing_statements(session: Session) -> list[str]:
+    """Say where a statement is missing: one opens at a balance at which none before it closed.
+
+    What is missing and moved nothing on the whole is not noticed.
+    """
+    missing = []
+    closed: dict[tuple[str, str], list[int]] = {}
+    every = select(BankStatement).order_by(col(BankStatement.closed_on), col(BankStatement.id))
+    statements = session.exec(every).all()
+    for each in statements:
+        before = closed.setdefault((each.iban, each.currency), [])
+        opening = each.opening_minor
+        same_day = (
+            other.closing_minor
+            for other in statements
+            if (other.iban, other.currency) == (each.iban, each.currency)
+            and other.closed_on == each.closed_on
+            and other.id != each.id
+        )
+        if before and opening not in before and opening not in same_day:
+            missing.append(
+                f"a statement of {each.iban} is missing before {each.reference} "
+                f"({each.closed_on}): it opens at {format_minor(opening, each.currency)}, and "
+                f"the last before it closed at {format_minor(before[-1], each.currency)}; import "
+                "what lies between"
+            )
+        before.append(each.closing_minor)
+    return missing
 
 
 def receipt_lines(session: Session, receipt_id: str) -> tuple[Line, ...] | None:

@@ -1,5 +1,7 @@
 """Bank statements: read whole or not at all, taken in once, matched by what the payer wrote."""
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -11,7 +13,7 @@ from app.ledger.check import check
 from app.ledger.errors import ReceiptAssigned, StatementRefused
 from app.ledger.receivables import invoices, payments, receipts
 from app.ledger.receivables.camt import read_statements
-from app.ledger.receivables.models import OPERATOR, OpenInvoice
+from app.ledger.receivables.models import OPERATOR, OpenInvoice, OpenInvoiceContract
 from app.ledger.receivables.models_receipts import BankReceipt, BankStatement, ReceiptAssignment
 from app.ledger.receivables.references import creditor_reference
 from tests.ledger.factories import a_licensee
@@ -221,6 +223,59 @@ class TestImport:
         receipts.assign_receipt(session, receipt, LICENSEE, note="their debit bounced")
         assert funding.received(session, LICENSEE, "USD") == -100
         assert check(session).first_difference is None
+
+    def test_what_the_bank_takes_back_opens_the_invoice_again(self, session, invoice):
+        def back(amount: str, number: int) -> None:
+            entry = an_entry(amount, reference=f"B{number}", side="DBIT", reversal=True)
+            data = a_statement(entry, moved=f"-{amount}", reference=f"B{number}")
+            (receipt,) = take(session, data)
+            receipts.assign_receipt(session, receipt, LICENSEE, note="their debit bounced")
+
+        def left() -> list[tuple[str, int, Any]]:
+            every = session.exec(select(OpenInvoice)).all()
+            contracts = session.exec(select(OpenInvoiceContract.contract_id)).all()
+            assert contracts == ["con_1"] * len(every)
+            assert check(session).first_difference is None
+            return [(x.invoice_id, x.outstanding_minor, x.due_at) for x in every]
+
+        at_first = left()
+        take(session, a_statement(an_entry("20.00", "INV-000001"), moved="20.00"))
+        assert left() == []
+        back("5.48", 1)  # what was prepaid beside it goes first
+        assert left() == []
+        back("4.52", 2)
+        assert left() == [(invoice.id, 452, invoice.due_at)]
+        back("10.00", 3)
+        assert left() == at_first
+        back("1.00", 4)  # and no more than was paid on it
+        assert left() == at_first
+        assert payments.prepaid(session, LICENSEE, "USD") == -100
+        paid = a_statement(an_entry("15.52", "INV-000001"), moved="15.52", reference="S9")
+        take(session, paid)
+        assert left() == []
+
+    def test_what_the_bank_takes_back_opens_no_invoice_that_was_credited(self, session, invoice):
+        take(session, a_statement(an_entry("14.52", "INV-000001"), moved="14.52"))
+        invoices.credit_invoice(session, invoice, reason="the wrong take")
+        entry = an_entry("14.52", reference="B1", side="DBIT", reversal=True)
+        (receipt,) = take(session, a_statement(entry, moved="-14.52", reference="B1"))
+        receipts.assign_receipt(session, receipt, LICENSEE, note="their debit bounced")
+        assert session.exec(select(OpenInvoice)).all() == []
+        assert check(session).first_difference is None
+
+    def test_a_statement_that_is_missing_between_two_is_named(self, session, invoice):
+        def named(opening: str, moved: str, reference: str) -> list[str]:
+            entry = an_entry(moved, reference=reference)
+            data = a_statement(entry, opening=opening, moved=moved, reference=reference)
+            take(session, data)
+            return receipts.missing_statements(session)
+
+        assert named("100.00", "1.00", "S1") == []
+        (missing,) = named("103.00", "1.00", "S3")
+        assert "before S3" in missing
+        assert "103.00" in missing
+        assert "101.00" in missing
+        assert named("101.00", "2.00", "S2") == []
 
 
 class TestTheDatabase:

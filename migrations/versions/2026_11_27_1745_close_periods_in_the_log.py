@@ -3,15 +3,16 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261127_1722"
-down_revision = "20261127_1645"
+revision = "20261127_1745"
+down_revision = "20261127_1715"
 branch_labels = None
 depends_on = None
 
 BEFORE = (
     "'contract-executed', 'contract-amended', 'contract-suspended', 'contract-resumed',"
     " 'consent-withdrawn', 'strike-switched', 'decision', 'output-released',"
-    " 'journal-entry', 'key-rotated', 'policy-published', 'database-anchored'"
+    " 'journal-entry', 'key-rotated', 'policy-published', 'database-anchored',"
+    " 'disclosure-granted', 'disclosure-revoked'"
 )
 AFTER = f"{BEFORE}, 'period-closed'"
 
