@@ -12,6 +12,7 @@ from rich.markup import escape
 from sqlmodel import select
 
 from app import config, db
+from app.cli_bundle import bundles
 from app.cli_check import AsJson, checks, out
 from app.cli_contract import contracts
 from app.cli_keys import keys_commands
@@ -54,6 +55,7 @@ for name, group in (
     app.add_typer(group, name=name)
 app.add_typer(contracts, name="contract")
 app.add_typer(checks)
+app.add_typer(bundles)
 app.add_typer(simulations)
 app.add_typer(statuses)
 app.add_typer(money)

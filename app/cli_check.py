@@ -3,12 +3,15 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from app import keys
+
+if TYPE_CHECKING:
+    from app.audit.service import Verdict
 
 checks = typer.Typer(no_args_is_help=True)
 conformance_commands = typer.Typer(no_args_is_help=True, help="Run a conformance suite.")
@@ -24,19 +27,74 @@ Readable = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=
 out = Console()
 
 
-@checks.command()
-def verify(file: Readable, as_json: AsJson = False) -> None:
-    """Say what a file is, who consented, and whether the licence held then and holds now."""
-    from app.audit import desk
+Given = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="Offline: yours, instead of the bundle's."),
+]
 
-    found = desk.look_at(file)
+
+@checks.command()
+def verify(
+    file: Readable,
+    *,
+    offline: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A bundle: ask no server, no database."),
+    ] = None,
+    claim_root: Given = None,
+    time_roots: Given = None,
+    key_set: Annotated[
+        Path | None,
+        typer.Option("--keys", exists=True, dir_okay=False, help="Offline: your /v1/keys."),
+    ] = None,
+    log_key: Annotated[str | None, typer.Option(help="Offline: the log's verifier key.")] = None,
+    witness: Annotated[list[str] | None, typer.Option(help="Offline: a witness's key.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a file is, who consented, and whether the licence held then and holds now.
+
+    With a bundle (`understudy bundle`) everything comes from that zip and from the anchors given;
+    "now" is its date. Exits with 1 where the bundle does not hold.
+    """
+    if offline is None:
+        from app.audit import desk
+
+        if any((claim_root, time_roots, key_set, log_key, witness)):
+            raise typer.BadParameter("anchors are given with --offline; online they are our own")
+        _tell(desk.look_at(file), as_json)
+        return
+    from app.audit.bundle.checking import Anchors
+    from app.audit.bundle.offline import verify_offline
+
+    given = Anchors(
+        claim_root_pem=None if claim_root is None else claim_root.read_text(),
+        time_roots_pem=None if time_roots is None else time_roots.read_text(),
+        keys=None if key_set is None else key_set.read_bytes(),
+        log_key=log_key,
+        witnesses=" ".join(witness) if witness else None,
+    )
+    found = verify_offline(file, offline, given)
+    _tell(found, as_json)
+    if not found.findings["bundle"]["holds"]:
+        raise typer.Exit(1)
+
+
+def _tell(found: "Verdict", as_json: bool) -> None:
     if as_json:
         said = {"sentence": found.sentence, "next_step": found.next_step}
         print(json.dumps({"verdict": found.verdict, **said, "findings": found.findings}))
         return
     out.print(f"[bold]{found.verdict}[/]  {found.sentence}")
     out.print(f"  {found.next_step}")
-    _print_findings(found.findings)
+    steps = found.findings.get("bundle", {}).get("steps", [])
+    for step in steps:
+        more = " ".join(str(step.get(each, "")) for each in ("code", "member", "detail"))
+        out.print(
+            f"  {step['step']}. {step['name']:<13} {step['state']} {more}".rstrip(),
+            highlight=False,
+            markup=False,
+        )
+    _print_findings({name: each for name, each in found.findings.items() if name != "bundle"})
 
 
 def _print_findings(findings: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import db, logs, migrate, problems
 from app.audit import api as audit
+from app.audit.bundle import api as bundles
 from app.config import settings
 from app.errors import AppError
 from app.gateway import api as gateway
@@ -142,6 +143,7 @@ def create_app() -> FastAPI:
     for subject in (
         approvals,
         boundaries,
+        bundles,
         certificates,
         contract_life,
         counsel,

@@ -16,6 +16,7 @@ from app.licensing.document.disclosure import STRANGER, Viewer
 from app.provenance import service as provenance
 from app.provenance import verify
 from app.provenance.pki import Revocation
+from app.provenance.repository import Recorded
 
 LicenseState = Callable[[Session, str, datetime], str]
 UNSEEN = frozenset({"not-released", "not-on-record"})
@@ -52,7 +53,7 @@ def verify_file(
     SandboxUnavailable.
     """
     found = verify.verify(
-        session,
+        Recorded(session),
         path,
         claim_root_pem=claim_root_pem,
         tsa_root_pem=tsa_root_pem,

@@ -79,6 +79,8 @@ def judge(found: Findings) -> Judgment:
             "It carries a mark made with this installation's key, but no released output has that"
             " mark. Where it comes from is not known.",
         )
+    if found.mark == "no-key":
+        return Judgment("unknown-origin", _without_key_sentence(found))
     if found.mark == "unsearched":
         return Judgment(
             "unreadable",
@@ -204,6 +206,16 @@ def _not_ours_sentence(found: Findings) -> str:
     return plain + (
         f" It resembles the released output {found.resembles}, which proves nothing by itself."
     )
+
+
+def _without_key_sentence(found: Findings) -> str:
+    plain = (
+        "It carries no credentials, and a mark can only be looked for with the installation's key:"
+        " nothing here says where it comes from. Ask the installation, which can look."
+    )
+    if found.resembles is None:
+        return plain
+    return f"{plain} It is like the output {found.resembles}, which proves nothing by itself."
 
 
 def _is_anothers(found: Findings) -> bool:

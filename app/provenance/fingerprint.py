@@ -7,6 +7,7 @@ pitch (after Haitsma and Kalker, 2002). Thresholds are measured: docs/provenance
 """
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -132,6 +133,15 @@ def similarity(a: dict[str, Any], b: dict[str, Any]) -> float:
     """Return 0 (strangers) to 1 (the same) by hashes alone; sound decides where no pictures are."""
     picture = _picture_similarity(a["hashes"], b["hashes"])
     return picture if picture is not None else _sound_similarity(a["sound"], b["sound"]) or 0.0
+
+
+def alike(a: Mapping[str, Any], b: Mapping[str, Any]) -> float | None:
+    """Return how like two fingerprints of one kind of medium are; None where that says nothing."""
+    sound = a["medium"] == "audio"
+    if sound != (b["medium"] == "audio"):
+        return None
+    found = similarity(dict(a), dict(b))
+    return found if found >= (SOUND_ALIKE if sound else ALIKE) else None
 
 
 def agreement(a: dict[str, Any], b: dict[str, Any]) -> Agreement:

@@ -47,9 +47,17 @@ def answer(directory: Path, request: bytes) -> bytes:
 
 def staple(directory: Path, signer: pki.Signer) -> bytes:
     """Return the DER response about a signer that goes into its signature."""
-    found = pki.by_serial(directory, signer.certificate.serial_number)
+    return about(directory, signer.certificate.serial_number)
+
+
+def about(directory: Path, serial: int) -> bytes:
+    """Return the DER response about one of our certificates. Raises CertificateMissing.
+
+    Where its CA was replaced since, nobody answers any more.
+    """
+    found = pki.by_serial(directory, serial)
     if found is None:
-        raise CertificateMissing(f"the certificate of {signer.name} is gone; restore it")
+        raise CertificateMissing(f"the certificate {serial:x} is gone; restore it")
     issuer, responder = _responder(directory, found)
     # SHA-1 names the issuer here and protects nothing; readers ask for no other (RFC 5019).
     return _response(found, issuer, responder, hashes.SHA1())  # noqa: S303

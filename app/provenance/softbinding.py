@@ -86,14 +86,11 @@ def nearest(
         .where(SoftBinding.kind == "fingerprint", SoftBinding.algorithm == FINGERPRINT_ALGORITHM)
         .execution_options(yield_per=100)
     )
-    threshold = prints.SOUND_ALIKE if fingerprint["medium"] == "audio" else prints.ALIKE
     for row in rows:
         other = row.fingerprint
         if other is None or row.manifest_id == apart_from:
             continue
-        if (other["medium"] == "audio") != (fingerprint["medium"] == "audio"):
-            continue
-        alike = prints.similarity(dict(fingerprint), other)
-        if alike >= threshold and (best is None or alike > best[1]):
+        alike = prints.alike(fingerprint, other)
+        if alike is not None and (best is None or alike > best[1]):
             best = (row.manifest_id, alike)
     return None if best is None else (session.get_one(SignedManifest, best[0]), best[1])

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
-from sqlmodel import Session
 
 from app import sandbox
 from app.provenance import fingerprint as prints
-from app.provenance import revocation, service, softbinding
+from app.provenance import revocation
 from app.provenance.models import SignedManifest
 from app.provenance.pki import Revocation
+from app.provenance.repository import Repository
 
 CREDENTIALS_LIMITS = {"wall_s": 60, "cpu_s": 60, "memory_bytes": 2 << 30}
 CONTENT_LIMITS = {"wall_s": 180, "cpu_s": 300, "memory_bytes": 3 << 30}
 
 WholeFile = Literal["released", "differs", "not-on-record"]
-Mark = Literal["ours", "unrecorded", "absent", "unsearched"]
+Mark = Literal["ours", "unrecorded", "absent", "unsearched", "no-key"]
 
 
 class _Signer(BaseModel):
@@ -118,16 +118,17 @@ class Findings:
 
 
 def verify(
-    session: Session,
+    repository: Repository,
     path: Path,
     *,
     claim_root_pem: str,
     tsa_root_pem: str,
-    watermark_key: bytes,
+    watermark_key: bytes | None,
     revocations: Mapping[int, Revocation],
 ) -> Findings:
     """Find out what a file proves. Never raises over the file's bytes; a broken file is a finding.
 
+    Without the watermark key, which no installation gives away, the mark is not looked for.
     Raises SandboxUnavailable where untrusted media may not be read at all.
     """
     digest, size_bytes = _measure(path)
@@ -139,13 +140,13 @@ def verify(
     # 6. Whether pictures and sound can be read; 7. the watermark in them.
     content = _read_content(path, watermark_key)
     # 5. The whole file, byte for byte, against what was handed out.
-    released = service.by_file(session, digest)
-    named = released or _named(session, claims, remains)
+    released = repository.by_file(digest)
+    named = released or _named(repository, claims, remains)
     payloads = [mark.payload for mark in content.marks]
-    marked = _marked(session, payloads)
+    marked = _marked(repository, payloads)
     # 8. Whether the content is that of the manifest it names, or of another output.
     subject = named or marked
-    compared = _compare(session, content.fingerprint, subject)
+    compared = _compare(repository, content.fingerprint, subject)
     return Findings(
         sha256=digest,
         size_bytes=size_bytes,
@@ -161,7 +162,7 @@ def verify(
         readable=content.readable,
         unreadable_reason=content.reason,
         medium=content.medium,
-        mark=_mark(content, marked),
+        mark="no-key" if watermark_key is None else _mark(content, marked),
         payloads=payloads,
         **compared,
         # 9. The manifest it all comes down to.
@@ -207,10 +208,10 @@ def _find_remains(path: Path) -> _Remains:
         return _Remains()
 
 
-def _read_content(path: Path, watermark_key: bytes) -> _Content:
+def _read_content(path: Path, watermark_key: bytes | None) -> _Content:
     """Read pictures and sound; when looking for the mark breaks the child, once more without."""
     function = "app.provenance.content:read_content"
-    for key in (watermark_key.hex(), None):
+    for key in (None,) if watermark_key is None else (watermark_key.hex(), None):
         answer = _ask(path, function, {"watermark_key_hex": key}, CONTENT_LIMITS)
         try:
             return _Content.model_validate(answer)
@@ -223,7 +224,7 @@ def _read_content(path: Path, watermark_key: bytes) -> _Content:
     )
 
 
-def _named(session: Session, claims: _Claims, remains: _Remains) -> SignedManifest | None:
+def _named(repository: Repository, claims: _Claims, remains: _Remains) -> SignedManifest | None:
     """Our manifest that the file itself names.
 
     Valid credentials count only under our root: anybody may sign our names with another key.
@@ -233,16 +234,16 @@ def _named(session: Session, claims: _Claims, remains: _Remains) -> SignedManife
     if claims.state == "valid":
         if not claims.signer_ours:
             return None
-        return service.by_traces(session, labels=[str(claims.label)], generation_ids=[])
+        return repository.by_traces([str(claims.label)], [])
     spelled = [value for value in (claims.label, claims.generation_id) if value]
     if spelled:
-        return service.by_traces(session, labels=spelled, generation_ids=spelled)
-    return service.by_traces(session, labels=remains.labels, generation_ids=remains.generation_ids)
+        return repository.by_traces(spelled, spelled)
+    return repository.by_traces(remains.labels, remains.generation_ids)
 
 
-def _marked(session: Session, payloads: list[str]) -> SignedManifest | None:
+def _marked(repository: Repository, payloads: list[str]) -> SignedManifest | None:
     for payload in payloads:
-        found = softbinding.by_payload(session, payload)
+        found = repository.by_payload(payload)
         if found is not None:
             return found
     return None
@@ -257,16 +258,16 @@ def _mark(content: _Content, marked: SignedManifest | None) -> Mark:
 
 
 def _compare(
-    session: Session, seen: prints.Fingerprint | None, subject: SignedManifest | None
+    repository: Repository, seen: prints.Fingerprint | None, subject: SignedManifest | None
 ) -> dict[str, Any]:
     """Compare with the output it claims to be; where that fails, with every other one."""
     fingerprint = seen.model_dump(mode="json") if seen else None
-    kept = softbinding.fingerprint_of(session, subject) if subject else None
-    agreed = prints.agreement(fingerprint, kept) if fingerprint and kept else None
+    kept = repository.fingerprint_of(subject) if subject else None
+    agreed = prints.agreement(fingerprint, dict(kept)) if fingerprint and kept else None
     other = None
     if fingerprint and (agreed is None or agreed.content != "same"):
         known = subject.id if subject else None
-        other = softbinding.nearest(session, fingerprint, apart_from=known)
+        other = repository.nearest(fingerprint, known)
     return {
         "content": agreed.content if agreed else None,
         "similarity": _rounded(agreed.picture) if agreed else None,

@@ -1,0 +1,72 @@
+"""Bundles over HTTP: whole for the licensee, without file and receipts for anybody."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from app import db, sandbox
+from app.audit.bundle import making
+from app.audit.bundle.errors import BundleNotReady
+from app.errors import NotFound
+from app.gateway import service as gateway
+from app.gateway.errors import GenerationNotFound
+from app.identity.api_edge import Reading, read_refusals
+from app.problems import problems
+
+router = APIRouter(prefix="/v1", tags=["verification"])
+MEDIA_TYPE = "application/zip"
+BYTES = {"schema": {"type": "string", "format": "binary"}}
+ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: BYTES}}}
+PIECE_BYTES = 1 << 20
+
+
+@router.get(
+    "/licenses/{generation_id}/bundle",
+    response_class=StreamingResponse,
+    responses={**ZIP, **problems(NotFound, BundleNotReady)},
+)
+def read_public_bundle(generation_id: str) -> StreamingResponse:
+    """Give anybody what proves an output they have the file of: no file, no receipts in it.
+
+    See docs/provenance.md: check it with `understudy verify FILE --offline BUNDLE`.
+    """
+    with db.reading() as session:
+        made = making.make(session, generation_id, audience="stranger")
+    return _sent(made, generation_id)
+
+
+@router.get(
+    "/generations/{generation_id}/bundle",
+    response_class=StreamingResponse,
+    responses={**ZIP, **read_refusals(GenerationNotFound, NotFound, BundleNotReady)},
+)
+def read_bundle(generation_id: str, read: Reading) -> StreamingResponse:
+    """Give the licensee all that proves its output, the file too while it is handed out."""
+    generation = gateway.generation_of(read.session, read.organization_id, generation_id)
+    made = making.make(read.session, generation.id, audience="party")
+    return _sent(made, generation.id)
+
+
+def _sent(made: making.Made, name: str) -> StreamingResponse:
+    """Write the zip to a file without a name, and send that in pieces."""
+    target = tempfile.TemporaryFile()  # noqa: SIM115  closed when the last piece is sent
+    with sandbox.private_directory() as work:
+        making.write(made, target, work=Path(work))
+    size = target.tell()
+    headers = {
+        "Content-Length": str(size),
+        "Content-Disposition": f'attachment; filename="{name}.bundle.zip"',
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(_pieces(target), media_type=MEDIA_TYPE, headers=headers)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while piece := file.read(PIECE_BYTES):
+            yield piece
