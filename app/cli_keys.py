@@ -9,7 +9,7 @@ import typer
 from app import clock, keys
 from app.cli_check import AsJson
 from app.config import settings
-from app.provenance import pki
+from app.provenance import certificate_files, pki
 from app.provenance.subjects import name_organization
 
 keys_commands = typer.Typer(
@@ -49,7 +49,7 @@ def rotate_key(
 @keys_commands.command("list")
 def list_keys(as_json: AsJson = False) -> None:
     """List every certificate ever made here: its serial, how long it lasts, and its state."""
-    rows = [_row(each) for each in pki.issued(settings().keys_dir)]
+    rows = [_row(each) for each in certificate_files.every(settings().keys_dir)]
     if as_json:
         print(json.dumps(rows))
         return
@@ -80,7 +80,7 @@ def revoke_certificate(
     print(f"in force: {', '.join(made) or 'as before'}")
 
 
-def _row(each: pki.Issued) -> dict[str, str]:
+def _row(each: certificate_files.Issued) -> dict[str, str]:
     at = "" if each.revocation is None else each.revocation.at.isoformat()
     expired = each.certificate.not_valid_after_utc <= clock.now()
     state = "expired" if expired else "in force"

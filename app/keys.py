@@ -198,11 +198,20 @@ class _Files:
 
     def destroy(self, name: str) -> None:
         (self._directory / f"{name}.pem").unlink(missing_ok=True)
-        _private.cache_clear()
+        _opened.cache_clear()
+
+
+def _private(name: str, directory: Path) -> PrivateKey:
+    """Open a key, once; not longer than its file is there: another process may have retired it."""
+    try:
+        there = (directory / f"{name}.pem").stat()
+    except FileNotFoundError:
+        there = None
+    return _opened(name, directory, there and (there.st_ino, there.st_mtime_ns))
 
 
 @lru_cache(maxsize=32)
-def _private(name: str, directory: Path) -> PrivateKey:
+def _opened(name: str, directory: Path, _there: tuple[int, int] | None) -> PrivateKey:
     key = serialization.load_pem_private_key(_read(directory / f"{name}.pem"), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
         raise KeyMissing(f"the {name!r} key is of an unexpected kind; restore it from backup")

@@ -15,7 +15,7 @@ from app.errors import NotFound
 from app.licensing.document.disclosure import STRANGER, Viewer
 from app.provenance import service as provenance
 from app.provenance import verify
-from app.provenance.pki import Revocation
+from app.provenance.certificate_files import Revocation
 from app.provenance.repository import Recorded
 
 LicenseState = Callable[[Session, str, datetime], str]

@@ -8,7 +8,7 @@ from typing import Any
 
 from app import clock
 from app.config import settings
-from app.provenance import outside_time, pki
+from app.provenance import certificate_files, outside_time, pki
 from app.provenance.errors import CertificateMissing
 from app.provenance.timestamp import answer, time_stamp_token
 
@@ -54,16 +54,18 @@ def desk() -> Desk:
 
 def own_time_stamp(certificates: Path, message: bytes) -> bytes:
     """Have this installation's own authority stamp a message, in this process."""
-    authority = pki.signer(certificates, "tsa")
-    return time_stamp_token(
-        message, at=clock.now(), sign=authority.sign, chain_pem=authority.chain_pem
-    )
+    with certificate_files.settled(certificates):  # its key is not retired meanwhile
+        authority = pki.signer(certificates, "tsa")
+        return time_stamp_token(
+            message, at=clock.now(), sign=authority.sign, chain_pem=authority.chain_pem
+        )
 
 
 def own_authority_answer(certificates: Path, question: bytes) -> bytes:
     """Answer an RFC 3161 question with this installation's own authority."""
-    authority = pki.signer(certificates, "tsa")
-    return answer(question, at=clock.now(), sign=authority.sign, chain_pem=authority.chain_pem)
+    with certificate_files.settled(certificates):
+        authority = pki.signer(certificates, "tsa")
+        return answer(question, at=clock.now(), sign=authority.sign, chain_pem=authority.chain_pem)
 
 
 def _outside_roots_pem() -> str:

@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 
 from app import clock, keys
-from app.provenance import pki
+from app.provenance import certificate_files, pki
+from app.provenance.certificate_files import Issued
+from app.provenance.certificates import BACKDATED, BY_PURPOSE
 from app.provenance.errors import CertificateMissing
 
 FRESH_FOR = timedelta(days=1)
@@ -32,8 +34,15 @@ def answer(directory: Path, request: bytes) -> bytes:
         issuer_key_hash = asked.issuer_key_hash
     except (ValueError, NotImplementedError):  # several certificates at once: not offered
         return _unsuccessful(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
+    with certificate_files.settled(directory):
+        return _answer(directory, serial, algorithm, issuer_key_hash)
+
+
+def _answer(
+    directory: Path, serial: int, algorithm: hashes.HashAlgorithm, issuer_key_hash: bytes
+) -> bytes:
     found = pki.by_serial(directory, serial)
-    if found is None or not pki.BY_PURPOSE[found.purpose].asked:
+    if found is None or not BY_PURPOSE[found.purpose].asked:
         return _unsuccessful(ocsp.OCSPResponseStatus.UNAUTHORIZED)
     try:
         issuer, responder = _responder(directory, found)
@@ -45,9 +54,14 @@ def answer(directory: Path, request: bytes) -> bytes:
     return _response(found, issuer, responder, algorithm)
 
 
-def staple(directory: Path, signer: pki.Signer) -> bytes:
-    """Return the DER response about a signer that goes into its signature."""
-    return about(directory, signer.certificate.serial_number)
+def signer_and_staple(directory: Path) -> tuple[pki.Signer, bytes]:
+    """Return who signs files now, and the DER response about it that goes into its signature.
+
+    Both of one moment: no rotation comes between. Raises CertificateMissing.
+    """
+    with certificate_files.settled(directory):
+        signer = pki.signer(directory, "claim")
+        return signer, _about(directory, signer.certificate.serial_number)
 
 
 def about(directory: Path, serial: int) -> bytes:
@@ -55,6 +69,11 @@ def about(directory: Path, serial: int) -> bytes:
 
     Where its CA was replaced since, nobody answers any more.
     """
+    with certificate_files.settled(directory):
+        return _about(directory, serial)
+
+
+def _about(directory: Path, serial: int) -> bytes:
     found = pki.by_serial(directory, serial)
     if found is None:
         raise CertificateMissing(f"the certificate {serial:x} is gone; restore it")
@@ -63,9 +82,9 @@ def about(directory: Path, serial: int) -> bytes:
     return _response(found, issuer, responder, hashes.SHA1())  # noqa: S303
 
 
-def _responder(directory: Path, found: pki.Issued) -> tuple[x509.Certificate, pki.Signer]:
+def _responder(directory: Path, found: Issued) -> tuple[x509.Certificate, pki.Signer]:
     """The CA of a certificate, and the responder that CA has charged with answering for it."""
-    issuers = [i.certificate for i in pki.issued(directory) if i.purpose == "claim-ca"]
+    issuers = [i.certificate for i in certificate_files.every(directory) if i.purpose == "claim-ca"]
     issuer = next(ca for ca in issuers if ca.subject == found.certificate.issuer)
     responder = pki.signer(directory, "ocsp")
     if responder.certificate.issuer != issuer.subject:
@@ -74,7 +93,7 @@ def _responder(directory: Path, found: pki.Issued) -> tuple[x509.Certificate, pk
 
 
 def _response(
-    found: pki.Issued,
+    found: Issued,
     issuer: x509.Certificate,
     responder: pki.Signer,
     algorithm: hashes.HashAlgorithm,
@@ -88,7 +107,7 @@ def _response(
             issuer=issuer,
             algorithm=algorithm,
             cert_status=ocsp.OCSPCertStatus.REVOKED if revoked else ocsp.OCSPCertStatus.GOOD,
-            this_update=now - pki.BACKDATED,  # a time stamp of this very second must be later
+            this_update=now - BACKDATED,  # a time stamp of this very second must be later
             next_update=now + FRESH_FOR,
             revocation_time=revoked.at if revoked else None,
             revocation_reason=REASON_FLAGS[revoked.reason] if revoked else None,

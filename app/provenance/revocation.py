@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from app.provenance.pki import Revocation
+from app.provenance.certificate_files import Revocation
 
 State = Literal["good", "revoked-later", "revoked", "unknown"]
 

@@ -47,16 +47,16 @@ def sign_output(src: Path, dst: Path, manifest: Manifest, *, desk: Desk) -> Sign
     """
     while True:
         pki.create_missing(desk.certificates, ocsp_url=desk.ocsp_url)
-        signer = pki.signer(desk.certificates, "claim")
+        signer, staple = ocsp.signer_and_staple(desk.certificates)
         try:
-            return _sign_and_check(src, dst, manifest, signer, desk)
+            return _sign_and_check(src, dst, manifest, signer=signer, staple=staple, desk=desk)
         except (ReleaseGateClosed, keys.KeyMissing, CertificateMissing):
             if pki.signer(desk.certificates, "claim") == signer:
                 raise
 
 
 def _sign_and_check(
-    src: Path, dst: Path, manifest: Manifest, signer: pki.Signer, desk: Desk
+    src: Path, dst: Path, manifest: Manifest, *, signer: pki.Signer, staple: bytes, desk: Desk
 ) -> SignedOutput:
     signed = sign_file(
         src,
@@ -65,7 +65,7 @@ def _sign_and_check(
         sign=signer.sign,
         chain_pem=signer.chain_pem,
         stamp=desk.stamp,
-        staple=ocsp.staple(desk.certificates, signer),
+        staple=staple,
     )
     try:
         verified_by = check_release(dst, **desk.trust, payload=manifest.payload)

@@ -10,10 +10,10 @@ import c2pa
 
 from app import sandbox
 from app.provenance import credentials, hardbinding, revocation, second
+from app.provenance.certificate_files import Revocation
 from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
 from app.provenance.finish import finish_manifest, replace_manifest
 from app.provenance.manifest import Manifest
-from app.provenance.pki import Revocation
 
 FIRST_VERIFIER = "c2pa-python"
 SLOWEST_BYTES_A_SECOND = 10 << 20

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from app.provenance.certificate_files import Revocation
 from app.provenance.errors import SigningFailed
 from app.provenance.finish import Box, superboxes
 from app.provenance.manifest import CONSENT_LABEL
-from app.provenance.pki import Revocation
 
 X5CHAIN = 33
 GRANTED = bytes.fromhex("3003020100")  # a PKIStatusInfo that says granted

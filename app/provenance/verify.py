@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field, ValidationError
 from app import sandbox
 from app.provenance import fingerprint as prints
 from app.provenance import revocation
+from app.provenance.certificate_files import Revocation
 from app.provenance.models import SignedManifest
-from app.provenance.pki import Revocation
 from app.provenance.repository import Repository
 
 CREDENTIALS_LIMITS = {"wall_s": 60, "cpu_s": 60, "memory_bytes": 2 << 30}

@@ -20,7 +20,8 @@ from sqlmodel import Session
 
 from app import clock, config, keys
 from app.ids import new_id
-from app.provenance import hardbinding, pki, sign
+from app.provenance import certificate_files, hardbinding, pki, sign
+from app.provenance.certificates import BACKDATED, BY_PURPOSE, PROFILES
 from tests.audit.evidence import first_generation, graft, release, tiny
 from tests.provenance import making
 from tests.provenance.conftest import KEY, PAYLOADS
@@ -68,7 +69,7 @@ class Place:
 def plain(place: Place) -> Iterator[Case]:
     """Every file that needs no mark."""
     yield from expired(place)
-    short = next(i for i in pki.issued(place.authority.directory) if i.name == "claim")
+    short = next(i for i in certificate_files.every(place.authority.directory) if i.name == "claim")
     for kind in FORMATS:
         yield from whole_and_hurt(place, kind)
         yield from foreign(place, kind)
@@ -110,9 +111,9 @@ def _marked(image, picture):  # type: ignore[no-untyped-def]
 def expired(place: Place) -> Iterator[Case]:
     """Signed by a leaf that has ended since: the time stamp carries it, or nothing does."""
     with pytest.MonkeyPatch.context() as short:
-        lives = (pki.BACKDATED + SHORT).total_seconds() / 86400
-        leaf = dataclasses.replace(pki.BY_PURPOSE["claim"], days=lives, renew_days=0)
-        profiles = [leaf if each.purpose == "claim" else each for each in pki.PROFILES]
+        lives = (BACKDATED + SHORT).total_seconds() / 86400
+        leaf = dataclasses.replace(BY_PURPOSE["claim"], days=lives, renew_days=0)
+        profiles = [leaf if each.purpose == "claim" else each for each in PROFILES]
         short.setattr(pki, "PROFILES", profiles)
         pki.create_missing(place.authority.directory, ocsp_url=OCSP_URL)
         ours = place.authority.signer

@@ -57,7 +57,7 @@ class Authority:
         return own_time_stamp(self.directory, data)
 
     def staple(self) -> bytes:
-        return ocsp.staple(self.directory, self.signer)
+        return ocsp.signer_and_staple(self.directory)[1]
 
 
 def an_authority(directory: Path) -> Authority:

@@ -14,10 +14,12 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from app import clock, config, keys
 from app.provenance import pki
+from app.provenance.certificate_files import Revocation
+from app.provenance.certificates import CLAIM_SIGNING, PROFILES
 from app.provenance.errors import CertificateMismatch, CertificateMissing, CertificateUnknown
 from tests.provenance.making import OCSP_URL
 
-ALL = [profile.purpose for profile in pki.PROFILES]
+ALL = [profile.purpose for profile in PROFILES]
 
 
 def certificate(directory, name):
@@ -62,7 +64,7 @@ class TestCreateMissing:
         assert usage.value.digital_signature
         assert usage.value.content_commitment
         assert not usage.value.key_cert_sign
-        assert set(extended) == {pki.CLAIM_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION}
+        assert set(extended) == {CLAIM_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION}
         assert extensions.get_extension_for_oid(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
         assert asked.access_method == AuthorityInformationAccessOID.OCSP
         assert asked.access_location.value == OCSP_URL
@@ -110,7 +112,7 @@ class TestCreateMissing:
         self, directory, monkeypatch
     ):
         config.settings().root_keys_dir.rename(directory / "in-the-safe")
-        keys._private.cache_clear()
+        keys._opened.cache_clear()
         assert make_missing(directory) == []
         assert rotate(directory, "claim") == ["claim.2"]
         with pytest.raises(keys.KeyMissing, match="claim-root"):
@@ -174,7 +176,7 @@ class TestRevoke:
     def test_is_said_once_and_a_new_signer_takes_over(self, directory):
         leaf, at = pki.signer(directory, "claim").certificate, clock.now()
         revoked = pki.revoke(directory, leaf.serial_number, reason="keyCompromise", at=at)
-        assert revoked.revocation == pki.Revocation(at, "keyCompromise")
+        assert revoked.revocation == Revocation(at, "keyCompromise")
         with pytest.raises(CertificateUnknown, match="was revoked"):
             pki.revoke(directory, leaf.serial_number, reason="unspecified", at=at)
         assert make_missing(directory) == ["claim.2"]

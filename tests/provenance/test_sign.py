@@ -11,6 +11,7 @@ import pytest
 
 from app import clock, keys
 from app.provenance import credentials, finish, pki, second, sign
+from app.provenance.certificates import BACKDATED, PROFILES
 from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
 from app.provenance.manifest import Source
 from tests.provenance import making
@@ -262,12 +263,12 @@ class TestTimeStamp:
     def test_an_old_file_outlives_its_leaf_only_with_a_time_stamp(
         self, data_dir, tmp_path, monkeypatch
     ):
-        lifetime_s = pki.BACKDATED.total_seconds() + 10
+        lifetime_s = BACKDATED.total_seconds() + 10
         short = [
             dataclasses.replace(profile, days=lifetime_s / 86400)
             if profile.purpose == "claim"
             else profile
-            for profile in pki.PROFILES
+            for profile in PROFILES
         ]
         monkeypatch.setattr(pki, "PROFILES", short)
         src = making.make_media(tmp_path / "in.jpg")

@@ -20,7 +20,7 @@ from app.errors import AppError
 from app.licensing.decisions import receipt
 from app.licensing.status import published_keys
 from app.provenance import signature
-from app.provenance.pki import Revocation
+from app.provenance.certificate_files import Revocation
 from app.provenance.signature import Parts, SignatureUnsound
 from app.transparency import leaf, note, proof
 

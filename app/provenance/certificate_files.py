@@ -1,0 +1,155 @@
+"""The certificates of this installation as files beside the keys, numbered like them.
+
+`claim.crt`, `claim.2.crt`, ... The newest of a purpose is in force; none is changed or removed.
+What was revoked or superseded says so in a file of its own, `claim.revoked.json`.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from app.provenance.certificates import PROFILES
+from app.provenance.errors import CertificateMissing
+
+LOCK = "certificates.lock"
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """From which instant on a certificate's signatures are not believed, and why."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class Issued:
+    """One certificate of this installation, under the name it shares with its key."""
+
+    name: str
+    certificate: x509.Certificate
+    revocation: Revocation | None
+
+    @property
+    def purpose(self) -> str:
+        """What it is for."""
+        return self.name.partition(".")[0]
+
+    @property
+    def number(self) -> int:
+        """Which of its purpose it is, from 1."""
+        return int(self.name.partition(".")[2] or 1)
+
+
+@contextmanager
+def settled(directory: Path, *, changing: bool = False) -> Iterator[None]:
+    """Hold still what other threads and processes would rotate; `changing` keeps readers out too.
+
+    Held for moments only, and never twice by one thread.
+    """
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if changing else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def every(directory: Path) -> list[Issued]:
+    """Return every certificate this installation ever made, by purpose and number."""
+    return [found for profile in PROFILES for found in of_purpose(directory, profile.purpose)]
+
+
+def of_purpose(directory: Path, purpose: str) -> list[Issued]:
+    """Return the certificates of one purpose, oldest first."""
+    names = [purpose] if (directory / f"{purpose}.crt").exists() else []
+    names += [path.name.removesuffix(".crt") for path in directory.glob(f"{purpose}.*.crt")]
+    found = [
+        Issued(
+            name,
+            _parsed(pem(directory, name)),
+            _revocation(directory, name),
+        )
+        for name in names
+    ]
+    return sorted(found, key=lambda each: each.number)
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(text.encode())
+
+
+def newest(directory: Path, purpose: str) -> Issued | None:
+    """Return the certificate of a purpose that is in force, if there ever was one."""
+    return next(iter(of_purpose(directory, purpose)[-1:]), None)
+
+
+def current(directory: Path, purpose: str) -> Issued:
+    """Return the certificate of a purpose that is in force. Raises CertificateMissing."""
+    found = newest(directory, purpose)
+    if found is None:
+        raise CertificateMissing(
+            f"the certificate {purpose}.crt is missing; run `understudy setup`"
+        )
+    return found
+
+
+def chain_pem(directory: Path, leaf: x509.Certificate) -> str:
+    """Return the leaf and the CAs over it, without the root."""
+    authorities = {each.certificate.subject: each.certificate for each in every(directory)}
+    chain, at = [], leaf
+    while at.issuer != at.subject:
+        chain.append(at.public_bytes(serialization.Encoding.PEM).decode())
+        at = authorities[at.issuer]
+    return "".join(chain)
+
+
+def pem(directory: Path, name: str) -> str:
+    """Return a certificate as it lies there. Raises CertificateMissing."""
+    try:
+        return (directory / f"{name}.crt").read_text()
+    except FileNotFoundError:
+        raise CertificateMissing(
+            f"the certificate {name}.crt is missing; run `understudy setup`"
+        ) from None
+
+
+def _revocation(directory: Path, name: str) -> Revocation | None:
+    try:
+        said = json.loads((directory / f"{name}.revoked.json").read_text())
+    except FileNotFoundError:
+        return None
+    return Revocation(datetime.fromisoformat(said["at"]), said["reason"])
+
+
+def write_revocation(directory: Path, name: str, said: Revocation) -> None:
+    """Write it whole; a real reason takes the place of a mere succession."""
+    content = json.dumps({"v": 1, "at": said.at.isoformat(), "reason": said.reason})
+    path = directory / f"{name}.revoked.json"
+    partial = path.with_suffix(f".{secrets.token_hex(8)}.partial")
+    partial.write_text(content)
+    partial.replace(path)
+
+
+def write_once(path: Path, content: bytes) -> None:
+    """Write a certificate whole, unless one is there."""
+    partial = path.with_suffix(f".{secrets.token_hex(8)}.partial")
+    partial.write_bytes(content)
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        pass  # another process was first: same key, same name, its certificate stands
+    finally:
+        partial.unlink()
