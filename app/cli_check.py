@@ -49,6 +49,9 @@ def verify(
     ] = None,
     log_key: Annotated[str | None, typer.Option(help="Offline: the log's verifier key.")] = None,
     witness: Annotated[list[str] | None, typer.Option(help="Offline: a witness's key.")] = None,
+    trust_list: Annotated[
+        Path | None, typer.Option(help="PEM of other people's roots: is their signer on it?")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a file is, who consented, and whether the licence held then and holds now.
@@ -56,12 +59,12 @@ def verify(
     With a bundle (`understudy bundle`) everything comes from that zip and from the anchors given;
     "now" is its date. Exits with 1 where the bundle does not hold.
     """
-    if offline is None:
-        from app.audit import desk
+    from app.audit import desk
 
+    if offline is None:
         if any((claim_root, time_roots, key_set, log_key, witness)):
             raise typer.BadParameter("anchors are given with --offline; online they are our own")
-        _tell(desk.look_at(file), as_json)
+        _tell(desk.look_at(file, trust_list=trust_list), as_json)
         return
     from app.audit.bundle.checking import Anchors
     from app.audit.bundle.offline import verify_offline
@@ -73,7 +76,8 @@ def verify(
         log_key=log_key,
         witnesses=" ".join(witness) if witness else None,
     )
-    found = verify_offline(file, offline, given)
+    listed = desk.read_trust_list(trust_list)
+    found = verify_offline(file, offline, given, trust_list_pem=listed)
     _tell(found, as_json)
     if not found.findings["bundle"]["holds"]:
         raise typer.Exit(1)

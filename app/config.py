@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         "", description="RFC 3161 authority to ask; empty: this installation's own."
     )
     tsa_roots: Path | None = Field(None, description="PEM of the roots an outside authority has.")
+    c2pa_trust_list: Path | None = Field(
+        None, description="PEM file of other people's roots, such as C2PA's trust list."
+    )
     log_origin: str = Field("understudy.local/log", description="Origin line of the public log.")
     log_witnesses: str = Field("", description="Verifier keys of the log's witnesses, spaced.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

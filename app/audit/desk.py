@@ -2,14 +2,30 @@
 
 from pathlib import Path
 
+from cryptography import x509
+
 from app import db, keys
 from app.audit import service
+from app.config import settings
+from app.errors import AppError
 from app.licensing.document.disclosure import STRANGER, Viewer
 from app.provenance.desk import desk
 
 
-def look_at(path: Path, *, viewer: Viewer = STRANGER) -> service.Verdict:
-    """Say what a file is to this viewer, by this installation's roots, watermark key, records."""
+class TrustListUnreadable(AppError):
+    """The list of other people's signers is no file of certificates."""
+
+    status, code = 500, "trust-list-unreadable"
+
+
+def look_at(
+    path: Path, *, viewer: Viewer = STRANGER, trust_list: Path | None = None
+) -> service.Verdict:
+    """Say what a file is to this viewer, by this installation's roots, watermark key, records.
+
+    `trust_list` takes the place of the one in the settings. Raises TrustListUnreadable.
+    """
+    listed = read_trust_list(trust_list or settings().c2pa_trust_list)
     with db.reading() as session:
         return service.verify_file(
             session,
@@ -17,4 +33,22 @@ def look_at(path: Path, *, viewer: Viewer = STRANGER) -> service.Verdict:
             **desk().trust,
             watermark_key=keys.secret("watermark"),
             viewer=viewer,
+            trust_list_pem=listed,
         )
+
+
+def read_trust_list(path: Path | None) -> str:
+    """Return a PEM file of roots, such as C2PA's trust list; empty without one.
+
+    Raises TrustListUnreadable.
+    """
+    if path is None:
+        return ""
+    try:
+        text = path.read_text()
+        x509.load_pem_x509_certificates(text.encode())
+    except (OSError, ValueError) as error:
+        raise TrustListUnreadable(
+            f"{path} is no PEM file of certificates ({error}); give the list as C2PA publishes it"
+        ) from None
+    return text

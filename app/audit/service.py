@@ -41,6 +41,7 @@ def verify_file(
     tsa_root_pem: str,
     watermark_key: bytes,
     revocations: Mapping[int, Revocation],
+    trust_list_pem: str = "",
     license_state: LicenseState = records.license_state,
     log_inclusion: LogInclusion = records.log_inclusion,
     viewer: Viewer = STRANGER,
@@ -59,6 +60,7 @@ def verify_file(
         tsa_root_pem=tsa_root_pem,
         watermark_key=watermark_key,
         revocations=revocations,
+        trust_list_pem=trust_list_pem,
     )
     judged = verdict.judge(found)
     findings = {**found.as_json(), "license": None, "log": None, "disclosed": dict(UNTOLD)}

@@ -195,8 +195,16 @@ def _someone_elses(found: Findings) -> Judgment:
     }.get(found.mark, "; whether it has a mark of ours could not be found out")
     return Judgment(
         "unknown-origin",
-        f"It carries someone else's credentials, which {said}{mark}. Nothing here says what it is.",
+        f"It carries someone else's credentials, which {said}{mark}.{_listed(found)} Nothing here"
+        " says what it is.",
     )
+
+
+def _listed(found: Findings) -> str:
+    """What a list of other people's signers, where one was given, says of this one."""
+    if found.signer_listed is None or found.credentials != "valid":
+        return ""
+    return f" Their signer is {'' if found.signer_listed else 'not '}on the trust list asked."
 
 
 def _not_ours_sentence(found: Findings) -> str:

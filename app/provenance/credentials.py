@@ -20,6 +20,7 @@ from app.provenance.manifest import ALGORITHM, CONSENT_LABEL
 from app.provenance.media import sniff
 
 CLAIM_LIST, TIME_LIST = "urn:understudy:claim-root", "urn:understudy:time-root"
+OTHERS_LIST = "urn:understudy:trust-list"  # of other people's signers, such as C2PA's own
 HARD_BINDINGS = (
     "assertion.dataHash.match",
     "assertion.bmffHash.match",
@@ -38,17 +39,15 @@ def context(claim_root_pem: str = "", tsa_root_pem: str = "") -> c2pa.Context:
 
     One per process and pair of roots: a context does not survive a fork.
     """
-    return _context(os.getpid(), claim_root_pem, tsa_root_pem)
+    ours = ((claim_root_pem, CLAIM_LIST, "manifest"), (tsa_root_pem, TIME_LIST, "tsa"))
+    return _context(os.getpid(), ours)
 
 
 @lru_cache(maxsize=8)
-def _context(_process: int, claim_root_pem: str, tsa_root_pem: str) -> c2pa.Context:
+def _context(_process: int, lists: tuple[tuple[str, str, str], ...]) -> c2pa.Context:
     anchors = [
         {"trust_anchors": pem, "trust_uri": uri, "trust_kind": kind}
-        for pem, uri, kind in (
-            (claim_root_pem, CLAIM_LIST, "manifest"),
-            (tsa_root_pem, TIME_LIST, "tsa"),
-        )
+        for pem, uri, kind in lists
         if pem
     ]
     return c2pa.Context.from_dict(
@@ -68,17 +67,28 @@ def _context(_process: int, claim_root_pem: str, tsa_root_pem: str) -> c2pa.Cont
     )
 
 
-def read_credentials(*, path: str, claim_root_pem: str, tsa_root_pem: str) -> dict[str, Any]:
+def read_credentials(
+    *, path: str, claim_root_pem: str, tsa_root_pem: str, trust_list_pem: str = ""
+) -> dict[str, Any]:
     """Say what the credentials in a file prove; takes and returns JSON, raises nothing of C2PA's.
 
     `state` of the answer is `absent`, `unparsable`, `invalid` (a hash or the signature does not
     hold) or `valid`; the signer is judged apart: `signer_ours` only when our claim root, and no
-    other list, answered for the chain.
+    other list, answered for the chain. Of somebody else's signer `listed` says whether a root of
+    `trust_list_pem` answers for it; null without a list.
     """
+    found = _read(path, context(claim_root_pem, tsa_root_pem))
+    if trust_list_pem and found["signer"] is not None and not found["signer_ours"]:
+        # Read again, with that list alone: lists that stand together leak into each other.
+        others = _context(os.getpid(), ((trust_list_pem, OTHERS_LIST, "manifest"),))
+        found["listed"] = _read(path, others)["trusted_by"] == OTHERS_LIST
+    return found
+
+
+def _read(path: str, roots: c2pa.Context) -> dict[str, Any]:
     kind = sniff(Path(path))
     if kind is None:
         return _nothing("absent")
-    roots = context(claim_root_pem, tsa_root_pem)
     try:
         with (
             Path(path).open("rb") as file,
@@ -138,6 +148,8 @@ def _nothing(state: str) -> dict[str, Any]:
         "reason": "",
         "codes": [],
         "signer_ours": False,
+        "trusted_by": None,
+        "listed": None,
         "signer": None,
         "time_stamped": False,
         "time_trusted": False,
@@ -165,12 +177,14 @@ def _findings(report: dict[str, Any]) -> dict[str, Any]:
         item.get("label"): item.get("data") for item in active.get("assertions", []) if item
     }
     consent = assertions.get(CONSENT_LABEL)
+    trusted_by = results.get("trustListUri") if "signingCredential.trusted" in passed else None
     return {
         "state": "valid" if holds and not broken else "invalid",
         "reason": "",
         "codes": sorted(set(failures))[:LIST_LIMIT],
-        "signer_ours": "signingCredential.trusted" in passed
-        and results.get("trustListUri") == CLAIM_LIST,
+        "signer_ours": trusted_by == CLAIM_LIST,
+        "trusted_by": trusted_by,
+        "listed": None,
         "signer": {
             "organization": _text(signature.get("issuer")),
             "name": _text(signature.get("common_name")),

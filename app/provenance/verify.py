@@ -39,6 +39,7 @@ class _Claims(BaseModel):
     state: Literal["absent", "unparsable", "invalid", "valid"]
     codes: list[str] = []
     signer_ours: bool = False
+    listed: bool | None = None
     signer: _Signer | None = None
     time_trusted: bool = False
     signed_at: str | None = None
@@ -111,6 +112,8 @@ class Findings:
     resemblance: float | None
     # 9. the manifest it comes down to
     manifest: Manifest | None = field(default=None)
+    # 2, again: somebody else's signer on the list that was given; None: no list, or we signed
+    signer_listed: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the findings as a JSON object."""
@@ -125,6 +128,7 @@ def verify(
     tsa_root_pem: str,
     watermark_key: bytes | None,
     revocations: Mapping[int, Revocation],
+    trust_list_pem: str = "",
 ) -> Findings:
     """Find out what a file proves. Never raises over the file's bytes; a broken file is a finding.
 
@@ -133,7 +137,11 @@ def verify(
     """
     digest, size_bytes = _measure(path)
     # 1-3. Hard binding, signer, time and revocation, from the credentials inside the file.
-    roots = {"claim_root_pem": claim_root_pem, "tsa_root_pem": tsa_root_pem}
+    roots = {
+        "claim_root_pem": claim_root_pem,
+        "tsa_root_pem": tsa_root_pem,
+        "trust_list_pem": trust_list_pem,
+    }
     claims = _read_claims(path, roots)
     # 4. What the bytes still spell, should the credentials not read.
     remains = _find_remains(path)
@@ -153,6 +161,7 @@ def verify(
         credentials=claims.state,
         credential_codes=claims.codes,
         signer_ours=claims.signer_ours,
+        signer_listed=claims.listed,
         signer=claims.signer.model_dump() if claims.signer else None,
         signed_at=claims.signed_at,
         time_trusted=claims.time_trusted,

@@ -46,7 +46,9 @@ class _OneOutput:
         return None if alike is None else (self.kept, alike)
 
 
-def verify_offline(path: Path, bundle: Path, given: Anchors) -> Verdict:
+def verify_offline(
+    path: Path, bundle: Path, given: Anchors, *, trust_list_pem: str = ""
+) -> Verdict:
     """Say what a file is, by a bundle and the reader's own anchors.
 
     Where a step of the bundle does not hold nothing in it is believed: the word is never more than
@@ -61,6 +63,7 @@ def verify_offline(path: Path, bundle: Path, given: Anchors) -> Verdict:
         tsa_root_pem=_root(checked, given.time_roots_pem, "time_roots_pem"),
         watermark_key=None,
         revocations=checked.revocations if checked.holds else {},
+        trust_list_pem=trust_list_pem,
     )
     judged = _judge(found, checked)
     findings = {
