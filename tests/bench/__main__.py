@@ -1,4 +1,4 @@
-"""`make bench`: what deciding, posting and logging cost, beside the least they could cost here.
+"""`make bench`: what deciding, posting, logging and signing cost, beside the least they could.
 
 `python -m tests.bench books log` measures these parts alone.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app import config, db, installation
-from tests.bench import books, deciding, log
+from tests.bench import books, deciding, log, signing
 from tests.bench.population import Asked, a_population, crowd
 from tests.bench.serving import a_server, alone, capacity, tail
 
@@ -86,6 +86,7 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "deciding": lambda contracts: measure(contracts=contracts),
     "books": lambda _: books.measure(rounds=5, lasts_s=3.0),
     "log": lambda _: log.measure(leaves=10**6, appended=2000, rounds=5),
+    "signing": lambda _: signing.measure(rounds=10),
 }
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import pytest
 
 from app import config, db
 from app.ledger.check import check
-from tests.bench import books, log
+from tests.bench import books, log, signing
 from tests.bench.__main__ import measure
 
 
@@ -34,3 +34,13 @@ def test_measures_the_log(database: str) -> None:
     found = log.measure(leaves=1000, appended=50, rounds=1)
     assert found["proof"]["bytes"] <= 32 * 11
     assert found["append"]["logged / SHA-256"] > 0
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_measures_signing(database: str) -> None:
+    found = signing.measure(rounds=1, film_mb=1, memory_mb=(1,))
+    for kind in ("1080p JPEG", "1 MB MP4"):
+        assert found[kind]["sign path / bare c2pa-python"]["median"] > 0
+        assert found[kind]["ms, median"]["both verifications"] > 0
+    assert found["signed per second"]["2 threads"] > 0
+    assert found["peak memory, MiB"]["1 MB"]["own"] > 0

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from app import db, sandbox
+from app import config, db, sandbox
 from app.audit.bundle import container, making
 from tests.audit.bundle import house
+from tests.conftest import point_settings
 from tests.scenes import Scene
 
 
@@ -38,8 +39,8 @@ def bundled(generation_id: str, to: Path, audience: str = "party") -> Path:
     return to
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Made]:
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Made:
     directory = tmp_path_factory.mktemp("bundles")
     with (
         house.an_installation(directory / "var", sqlite_template) as scene,
@@ -52,8 +53,17 @@ def made(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
         )
         bundles = tuple(bundled(each, directory / f"{each}.zip") for each in generations)
         public = bundled(generations[0], directory / "public.zip", "stranger")
-        patch.undo()
-        yield Made(scene, directory / "var", generations, bundles, public)
+        return Made(scene, directory / "var", generations, bundles, public)
+
+
+@pytest.fixture
+def at_home(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Point settings at that installation; what is done there must leave no trace."""
+    point_settings(monkeypatch, made.data_dir, "")
+    yield
+    db.engine().dispose()
+    config.settings.cache_clear()
+    db.engine.cache_clear()
 
 
 def in_this_process(function: str, args: Mapping[str, Any], **_limits: object) -> dict[str, Any]:
@@ -71,7 +81,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def nothing_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A stranger's machine: no data directory, no database, no key; asking for one fails."""
-    from app import config, keys
+    from app import keys
 
     def refuse(*_args: object, **_more: object) -> None:
         raise AssertionError("a stranger has neither keys nor a database")

@@ -17,7 +17,7 @@ from app.audit.bundle.offline import verify_offline
 from app.licensing.contracts import service as licensing
 from tests.audit.bundle import house
 from tests.audit.bundle.conftest import bundled
-from tests.conftest import ROOT
+from tests.conftest import ROOT, point_settings
 
 NOTHING = Anchors()
 
@@ -328,9 +328,11 @@ class TestMakeBundle:
                 assert not [word for word in private if word.encode() in raw], name
 
     @pytest.mark.usefixtures("in_process")
-    def test_after_a_withdrawal_it_says_so_as_of_its_date(self, made, tmp_path):
+    def test_after_a_withdrawal_it_says_so_as_of_its_date(self, made, tmp_path, monkeypatch):
         from app import db
 
+        shutil.copytree(made.data_dir, tmp_path / "var")
+        point_settings(monkeypatch, tmp_path / "var", "")
         with db.writing() as session:
             contract = session.merge(made.scene.contract)
             licensing.withdraw_contract(session, contract, made.scene.desk.organization.id)
@@ -339,7 +341,8 @@ class TestMakeBundle:
         words = found.findings["license"]
         assert (words["when_made"], words["now"]) == ("licensed", "not-licensed")
 
-    def test_what_was_never_released_has_no_bundle(self, made):
+    @pytest.mark.usefixtures("at_home")
+    def test_what_was_never_released_has_no_bundle(self):
         from app import db
         from app.errors import NotFound
 

@@ -13,7 +13,7 @@ from tests.scenes import an_api_key
 
 
 @pytest.fixture
-def client(made, monkeypatch):
+def client(at_home):
     return TestClient(create_app())
 
 
