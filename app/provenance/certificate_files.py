@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from app.provenance.certificates import PROFILES
+from app.provenance.certificates import AUTHORITIES, PROFILES
 from app.provenance.errors import CertificateMissing
 
 LOCK = "certificates.lock"
@@ -108,7 +108,11 @@ def current(directory: Path, purpose: str) -> Issued:
 
 def chain_pem(directory: Path, leaf: x509.Certificate) -> str:
     """Return the leaf and the CAs over it, without the root."""
-    authorities = {each.certificate.subject: each.certificate for each in every(directory)}
+    authorities = {
+        each.certificate.subject: each.certificate
+        for purpose in AUTHORITIES
+        for each in of_purpose(directory, purpose)
+    }
     chain, at = [], leaf
     while at.issuer != at.subject:
         chain.append(at.public_bytes(serialization.Encoding.PEM).decode())

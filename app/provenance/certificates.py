@@ -65,6 +65,7 @@ PROFILES = (
     Profile("identity-root", "identity-root", "Understudy Identity Root", 7300, path_length=1),
     Profile("identity-ca", "identity-root", "Understudy Identity CA", 1826, 120, 0, EMAIL_USAGE),
 )
+AUTHORITIES = [profile.purpose for profile in PROFILES if profile.path_length is not None]
 BY_PURPOSE = {profile.purpose: profile for profile in PROFILES}
 ROTATED_WITH = {"claim-ca": ("claim", "ocsp"), "tsa-ca": ("tsa",)}  # who the new CA has to certify
 

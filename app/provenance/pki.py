@@ -18,6 +18,7 @@ from app.provenance.errors import CertificateMismatch, CertificateMissing, Certi
 from app.provenance.subjects import subject_of
 
 SUPERSEDED = "superseded"
+_renewed: dict[Path, tuple[int, datetime]] = {}
 REASONS = (SUPERSEDED, "unspecified", "keyCompromise", "cessationOfOperation")
 
 
@@ -47,6 +48,17 @@ def create_missing(directory: Path, *, ocsp_url: str) -> list[str]:
     """
     with files.settled(directory, changing=True):
         return [name for profile in PROFILES if (name := _ensure(directory, profile, ocsp_url))]
+
+
+def renew(directory: Path, *, ocsp_url: str) -> None:
+    """Like `create_missing`, for who signs file after file.
+
+    Looks once an hour, and whenever certificates were added or revoked meanwhile.
+    """
+    seen = (directory.stat().st_mtime_ns, clock.now().replace(minute=0, second=0, microsecond=0))
+    if _renewed.get(directory) != seen:
+        create_missing(directory, ocsp_url=ocsp_url)
+        _renewed[directory] = (directory.stat().st_mtime_ns, seen[1])
 
 
 def rotate(directory: Path, purpose: str, *, ocsp_url: str) -> list[str]:

@@ -46,7 +46,7 @@ def sign_output(src: Path, dst: Path, manifest: Manifest, *, desk: Desk) -> Sign
     SigningFailed, UnsupportedFormat, TimeStampUnavailable (wait), and the sandbox's errors.
     """
     while True:
-        pki.create_missing(desk.certificates, ocsp_url=desk.ocsp_url)
+        pki.renew(desk.certificates, ocsp_url=desk.ocsp_url)
         signer, staple = ocsp.signer_and_staple(desk.certificates)
         try:
             return _sign_and_check(src, dst, manifest, signer=signer, staple=staple, desk=desk)

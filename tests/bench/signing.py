@@ -81,7 +81,7 @@ def _ratio(took: dict[str, list[float]], above: str, below: str) -> dict[str, fl
 
 def _path(src: Path, out: Path, at: Desk) -> sign.SignedFile:
     """All that `service.sign_output` does before anybody reads the file back."""
-    pki.create_missing(at.certificates, ocsp_url=at.ocsp_url)
+    pki.renew(at.certificates, ocsp_url=at.ocsp_url)
     signer, staple = ocsp.signer_and_staple(at.certificates)
     return sign.sign_file(
         src,

@@ -1,11 +1,11 @@
-"""Every command of docs/verify-without-us.md is run as it stands there, on whole things and broken."""
+"""Every command of docs/verify-without-us.md is run as it stands there: on whole things, on broken."""
 
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +31,7 @@ def absent(needs: str) -> list[str]:
 
 def run(block: str, where):
     """Run a block with this environment's Python, outside the repository: nothing of ours helps."""
-    path = f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin"
+    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
         cwd=where,
