@@ -19,7 +19,7 @@ from app.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["verification"])
 MEDIA_TYPE = "application/zip"
-BYTES = {"schema": {"type": "string", "format": "binary"}}
+BYTES = {"schema": {"type": "string", "format": "binary"}, "example": "a zip"}
 ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: BYTES}}}
 PIECE_BYTES = 1 << 20
 

@@ -1,4 +1,4 @@
-"""Every command of docs/verify-without-us.md is run as it stands there: on whole things, on broken."""
+"""Every command of docs/verify-without-us.md is run as it stands there, on things whole or hurt."""
 
 import importlib.util
 import re
