@@ -110,7 +110,9 @@ def test_every_command_notices_what_is_broken(desk, status):
         if block is None:
             continue  # the other test says aloud what is absent
         assert run(block, desk).returncode == 0, name
-        (desk / name).write_bytes(house.flipped(whole, len(whole) // 2))
+        # Much of a small film is padding of its manifest, which no credentials cover.
+        at = whole.index(b"mdat") + 60 if name == "film.mp4" else len(whole) // 2
+        (desk / name).write_bytes(house.flipped(whole, at))
         assert run(block, desk).returncode != 0, name
         (desk / name).write_bytes(whole)
 
