@@ -2,6 +2,7 @@
 
 Nobody is ever given terms, names, facts or reasons: no member holds any. A receipt names codes and
 obligations of a decision, which follow from terms; the file itself is its licensee's to hand out.
+What contracts let some viewers see (`app.audit.disclosed`) stays out: bundles are passed on.
 """
 
 from typing import Literal

@@ -106,7 +106,7 @@ def make(session: Session, generation_id: str, *, audience: Audience) -> Made:
         file_sha256=proven.manifest.file_sha256,
         audience=audience,
         as_of=now,
-        license=token.LicenseState.model_validate(words),
+        license=token.LicenseState(when_made=words["when_made"], now=words["now"]),
         signer=_signer_state(parts.chain[0]),
         members_sha256=token.members_digest(sha256s),
     )

@@ -9,6 +9,7 @@ from app import sandbox
 from app.audit import verdict
 from app.audit.bundle import token
 from app.audit.bundle.checking import Anchors, Checked, check
+from app.audit.disclosed import UNTOLD
 from app.audit.service import Verdict
 from app.provenance import fingerprint as prints
 from app.provenance import service as provenance
@@ -70,6 +71,7 @@ def verify_offline(
         **found.as_json(),
         "license": None,
         "log": None,
+        "disclosed": dict(UNTOLD),
         "anchors": checked.anchors,
         "bundle": {"holds": checked.holds, "steps": [step.as_json() for step in checked.steps]},
     }
