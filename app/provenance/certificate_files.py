@@ -7,6 +7,7 @@ What was revoked or superseded says so in a file of its own, `claim.revoked.json
 import fcntl
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +19,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from app.provenance.certificates import AUTHORITIES, PROFILES
+from app.provenance.certificates import AUTHORITIES, BY_PURPOSE
 from app.provenance.errors import CertificateMissing
 
 LOCK = "certificates.lock"
+_FILE = re.compile(r"(?P<purpose>[a-z-]+)(?:\.[0-9]+)?\.crt")
+_ORDER = {purpose: place for place, purpose in enumerate(BY_PURPOSE)}
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,11 @@ def settled(directory: Path, *, changing: bool = False) -> Iterator[None]:
 
     Held for moments only, and never twice by one thread.
     """
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except FileNotFoundError:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if changing else fcntl.LOCK_SH)
         yield
@@ -67,28 +73,37 @@ def settled(directory: Path, *, changing: bool = False) -> Iterator[None]:
 
 
 def every(directory: Path) -> list[Issued]:
-    """Return every certificate this installation ever made, by purpose and number."""
-    return [found for profile in PROFILES for found in of_purpose(directory, profile.purpose)]
+    """Return every certificate this installation ever made, by purpose and number.
+
+    It is asked several times a signature: one listing, and nothing parsed twice.
+    """
+    try:
+        there = {path.name for path in directory.iterdir()}
+    except FileNotFoundError:
+        return []
+    found = []
+    for file in there:
+        match = _FILE.fullmatch(file)
+        if match is not None and match["purpose"] in BY_PURPOSE:
+            name = file.removesuffix(".crt")
+            said = _revocation(directory, name) if f"{name}.revoked.json" in there else None
+            found.append(Issued(name, _certificate(directory / file), said))
+    return sorted(found, key=lambda each: (_ORDER[each.purpose], each.number))
 
 
 def of_purpose(directory: Path, purpose: str) -> list[Issued]:
     """Return the certificates of one purpose, oldest first."""
-    names = [purpose] if (directory / f"{purpose}.crt").exists() else []
-    names += [path.name.removesuffix(".crt") for path in directory.glob(f"{purpose}.*.crt")]
-    found = [
-        Issued(
-            name,
-            _parsed(pem(directory, name)),
-            _revocation(directory, name),
-        )
-        for name in names
-    ]
-    return sorted(found, key=lambda each: each.number)
+    return [each for each in every(directory) if each.purpose == purpose]
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    there = path.stat()
+    return _parsed(path, there.st_ino, there.st_mtime_ns)
 
 
 @lru_cache(maxsize=512)
-def _parsed(text: str) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(text.encode())
+def _parsed(path: Path, _file: int, _changed: int) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(path.read_bytes())
 
 
 def newest(directory: Path, purpose: str) -> Issued | None:
@@ -110,8 +125,8 @@ def chain_pem(directory: Path, leaf: x509.Certificate) -> str:
     """Return the leaf and the CAs over it, without the root."""
     authorities = {
         each.certificate.subject: each.certificate
-        for purpose in AUTHORITIES
-        for each in of_purpose(directory, purpose)
+        for each in every(directory)
+        if each.purpose in AUTHORITIES
     }
     chain, at = [], leaf
     while at.issuer != at.subject:
