@@ -14,7 +14,8 @@ from app.audit.bundle.errors import BundleNotReady
 from app.errors import NotFound
 from app.gateway import service as gateway
 from app.gateway.errors import GenerationNotFound
-from app.identity.api_edge import Reading, read_refusals
+from app.identity.api_edge import NEEDS_NO_KEY, KnownCaller, Reading, read_refusals
+from app.identity.errors import NotAuthenticated
 from app.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["verification"])
@@ -27,11 +28,13 @@ PIECE_BYTES = 1 << 20
 @router.get(
     "/licenses/{generation_id}/bundle",
     response_class=StreamingResponse,
-    responses={**ZIP, **problems(NotFound, BundleNotReady)},
+    responses={**ZIP, **problems(NotFound, NotAuthenticated, BundleNotReady)},
+    openapi_extra=NEEDS_NO_KEY,
 )
-def read_public_bundle(generation_id: str) -> StreamingResponse:
+def read_public_bundle(generation_id: str, _caller: KnownCaller) -> StreamingResponse:
     """Give anybody what proves an output they have the file of: no file, no receipts in it.
 
+    Needs no key, and gives who sends one the same: bundles are passed on.
     See docs/provenance.md: check it with `understudy verify FILE --offline BUNDLE`.
     """
     with db.reading() as session:
