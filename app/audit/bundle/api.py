@@ -9,12 +9,13 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from app import db, sandbox
+from app.audit.api import NEEDS_NO_KEY
 from app.audit.bundle import making
 from app.audit.bundle.errors import BundleNotReady
 from app.errors import NotFound
 from app.gateway import service as gateway
 from app.gateway.errors import GenerationNotFound
-from app.identity.api_edge import NEEDS_NO_KEY, KnownCaller, Reading, read_refusals
+from app.identity.api_edge import KnownCaller, Reading, read_refusals
 from app.identity.errors import NotAuthenticated
 from app.problems import problems
 

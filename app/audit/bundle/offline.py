@@ -83,11 +83,10 @@ def verify_offline(
             as_of = token.text_of(checked.said.as_of)
             findings["license"] = {**words.model_dump(), "as_of": as_of}
             findings["log"] = checked.log
-            sentence += (
-                f" The output it names: {words.when_made} when made, {words.now} as of {as_of}."
-            )
+            then, now = (word.replace("-", " ") for word in (words.when_made, words.now))
+            sentence += f" The output it names: {then} when made, {now} as of {as_of}."
         sentence += _trust(checked)
-    return Verdict(judged.word, sentence, findings)
+    return Verdict(judged.word, sentence, findings, judged.next_step)
 
 
 def _repository(checked: Checked) -> _OneOutput:
