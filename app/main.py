@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import db, logs, migrate, problems
+from app import db, logs, migrate, problems, sandbox
 from app.audit import api as audit
 from app.audit.bundle import api as bundles
 from app.config import settings
@@ -84,6 +84,8 @@ async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
     worker = Worker() if settings().worker_in_process else None
     if worker:  # in a thread: DBOS may not be launched where an event loop runs
         await run_in_threadpool(worker.start)
+    else:  # a worker says so itself
+        logger.warning(await run_in_threadpool(sandbox.notice))
     yield
     if worker:
         await run_in_threadpool(worker.stop)

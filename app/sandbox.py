@@ -66,6 +66,7 @@ def run(
     wall_s: float,
     cpu_s: int,
     memory_bytes: int,
+    file_bytes: int = FILE_BYTES,
     reads: Sequence[Path] = (),
     writes: Sequence[Path] = (),
     refusals: Sequence[type[AppError]] = (),
@@ -82,7 +83,7 @@ def run(
         "args": dict(args),
         "root": str(ROOT),
         "limits": {"wall_s": wall_s, "cpu_s": cpu_s, "memory_bytes": memory_bytes},
-        "file_bytes": FILE_BYTES,
+        "file_bytes": file_bytes,
         "reads": [str(path.resolve()) for path in reads],
         "writes": [str(path.resolve()) for path in writes],
         "insist": not settings().allow_unsandboxed_media,
@@ -105,6 +106,12 @@ def isolation() -> str:
         return f"unavailable: {error.detail}"
     doors = ("network", "processes", "files")
     return ", ".join(f"{door} {'closed' if tried.get(door) else 'OPEN'}" for door in doors)
+
+
+def notice() -> str:
+    """Say what must be said aloud where a process starts that reads what strangers send."""
+    allowed = "; UNDERSTUDY_ALLOW_UNSANDBOXED_MEDIA has it read whatever is open"
+    return f"untrusted media: {isolation()}{allowed * settings().allow_unsandboxed_media}"
 
 
 @contextmanager

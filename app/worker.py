@@ -46,7 +46,7 @@ class Worker:
         shutil.rmtree(workbench.work_dir(), ignore_errors=True)
         sandbox.sweep_private_directories()
         # 2. What must be known of this installation is said aloud.
-        for notice in (*pipeline.notices(), f"untrusted media: {sandbox.isolation()}"):
+        for notice in (*pipeline.notices(), sandbox.notice()):
             logger.warning(notice)
         # 3. Work.
         jobs.launch(STORY, pipeline.STAGES, pipeline.give_up)

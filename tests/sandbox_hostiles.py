@@ -1,5 +1,6 @@
 """What a media file that took over its reader might do; run inside the sandbox by its tests."""
 
+import hashlib
 import os
 import signal
 import socket
@@ -32,6 +33,28 @@ def look_around() -> dict[str, Any]:
         "shared": [line for line in maps if line.split()[1].startswith("rw-s")],
         "modules": sorted(name for name in sys.modules if name.split(".")[0] == "app"),
     }
+
+
+def search_memory(given: dict[str, str], wanted: dict[str, list[Any]]) -> dict[str, Any]:
+    """Name the secrets in this process's memory, each known by first bytes, digest and length."""
+    kept = {name: bytes.fromhex(text) for name, text in given.items()}
+    found = set()
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    with open("/proc/self/mem", "rb", buffering=0) as memory:  # noqa: PTH123
+        for line in lines:
+            span, rights = line.split()[:2]
+            if not rights.startswith("rw"):
+                continue
+            start, end = (int(edge, 16) for edge in span.split("-"))
+            memory.seek(start)
+            held = memory.read(end - start)
+            for name, (head, digest, length) in wanted.items():
+                at = held.find(bytes.fromhex(head))
+                while at >= 0:
+                    if hashlib.sha256(held[at : at + length]).hexdigest() == digest:
+                        found.add(name)
+                    at = held.find(bytes.fromhex(head), at + 1)
+    return {"found": sorted(found), "given": len(kept)}
 
 
 def nap(length_s: float) -> dict[str, Any]:

@@ -9,10 +9,9 @@ first, and does what is still to be done. A stage returns False where the story 
 import structlog
 from sqlmodel import Session
 
-import watermark.video
 from app import clock, commits, db, keys, publication
 from app.config import settings
-from app.gateway import endings, inspect, previews, service
+from app.gateway import endings, inspect, marking, previews, service
 from app.gateway.generators import catalogue
 from app.gateway.models import FINAL, Generation
 from app.gateway.workbench import at_work, await_result, fetch, forget, job_of, keep, load, locked
@@ -104,7 +103,7 @@ def mark(generation_id: str) -> bool:
         source = fetch(generation.rendered_key, directory / "rendered.mp4")
         marked = directory / "marked.mp4"
         payload = bytes.fromhex(generation.payload_hex)
-        watermark.video.embed(source, marked, payload, keys.secret("watermark"))
+        marking.mark_output(source, marked, payload, keys.secret("watermark"))
         _, key = keep(generation_id, "marked", marked)
     with db.writing() as session:
         done = locked(session, generation_id, "inspected")

@@ -14,14 +14,22 @@ import cv2
 import numpy as np
 
 from app.provenance import fingerprint as prints
-from app.provenance.media import sniff
+from app.provenance.media import Kind, sniff
+from app.provenance.structure import MAX_TRACKS, excess
 from watermark.errors import UnsuitableMedia, WatermarkError
 
 MAX_PICTURE_PIXELS = 50_000_000
 MAX_FRAME_PIXELS = 4096 * 2304
 MAX_DURATION_S = 3600
-MAX_TRACKS = 16
 LOOKED_AT_S = 120  # of film and sound: what comes after is not fingerprinted
+MAX_FRAMES = LOOKED_AT_S * 240  # whatever times a film gives its frames
+
+# Each kind is read by its own reader: a guess could end at a playlist, which names other files.
+PICTURES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/gif": "GIF",
+            "image/tiff": "TIFF", "image/bmp": "BMP", "image/avif": "AVIF"}  # fmt: skip
+CONTAINERS = {"video/mp4": "mov", "video/quicktime": "mov", "audio/mp4": "mov",
+              "audio/mpeg": "mp3", "audio/wav": "wav", "audio/flac": "flac", "audio/ogg": "ogg",
+              "video/webm": "matroska", "video/avi": "avi"}  # fmt: skip
 
 
 # What the libraries raise over broken files, beside errors of their own.
@@ -55,9 +63,11 @@ def read_content(*, path: str, watermark_key_hex: str | None) -> dict[str, Any]:
         return _unreadable("no picture, film or sound that we know")
     key = bytes.fromhex(watermark_key_hex) if watermark_key_hex else None
     try:
+        if beyond := excess(file, tracks=True):
+            raise _Unreadable(beyond)
         if kind.medium == "image":
-            return _image(file, key)
-        return _film_or_sound(file, kind.medium, key)
+            return _image(file, kind, key)
+        return _film_or_sound(file, kind, key)
     except _Unreadable as error:
         return _unreadable(str(error))
     except (av.FFmpegError, cv2.error, *BROKEN) as error:
@@ -98,13 +108,16 @@ def _answer(
     }
 
 
-def _image(path: Path, key: bytes | None) -> dict[str, Any]:
+def _image(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
     from PIL import Image
 
     import watermark.image
 
     Image.MAX_IMAGE_PIXELS = None  # our own cap, below, comes first
-    with Image.open(path) as opened:  # reads the header only
+    if kind.media_type not in PICTURES:
+        raise _Unreadable(f"nobody here decodes {kind.media_type}")
+    formats = [PICTURES[kind.media_type]]
+    with Image.open(path, formats=formats) as opened:  # reads the header only
         width, height = opened.size
     if width * height > MAX_PICTURE_PIXELS:
         raise _Unreadable(f"{width} x {height} pixels are more than are looked at")
@@ -120,22 +133,32 @@ def _image(path: Path, key: bytes | None) -> dict[str, Any]:
     return _answer("image", marks, print_)
 
 
-def _film_or_sound(path: Path, medium: str, key: bytes | None) -> dict[str, Any]:
-    with av.open(str(path)) as container:
-        film, sound = _tracks(container, medium)
-    samples = _samples(path) if sound else np.zeros(0, np.float32)
+def _open(path: Path, kind: Kind) -> Any:
+    """Open film or sound as what its first bytes say, with nothing but the file itself."""
+    return av.open(
+        str(path),
+        format=CONTAINERS[kind.media_type],
+        options={"protocol_whitelist": "file"},
+        metadata_errors="ignore",
+    )
+
+
+def _film_or_sound(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
+    with _open(path, kind) as container:
+        film, sound = _tracks(container, kind.medium)
+    samples = _samples(path, kind) if sound else np.zeros(0, np.float32)
     words = prints.sound_words(samples)
     if film:
         import watermark.video
 
-        hashes, details = _frames(path)
+        hashes, details = _frames(path, kind)
         if not hashes:
             raise _Unreadable("no frame of the film can be decoded")
         marks = _marks(key, lambda key: watermark.video.detect(path, key))
         return _answer("video", marks, prints.fingerprint("video", hashes, details, words))
     if not len(samples):
         raise _Unreadable("no sound can be decoded")
-    marks = _marks(key, lambda key: _sound_mark(path, key))
+    marks = _marks(key, lambda key: _sound_mark(path, kind, key))
     return _answer("audio", marks, prints.fingerprint("audio", [], [], words))
 
 
@@ -156,24 +179,27 @@ def _tracks(container: Any, medium: str) -> tuple[bool, bool]:
     return bool(films), bool(container.streams.audio)
 
 
-def _frames(path: Path) -> tuple[list[str | None], list[dict[str, Any]]]:
+def _frames(path: Path, kind: Kind) -> tuple[list[str | None], list[dict[str, Any]]]:
     """Hash a frame every half second; take keypoints from up to three of them."""
-    lumas = list(_sampled(path))
+    lumas = list(_sampled(path, kind))
     chosen = sorted({round(share * (len(lumas) - 1)) for share in prints.DETAILED_AT})
     details = [prints.picture_details(lumas[at]) for at in chosen] if lumas else []
     return [prints.picture_hash(luma) for luma in lumas], details
 
 
-def _sampled(path: Path) -> Iterator[prints.Luma]:
+def _sampled(path: Path, kind: Kind) -> Iterator[prints.Luma]:
     """The first frame at or after each step, no larger than 640 pixels a side."""
     due_s = 0.0
-    with av.open(str(path)) as container:
+    with _open(path, kind) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
+        stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}  # else not decoded
         try:
-            for frame in container.decode(stream):
+            for number, frame in enumerate(container.decode(stream)):
                 if frame.width * frame.height > MAX_FRAME_PIXELS:
                     raise _Unreadable("a frame is larger than its header says")
+                if number >= MAX_FRAMES:
+                    raise _Unreadable("it has more frames than are looked at")
                 at_s = frame.time or 0.0
                 if at_s > LOOKED_AT_S:
                     return
@@ -192,11 +218,11 @@ def _small(frame: Any) -> prints.Luma:
     return np.asarray(small.to_ndarray(), np.uint8)
 
 
-def _samples(path: Path, rate: int = prints.SOUND_RATE) -> prints.Samples:
+def _samples(path: Path, kind: Kind, rate: int = prints.SOUND_RATE) -> prints.Samples:
     """The first two minutes of sound: mono, float32, -1..1."""
     pieces: list[Any] = []
     count = 0
-    with av.open(str(path)) as container:
+    with _open(path, kind) as container:
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
         try:
             for frame in container.decode(container.streams.audio[0]):
@@ -210,15 +236,15 @@ def _samples(path: Path, rate: int = prints.SOUND_RATE) -> prints.Samples:
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
-def _sound_mark(path: Path, key: bytes) -> Any:
+def _sound_mark(path: Path, kind: Kind, key: bytes) -> Any:
     """Look for the mark at the file's own rate, in the first two minutes."""
-    with av.open(str(path)) as container:
+    with _open(path, kind) as container:
         rate = int(container.streams.audio[0].rate)
     import watermark.audio
 
     if not 8000 <= rate <= 192_000:
         raise UnsuitableMedia(f"{rate} samples a second are too few or too many to look at")
-    mono = np.asarray(_samples(path, rate), np.float32)[:, None]
+    mono = np.asarray(_samples(path, kind, rate), np.float32)[:, None]
     return watermark.audio.detect(mono, rate, key)
 
 

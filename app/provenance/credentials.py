@@ -18,6 +18,7 @@ import c2pa
 
 from app.provenance.manifest import ALGORITHM, CONSENT_LABEL
 from app.provenance.media import sniff
+from app.provenance.structure import excess
 
 CLAIM_LIST, TIME_LIST = "urn:understudy:claim-root", "urn:understudy:time-root"
 OTHERS_LIST = "urn:understudy:trust-list"  # of other people's signers, such as C2PA's own
@@ -89,6 +90,8 @@ def _read(path: str, roots: c2pa.Context) -> dict[str, Any]:
     kind = sniff(Path(path))
     if kind is None:
         return _nothing("absent")
+    if beyond := excess(Path(path)):
+        return _nothing("unparsable") | {"reason": beyond}
     try:
         with (
             Path(path).open("rb") as file,

@@ -71,7 +71,7 @@ class TestStageThatWasOvertaken:
                 session.get_one(Generation, generation_id).state = "signed"
             pipeline.release(generation_id)
 
-        monkeypatch.setattr(pipeline.watermark.video, "embed", embed_while_another_releases)
+        monkeypatch.setattr(pipeline.marking, "mark_output", embed_while_another_releases)
         with pytest.raises(StageOvertaken):
             pipeline.mark(generation_id)
         assert _ended(generation_id) == ("released", ["captured"])

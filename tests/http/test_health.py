@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
-from app import config, db
+from app import config, db, logs, sandbox
 from app.main import create_app
 from tests.http.house import assert_problem
 
@@ -18,6 +19,23 @@ class TestHealth:
         metrics = client.get("/metrics")
         assert metrics.headers["content-type"].startswith("text/plain")
         assert "understudy_generations_ended" in metrics.text
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestStart:
+    @pytest.mark.parametrize("allowed", ["false", "true"])
+    def test_says_aloud_how_untrusted_media_is_read(self, served, monkeypatch, allowed):
+        monkeypatch.setattr(sandbox, "isolation", lambda: "unavailable: no such kernel")
+        monkeypatch.setenv("UNDERSTUDY_ALLOW_UNSANDBOXED_MEDIA", allowed)
+        monkeypatch.setenv("UNDERSTUDY_LOG_LEVEL", "warning")
+        config.settings.cache_clear()
+        logs.configure()
+        with capture_logs() as lines, TestClient(served):
+            pass
+        (said,) = [line for line in lines if line["event"].startswith("untrusted media")]
+        assert "no such kernel" in said["event"]
+        assert ("ALLOW_UNSANDBOXED_MEDIA" in said["event"]) == (allowed == "true")
+        assert said["log_level"] == "warning"
 
 
 class TestNotReady:
