@@ -77,6 +77,9 @@ TABLES: dict[str, Columns] = {
         once="clone_seen_at revoked_at",
         moving="backed_up sign_count last_used_at",
     ),
+    "passkey_signing_key": _table(
+        "passkey_id organization_id signing_key_id", "signing_key_id>signing_key"
+    ),
     # Who may use what
     "contract": _table(
         "id series_id version round performer_id licensee_id author_id author_side counters_id"

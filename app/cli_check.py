@@ -101,6 +101,29 @@ def _tell(found: "Verdict", as_json: bool) -> None:
     _print_findings({name: each for name, each in found.findings.items() if name != "bundle"})
 
 
+@checks.command("verify-signature")
+def verify_signature(file: Readable, as_json: AsJson = False) -> None:
+    """Check one exported signature over a contract, with nothing but the file: no network, no rows.
+
+    Says in which role, by whom, on which page and shown which words it was given.
+    """
+    from app.licensing.contracts import signing
+
+    try:
+        said = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"{file} is not JSON: {error}") from None
+    found = signing.verified(said)
+    if as_json:
+        print(json.dumps(found))
+        return
+    words = found.pop("words", None)
+    out.print("[bold]the signature holds[/]")
+    _print_findings(found)
+    if words is not None:
+        print(f"\n{words}")
+
+
 def _print_findings(findings: dict[str, Any]) -> None:
     for name, finding in findings.items():
         out.print(f"  {name:<14} {finding}", highlight=False, markup=False)

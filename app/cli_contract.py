@@ -67,6 +67,27 @@ def export_contract(
         out.print(f"{to}: the document in it is {contract.document_sha256}", markup=False)
 
 
+@contracts.command("signature")
+def export_signature(
+    contract_id: Annotated[str, typer.Argument(help="con_…")],
+    role: Annotated[str, typer.Option(help="performer or licensee")],
+    to: Annotated[Path, typer.Option("--out", dir_okay=False, help="Where the JSON goes.")],
+) -> None:
+    """Write a signature with all that checks it: `understudy verify-signature` needs no more."""
+    from app import db
+    from app.licensing.contracts import service, signing
+    from app.licensing.contracts.models import Contract
+
+    with db.reading() as session:
+        contract = session.get(Contract, contract_id)
+        found = service.signatures_of(session, contract) if contract is not None else []
+        for signature in found:
+            if contract is not None and signature.role == role:
+                to.write_text(json.dumps(signing.exported(session, contract, signature)))
+                return
+    raise typer.BadParameter(f"{contract_id} is not signed by the {role}")
+
+
 def _answers(file: Path) -> dict[str, object]:
     try:
         answers = json.loads(file.read_bytes())

@@ -55,6 +55,7 @@ from app.registry.service import parties_of
 from app.transparency import api as transparency
 from app.web import people as people_pages
 from app.web import policies as policies_page
+from app.web import signing as signing_pages
 from app.worker import Worker
 
 logger = structlog.get_logger()
@@ -167,6 +168,7 @@ def create_app() -> FastAPI:
         app.include_router(subject.router)
     app.include_router(policies_page.router)
     app.include_router(people_pages.router)
+    app.include_router(signing_pages.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.include_router(receivables.router_of(parties_of))
     app.add_middleware(BodyLimit)

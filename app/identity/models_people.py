@@ -17,7 +17,7 @@ ROLES = {
     "union": ("union_officer", "auditor"),
 }
 EVERY_ROLE = tuple(dict.fromkeys(role for roles in ROLES.values() for role in roles))
-PURPOSES = ("enroll", "sign-in", "confirm")
+PURPOSES = ("enroll", "sign-in", "confirm", "sign")
 
 
 def _one_of(column: str, values: tuple[str, ...], name: str) -> sa.CheckConstraint:
@@ -96,11 +96,22 @@ class Passkey(SQLModel, table=True):
         return self.revoked_at is None and self.clone_seen_at is None
 
 
+class PasskeySigningKey(SQLModel, table=True):
+    """That a signing key of an organization is a member's passkey, since their first signature."""
+
+    __tablename__ = "passkey_signing_key"
+
+    passkey_id: str = Field(foreign_key="passkey.id", primary_key=True)
+    organization_id: str = Field(foreign_key="organization.id", primary_key=True)
+    signing_key_id: str = Field(foreign_key="signing_key.id", unique=True)
+
+
 class Ceremony(SQLModel, table=True):
     """One challenge to an authenticator, for one browser; answered once, and soon.
 
     `binder_sha256` is the hash of a cookie of the browser it was shown in. `person_id` is who is to
-    answer, or the id a new person will have; null where anybody may.
+    answer, or the id a new person will have; null where anybody may. `about` is what a signature
+    will say; the challenge is its hash.
     """
 
     __table_args__ = (_one_of("purpose", PURPOSES, "ceremony_purpose"),)
@@ -108,6 +119,7 @@ class Ceremony(SQLModel, table=True):
     id: str = Field(default_factory=lambda: new_id("cer"), primary_key=True)
     purpose: str
     challenge: bytes
+    about: str = ""
     binder_sha256: str
     person_id: str | None = None
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)

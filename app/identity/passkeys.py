@@ -16,8 +16,17 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 import webauthn
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 from sqlmodel import Session, col, select
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, options_to_json
+from webauthn.helpers import (
+    base64url_to_bytes,
+    bytes_to_base64url,
+    decode_credential_public_key,
+    decoded_public_key_to_cryptography,
+    options_to_json,
+)
 from webauthn.helpers.cose import COSEAlgorithmIdentifier as Algorithm
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
@@ -36,7 +45,8 @@ from app.identity.errors import (
     PasskeyNotFound,
     PasskeyRefused,
 )
-from app.identity.models_people import Ceremony, Passkey, Person
+from app.identity.models import SigningKey
+from app.identity.models_people import Ceremony, Passkey, PasskeySigningKey, Person
 
 STANDS_FOR = timedelta(minutes=5)
 CHALLENGE_BYTES = 32
@@ -63,6 +73,7 @@ def begin(
     *,
     person_id: str | None = None,
     challenge: bytes | None = None,
+    about: str = "",
 ) -> Ceremony:
     """Write a challenge down, for this browser; those that nobody answered in time are dropped."""
     at = clock.now()
@@ -70,6 +81,7 @@ def begin(
     ceremony = Ceremony(
         purpose=purpose,
         challenge=challenge or secrets.token_bytes(CHALLENGE_BYTES),
+        about=about,
         binder_sha256=sessions.digest(binder),
         person_id=person_id,
         created_at=at,
@@ -258,6 +270,47 @@ def revoke(session: Session, person: Person, passkey_id: str) -> None:
     session.add(found)
     sessions.end_all_by(session, found)
     session.flush()
+
+
+def signing_key_of(session: Session, passkey: Passkey, organization_id: str) -> SigningKey:
+    """Return the key under which this passkey signs for an organization; made at first use."""
+    linked = session.get(PasskeySigningKey, (passkey.id, organization_id))
+    if linked is not None:
+        return session.get_one(SigningKey, linked.signing_key_id)
+    public_jwk = public_jwk_of(passkey)
+    key = SigningKey(
+        organization_id=organization_id,
+        algorithm={"EC": "ES256", "OKP": "Ed25519", "RSA": "RS256"}[public_jwk["kty"]],
+        public_jwk=public_jwk,
+    )
+    session.add(key)
+    session.flush()
+    session.add(
+        PasskeySigningKey(
+            passkey_id=passkey.id, organization_id=organization_id, signing_key_id=key.id
+        )
+    )
+    session.flush()
+    return key
+
+
+def is_of_passkey(session: Session, key: SigningKey) -> bool:
+    """Say whether a signing key is somebody's passkey: it makes no JWS."""
+    linked = select(PasskeySigningKey).where(PasskeySigningKey.signing_key_id == key.id)
+    return session.exec(linked).first() is not None
+
+
+def public_jwk_of(passkey: Passkey) -> dict[str, Any]:
+    """Return the public key as a JWK (RFC 7517)."""
+    key = decoded_public_key_to_cryptography(decode_credential_public_key(passkey.public_key))
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    kinds: dict[type, Any] = {
+        ec.EllipticCurvePublicKey: ECKey,
+        ed25519.Ed25519PublicKey: OKPKey,
+        rsa.RSAPublicKey: RSAKey,
+    }
+    kind = next(jwk for type_, jwk in kinds.items() if isinstance(key, type_))
+    return dict(kind.import_key(pem).as_dict(private=False))
 
 
 def _descriptors(known: Sequence[Passkey]) -> list[PublicKeyCredentialDescriptor]:

@@ -18,6 +18,7 @@ from app.identity.errors import InvitationRefused
 from app.identity.models_people import Invitation, Membership, Passkey, PersonSession
 from app.web import pages
 from app.web import people as people_pages
+from app.web import signing as signing_pages
 from tests.http.browser import OURS, Browser, first_link
 from tests.identity.authenticator import (
     BACKED_UP,
@@ -371,11 +372,13 @@ class TestLookAfterDevices:
         refused(griet.send(path), "last-one")
 
 
-POSTS = sorted(
-    route.path
-    for route in people_pages.router.routes
-    if isinstance(route, APIRoute) and "POST" in route.methods
-)
+PAGES = [
+    route
+    for router in (people_pages.router, signing_pages.router)
+    for route in router.routes
+    if isinstance(route, APIRoute)
+]
+POSTS = sorted(route.path for route in PAGES if "POST" in route.methods)
 
 
 class TestForms:
@@ -411,9 +414,8 @@ class TestForms:
         # Whoever adds a form: take `Posted`, not `Visitor`.
         unguarded = [
             route.path
-            for route in people_pages.router.routes
-            if isinstance(route, APIRoute)
-            and route.methods - {"GET", "HEAD"}
+            for route in PAGES
+            if route.methods - {"GET", "HEAD"}
             and not any(each.call is pages._posted for each in route.dependant.dependencies)
         ]
         assert unguarded == []

@@ -8,7 +8,14 @@ from app import clock
 from app.gateway import pipeline
 from app.gateway.models_previews import Preview, PreviewLink
 from app.identity import service as identity
-from app.identity.models_people import Invitation, Membership, Passkey, Person
+from app.identity.models import SigningKey
+from app.identity.models_people import (
+    Invitation,
+    Membership,
+    Passkey,
+    PasskeySigningKey,
+    Person,
+)
 from app.ledger.models import JournalEntry, Posting
 from app.ledger.models_payouts import Payout, PayoutEvent, PayoutItem, PayoutOrder
 from app.ledger.periods import close_period
@@ -221,8 +228,14 @@ def _who_came(session: Session, organization_id: str) -> list[SQLModel]:
         backed_up=False,
         sign_count=0,
     )
+    key_id = session.exec(select(SigningKey.id)).first()
+    session.add(passkey)
+    session.flush()
+    linked = PasskeySigningKey(
+        passkey_id=passkey.id, organization_id=organization_id, signing_key_id=key_id
+    )
     here = {"person_id": person.id, "organization_id": organization_id, "role": "performer"}
-    return [passkey, Membership(**here, is_admin=True, invitation_id=invitation.id)]
+    return [linked, Membership(**here, is_admin=True, invitation_id=invitation.id)]
 
 
 def _what_was_billed(session: Session, organization_id: str, key_id: str) -> list[SQLModel]:

@@ -54,7 +54,11 @@ class Contract(SQLModel, table=True):
 
 
 class ContractSignature(SQLModel, table=True):
-    """One party's signature over the canonical document: a detached JWS (RFC 7515, appendix F)."""
+    """One party's signature over the canonical document.
+
+    `jws` is a detached JWS (RFC 7515, appendix F), or, from a person's passkey, the assertion as
+    JSON (`assertions.py`).
+    """
 
     __tablename__ = "contract_signature"
     __table_args__ = (sa.UniqueConstraint("contract_id", "role"),)

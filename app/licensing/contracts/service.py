@@ -1,10 +1,11 @@
 """Contracts in force: signed, suspended, resumed, withdrawn; who may see one, and sign it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sqlmodel import Session, col, select
 
 from app import clock
+from app.identity import passkeys
 from app.identity.models import Organization, SigningKey
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import acts, life, papers, places
@@ -31,6 +32,7 @@ __all__ = [
     "document_of",
     "documents_of",
     "execute",
+    "keep_signature",
     "newest_document_of",
     "offer_contract",
     "offer_draft",
@@ -58,13 +60,44 @@ def sign_contract(
     acknowledged: Collection[str] = (),
     api_key_id: str | None = None,
 ) -> ContractSignature:
+    """Keep a party's signature by a registered key: a detached JWS. As `keep_signature`.
+
+    Raises what that does, and SignatureRefused for a JWS that does not verify.
+    """
+
+    def made() -> tuple[SigningKey, str]:
+        key = registered_key(session, organization_id, jws)
+        check_detached(contract.document.encode(), jws, key.public_jwk, key_id=key.id, role=role)
+        return key, jws
+
+    return keep_signature(
+        session,
+        contract,
+        organization_id,
+        role=role,
+        made=made,
+        acknowledged=acknowledged,
+        api_key_id=api_key_id,
+    )
+
+
+def keep_signature(
+    session: Session,
+    contract: Contract,
+    organization_id: str,
+    *,
+    role: str,
+    made: Callable[[], tuple[SigningKey, str]],
+    acknowledged: Collection[str] = (),
+    api_key_id: str | None = None,
+) -> ContractSignature:
     """Keep a party's signature; the last required one executes the document.
 
-    An amendment then takes the place of the version before it, at once or when it says. The
-    signer's authority comes from what is registered, never from what the caller claims.
-    `acknowledged` names the performer's own boundaries that the document crosses. Raises
-    SignatureRefused, AlreadySigned, ActNotAllowed, ContractAlreadyWithdrawn,
-    BoundariesNotAcknowledged.
+    `made` gives the verified signature and its key, and is called once the act is allowed. An
+    amendment then takes the place of the version before it, at once or when it says. The signer's
+    authority comes from what is registered, never from what the caller claims. `acknowledged`
+    names the performer's own boundaries that the document crosses. Raises SignatureRefused,
+    AlreadySigned, ActNotAllowed, ContractAlreadyWithdrawn, BoundariesNotAcknowledged.
     """
     acts.lock(session, contract)
     if life.state_of(contract, at=clock.now()) is not State.WITHDRAWN:
@@ -80,8 +113,7 @@ def sign_contract(
         session, contract, Act.SIGN, organization_id, actor=Actor(role), api_key_id=api_key_id
     )
     papers.insist_on_paper(session, contract)
-    key = registered_key(session, organization_id, jws)
-    check_detached(contract.document.encode(), jws, key.public_jwk, key_id=key.id, role=role)
+    key, text = made()
     if role != "licensee":
         boundaries.acknowledge(session, contract, acknowledged)
     signature = ContractSignature(
@@ -89,7 +121,7 @@ def sign_contract(
         role=role,
         organization_id=organization_id,
         signing_key_id=key.id,
-        jws=jws,
+        jws=text,
         signed_at=deed.at,
     )
     session.add(signature)
@@ -106,7 +138,12 @@ def sign_contract(
 def registered_key(session: Session, organization_id: str, jws: str) -> SigningKey:
     """Return the key a JWS names, if it is this organization's. Raises SignatureRefused."""
     key = session.get(SigningKey, key_id_of(jws))
-    if key is None or key.organization_id != organization_id or key.revoked_at is not None:
+    if (
+        key is None
+        or key.organization_id != organization_id
+        or key.revoked_at is not None
+        or passkeys.is_of_passkey(session, key)
+    ):
         raise SignatureRefused("the JWS names a key (kid) that is not registered for you")
     return key
 

@@ -1,4 +1,8 @@
-"""A party's signature over a contract: a detached JWS whose header says in which role it signs."""
+"""A party's signature over a contract, of either kind: a detached JWS, or a passkey's assertion.
+
+A JWS is made by a system; its header says in which role it signs. What a person's passkey asserts
+is checked in `assertions.py`.
+"""
 
 import base64
 import json
@@ -10,6 +14,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
+from app.licensing.contracts import assertions
 from app.licensing.errors import SignatureRefused
 
 ALGORITHMS = ("ES256", "EdDSA", "Ed25519")
@@ -29,6 +34,28 @@ def sign_detached(document: bytes, key: PartyKey, *, key_id: str, role: str) -> 
     whole = jws.serialize_compact(header, document, key, registry=_REGISTRY)
     head, _, signature = whole.split(".")
     return f"{head}..{signature}"
+
+
+def check_signature(
+    document: bytes,
+    text: str,
+    public_jwk: Mapping[str, Any],
+    *,
+    key_id: str,
+    organization_id: str,
+    role: str,
+) -> None:
+    """Verify a kept signature of either kind over the canonical bytes.
+
+    A JWS names the key, which is an organization's; an assertion names the organization itself.
+    Raises SignatureRefused.
+    """
+    if assertions.is_assertion(text):
+        asserted = assertions.check(document, text, public_jwk, role=role)
+        if asserted.organization_id != organization_id:
+            raise SignatureRefused("the passkey signed for another organization")
+    else:
+        check_detached(document, text, public_jwk, key_id=key_id, role=role)
 
 
 def check_detached(
@@ -65,7 +92,9 @@ def check_detached(
 
 
 def algorithm_of(text: str) -> str:
-    """Return the algorithm a JWS that was checked once says it was made with."""
+    """Return the algorithm a signature that was checked once says it was made with."""
+    if assertions.is_assertion(text):
+        return "passkey (WebAuthn)"
     return str(_header(text)["alg"])
 
 

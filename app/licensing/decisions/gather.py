@@ -22,7 +22,7 @@ from app.ledger import service as ledger
 from app.licensing.approvals.on_record import approvals_on_record
 from app.licensing.contracts import history
 from app.licensing.contracts.models import Contract, ContractSignature
-from app.licensing.contracts.signatures import check_detached
+from app.licensing.contracts.signatures import check_signature
 from app.licensing.deciding import approvals
 from app.licensing.deciding.inputs import (
     ContractInForce,
@@ -187,7 +187,9 @@ def _signature_facts(
             key = session.get_one(SigningKey, key_id)
             valid = acceptance.performer_signed(session, contract, signature, key)
         else:
-            valid = _verifies(document, jws, jwk, key_id, role)
+            valid = _verifies(
+                document, jws, jwk, key_id=key_id, organization_id=organization_id, role=role
+            )
         yield SignatureFact(
             role=role,
             signed_at=signed_at,
@@ -197,10 +199,19 @@ def _signature_facts(
 
 
 @lru_cache(maxsize=2048)
-def _verifies(document: bytes, jws: str, jwk: str, key_id: str, role: str) -> bool:
+def _verifies(
+    document: bytes, text: str, jwk: str, *, key_id: str, organization_id: str, role: str
+) -> bool:
     """Verify once: the same key's signature over the same bytes stays what it is."""
     try:
-        check_detached(document, jws, json.loads(jwk), key_id=key_id, role=role)
+        check_signature(
+            document,
+            text,
+            json.loads(jwk),
+            key_id=key_id,
+            organization_id=organization_id,
+            role=role,
+        )
     except SignatureRefused:
         return False
     return True

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlmodel import Session
 
 from app.identity.models import Organization, SigningKey
-from app.licensing.contracts import service, signatures
+from app.licensing.contracts import assertions, service, signatures
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.contracts.names import registered_names
 from app.licensing.document import contract as documents
@@ -97,12 +97,12 @@ def _signers(
 
 
 def _proof(session: Session, signature: ContractSignature) -> dict[str, object]:
-    """Say what is needed to check a signature without us: the JWS and the public key."""
+    """Say what is needed to check a signature without us: it, and the public key."""
     return {
         "role": signature.role,
         "organization_id": signature.organization_id,
         "signing_key_id": signature.signing_key_id,
         "signed_at": signature.signed_at.astimezone(UTC).isoformat(),
-        "jws": signature.jws,
+        "assertion" if assertions.is_assertion(signature.jws) else "jws": signature.jws,
         "public_jwk": session.get_one(SigningKey, signature.signing_key_id).public_jwk,
     }

@@ -1,0 +1,173 @@
+"""Signing as a person: who may, what they are shown, and the signature their passkey gave."""
+
+import json
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from sqlmodel import Session
+
+from app.identity import passkeys, people
+from app.identity.models import Organization, SigningKey
+from app.identity.models_people import Passkey, Person
+from app.licensing.contracts import assertions, service
+from app.licensing.contracts.models import Contract, ContractSignature
+from app.licensing.contracts.names import registered_names
+from app.licensing.contracts.signatures import check_signature
+from app.licensing.document import contract as documents
+from app.licensing.errors import ContractNotFound, SignatureRefused
+from app.licensing.words import plain_language
+
+# What one must be in the organization that signs, by the role in which it does.
+SIGNS = {"performer": ("performer",), "licensee": ("production_approver",)}
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A person at the table: which document, for whom, in which role, if in any."""
+
+    contract: Contract
+    organization: Organization
+    role: str | None
+
+
+def seat_of(session: Session, person: Person, contract_id: str) -> Seat:
+    """Say as what a person may sign what is on the table; role None where they may only look.
+
+    From memberships and from what is registered, never from what is claimed. Raises
+    ContractNotFound for who belongs to no party.
+    """
+    looking: Seat | None = None
+    for membership, organization in people.memberships_of(session, person.id):
+        try:
+            contract = service.newest_document_of(session, organization.id, contract_id)
+        except ContractNotFound:
+            continue
+        for role, those in SIGNS.items():
+            signer = service.signer_of(session, contract, role)
+            if signer == organization.id and membership.role in those:
+                return Seat(contract, organization, role)
+        looking = looking or Seat(contract, organization, None)
+    if looking is None:
+        raise ContractNotFound(f"no contract of yours has the id {contract_id[:64]}")
+    return looking
+
+
+def sections(session: Session, contract: Contract) -> list[plain_language.Section]:
+    """Say a document in plain words, with the parties' registered names."""
+    terms = documents.recorded(contract.document.encode())
+    return plain_language.sections(terms, names=registered_names(session, contract))
+
+
+def words_of(said: Collection[plain_language.Section]) -> str:
+    """Return the words a person is shown, as the one text whose hash is signed."""
+    lines = []
+    for section in said:
+        lines += [section.heading, *(f"- {sentence[0]}" for sentence in section.sentences), ""]
+    return "\n".join(lines)
+
+
+def to_sign(session: Session, seat: Seat, person: Person, *, origin: str) -> str:
+    """Return what a challenge is about, as JSON: the statement, and the words it names by hash."""
+    words = words_of(sections(session, seat.contract))
+    said = assertions.statement(
+        seat.contract.document.encode(),
+        words,
+        role=str(seat.role),
+        organization_id=seat.organization.id,
+        person_id=person.id,
+        origin=origin,
+        nonce=secrets.token_urlsafe(16),
+    )
+    return json.dumps({"statement": said, "words": words})
+
+
+def challenge_of(about: str) -> bytes:
+    """Return the challenge for what `to_sign` returned."""
+    return assertions.challenge(json.loads(about)["statement"])
+
+
+def sign(
+    session: Session,
+    seat: Seat,
+    passkey: Passkey,
+    *,
+    about: str,
+    answer: str,
+    acknowledged: Collection[str] = (),
+) -> ContractSignature:
+    """Keep a person's signature: checked as anybody could later, then as any party's.
+
+    Expects that the passkey answered this challenge. Raises SignatureRefused where the document is
+    no longer the one that was shown, and what `service.sign_contract` raises.
+    """
+    if seat.role is None:
+        raise SignatureRefused(
+            f"you may not sign for {seat.organization.name}: the performer signs as a member with "
+            "that role, a production through one of its approvers"
+        )
+    kept = json.loads(about)
+    text = assertions.pack(kept["statement"], kept["words"], answer)
+    key = passkeys.signing_key_of(session, passkey, seat.organization.id)
+    asserted = assertions.check(
+        seat.contract.document.encode(), text, key.public_jwk, role=seat.role
+    )
+    if (asserted.organization_id, asserted.person_id) != (seat.organization.id, passkey.person_id):
+        raise SignatureRefused("this was asked of somebody else; load the page again")
+    return service.keep_signature(
+        session,
+        seat.contract,
+        seat.organization.id,
+        role=seat.role,
+        made=lambda: (key, text),
+        acknowledged=acknowledged,
+    )
+
+
+def exported(session: Session, contract: Contract, signature: ContractSignature) -> dict[str, Any]:
+    """Return one signature with all that checks it: `understudy verify-signature` needs no more."""
+    key = session.get_one(SigningKey, signature.signing_key_id)
+    return {
+        "v": 1,
+        "type": "understudy-signature",
+        "contract_id": contract.series_id,
+        "version": contract.version,
+        "role": signature.role,
+        "organization_id": signature.organization_id,
+        "signing_key_id": key.id,
+        "signed_at": signature.signed_at.astimezone(UTC).isoformat(),
+        "public_jwk": key.public_jwk,
+        "signature": signature.jws,
+        "document": contract.document,
+    }
+
+
+def verified(said: dict[str, Any]) -> dict[str, Any]:
+    """Check what `exported` returned, with nothing else at hand; say what was signed.
+
+    Whether the key was that person's, only the installation can say, and its log. Raises
+    SignatureRefused.
+    """
+    try:
+        document, text = said["document"].encode(), said["signature"]
+        role, jwk = said["role"], said["public_jwk"]
+        named = {"key_id": said["signing_key_id"], "organization_id": said["organization_id"]}
+        if (said["v"], said["type"]) != (1, "understudy-signature"):
+            raise SignatureRefused("this file is of another format or version")
+        found: dict[str, Any] = {"role": role, **named}
+        check_signature(document, text, jwk, role=role, **named)
+        if not assertions.is_assertion(text):
+            return found | {"made_with": "a registered key (JWS)"}
+        asserted = assertions.check(document, text, jwk, role=role)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise SignatureRefused(f"the file does not hold a signature: {error}") from None
+    return found | {
+        "made_with": "a passkey",
+        "person": asserted.person_id,
+        "origin": asserted.origin,
+        "user_verified": asserted.user_verified,
+        "passkey_may_be_copied": asserted.backup_eligible,
+        "words": asserted.words,
+    }
