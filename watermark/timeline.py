@@ -67,8 +67,8 @@ def find(source: Any, track: Any, key: bytes, *, thorough: bool) -> list[Detecti
     search = _Search(key, thorough)
     chunk: list[Step] = []
     any_frame = False
-    length_s = max(float(source.duration or 0) / av.time_base, 1.0)
-    looks = max(_LOOKS_PER_STEP, round(_LOOKS * _STEP_S / length_s))
+    steps = (source.duration or 0) / av.time_base / _STEP_S  # none where the file does not say
+    looks = max(_LOOKS_PER_STEP, round(_LOOKS / steps)) if steps else _LOOKS_PER_STEP
     for step in _steps(source, track, 2 * looks if thorough else looks):
         any_frame = True
         if len(chunk) >= _CHUNK_STEPS:
