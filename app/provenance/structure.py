@@ -97,10 +97,17 @@ def _chunks(view: mmap.mmap) -> Iterator[tuple[bytes, int]]:
 
 
 def _manifest_boxes(view: mmap.mmap) -> Iterator[tuple[bytes, int]]:
-    """Manifest boxes wherever they lie: in a segment, a chunk, a box or a tag."""
+    """Manifest boxes wherever they lie: in a segment, a chunk, a box or a tag.
+
+    Each begins with a description box, unlike the addresses `self#jumbf=` and the later segments
+    of a JPEG that repeat its head.
+    """
     open_: list[int] = []
     at = view.find(b"jumb", 4)
     while at >= 0:
+        if view[at + 8 : at + 12] != b"jumd":
+            at = view.find(b"jumb", at + 4)
+            continue
         while open_ and at - 4 >= open_[-1]:
             open_.pop()
         (size,) = struct.unpack_from(">I", view, at - 4)

@@ -62,7 +62,8 @@ def nested(kind: str, depth: int) -> bytes:
         if kind in BOXED:
             inside = box(b"moov", inside)
         else:
-            inside = chunk(inside) if kind in {"wav", "webp"} else box(b"jumb", inside)
+            described = box(b"jumd", b"") + inside
+            inside = chunk(inside) if kind in {"wav", "webp"} else box(b"jumb", described)
     return inside
 
 
@@ -124,12 +125,20 @@ class TestWithinTheCaps:
         path.write_bytes(media[kind] + nested(kind, structure.MAX_DEPTH - 2))
         assert structure.excess(path, tracks=True) == ""
 
+    @pytest.mark.parametrize("kind", PICTURES)
+    def test_addresses_within_a_manifest_are_not_boxes(self, kind, media, tmp_path):
+        path = tmp_path / "file"
+        addresses = b"self#jumbf=c2pa.assertions/c2pa.ingredient.v3" * (structure.MAX_DEPTH + 1)
+        path.write_bytes(media[kind] + box(b"jumb", box(b"jumd", b"") + addresses))
+        assert structure.excess(path) == ""
+
     @pytest.mark.parametrize("size", [0, 1, 7, 2**31, 2**32 - 1])
     def test_a_box_that_lies_about_its_length_ends_the_walk(self, size, media, tmp_path):
         path = tmp_path / "file"
         for kind in (b"moov", b"free", b"jumb", b"LIST"):
             for whole in (media["mp4"], media["wav"], media["png"]):
-                path.write_bytes(whole + struct.pack(">I4s", size, kind) + b"\x00" * 9)
+                lies = struct.pack(">I4s", size, kind) + box(b"jumd", b"")
+                path.write_bytes(whole + lies + b"\x00" * 9)
                 assert structure.excess(path) == ""
 
 
