@@ -1,5 +1,6 @@
 """Passkeys in a real Chromium, with a virtual authenticator: what a person sees and does."""
 
+import json
 import re
 import shutil
 import socket
@@ -14,7 +15,9 @@ from playwright.sync_api import expect, sync_playwright
 from app import config, db
 from app.identity import people
 from app.identity import service as identity
+from app.licensing.contracts import signing
 from app.main import create_app
+from tests.scenes import a_scene
 
 CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 DEVICE = {
@@ -171,3 +174,21 @@ def test_a_copy_another_origin_and_an_unverified_user_do_not_get_in(chromium, or
         expect(page.get_by_text("there is a copy of it")).to_be_visible()
         page.goto(f"{origin}/account")
         expect(page.get_by_role("button", name="Use my passkey")).to_be_visible()
+
+
+def test_a_contract_is_read_in_plain_words_and_signed(chromium, origin, tmp_path):
+    with db.writing() as session:
+        scene = a_scene(session, signed=False)
+        secret = people.invite_first(session, scene.desk.organization)[1]
+    with a_phone(chromium) as phone:
+        page = phone.page
+        join(phone, f"{origin}/join/{secret}")
+        page.goto(f"{origin}/contracts/{scene.contract.id}/sign")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.get_by_role("button", name="Sign with my passkey").click()
+        expect(page.get_by_text("by the performer")).to_be_visible()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download the signature").click()
+        download.value.save_as(tmp_path / "signature.json")
+    found = signing.verified(json.loads((tmp_path / "signature.json").read_text()))
+    assert (found["made_with"], found["origin"]) == ("a passkey", origin)
