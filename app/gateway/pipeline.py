@@ -15,10 +15,12 @@ from app.gateway import endings, inspect, marking, previews, service
 from app.gateway.generators import catalogue
 from app.gateway.models import FINAL, Generation
 from app.gateway.workbench import at_work, await_result, fetch, forget, job_of, keep, load, locked
+from app.identity.models import Organization
 from app.ledger import service as ledger
 from app.licensing.contracts.models import Contract
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.models import Decision
+from app.licensing.document import contract as documents
 from app.licensing.errors import StandingOfferSpent
 from app.licensing.standing import acceptance
 from app.provenance import service as provenance
@@ -123,8 +125,9 @@ def sign(generation_id: str) -> bool:
         source = fetch(generation.marked_key, directory / "marked.mp4")
         rendered = fetch(generation.rendered_key, directory / "rendered.mp4")
         signed = directory / "signed.mp4"
-        generators_own = provenance.with_credentials(rendered, desk=desk())
         with db.reading() as session:
+            private = _private(session, generation)
+            generators_own = provenance.with_credentials(rendered, desk=desk(), private=private)
             statement = _statement(session, generation, generators_own)
         output = provenance.sign_output(source, signed, statement, desk=desk())
         digest, key = keep(generation_id, "signed", signed)
@@ -242,6 +245,16 @@ def _statement(session: Session, generation: Generation, generators_own: Source 
         generator_version="1",
         rendering=generators_own,
     )
+
+
+def _private(session: Session, generation: Generation) -> list[str]:
+    """List what no file may tell: the words spoken, the project, who it is, and for whom."""
+    use = decisions.use_of(session.get_one(Decision, generation.decision_id))
+    found = [generation.line, use.project or ""]
+    for contract in _contracts(session, generation.id):
+        found.append(documents.recorded(contract.document.encode()).performer.name)
+        found.append(session.get_one(Organization, contract.licensee_id).name)
+    return found
 
 
 def _contracts(session: Session, generation_id: str) -> list[Contract]:

@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ HARD_BINDINGS = (
 # Failures that are about who signed and when, not about whether bytes changed.
 ABOUT_THE_SIGNER = ("signingCredential.", "timeStamp.", "claimSignature.outsideValidity")
 TEXT_LIMIT, LIST_LIMIT = 200, 16  # strangers' text is cut before it goes anywhere
+SHORTEST_TEXT = 6
 STORE_MARK = b"jumdc2pa"  # the description box of a manifest store begins so
 GENERATION_ID = re.compile(rb"gen_[0-9A-HJKMNP-TV-Z]{26}")
 MANIFEST_LABEL = re.compile(rb"urn:c2pa:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -134,6 +136,19 @@ def holds_store(path: Path) -> bool:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
         return view.find(STORE_MARK) >= 0
+
+
+def spells(path: Path, texts: Iterable[str]) -> bool:
+    """Say whether a file spells any of these texts anywhere, in whatever case. Parses nothing.
+
+    Very short ones are passed over: any file spells them.
+    """
+    wanted = [re.escape(text.encode()) for text in texts if len(text) >= SHORTEST_TEXT]
+    if not wanted or path.stat().st_size == 0:
+        return False
+    pattern = re.compile(b"|".join(wanted), re.IGNORECASE)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        return pattern.search(view) is not None
 
 
 def _distinct(pattern: re.Pattern[bytes], view: mmap.mmap) -> list[str]:

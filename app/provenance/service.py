@@ -1,11 +1,13 @@
 """Sign an output and keep what proves it; find it again by any of its traces."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlmodel import Session, col, select
 
 from app import keys, sandbox, storage
@@ -24,6 +26,7 @@ from app.provenance.manifest import Manifest, Source
 from app.provenance.models import SignedManifest
 from app.provenance.sign import SignedFile, check_release, media_type_of, sign_file
 
+logger = structlog.get_logger()
 FINGERPRINT_LIMITS = {"wall_s": 120.0, "cpu_s": 120, "memory_bytes": 2 << 30}
 
 
@@ -76,12 +79,16 @@ def _sign_and_check(
     return SignedOutput(signed, manifest, media_type_of(dst), fingerprint, verified_by)
 
 
-def with_credentials(path: Path, *, desk: Desk) -> Source | None:
+def with_credentials(path: Path, *, desk: Desk, private: Collection[str] = ()) -> Source | None:
     """Return a file as a source to name, when it carries credentials of its own that hold.
 
-    Under whose root does not matter: they are passed on as they are. What does not hold is not.
+    Under whose root does not matter: they are passed on as they are. What does not hold is not, nor
+    what spells any `private` text: whoever holds the file could read it there.
     """
     if not credentials.holds_store(path):
+        return None
+    if credentials.spells(path, private):
+        logger.warning("the generator's credentials are left out: they tell what is private")
         return None
     found = sandbox.run(
         "app.provenance.credentials:read_credentials",

@@ -9,10 +9,12 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from joserfc.jwk import ECKey
+from typer.testing import CliRunner
 
 from app import clock, config, db
 from app.audit import service
 from app.audit.disclosed import disclosed
+from app.cli import app as command
 from app.gateway import pipeline
 from app.gateway.models import Generation, GenerationReplica
 from app.licensing.contracts import service as licensing
@@ -211,6 +213,16 @@ class TestEverySurface:
         file = {"files": {"file": ("a.mp4", b"film")}}
         assert client.post("/v1/verifications", headers=bad, **file).status_code == 401
 
+    def test_the_command_tells_what_a_stranger_learns(self, client, reads, tmp_path):
+        _, generation_id = a_released_output(client, {"now": "credit"})
+        reads(generation_id)
+        (tmp_path / "a.mp4").write_bytes(b"film")
+        for options in ([], ["--json"]):
+            said = CliRunner().invoke(command, ["verify", str(tmp_path / "a.mp4"), *options])
+            assert said.exit_code == 0
+            assert not leaks(said.stdout, "credit")
+            assert "NIGHTGLASS" in said.stdout
+
     def test_no_cache_between_keeps_what_one_viewer_was_told(self, client):
         house, generation_id = a_released_output(client, None)
         path = f"/v1/licenses/{generation_id}"
@@ -231,6 +243,21 @@ class TestEverySurface:
             said = base64.urlsafe_b64decode(payload + "==").decode()
             assert not [word for word in [*PRIVATE["credit"], *words] if word in said]
             assert not leaks(said, "use")
+
+    def test_credentials_of_a_generator_that_tell_more_are_left_out(self, client, tmp_path):
+        _, generation_id = a_released_output(client, None)
+        with db.reading() as session:
+            private = pipeline._private(session, session.get_one(Generation, generation_id))
+        assert private == [LINE, "NIGHTGLASS", "The Girl", "Nightglass Pictures"]
+        authority = making.an_authority(config.settings().keys_dir)
+        src = making.make_media(tmp_path / "in.wav")
+        for told, expected in (("A prompt", True), (f"Say: {LINE.upper()}", False)):
+            described = making.a_manifest(src)
+            described.definition["title"] = told
+            theirs = tmp_path / f"{expected}.wav"
+            making.signed(authority, src, theirs, described)
+            kept = provenance.with_credentials(theirs, desk=desk(), private=private)
+            assert (kept is not None) == expected
 
     @pytest.mark.parametrize("says", [None, {"now": "use"}])
     def test_the_file_itself_never_holds_more_than_the_default(self, client, says, tmp_path):
