@@ -4,7 +4,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field
+import limits
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -65,6 +66,12 @@ class Settings(BaseSettings):
     )
     upload_limit_bytes: int = Field(40 << 20, gt=0, description="Largest portrait upload.")
     verify_limit_bytes: int = Field(512 << 20, gt=0, description="Largest file to verify.")
+    rate_lookups: str = Field(
+        "300/minute", description="How often one address may ask without a key; empty: as it likes."
+    )
+    rate_files: str = Field(
+        "10/minute;100/hour", description="How often one address may send a file without a key."
+    )
     allow_unsandboxed_media: bool = Field(
         False, description="Parse untrusted media even where the kernel offers no isolation."
     )
@@ -72,6 +79,13 @@ class Settings(BaseSettings):
         300, gt=0, description="How far the clock may be off before nothing is permitted."
     )
     download_link_s: int = Field(60, gt=0, description="How long a download link lasts.")
+
+    @field_validator("rate_lookups", "rate_files")
+    @classmethod
+    def _is_a_rate(cls, text: str) -> str:
+        if text:
+            limits.parse_many(text)  # raises ValueError: a wrong rate does not start
+        return text
 
     @property
     def database(self) -> str:

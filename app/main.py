@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import db, logs, migrate, problems, sandbox
 from app.audit import api as audit
+from app.audit import api_soft_bindings as soft_bindings
 from app.audit.bundle import api as bundles
 from app.config import settings
 from app.errors import AppError
@@ -60,14 +61,15 @@ from app.worker import Worker
 
 logger = structlog.get_logger()
 BODY_LIMIT_BYTES = 1 << 20
-UPLOADS = re.compile(r"/v1/(performers|verifications|contracts/[^/]+/paper)")
+UPLOADS = re.compile(r"/v1/(performers|verifications|contracts/[^/]+/paper)|/matches/byContent")
 
 ABOUT = """
 Digital replicas act only by contract: every use is decided by written rules, every output carries
 its provenance, every second is paid.
 
-Every route but verification, certificates, the rules, license state, templates, published
-preferences, keys, counsel's links, log and health needs an API key (`understudy api-key create`).
+Every route but verification, soft bindings, certificates, the rules, license state, templates,
+published preferences, keys, counsel's links, log and health needs an API key (`understudy api-key
+create`).
 Every POST that acts takes an `Idempotency-Key`. Refusals are problem documents (RFC 9457) with a
 stable `code`.
 """
@@ -159,6 +161,7 @@ def create_app() -> FastAPI:
         quotes,
         standing,
         simulations,
+        soft_bindings,
         statuses,
         strikes,
         templates,

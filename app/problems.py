@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from app.errors import AppError, BadRequest, TooLarge
 
 MEDIA_TYPE = "application/problem+json"
+OWN_REFUSALS = "x-own-refusals"  # an operation whose standard says how it refuses
 KINDS = "tag:understudy.local,2026:problem/"  # RFC 4151: a name, nothing to fetch
 logger = structlog.get_logger()
 
@@ -100,9 +101,11 @@ def complete(openapi: dict[str, Any]) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any]) -> None:
     edge: list[type[AppError]] = []
-    if operation.get("parameters") or "application/json" in _body_types(operation):
+    own = operation.pop(OWN_REFUSALS, False)
+    reads_json = "application/json" in _body_types(operation)
+    if not own and (operation.get("parameters") or reads_json):
         edge += [InvalidRequest, TextRefused]
-    if "application/json" in _body_types(operation):
+    if not own and reads_json:
         edge += [BadRequest, TooLarge]
     answers = operation["responses"]
     if answers.get("422", {}).get("description") == "Validation Error":
@@ -134,9 +137,10 @@ def on_app_error(_request: Request, error: Exception) -> JSONResponse:
     if error.status == 500:
         logger.error("a request failed", code=error.code, exc_info=error)
         problem = _defect(error.code)
-    return problem_response(
-        problem, {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
-    )
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    if "retry_after_s" in error.extra:
+        headers["Retry-After"] = str(error.extra["retry_after_s"])  # RFC 9110, 10.2.3
+    return problem_response(problem, headers)
 
 
 def on_defect(_request: Request, _error: Exception) -> JSONResponse:
@@ -177,9 +181,12 @@ def on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
     """Render a request that does not fit its schema, with a JSON pointer to each field."""
     if not isinstance(error, RequestValidationError):
         raise error
-    return problem_response(
-        problem_of(invalid({_pointer(item["loc"]): item["msg"] for item in error.errors()}))
-    )
+    return problem_response(problem_of(misfit(error)))
+
+
+def misfit(error: RequestValidationError) -> InvalidRequest:
+    """Return the refusal of a request that does not fit its schema."""
+    return invalid({_pointer(item["loc"]): item["msg"] for item in error.errors()})
 
 
 def invalid(fields: dict[str, str]) -> InvalidRequest:

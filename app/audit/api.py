@@ -10,12 +10,12 @@ from pydantic.config import JsonDict
 from sqlmodel import Session
 from starlette.datastructures import UploadFile
 
-from app import clock, db, sandbox
+from app import clock, db, rates, sandbox
 from app.audit import desk, service
 from app.config import settings
 from app.errors import NotFound, TooLarge
 from app.identity import authentication
-from app.identity.api_edge import KnownCaller
+from app.identity.api_edge import KnownCaller, limited
 from app.identity.errors import FileMissing, NotAuthenticated, UploadMalformed
 from app.identity.principal import Principal
 from app.identity.uploads import file_of, form_body, limited_form
@@ -81,6 +81,7 @@ class VerificationRead(BaseModel):
 
 @router.post(
     "/verifications",
+    dependencies=[limited("files")],
     openapi_extra=form_body(file=FILE) | NEEDS_NO_KEY,
     responses=problems(
         FileMissing,
@@ -88,6 +89,7 @@ class VerificationRead(BaseModel):
         TooLarge,
         NotAuthenticated,
         VerifierProofRefused,
+        rates.TooManyRequests,
         sandbox.SandboxUnavailable,
     ),
 )
@@ -148,7 +150,8 @@ class LicenseRead(BaseModel):
 
 @router.get(
     "/licenses/{generation_id}",
-    responses=problems(NotFound, NotAuthenticated, VerifierProofRefused),
+    dependencies=[limited("lookups")],
+    responses=problems(NotFound, NotAuthenticated, VerifierProofRefused, rates.TooManyRequests),
     openapi_extra=NEEDS_NO_KEY,
 )
 def read_license(

@@ -42,6 +42,12 @@ def license_state(session: Session, generation_id: str, at: datetime) -> str:
     return next((state for state in states if state != "licensed"), "licensed")
 
 
+def is_released(session: Session, generation_id: str) -> bool:
+    """Say whether an output was handed out: until then nobody outside knows of it."""
+    generation = session.get(Generation, generation_id)
+    return generation is not None and generation.released_at is not None
+
+
 def log_inclusion(session: Session, generation_id: str) -> dict[str, Any]:
     """Say whether the output's release is in the public log, and under which leaf.
 

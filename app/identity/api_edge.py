@@ -13,7 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from app import commits, db
+from app import commits, db, rates
 from app.errors import AppError
 from app.identity import authentication, service
 from app.identity.errors import IdempotencyKeyReused, NotAuthenticated
@@ -23,6 +23,18 @@ from app.problems import MEDIA_TYPE, Problem, TextRefused, problems
 _bearer = HTTPBearer(auto_error=False, description="An API key, `ustk_…`.")
 
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes it, not the text backslash-u0000
+
+
+def limited(kind: rates.Kind) -> Any:
+    """Let an address without a key ask only so often: for FastAPI's `dependencies=`.
+
+    The route may then answer with rates.TooManyRequests.
+    """
+
+    def _take(request: Request) -> None:
+        rates.take(kind, request.client.host if request.client else "")
+
+    return Depends(_take)
 
 
 def read_refusals(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
@@ -192,5 +204,6 @@ __all__ = [
     "Reading",
     "act_refusals",
     "fingerprint_of",
+    "limited",
     "read_refusals",
 ]

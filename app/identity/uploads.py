@@ -40,6 +40,16 @@ async def limited_form(
         await form.close()
 
 
+async def keep_body(request: Request, file: Path, limit_bytes: int) -> int:
+    """Write a whole body into a file of its own; return its size. Raises TooLarge at the limit."""
+    size_bytes = 0
+    with file.open("wb") as opened:
+        async for chunk in _limited(request, limit_bytes, limit_bytes, TooLarge):
+            opened.write(chunk)
+            size_bytes += len(chunk)
+    return size_bytes
+
+
 def file_of(form: FormData, field: str) -> UploadFile:
     """Return the file of a form. Raises FileMissing where there is none under this name."""
     upload = form.get(field)

@@ -10,13 +10,16 @@ import binascii
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from app import rates
 from app.config import settings
 from app.errors import BadRequest, NotFound
+from app.identity.api_edge import limited
 from app.problems import problems
 from app.provenance import ocsp
 from app.provenance.desk import own_authority_answer
 
 router = APIRouter(tags=["certificates"])
+LIMITED = [limited("lookups")]  # each answer is a signature
 OCSP_QUESTION, OCSP_ANSWER = "application/ocsp-request", "application/ocsp-response"
 TIME_QUESTION, TIME_ANSWER = "application/timestamp-query", "application/timestamp-reply"
 
@@ -37,11 +40,12 @@ def _answers(media_type: str) -> dict[int | str, dict[str, object]]:
 
 @router.post(
     "/ocsp/",
+    dependencies=LIMITED,
     response_class=Response,
     openapi_extra={
         "requestBody": {"required": True, **_der(OCSP_QUESTION, "DER of an OCSPRequest")}
     },
-    responses=_answers(OCSP_ANSWER),
+    responses={**_answers(OCSP_ANSWER), **problems(rates.TooManyRequests)},
 )
 async def ask_status(request: Request) -> Response:
     """Say whether a certificate of this installation is revoked (RFC 6960, POST)."""
@@ -50,8 +54,9 @@ async def ask_status(request: Request) -> Response:
 
 @router.get(
     "/ocsp/{question:path}",
+    dependencies=LIMITED,
     response_class=Response,
-    responses={**_answers(OCSP_ANSWER), **problems(BadRequest, NotFound)},
+    responses={**_answers(OCSP_ANSWER), **problems(BadRequest, NotFound, rates.TooManyRequests)},
 )
 def ask_status_by_get(question: str) -> Response:
     """Say whether a certificate of this installation is revoked (RFC 6960, A.1, GET)."""
@@ -63,11 +68,12 @@ def ask_status_by_get(question: str) -> Response:
 
 @router.post(
     "/tsa",
+    dependencies=LIMITED,
     response_class=Response,
     openapi_extra={
         "requestBody": {"required": True, **_der(TIME_QUESTION, "DER of a TimeStampReq")}
     },
-    responses=_answers(TIME_ANSWER),
+    responses={**_answers(TIME_ANSWER), **problems(rates.TooManyRequests)},
 )
 async def ask_time(request: Request) -> Response:
     """Stamp a SHA-256 digest with this installation's own clock (RFC 3161)."""

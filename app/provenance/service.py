@@ -1,6 +1,7 @@
 """Sign an output and keep what proves it; find it again by any of its traces."""
 
 import hashlib
+import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,13 @@ from app.provenance.errors import (
     ReleaseGateClosed,
     SigningFailed,
 )
-from app.provenance.finish import superboxes
+from app.provenance.finish import Box, superboxes
 from app.provenance.manifest import Manifest, Source
 from app.provenance.models import SignedManifest
 from app.provenance.sign import SignedFile, check_release, media_type_of, sign_file
 
 logger = structlog.get_logger()
+BOX_HEADER = 8  # bytes: length and kind
 FINGERPRINT_LIMITS = {"wall_s": 120.0, "cpu_s": 120, "memory_bytes": 2 << 30}
 
 
@@ -161,6 +163,11 @@ def by_file(session: Session, file_sha256: str) -> SignedManifest | None:
     ).one_or_none()
 
 
+def by_label(session: Session, label: str) -> SignedManifest | None:
+    """Return the manifest of this name: `urn:c2pa:...`."""
+    return session.exec(select(SignedManifest).where(SignedManifest.label == label)).one_or_none()
+
+
 def by_traces(
     session: Session, *, labels: list[str], generation_ids: list[str]
 ) -> SignedManifest | None:
@@ -191,7 +198,19 @@ def manifest_bytes(kept: SignedManifest) -> bytes:
 
 def manifest_label(manifest: bytes) -> str:
     """Return the name of a store's active manifest: its last one, per the specification."""
-    labels = [box.path for box in superboxes(manifest) if box.path.count("/") == 2]
-    if not labels:
+    return _manifests(manifest)[-1].path.removeprefix("/c2pa/")
+
+
+def active_manifest(store: bytes) -> bytes:
+    """Return a store that holds the active manifest alone, without those of its ingredients."""
+    first, active = _manifests(store)[0], _manifests(store)[-1]
+    described = store[BOX_HEADER : first.start]  # the store's own description
+    content = described + store[active.start : active.end]
+    return struct.pack(">I4s", BOX_HEADER + len(content), b"jumb") + content
+
+
+def _manifests(store: bytes) -> list[Box]:
+    boxes = [box for box in superboxes(store) if box.path.count("/") == 2]
+    if not boxes:
         raise SigningFailed("the signed manifest has no label; the library changed its layout")
-    return labels[-1].removeprefix("/c2pa/")
+    return boxes

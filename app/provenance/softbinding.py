@@ -75,12 +75,23 @@ def fingerprint_of(session: Session, kept: SignedManifest) -> dict[str, Any] | N
 def nearest(
     session: Session, fingerprint: Mapping[str, Any], *, apart_from: str | None = None
 ) -> tuple[SignedManifest, float] | None:
-    """Return the output most like this fingerprint and how like it is, 0..1; None if none is.
+    """Return the output most like this fingerprint and how like it is, 0..1; None if none is."""
+    return next(iter(likest(session, fingerprint, apart_from=apart_from, at_most=1)), None)
+
+
+def likest(
+    session: Session,
+    fingerprint: Mapping[str, Any],
+    *,
+    at_most: int,
+    apart_from: str | None = None,
+) -> list[tuple[SignedManifest, float]]:
+    """Return the outputs most like this fingerprint, likest first, and how like each is, 0..1.
 
     Only the same medium, and only as alike as the thresholds ask. Looks at every fingerprint: fine
     for thousands of outputs, not for millions.
     """
-    best: tuple[str, float] | None = None
+    found: list[tuple[float, str]] = []
     rows = session.exec(
         select(SoftBinding)
         .where(SoftBinding.kind == "fingerprint", SoftBinding.algorithm == FINGERPRINT_ALGORITHM)
@@ -91,6 +102,7 @@ def nearest(
         if other is None or row.manifest_id == apart_from:
             continue
         alike = prints.alike(fingerprint, other)
-        if alike is not None and (best is None or alike > best[1]):
-            best = (row.manifest_id, alike)
-    return None if best is None else (session.get_one(SignedManifest, best[0]), best[1])
+        if alike is not None:
+            found.append((alike, row.manifest_id))
+    found.sort(reverse=True)
+    return [(session.get_one(SignedManifest, id_), alike) for alike, id_ in found[:at_most]]

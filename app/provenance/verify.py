@@ -57,7 +57,7 @@ class _MarkSeen(BaseModel):
     false_positive_log10: float
 
 
-class _Content(BaseModel):
+class Content(BaseModel):
     """What the child said of pictures and sound."""
 
     readable: bool
@@ -146,7 +146,7 @@ def verify(
     # 4. What the bytes still spell, should the credentials not read.
     remains = _find_remains(path)
     # 6. Whether pictures and sound can be read; 7. the watermark in them.
-    content = _read_content(path, watermark_key)
+    content = read_content(path, watermark_key)
     # 5. The whole file, byte for byte, against what was handed out.
     released = repository.by_file(digest)
     named = released or _named(repository, claims, remains)
@@ -217,16 +217,19 @@ def _find_remains(path: Path) -> _Remains:
         return _Remains()
 
 
-def _read_content(path: Path, watermark_key: bytes | None) -> _Content:
-    """Read pictures and sound; when looking for the mark breaks the child, once more without."""
+def read_content(path: Path, watermark_key: bytes | None) -> Content:
+    """Read pictures and sound; when looking for the mark breaks the child, once more without.
+
+    Without a key the mark is not looked for. Raises SandboxUnavailable.
+    """
     function = "app.provenance.content:read_content"
-    for key in (None,) if watermark_key is None else (watermark_key.hex(), None):
+    for key in (watermark_key.hex(), None) if watermark_key else (None,):
         answer = _ask(path, function, {"watermark_key_hex": key}, CONTENT_LIMITS)
         try:
-            return _Content.model_validate(answer)
+            return Content.model_validate(answer)
         except ValidationError:
             continue
-    return _Content(
+    return Content(
         readable=False,
         searched=False,
         reason="it breaks whatever reads it, or takes more time or memory than it may",
@@ -258,7 +261,7 @@ def _marked(repository: Repository, payloads: list[str]) -> SignedManifest | Non
     return None
 
 
-def _mark(content: _Content, marked: SignedManifest | None) -> Mark:
+def _mark(content: Content, marked: SignedManifest | None) -> Mark:
     if marked is not None:
         return "ours"
     if content.marks:

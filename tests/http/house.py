@@ -24,11 +24,13 @@ VERBS = ("get", "post", "put", "patch", "delete")
 HEALTH = ("/healthz", "/readyz", "/metrics")
 VERIFICATION = ("/v1/verifications", "/v1/licenses/")
 CERTIFICATES = ("/ocsp/", "/tsa")
+SOFT_BINDINGS = ("/matches/", "/manifests/", "/services/")
 PREFERENCES = "/v1/performers/{performer_id}/preferences"
 OPEN = (
     *HEALTH,
     *VERIFICATION,
     *CERTIFICATES,
+    *SOFT_BINDINGS,
     "/log",
     "/v1/log/",
     "/v1/schemas/",

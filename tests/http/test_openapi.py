@@ -14,7 +14,8 @@ Schema = dict[str, Any]
 NOT_JSON = {"multipart/form-data", "text/plain", "application/octet-stream", "video/mp4",
             "application/jose", "application/ocsp-response", "application/timestamp-reply",
             "application/ocsp-request", "application/timestamp-query", "application/vc+jwt",
-            "application/rsl+xml", "application/pdf", "application/zip", "text/csv"}  # fmt: skip
+            "application/rsl+xml", "application/pdf", "application/zip", "text/csv",
+            "application/c2pa", "image/*", "audio/*", "video/*"}  # fmt: skip
 
 
 class NoExample(AssertionError):

@@ -1,0 +1,56 @@
+"""Who asks without a key asks only so often, on every route that costs something."""
+
+import pytest
+
+from app import config
+from app.provenance import pki
+from tests.http.house import assert_problem
+
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+DER = {"content": b"no question"}
+LIMITED = {
+    "/ocsp/": ("post", DER),
+    "/ocsp/AAAA": ("get", {}),
+    "/tsa": ("post", DER),
+    "/v1/licenses/gen_NOBODY": ("get", {}),
+    "/v1/verifications": ("post", {}),
+    "/matches/byBinding?alg=a&value=AAAA": ("get", {}),
+    "/matches/byBinding": ("post", {"json": {"alg": "a", "value": "AAAA"}}),
+    "/matches/byContent": ("post", {}),
+    "/matches/byReference": ("post", {"json": {}}),
+    "/manifests/urn:c2pa:1": ("get", {}),
+    "/services/supportedAlgorithms": ("get", {}),
+}
+
+
+@pytest.fixture
+def once_a_minute(client, monkeypatch):  # type: ignore[no-untyped-def]
+    pki.create_missing(config.settings().keys_dir, ocsp_url=config.settings().ocsp_url)
+    for kind in ("rate_lookups", "rate_files"):
+        monkeypatch.setattr(config.settings(), kind, f"{len(LIMITED)}/minute")
+    return client
+
+
+def statuses(client) -> dict[str, int]:  # type: ignore[no-untyped-def]
+    return {
+        path: client.request(verb, path, **content).status_code
+        for path, (verb, content) in LIMITED.items()
+    }
+
+
+class TestStrangers:
+    def test_are_refused_everywhere_once_they_asked_too_often(self, once_a_minute):
+        for _ in range(len(LIMITED)):
+            once_a_minute.get("/services/supportedAlgorithms")
+            once_a_minute.post("/v1/verifications")
+        assert set(statuses(once_a_minute).values()) == {429}
+        answer = once_a_minute.get("/services/supportedAlgorithms")
+        problem = assert_problem(answer, 429, "too-many-requests")
+        assert answer.headers["Retry-After"] == str(problem["retry_after_s"])
+
+    def test_are_let_in_before_that(self, once_a_minute):
+        assert 429 not in statuses(once_a_minute).values()
+
+    def test_and_who_holds_a_key_is_not_counted(self, once_a_minute):
+        for _ in range(3 * len(LIMITED)):
+            assert once_a_minute.get("/v1/contracts").status_code == 401
