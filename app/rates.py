@@ -2,7 +2,7 @@
 
 `limits` reads the rates and keeps the windows. What it counts in is a small SQLite file of its own
 in the data directory, whatever the database is: a stranger's question must not wait for, nor hold
-up, whoever writes evidence (decision 0021). Nothing in it is evidence; deleting it forgives all.
+up, whoever writes evidence (decision 0022). Nothing in it is evidence; deleting it forgives all.
 """
 
 import ipaddress

@@ -12,7 +12,7 @@ from app.provenance import softbinding
 from app.provenance.models import SignedManifest, SoftBinding
 
 REPOSITORY = ["signed_manifest", "soft_binding"]
-BEFORE = "20261127_1715"
+BEFORE = "20261127_1753"
 FREE = {  # columns that a replacement could change without breaking a reference
     "signed_manifest": {"generation_id", "label", "manifest_sha256", "file_sha256"},
     "soft_binding": {"algorithm", "value"},

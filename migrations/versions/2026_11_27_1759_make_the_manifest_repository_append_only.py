@@ -7,8 +7,8 @@ REPLACE would delete by.
 
 from alembic import op
 
-revision = "20261127_1745"
-down_revision = "20261127_1715"
+revision = "20261127_1759"
+down_revision = "20261127_1753"
 branch_labels = None
 depends_on = None
 
