@@ -282,6 +282,12 @@ class TestKeepDecisions:
         assert re.match(rf"# {file.name[:4]}: \S", file.read_text("utf-8"))
 
 
+class TestKeepMerged:
+    @pytest.mark.parametrize("page", [*PAGES, ROOT / "requirements.lock"], ids=_name)
+    def test_no_two_versions_stand_side_by_side(self, page: Path) -> None:
+        assert re.findall(r"^(?:<{7}|>{7}) .*$", page.read_text("utf-8"), re.MULTILINE) == []
+
+
 class TestKeepChangelog:
     def test_the_version_of_the_package_has_a_section(self) -> None:
         text = (ROOT / "CHANGELOG.md").read_text("utf-8")
