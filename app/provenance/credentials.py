@@ -93,7 +93,8 @@ def _read(path: str, roots: c2pa.Context) -> dict[str, Any]:
     if kind is None:
         return _nothing("absent")
     if beyond := excess(Path(path)):
-        return _nothing("unparsable") | {"reason": beyond}
+        state = "unparsable" if holds_store(Path(path)) else "absent"
+        return _nothing(state) | {"reason": beyond}
     try:
         with (
             Path(path).open("rb") as file,

@@ -46,7 +46,9 @@ SOON = timedelta(days=10)
 
 @pytest.fixture
 def client(database: str, monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    monkeypatch.setenv("UNDERSTUDY_WORKER_IN_PROCESS", "false")
+    for name, value in (("WORKER_IN_PROCESS", "false"), ("RATE_LOOKUPS", ""), ("RATE_FILES", "")):
+        monkeypatch.setenv(f"UNDERSTUDY_{name}", value)
+    config.settings.cache_clear()
     making.an_authority(config.settings().keys_dir)
     return TestClient(create_app())
 

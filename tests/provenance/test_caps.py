@@ -109,7 +109,7 @@ class TestBeforeDecoding:
         assert "deep" in look(path, media[kind] + nested(kind, structure.MAX_DEPTH + 1))["reason"]
         roots = {"claim_root_pem": "", "tsa_root_pem": ""}
         found = credentials.read_credentials(path=str(path), **roots)
-        assert (found["state"], "deep" in found["reason"]) == ("unparsable", True)
+        assert (found["state"], "deep" in found["reason"]) == ("absent", True)
 
     def test_what_has_too_many_boxes_is(self, media, tmp_path, monkeypatch):
         monkeypatch.setattr(structure, "MAX_BOXES", 100)
