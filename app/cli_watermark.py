@@ -19,7 +19,7 @@ from app.cli_check import AsJson, Readable
 from app.errors import AppError
 
 if TYPE_CHECKING:
-    from app.provenance import marks
+    from app.provenance.marks_reading import Mark
 
 PAYLOAD_HEX_DIGITS = 16
 MAX_KEY_BYTES = 4096
@@ -99,7 +99,7 @@ def detect_marks(
         raise typer.Exit(1)
 
 
-def _where(mark: "marks.Mark") -> str:
+def _where(mark: "Mark") -> str:
     if mark.start_s is not None and mark.end_s is not None:
         return f"{mark.start_s:8.2f} s to {mark.end_s:8.2f} s"
     left, top, width, height = mark.region or (0, 0, 0, 0)

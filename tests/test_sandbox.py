@@ -91,6 +91,7 @@ class TestRunReturns:
         assert set(seen["environment"]) <= {
             *("PATH", "LANG", "HOME", "TMPDIR", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
             *("LC_CTYPE", "__CF_USER_TEXT_ENCODING"),
+            "LD_LIBRARY_PATH",  # set by OpenCV where the zygote has loaded it
         }
 
     def test_the_child_works_in_a_directory_of_its_own(self):

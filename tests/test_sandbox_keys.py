@@ -74,7 +74,7 @@ class TestHandedOver:
     def test_to_detect_and_to_embed_is_the_watermark_key_alone(self, handed, tmp_path):
         path, key = tmp_path / "film.mp4", keys.secret("watermark")
         path.write_bytes(os.urandom(99))
-        verify._read_content(path, key)
+        verify.read_content(path, key)
         verify._read_claims(path, {})
         verify._find_remains(path)
         marking.mark_output(path, tmp_path / "marked.mp4", bytes(8), key)

@@ -126,6 +126,8 @@ READERS = (
     "app.gateway.frames:look_at_video",
     "app.provenance.content:read_content",
     "app.provenance.credentials:read_credentials",
+    "app.provenance.marks_reading:read_marks",
+    "app.gateway.embedding:embed",
     "app.provenance.second:verify_again",
     "app.registry.faces:find_faces",
 )

@@ -222,7 +222,7 @@ def _who_came(session: Session, organization_id: str) -> list[SQLModel]:
         person_id=person.id,
         name="Phone",
         credential_id="AA",
-        public_key=b"",
+        public_key=b"\x01",
         aaguid="",
         backup_eligible=False,
         backed_up=False,
