@@ -171,9 +171,10 @@ class TestKill:
 def test_a_thousand_kills_lose_double_and_tilt_nothing(
     database: str, seed: int, request: pytest.FixtureRequest
 ) -> None:
-    """An hour or two for each database: what is written in the file KILLS_DONE is not done again.
+    """Four minutes for each database; beside other work, an hour.
 
-    `KILLS_DONE=kills.jsonl make exhaustive` goes on where it was stopped.
+    `KILLS_DONE=kills.jsonl make exhaustive` goes on where it was stopped: what is written in that
+    file is not done again.
     """
     done = Path(os.environ.get("KILLS_DONE", os.devnull))
     known = [json.loads(line) for line in done.read_text().splitlines()] if done.exists() else []
