@@ -9,6 +9,7 @@ from sqlmodel import Session
 from app import db
 from app.errors import AppError
 from app.identity import passkeys, people, sessions
+from app.identity.api_edge import limited
 from app.identity.errors import PasskeyRefused
 from app.identity.models import Organization
 from app.identity.models_people import ROLES, Passkey, Person
@@ -45,7 +46,7 @@ def show_script() -> Response:
     return Response(text, media_type="text/javascript", headers=headers)
 
 
-@router.get("/sign-in")
+@router.get("/sign-in", dependencies=[limited("lookups")])  # each writes a challenge
 def show_sign_in(visit: Visitor) -> Response:
     """Ask for a passkey; whose it is, it says itself."""
     with db.writing() as session:
@@ -103,7 +104,7 @@ def sign_out(visit: Posted) -> Response:
     return forget(see("/sign-in"))
 
 
-@router.get("/join/{secret}")
+@router.get("/join/{secret}", dependencies=[limited("lookups")])
 def show_invitation(visit: Visitor, secret: str) -> Response:
     """Show what the link invites to: with a new passkey, or as whoever is signed in here."""
     with db.writing() as session:

@@ -15,9 +15,10 @@ from app.audit.bundle.errors import BundleNotReady
 from app.errors import NotFound
 from app.gateway import service as gateway
 from app.gateway.errors import GenerationNotFound
-from app.identity.api_edge import KnownCaller, Reading, read_refusals
+from app.identity.api_edge import KnownCaller, Reading, limited, read_refusals
 from app.identity.errors import NotAuthenticated
 from app.problems import problems
+from app.rates import TooManyRequests
 
 router = APIRouter(prefix="/v1", tags=["verification"])
 MEDIA_TYPE = "application/zip"
@@ -29,7 +30,8 @@ PIECE_BYTES = 1 << 20
 @router.get(
     "/licenses/{generation_id}/bundle",
     response_class=StreamingResponse,
-    responses={**ZIP, **problems(NotFound, NotAuthenticated, BundleNotReady)},
+    responses={**ZIP, **problems(NotFound, NotAuthenticated, BundleNotReady, TooManyRequests)},
+    dependencies=[limited("lookups")],
     openapi_extra=NEEDS_NO_KEY,
 )
 def read_public_bundle(generation_id: str, _caller: KnownCaller) -> StreamingResponse:
