@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
@@ -174,6 +174,15 @@ def delete(key: str) -> None:
     if exists(key):
         with _open() as store:
             obstore.delete(store, key)
+
+
+def delete_under(prefix: str, *, but: Collection[str] = ()) -> None:
+    """Delete every object whose key begins so, `prefix` ending in a slash; `but` are kept."""
+    with _open() as store:
+        found = [each["path"] for batch in obstore.list(store, prefix) for each in batch]
+        for key in found:
+            if key not in but:
+                obstore.delete(store, key)
 
 
 def _sync(key: str, shelf: Shelf) -> None:

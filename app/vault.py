@@ -238,24 +238,35 @@ def unfinished_erasures(session: Session) -> list[str]:
     return list(session.exec(select(PerformerKey.owner_id).where(unfinished)))
 
 
-def finish_erasure(session: Session, owner_id: str) -> datetime:
+def finish_erasure(
+    session: Session, owner_id: str, *, nothing_left: bool = True
+) -> datetime | None:
     """Destroy the key of an owner whose erasure is committed, then delete what it sealed.
 
-    Returns when all was gone. Harmless to repeat: a crash in between loses nothing but time.
-    Raises ValueError for an owner whose erasure nobody decided.
+    Returns when all was gone; None while the caller says that something of theirs lies elsewhere.
+    Harmless to repeat: a crash in between loses nothing but time. Raises ValueError for an owner
+    whose erasure nobody decided.
     """
     key = session.get(PerformerKey, owner_id, with_for_update=True, populate_existing=True)
     if key is None or key.destroyed_at is None:
         raise ValueError(f"nobody decided to erase {owner_id}")
-    storage.blot_out(
-        owner_id, _DESTROYED + key.destroyed_at.isoformat().encode(), shelf="performer-keys"
-    )
+    word = _DESTROYED + key.destroyed_at.isoformat().encode()
+    if not _lies_there(owner_id, word):
+        storage.blot_out(owner_id, word, shelf="performer-keys")
     for thing in session.exec(select(VaultObject).where(VaultObject.owner_id == owner_id)):
         storage.delete(thing.storage_key)
-    key.gone_at = key.gone_at or clock.now()
-    session.add(key)
-    session.flush()
+    if nothing_left:
+        key.gone_at = key.gone_at or clock.now()
+        session.add(key)
+        session.flush()
     return key.gone_at
+
+
+def _lies_there(owner_id: str, word: bytes) -> bool:
+    try:
+        return storage.get(owner_id, shelf="performer-keys") == word
+    except storage.ObjectMissing:
+        return False
 
 
 def _performer_key(session: Session, owner_id: str) -> PerformerKey:

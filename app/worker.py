@@ -15,6 +15,7 @@ from app.errors import AppError
 from app.gateway import pipeline, previews, workbench
 from app.gateway import service as gateway
 from app.ledger import service as ledger
+from app.privacy import erasure
 
 STORY = "generation"
 SWEEP_S = 0.5
@@ -129,7 +130,7 @@ def _finish_erasures() -> None:
         unfinished = vault.unfinished_erasures(session)
     for owner_id in unfinished:
         with db.writing() as session:
-            vault.finish_erasure(session, owner_id)
+            erasure.finish(session, owner_id)
 
 
 def run() -> None:

@@ -110,6 +110,13 @@ class TestWriteOnce:
         storage.delete("head")
         assert not storage.exists("head")
 
+    def test_what_lies_under_a_name_is_deleted_together(self, store: str) -> None:
+        for key in ("a/1", "a/2", "ab/3"):
+            storage.put_new(key, b"bytes")
+        storage.delete_under("a/", but={"a/2"})
+        storage.delete_under("none/")
+        assert keys_in_store(store) == {"a/2", "ab/3"}
+
     def test_an_absent_object_is_named(self, store: str, tmp_path: Path) -> None:
         for read in (
             lambda: storage.get("nobody"),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
@@ -23,6 +24,7 @@ PERFORMER = "per_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"
 CONTRACT = "con_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"
 GENERATION = "gen_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"
 ZIP = "application/zip"
+CHUNK_BYTES = 1 << 20
 
 
 class LostRead(BaseModel):
@@ -109,9 +111,9 @@ def export_performer(performer_id: str, read: Reading) -> Response:
         path = directory / "export.zip"
         with db.writing() as session:
             export.export(session, performer, path)
-        content = path.read_bytes()
-    return Response(
-        content,
+        file = path.open("rb")  # outlives its name: nothing is left when it was sent, or was not
+    return StreamingResponse(
+        iter(lambda: file.read(CHUNK_BYTES), b""),
         media_type=ZIP,
         headers={
             "Content-Disposition": f'attachment; filename="{performer.id}.zip"',
@@ -159,7 +161,7 @@ def erase_performer(performer_id: str, body: ErasureRequest, act: Acting) -> Res
     answer = act.once(fingerprint_of(body), erase)
     with suppress(Outage), db.writing() as session:  # else the worker does it, moments later
         if performer_id in vault.unfinished_erasures(session):
-            vault.finish_erasure(session, performer_id)
+            erasure.finish(session, performer_id)
     return answer
 
 

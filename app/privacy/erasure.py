@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from app import clock, keys, vault
+from app import clock, keys, storage, vault
+from app.gateway import workbench
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.identity.models import Organization
 from app.identity.principal import Principal
@@ -39,7 +40,7 @@ ERASED_NAME = "Erased performer"
 
 # What stays, and by what right: the words of the certificate.
 STAYS = {
-    "outputs": "released before; each stays or comes down as its contract says",
+    "outputs": "released before, as each contract says; no other rendering stays",
     "contracts": "signed by two, and the licensee's record as well; they hold a name, no likeness",
     "decisions": "evidence of what was permitted and refused; receipts hold no fact in the clear",
     "journal_entries": "the books, which tax law keeps",
@@ -95,7 +96,7 @@ def consequences(session: Session, performer: Performer) -> Consequences:
 def erase(session: Session, performer: Performer, *, by: Principal, confirmed: str) -> Erasure:
     """Withdraw every consent, pause for good, and decide that nothing of the likeness opens again.
 
-    From the caller's commit on; `vault.finish_erasure` then destroys the key. Takes the locks that
+    From the caller's commit on; `finish` then destroys the key. Takes the locks that
     a release takes, so nothing is released after it. A second call returns the first one's record.
     Raises ErasureNotConfirmed.
     """
@@ -145,6 +146,25 @@ def erase(session: Session, performer: Performer, *, by: Principal, confirmed: s
     return erasure
 
 
+def finish(session: Session, performer_id: str) -> datetime | None:
+    """Destroy the key of a performer whose erasure is committed, and every rendering not released.
+
+    Returns when all was gone; None while something with them is still on its way to being refused.
+    Harmless to repeat; the worker does until it is done.
+    """
+    mine = select(GenerationReplica.generation_id).where(
+        GenerationReplica.performer_id == performer_id
+    )
+    theirs = session.exec(select(Generation).where(col(Generation.id).in_(mine))).all()
+    if any(each.state not in FINAL for each in theirs):
+        return vault.finish_erasure(session, performer_id, nothing_left=False)
+    for each in theirs:
+        workbench.forget(each)
+        kept = {each.output_key or ""} if each.state == "released" else set()
+        storage.delete_under(f"generations/{each.id}/", but=kept)
+    return vault.finish_erasure(session, performer_id)
+
+
 def erasure_of(session: Session, performer: Performer) -> Erasure:
     """Return the record of a performer's erasure. Raises ErasureNotFound."""
     found = _erasure_of(session, performer.id)
@@ -154,7 +174,7 @@ def erasure_of(session: Session, performer: Performer) -> Erasure:
 
 
 def gone_at(session: Session, erasure: Erasure) -> datetime | None:
-    """Say when key and ciphertexts were destroyed, or None while that is still to be done."""
+    """Say when key, ciphertexts and renderings were destroyed, or None before that."""
     return session.get_one(PerformerKey, erasure.performer_id, populate_existing=True).gone_at
 
 

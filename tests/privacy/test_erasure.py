@@ -165,6 +165,33 @@ class TestErase:
         assert found_anywhere(PICTURE[1000:1064], data_dir, temporary) != []
 
 
+class TestRenderings:
+    def test_that_were_not_released_are_deleted_once_nothing_is_on_its_way(
+        self, scene: Scene
+    ) -> None:
+        released, flying = asked(scene, "released"), asked(scene)
+        for generation_id in (released, flying):
+            for name in ("rendered-1.mp4", "signed-1.mp4"):
+                storage.put_new(f"generations/{generation_id}/{name}", PICTURE)
+        with db.writing() as session:
+            generation = session.get_one(Generation, released)
+            generation.output_key = f"generations/{released}/signed-1.mp4"
+        made = decide(scene)
+        with db.writing() as session:
+            assert erasure.finish(session, scene.performer.id) is None
+            assert erasure.certificate(session, made) is None
+        pipeline.give_up(flying, "render")
+        with db.writing() as session:
+            assert erasure.finish(session, scene.performer.id) is not None
+        assert storage.exists(f"generations/{released}/signed-1.mp4")
+        for gone in (
+            f"{released}/rendered-1.mp4",
+            f"{flying}/rendered-1.mp4",
+            f"{flying}/signed-1.mp4",
+        ):
+            assert not storage.exists(f"generations/{gone}"), gone
+
+
 class TestCertificate:
     def test_is_signed_and_lists_what_was_destroyed_and_what_stays(self, scene: Scene) -> None:
         made = decide(scene)
