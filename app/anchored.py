@@ -278,6 +278,7 @@ NOT_ANCHORED: dict[str, str] = {
     "row_mark": "what waits to be sealed, under the `evidence` key; gone once it is",
     "row_seal": "chained, and the chain is in the log",
     "database_anchor": "opened against its leaf in the log",
+    "worker_beat": "which workers live at this moment",
     "alembic_version": "which shape the database has",
 }
 

@@ -87,6 +87,20 @@ def start(name: str, subject_id: str, *, chapter: str = "") -> None:
         DBOS.enqueue_workflow(QUEUE, _stories[name], subject_id)
 
 
+def take_over(worker_id: str) -> list[str]:
+    """Put every story that a dead worker was telling back in the queue, for any live worker.
+
+    Each goes on after its last finished stage. Return their ids. Whoever calls sees to it that
+    nobody else does for the same worker: a story resumed twice would be told by two at once.
+    """
+    left = DBOS.list_workflows(
+        executor_id=worker_id, status="PENDING", load_input=False, load_output=False
+    )
+    for story in left:
+        DBOS.resume_workflow(story.workflow_id, queue_name=QUEUE)
+    return [story.workflow_id for story in left]
+
+
 def _through_outages(act: Callable[..., bool], *words: str) -> bool:
     """Run one step; while the database, or another thing it needs, is down: wait, run it again."""
     began, wait_s = time.monotonic(), OUTAGE_WAIT_S

@@ -1,6 +1,6 @@
 """Every table in one import, for migrations: rooms own their tables, this file only names them."""
 
-from app import marks, vault
+from app import heartbeat, marks, vault
 from app.gateway import models as gateway
 from app.gateway import models_previews as previews
 from app.identity import models as identity
@@ -39,6 +39,7 @@ __all__ = [
     "details",
     "disclosures",
     "gateway",
+    "heartbeat",
     "identity",
     "ledger",
     "marks",

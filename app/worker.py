@@ -4,12 +4,13 @@ import fcntl
 import shutil
 import signal
 import threading
+import time
 from typing import IO
 
 import structlog
 
 import app.models  # noqa: F401  every table: what it publishes is held against all of them
-from app import db, jobs, publication, sandbox, vault
+from app import db, heartbeat, jobs, publication, sandbox, vault
 from app.config import settings
 from app.errors import AppError
 from app.gateway import pipeline, previews, workbench
@@ -36,6 +37,7 @@ class Worker:
         self._queued: set[tuple[str, str]] = set()
         self._name: IO[str] | None = None
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        self._heart = threading.Thread(target=self._beat, name="heart", daemon=True)
 
     def start(self) -> None:
         """Take up what an earlier life of this worker left, then whatever is permitted.
@@ -49,18 +51,41 @@ class Worker:
         # 2. What must be known of this installation is said aloud.
         for notice in (*pipeline.notices(), sandbox.notice()):
             logger.warning(notice)
-        # 3. Work.
+        # 3. Known as living before it works; whoever is taking over from it is waited for.
+        with db.writing() as session:
+            heartbeat.beat(session, settings().worker_id)
+        # 4. Work.
         jobs.launch(STORY, pipeline.STAGES, pipeline.give_up)
+        self._heart.start()
         self._sweeper.start()
         logger.info("worker started", worker=settings().worker_id)
 
     def stop(self) -> None:
-        """Take no more work; what is in progress goes on at the next start."""
+        """Take no more work; what is in progress goes on at the next start, or elsewhere.
+
+        It leaves like one that died: where it does not come back soon, another takes over.
+        """
         self._stopping.set()
-        self._sweeper.join(timeout=5)
+        for thread in (self._heart, self._sweeper):
+            thread.join(timeout=5)
         jobs.stop()
         if self._name is not None:
             self._name.close()
+
+    def _beat(self) -> None:
+        """Say again and again that this worker lives, and take over from those that do not.
+
+        A thread of its own: however long a chore takes, it is no sign of death.
+        """
+        watch = heartbeat.Watch(settings().worker_id)
+        while not self._stopping.wait(heartbeat.BEAT_S):
+            try:
+                with db.writing() as session:
+                    beats = heartbeat.beat(session, settings().worker_id)
+                for dead_id in watch.dead(beats, time.monotonic()):
+                    _take_over(dead_id, beats[dead_id])
+            except Exception:
+                logger.exception("a heartbeat failed and is tried again")
 
     def _sweep(self) -> None:
         """Look again and again for work no stage is told of; the database says what there is.
@@ -92,18 +117,45 @@ class Worker:
 
 def _claim_name() -> IO[str]:
     """Lock this worker's name for as long as the returned file is open; a kill lets it go."""
-    path = workbench.work_dir().with_suffix(".lock")
+    file = _lock_name(settings().worker_id)
+    if file is None:
+        raise WorkerNameTaken(
+            f"another process works as {settings().worker_id!r} here (`understudy serve` runs a "
+            "worker too): stop it, or give this one another UNDERSTUDY_WORKER_ID"
+        )
+    return file
+
+
+def _lock_name(worker_id: str) -> IO[str] | None:
+    """Lock a worker's name on this machine; None while a process works under it."""
+    work = workbench.work_dir(worker_id)
+    path = work.with_name(f"{work.name}.lock")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = path.open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise WorkerNameTaken(
-            f"another process works as {settings().worker_id!r} here (`understudy serve` runs a "
-            "worker too): stop it, or give this one another UNDERSTUDY_WORKER_ID"
-        ) from None
+        return None
     return file
+
+
+def _take_over(dead_id: str, beats: int) -> None:
+    """Have what a dead worker was doing done by the living, and wipe the plaintext it left here.
+
+    One that only stood still finds its generations moved on, and changes nothing; its directory
+    is its own while it lives. A taker that dies in between is followed by another.
+    """
+    with db.writing() as session:
+        row = heartbeat.claim_dead(session, dead_id, beats)
+        if row is None:
+            return
+        stories = jobs.take_over(dead_id)
+        session.delete(row)
+    logger.warning("took over from a dead worker", dead=dead_id, stories=stories)
+    if (name := _lock_name(dead_id)) is not None:
+        with name:
+            shutil.rmtree(workbench.work_dir(dead_id), ignore_errors=True)
 
 
 def _expire_holds() -> None:

@@ -23,9 +23,9 @@ POLL_S = 0.2
 RENDER_LIMIT_S = 3600  # a job that never ends would keep a worker, and its hold, for ever
 
 
-def work_dir() -> Path:
-    """Where this worker keeps plaintext while it works; wiped when it starts."""
-    return settings().data_dir / "work" / settings().worker_id
+def work_dir(worker_id: str = "") -> Path:
+    """Where a worker, this one by default, keeps plaintext while it works; wiped when it starts."""
+    return settings().data_dir / "work" / (worker_id or settings().worker_id)
 
 
 @contextmanager
