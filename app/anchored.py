@@ -175,6 +175,7 @@ TABLES: dict[str, Columns] = {
         "issued_at",
         once="opened_at",
     ),
+    "emergency_stop": _table("id kind subject reason stopped_at", "stopped_at", once="lifted_at"),
     "generation_replica": _table(
         "generation_id replica_id performer_id contract_id", "generation_id>generation"
     ),
@@ -252,6 +253,8 @@ TABLES: dict[str, Columns] = {
         "id performer_id organization_id api_key_id lost stopped stays decided_at", "decided_at"
     ),
     "vault_opening": _table("id object_id purpose subject_id opened_at", "opened_at"),
+    "render_token": _table("id job_id decision_id attempt secret_sha256 issued_at", "issued_at"),
+    "render_token_use": _table("token_id object_id opening_id", "token_id>render_token"),
     # What is promised to the log
     "log_outbox": _table(
         "id kind subject_id entry created_at",

@@ -24,6 +24,7 @@ from app.cli_policy import agreement_commands, policy_commands
 from app.cli_simulate import simulations
 from app.cli_statement import statement_commands
 from app.cli_status import statuses
+from app.cli_stops import stop_commands
 from app.cli_watermark import watermark_commands
 from app.config import settings
 from app.errors import AppError
@@ -41,6 +42,7 @@ for name, group in (
     ("people", people_commands),
     ("api-key", key_commands),
     ("agreement", agreement_commands),
+    ("stop", stop_commands),
     ("policy", policy_commands),
     ("keys", keys_commands),
     ("log", log_commands),

@@ -1,8 +1,9 @@
 """Every table in one import, for migrations: rooms own their tables, this file only names them."""
 
-from app import heartbeat, marks, vault
+from app import heartbeat, marks, vault, vault_tokens
 from app.gateway import models as gateway
 from app.gateway import models_previews as previews
+from app.gateway import models_stops as stops
 from app.identity import models as identity
 from app.identity import models_people as people
 from app.ledger import models as ledger
@@ -57,7 +58,9 @@ __all__ = [
     "registry",
     "standing",
     "statuses",
+    "stops",
     "strikes",
     "transparency",
     "vault",
+    "vault_tokens",
 ]

@@ -13,8 +13,7 @@ import hmac
 import io
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +28,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from tink import aead, secret_key_access, streaming_aead
 from tink.proto import aes_gcm_pb2, tink_pb2
 
-from app import clock, keys, storage
+from app import clock, keys, storage, vault_tokens
 from app.db import Instant
 from app.errors import AppError
 from app.ids import new_id
@@ -163,15 +162,22 @@ def seal(session: Session, owner_id: str, kind: str, source: Path | bytes) -> Va
 
 
 def open_to(
-    session: Session, object_id: str, to: Path, *, purpose: Purpose, subject_id: str
+    session: Session,
+    object_id: str,
+    to: Path,
+    *,
+    purpose: Purpose,
+    subject_id: str,
+    token: vault_tokens.Pass | None = None,
 ) -> None:
     """Decrypt an object into the new file `to` (mode 0600), and record the opening.
 
     `to` appears whole, after all of it authenticated, or not at all. `subject_id` names the job,
     decision or person it is opened for. The record stands when the caller's transaction commits.
-    Raises VaultObjectUnknown, VaultObjectAltered, LikenessErased, PurposeUnknown.
+    A render, and nothing else, shows the token of its attempt. Raises VaultObjectUnknown,
+    VaultObjectAltered, LikenessErased, PurposeUnknown, RenderTokenRefused.
     """
-    thing, handle = _unlock(session, object_id, purpose, subject_id)
+    thing, handle = _unlock(session, object_id, purpose, subject_id, token)
     partial = to.with_name(f".{to.name}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -182,9 +188,16 @@ def open_to(
         partial.unlink(missing_ok=True)
 
 
-def open_bytes(session: Session, object_id: str, *, purpose: Purpose, subject_id: str) -> bytes:
+def open_bytes(
+    session: Session,
+    object_id: str,
+    *,
+    purpose: Purpose,
+    subject_id: str,
+    token: vault_tokens.Pass | None = None,
+) -> bytes:
     """Decrypt an object into memory and record the opening; errors as in `open_to`."""
-    thing, handle = _unlock(session, object_id, purpose, subject_id)
+    thing, handle = _unlock(session, object_id, purpose, subject_id, token)
     memory = io.BytesIO()
     _decrypt(thing, handle, memory)
     return memory.getvalue()
@@ -194,20 +207,6 @@ def fingerprint(content: bytes) -> bytes:
     """Return a digest of what will be sealed, which nobody without the root key finds by trying."""
     derived = HKDF(hashes.SHA256(), 32, salt=None, info=_label("fingerprint"))
     return hmac.digest(derived.derive(keys.secret("vault-root")), content, "sha256")
-
-
-@contextmanager
-def opened(
-    session: Session, object_id: str, *, purpose: Purpose, subject_id: str
-) -> Iterator[Path]:
-    """Lend the plaintext as a file in a private directory that is gone afterwards.
-
-    Errors as in `open_to`. This is how a render sees a portrait.
-    """
-    with private_directory() as directory:
-        path = directory / "opened"
-        open_to(session, object_id, path, purpose=purpose, subject_id=subject_id)
-        yield path
 
 
 def erase_owner(session: Session, owner_id: str) -> list[VaultObject]:
@@ -323,15 +322,25 @@ def _erased(owner_id: str, destroyed_at: str) -> LikenessErased:
 
 
 def _unlock(
-    session: Session, object_id: str, purpose: str, subject_id: str
+    session: Session, object_id: str, purpose: str, subject_id: str, token: vault_tokens.Pass | None
 ) -> tuple[VaultObject, tink.KeysetHandle]:
-    """Record the opening, then unwrap the object's key."""
+    """Record the opening, spend the token of a render, then unwrap the object's key."""
     if purpose not in PURPOSES:
         raise PurposeUnknown(f"{purpose!r} is none of {', '.join(PURPOSES)}")
     thing = session.get(VaultObject, object_id)
     if thing is None:
         raise VaultObjectUnknown(f"the vault holds no object {object_id}")
-    session.add(VaultOpening(object_id=object_id, purpose=purpose, subject_id=subject_id))
+    if (purpose == "render") != (token is not None):
+        raise vault_tokens.RenderTokenRefused(
+            f"{object_id} is opened for a render with the token of its attempt, for nothing else "
+            "with one"
+        )
+    opening = VaultOpening(object_id=object_id, purpose=purpose, subject_id=subject_id)
+    if token is not None:
+        vault_tokens.spend(
+            session, token, object_id=object_id, job_id=subject_id, opening_id=opening.id
+        )
+    session.add(opening)
     session.flush()
     _log.info("vault-opened", object_id=object_id, purpose=purpose, subject_id=subject_id)
     key = session.get_one(PerformerKey, thing.owner_id, populate_existing=True)

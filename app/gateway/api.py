@@ -24,6 +24,7 @@ from app.gateway.errors import (
 )
 from app.gateway.generators import catalogue
 from app.gateway.models import Generation
+from app.gateway.stops import Stopped
 from app.identity.api_edge import (
     Acting,
     Reading,
@@ -159,6 +160,7 @@ def list_generators(_read: Reading) -> list[dict[str, Any]]:
         ReplicaNotFound,
         GeneratorUnavailable,
         JobNotOffered,
+        Stopped,
         UseUnpriced,
         StandingOfferSpent,
         AmountTooLarge,

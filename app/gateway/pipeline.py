@@ -11,10 +11,20 @@ from sqlmodel import Session
 
 from app import clock, commits, db, keys, publication
 from app.config import settings
-from app.gateway import endings, inspect, marking, previews, service
+from app.gateway import endings, inspect, marking, previews, service, stops
 from app.gateway.generators import catalogue
 from app.gateway.models import FINAL, Generation
-from app.gateway.workbench import at_work, await_result, fetch, forget, job_of, keep, load, locked
+from app.gateway.workbench import (
+    at_work,
+    await_result,
+    fetch,
+    forget,
+    job_of,
+    keep,
+    load,
+    locked,
+    token_for,
+)
 from app.identity.models import Organization
 from app.ledger import service as ledger
 from app.licensing.contracts.models import Contract
@@ -46,6 +56,10 @@ def render(generation_id: str) -> bool:
         with db.writing() as session:
             intent = locked(session, generation_id, "held", "submitting", "rendering")
             if intent.state == "held":
+                stops.lock_shared(session)
+                if stopped := service.what_stops(session, intent):
+                    endings.end(session, intent, "refused", stopped)
+                    return False
                 intent.state = "submitting"
             job = job_of(session, intent, directory)
         reference = generator.submit(job)  # the same id again is the same job
@@ -78,8 +92,10 @@ def examine(generation_id: str) -> bool:
     with at_work(generation_id) as directory:
         path = fetch(generation.rendered_key, directory / "rendered.mp4")
         with db.writing() as session:
+            looked_at = locked(session, generation_id, "rendered")
             replicas = [member.replica_id for member in service.cast_of(session, generation_id)]
-            templates = registry.templates_of(session, replicas, subject_id=generation_id)
+            token = token_for(session, looked_at)
+            templates = registry.templates_of(session, replicas, token=token)
         facts = inspect.inspect_output(path, templates)
     findings = inspect.check_output(
         facts, length_s=generation.length_ms / 1000, size=tuple(generation.request["size"])
@@ -169,6 +185,7 @@ def release(generation_id: str) -> bool:
         generation = locked(session, generation_id)
         if generation.state not in {"signed", "previewed"}:
             return ""  # done before
+        stops.lock_shared(session)
         seen = generation.state == "previewed" or not any(
             previews.wanted(contract) for contract in _contracts(session, generation_id)
         )
@@ -264,7 +281,9 @@ def _contracts(session: Session, generation_id: str) -> list[Contract]:
 
 
 def _what_stops(session: Session, generation: Generation, decision: Decision, *, seen: bool) -> str:
-    """Say why this may not be released, or nothing: the rules, its hold, its standing offer."""
+    """Say why this may not be released, or nothing: a stop, the rules, its hold, its offer."""
+    if stopped := service.what_stops(session, generation):
+        return stopped
     if decision.outcome != "permit":
         return ", ".join(decision.codes) or decision.outcome
     if not seen:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from app import clock, keys
 from app.errors import BadRequest
+from app.gateway import stops
 from app.gateway.errors import (
     GenerationNotFound,
     JobNotOffered,
@@ -49,8 +50,10 @@ def request_generation(
     """Decide, and where it is a permit place the holds and create the generation. One transaction.
 
     A denial is an answer: the decision is recorded and returned without a generation. Raises
-    ReplicaNotFound, GeneratorUnavailable, JobNotOffered before anything is decided.
+    ReplicaNotFound, GeneratorUnavailable, JobNotOffered, Stopped before anything is decided.
     """
+    stops.lock_shared(session)
+    stops.check(session, model=asked.generator)
     replicas = [session.get(Replica, replica_id) for replica_id in asked.replicas]
     known = [replica for replica in replicas if replica is not None]
     if len(known) != len(replicas) or len(set(asked.replicas)) != len(replicas):
@@ -66,6 +69,7 @@ def request_generation(
     judged = decisions.decide_use(session, use, generators=catalogue.TRAINS_ON_INPUTS)
     if judged.decision.outcome != "permit":
         return judged.decision, None
+    stops.check(session, performers=performers)  # a stranger was told of no contract, no more
     # 2. The generation, and with it the holds: quota seconds and money, for all or for none.
     generation = Generation(
         organization_id=organization_id,
@@ -148,6 +152,12 @@ def cast_of(session: Session, generation_id: str) -> Sequence[GenerationReplica]
     ).all()
 
 
+def what_stops(session: Session, generation: Generation) -> str:
+    """Say which stop of the operator's holds a generation up, or nothing."""
+    performers = [member.performer_id for member in cast_of(session, generation.id)]
+    return stops.what_stops(session, model=generation.generator, performers=performers)
+
+
 def download_link(generation: Generation, *, expires_at: datetime) -> str:
     """Return a path that opens the released file until `expires_at`. Raises OutputNotReleased."""
     if generation.state != "released" or generation.output_key is None:
@@ -173,6 +183,8 @@ def open_link(session: Session, generation_id: str, expires: int, seal: str) -> 
 def check_handing_out(session: Session, generation: Generation) -> None:
     """Do nothing while the file is released and may still be shown. Raises OutputNotReleased."""
     download_link(generation, expires_at=clock.now())  # raises when it is not released
+    if stopped := what_stops(session, generation):
+        raise OutputNotReleased(f"{generation.id} is not handed out now: {stopped}")
     may = may_hand_out(
         session,
         generation.decision_id,

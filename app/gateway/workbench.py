@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlmodel import Session
 
-from app import db, storage, vault
+from app import db, storage, vault, vault_tokens
 from app.config import settings
 from app.errors import AppError
 from app.gateway import service
@@ -59,8 +59,17 @@ def locked(session: Session, generation_id: str, *states: str) -> Generation:
     return generation
 
 
+def token_for(session: Session, generation: Generation) -> vault_tokens.Pass:
+    """Take the vault's token for one more attempt at a locked generation."""
+    return vault_tokens.issue(session, job_id=generation.id, decision_id=generation.decision_id)
+
+
 def job_of(session: Session, generation: Generation, directory: Path) -> RenderJob:
-    """Open the references for this job, and only for it; every opening is on record."""
+    """Open the references for this attempt at the job, and only for it; each opening is on record.
+
+    `generation` is locked: attempts are counted.
+    """
+    token = token_for(session, generation)
     references = []
     for member in service.cast_of(session, generation.id):
         for medium in registry.references_of(session, member.replica_id):
@@ -71,6 +80,7 @@ def job_of(session: Session, generation: Generation, directory: Path) -> RenderJ
                 path,
                 purpose="render",
                 subject_id=generation.id,
+                token=token,
             )
             references.append(path)
     width, height = generation.request["size"]

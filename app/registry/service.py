@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 from sqlmodel import Session, col, select
 
-from app import clock, keys, sandbox, vault
+from app import clock, keys, sandbox, vault, vault_tokens
 from app.identity.models import Organization
 from app.registry import sealing
 from app.registry.errors import (
@@ -237,24 +237,29 @@ def references_of(session: Session, replica_id: str) -> Sequence[ReferenceMedium
 
 
 def open_template(
-    session: Session, medium: ReferenceMedium, *, purpose: vault.Purpose, subject_id: str
+    session: Session,
+    medium: ReferenceMedium,
+    *,
+    purpose: vault.Purpose,
+    subject_id: str,
+    token: vault_tokens.Pass | None = None,
 ) -> list[float]:
     """Open the face template of a reference medium; recorded like every opening of the vault."""
     packed = vault.open_bytes(
-        session, medium.template_object_id, purpose=purpose, subject_id=subject_id
+        session, medium.template_object_id, purpose=purpose, subject_id=subject_id, token=token
     )
     return list(struct.unpack(f"<{TEMPLATE_LENGTH}f", packed))
 
 
 def templates_of(
-    session: Session, replica_ids: Sequence[str], *, subject_id: str
+    session: Session, replica_ids: Sequence[str], *, token: vault_tokens.Pass
 ) -> list[list[float]]:
-    """Open every face template of these replicas to compare a render with; `subject_id` is its id.
+    """Open every face template of these replicas to compare a render with, by its token.
 
     Keep what is returned in memory: templates are written nowhere outside the vault.
     """
     return [
-        open_template(session, medium, purpose="render", subject_id=subject_id)
+        open_template(session, medium, purpose="render", subject_id=token.job_id, token=token)
         for replica_id in replica_ids
         for medium in references_of(session, replica_id)
     ]

@@ -71,6 +71,8 @@ def _permitted(seen: Portrait, many: int) -> list[str]:
 
 def _under_way(worker: str) -> list[str]:
     with db.reading() as session:
+        if session.execute(sa.text("SELECT to_regclass('dbos.workflow_status')")).scalar() is None:
+            return []  # no worker has made its tables yet
         return list(session.execute(UNDER_WAY, {"worker": worker}).scalars())
 
 

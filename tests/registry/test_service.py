@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, select
 
-from app import logs, storage, vault
+from app import logs, storage, vault, vault_tokens
 from app.config import settings
 from app.registry import faces, service
 from app.registry.errors import NoFaceFound, PerformerNameRefused, PerformerUnknown
@@ -45,7 +45,8 @@ class TestEnroll:
             session, medium.vault_object_id, purpose="owner-viewing", subject_id="per"
         )
         assert picture == GIRL.read_bytes()
-        (template,) = service.templates_of(session, [medium.replica_id], subject_id="gen_1")
+        token = vault_tokens.issue(session, job_id="gen_1", decision_id="dec_1")
+        (template,) = service.templates_of(session, [medium.replica_id], token=token)
         expected = service.inspect_portrait(GIRL).template
         assert faces.distance(template, expected) < 1e-6
         assert ("render", "gen_1") in [
@@ -170,7 +171,8 @@ class TestNothingInTheClear:
             session, organization_id=an_organization(session), name="Griet", portrait=GIRL
         )
         replica = service.replicas_of(session, performer.id)[0]
-        service.templates_of(session, [replica.id], subject_id="gen_1")
+        token = vault_tokens.issue(session, job_id="gen_1", decision_id="dec_1")
+        service.templates_of(session, [replica.id], token=token)
         session.commit()
         logged = (tmp_path / "log").read_bytes()
         haystack = dump(database) + files(data_dir, temp) + logged

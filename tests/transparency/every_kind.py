@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from sqlmodel import Session, SQLModel, select
 
-from app import clock
+from app import clock, vault, vault_tokens
 from app.gateway import pipeline
 from app.gateway.models_previews import Preview, PreviewLink
+from app.gateway.models_stops import EmergencyStop
 from app.identity import service as identity
 from app.identity.models import SigningKey
 from app.identity.models_people import (
@@ -44,7 +45,6 @@ from app.payments.models_details import PayoutDetails
 from app.privacy.models import Erasure
 from app.provenance.models import SignedManifest, SoftBinding
 from app.registry import service as registry
-from app.vault import VaultOpening
 from tests.scenes import Scene, a_scene
 
 LATER = timedelta(days=1)
@@ -116,6 +116,13 @@ def a_row_of_every_kind(session: Session) -> Scene:
         api_key_id=key_id,
         expires_at=clock.now() + LATER,
     )
+    vault.open_bytes(
+        session,
+        medium.template_object_id,
+        purpose="render",
+        subject_id=generation.id,
+        token=vault_tokens.issue(session, job_id=generation.id, decision_id=decision.id),
+    )
     period = close_period(session, until=clock.now())
     statement = IssuedStatement(
         period_id=period.id,
@@ -182,9 +189,7 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 stopped={},
                 stays={},
             ),
-            VaultOpening(
-                object_id=medium.vault_object_id, purpose="render", subject_id=generation.id
-            ),
+            EmergencyStop(kind="vendor", subject="nobody", reason="a test"),
             BoundaryAcknowledgment(
                 contract_id=scene.contract.id, boundaries_id=boundaries.id, findings=[]
             ),
