@@ -56,12 +56,15 @@ from app.registry.service import parties_of
 from app.transparency import api as transparency
 from app.web import people as people_pages
 from app.web import policies as policies_page
+from app.web import public as public_pages
 from app.web import signing as signing_pages
 from app.worker import Worker
 
 logger = structlog.get_logger()
 BODY_LIMIT_BYTES = 1 << 20
-UPLOADS = re.compile(r"/v1/(performers|verifications|contracts/[^/]+/paper)|/matches/byContent")
+UPLOADS = re.compile(
+    r"/v1/(performers|verifications|contracts/[^/]+/paper)|/matches/byContent|/verify"
+)
 
 ABOUT = """
 Digital replicas act only by contract: every use is decided by written rules, every output carries
@@ -133,6 +136,7 @@ def create_app() -> FastAPI:
     logs.configure()
     app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
     app.include_router(authorizations.router)  # asked most: no other route is looked at before it
+    app.include_router(public_pages.people_only)  # before the API's routes at the same addresses
     for room in (
         identity,
         registry,
@@ -170,6 +174,7 @@ def create_app() -> FastAPI:
     ):
         app.include_router(subject.router)
     app.include_router(policies_page.router)
+    app.include_router(public_pages.router)
     app.include_router(people_pages.router)
     app.include_router(signing_pages.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))

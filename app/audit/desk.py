@@ -1,10 +1,12 @@
 """The desk of this installation's auditor: its keys, its certificates, its records, one file."""
 
+import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 from cryptography import x509
 
-from app import db, keys
+from app import db, keys, sandbox
 from app.audit import service
 from app.config import settings
 from app.errors import AppError
@@ -35,6 +37,16 @@ def look_at(
             viewer=viewer,
             trust_list_pem=listed,
         )
+
+
+def look_at_upload(upload: BinaryIO, *, viewer: Viewer = STRANGER) -> service.Verdict:
+    """Give a file a path of its own (its name is a stranger's), look, and forget it."""
+    with sandbox.private_directory() as directory:
+        path = directory / "upload"
+        upload.seek(0)
+        with path.open("wb") as target:
+            shutil.copyfileobj(upload, target, 1 << 20)
+        return look_at(path, viewer=viewer)
 
 
 def read_trust_list(path: Path | None) -> str:

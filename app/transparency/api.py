@@ -109,8 +109,11 @@ class ConsistencyProofRead(BaseModel):
 
 @router.get("/log", responses=problems(CheckpointNotFound))
 def read_log(session: Public, response: Response) -> LogRead:
-    """Say where the log stands, and plainly whether anybody outside has witnessed it."""
-    response.headers["Cache-Control"] = "no-cache"
+    """Say where the log stands, and plainly whether anybody outside has witnessed it.
+
+    Who asks for HTML gets the page of the log instead (`app/web`).
+    """
+    response.headers.update({"Cache-Control": "no-cache", "Vary": "Accept"})
     newest = service.checkpoint_at(session)
     seen = service.witnesses_of(newest)
     return LogRead(

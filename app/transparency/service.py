@@ -111,6 +111,26 @@ def leaves_of(session: Session, subject_id: str) -> list[tuple[LogOutbox, LogLea
     return [(row, logged) for row, logged in found]
 
 
+def newest_leaves(
+    session: Session, *, before: int, limit: int
+) -> Sequence[tuple[LogOutbox, LogLeaf]]:
+    """List the leaves below an index, newest first: what the tiles show everybody."""
+    found = session.exec(
+        select(LogOutbox, LogLeaf)
+        .join(LogLeaf, col(LogLeaf.outbox_id) == LogOutbox.id)
+        .where(LogLeaf.leaf_index < before)
+        .order_by(col(LogLeaf.leaf_index).desc())
+        .limit(limit)
+    ).all()
+    return [(row, logged) for row, logged in found]
+
+
+def waits_since(session: Session) -> datetime | None:
+    """Say since when the oldest thing waits that is not in the log yet; None: nothing does."""
+    waiting = select(LogOutbox.created_at).where(col(LogOutbox.leaf_index).is_(None))
+    return session.exec(waiting.order_by(col(LogOutbox.created_at)).limit(1)).first()
+
+
 def recorded_among(subjects: sa.Select[Any], kind: str) -> Statement:
     """Return the read of those among these subjects of which this kind was ever recorded."""
     return Statement(
@@ -266,9 +286,11 @@ __all__ = [
     "erase_salts",
     "inclusion_proof",
     "leaves_of",
+    "newest_leaves",
     "opening",
     "record",
     "recorded_among",
     "sequence",
+    "waits_since",
     "witnesses_of",
 ]

@@ -30,7 +30,7 @@ SESSION_COOKIE = "__Host-understudy"
 BROWSER_COOKIE = "__Host-understudy-browser"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "same-origin",  # "no-referrer" would take the Origin from our own forms
@@ -96,13 +96,18 @@ def _posted(request: Request, visit: Visitor, form_token: Annotated[str, Form()]
     Three independent signs: where the browser says it comes from, and that twice, and a token that
     only whoever was shown the page knows. The cookies are SameSite besides.
     """
+    check_sent_from_here(request)
+    if not hmac.compare_digest(form_token.encode(), visit.form_token.encode()):
+        raise FormRefused("this page is out of date: load it again, and send the form once more")
+    return visit
+
+
+def check_sent_from_here(request: Request) -> None:
+    """Do nothing where a browser says twice that a page of ours sent this. Raises FormRefused."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     ours = origin == settings().origin if origin is not None else site == "same-origin"
     if not ours or site not in (None, "same-origin"):
         raise FormRefused("this form was sent from another place; open the page here and try again")
-    if not hmac.compare_digest(form_token.encode(), visit.form_token.encode()):
-        raise FormRefused("this page is out of date: load it again, and send the form once more")
-    return visit
 
 
 Posted = Annotated[Visit, Depends(_posted)]
@@ -132,12 +137,14 @@ def site() -> Site:
     return Site(settings().origin)
 
 
-def page(visit: Visit, template: str, *, status: int = 200, **shown: Any) -> Response:
-    """Render a page for this visit; it remembers the browser."""
+def page(
+    visit: Visit, template: str, *, status: int = 200, here: str = "", **shown: Any
+) -> Response:
+    """Render a page for this visit; it remembers the browser. `here` is its place in the menu."""
     text = (
         templates()
         .get_template(template)
-        .render(form_token=visit.form_token, signed_in=bool(visit.secret), **shown)
+        .render(form_token=visit.form_token, signed_in=bool(visit.secret), here=here, **shown)
     )
     answer = Response(text, status, HEADERS, media_type="text/html; charset=utf-8")
     _set_cookie(answer, BROWSER_COOKIE, visit.binder, samesite="strict")
@@ -169,11 +176,16 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     found.filters["day"] = _day
+    found.filters["short"] = _short
     return found
 
 
 def _day(at: datetime) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def _short(at: datetime) -> str:
+    return f"{at.day} {at:%b %Y, %H:%M}"
 
 
 def _set_cookie(answer: Response, name: str, value: str, *, samesite: Any) -> None:
@@ -185,6 +197,8 @@ def _refused(refusal: AppError) -> Response:
     text = (
         templates()
         .get_template("refused.html")
-        .render(code=refusal.code, detail=detail[:1].upper() + detail[1:], signed_in=False)
+        .render(code=refusal.code, detail=detail[:1].upper() + detail[1:], signed_in=False, here="")
     )
-    return Response(text, refusal.status, HEADERS, media_type="text/html; charset=utf-8")
+    wait = refusal.extra.get("retry_after_s")
+    headers = HEADERS if wait is None else HEADERS | {"Retry-After": str(wait)}
+    return Response(text, refusal.status, headers, media_type="text/html; charset=utf-8")

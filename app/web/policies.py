@@ -52,6 +52,8 @@ def show_policies() -> Response:
         chapters=list(_chapters(policies)),
         outcomes=OUTCOMES,
         notice=published.NOTICE,
+        signed_in=False,
+        here="/policies",
     )
     headers = HEADERS | {"ETag": f'"{policies.digest}"'}
     return Response(text, media_type="text/html; charset=utf-8", headers=headers)

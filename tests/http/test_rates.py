@@ -20,6 +20,9 @@ LIMITED = {
     "/matches/byReference": ("post", {"json": {}}),
     "/manifests/urn:c2pa:1": ("get", {}),
     "/services/supportedAlgorithms": ("get", {}),
+    "/log": ("get", {"headers": {"Accept": "text/html"}}),
+    "/status": ("get", {}),
+    "/verify": ("post", {}),
 }
 
 

@@ -1,0 +1,235 @@
+"""Pages for anybody, without an account: the front door, a file to verify, the log, what stands."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Annotated, Any, BinaryIO
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from joserfc.util import urlsafe_b64decode
+from sqlmodel import Session
+from starlette.routing import Match
+from starlette.types import Scope
+
+from app import clock, db
+from app.audit import desk
+from app.audit import service as audit
+from app.config import settings
+from app.errors import AppError
+from app.identity import people
+from app.identity.api_edge import limited
+from app.identity.errors import FileMissing
+from app.identity.uploads import file_of, limited_form
+from app.licensing.decisions import rulebook
+from app.licensing.document.disclosure import STRANGER, Viewer
+from app.licensing.status import consent_status
+from app.transparency import note, service
+from app.transparency.errors import CheckpointNotFound
+from app.web import evidence
+from app.web.pages import HERE, PageRoute, Visit, Visitor, check_sent_from_here, page
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+PICTURES = {"girl.webp": "image/webp"}
+NEWEST = 25
+LATE = timedelta(minutes=10)  # a log that was not signed for so long, with leaves waiting, is late
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
+HAPPENED = {
+    "contract-executed": "A contract was signed by both sides",
+    "contract-amended": "A contract got a new version",
+    "contract-suspended": "A contract was put on hold",
+    "contract-resumed": "A contract was taken up again",
+    "consent-withdrawn": "A performer withdrew consent",
+    "strike-switched": "A union switched a strike on or off",
+    "disclosure-granted": "Somebody was allowed to see more of a work",
+    "disclosure-revoked": "Somebody may see less of a work again",
+    "decision": "The rules decided about one use",
+    "output-released": "A finished work was handed out",
+    "journal-entry": "Money was booked",
+    "period-closed": "A period of the books was closed",
+    "key-rotated": "A key was replaced",
+    "policy-published": "A set of rules came into force",
+    "database-anchored": "The records were sealed",
+}
+STANDS = {
+    "good": ("yes", "This consent stands."),
+    "suspended": ("wait", "This consent is on hold: nothing new may be made."),
+    "withdrawn": ("no", "This consent was withdrawn."),
+    "expired": ("no", "This consent has run out."),
+    "unknown": ("no", "The records about this consent do not hold. Do not rely on it."),
+}
+
+
+class ForPeople(PageRoute):
+    """A page at an address that programs ask too: only browsers, which say so, are shown it."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Let everybody pass to the API's own route who does not ask for HTML."""
+        if scope["type"] == "http" and b"text/html" not in dict(scope["headers"]).get(
+            b"accept", b""
+        ):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+people_only = APIRouter(include_in_schema=False, route_class=ForPeople)
+
+
+@router.get("/")
+def show_front(visit: Visitor) -> Response:
+    """Say in a minute what this is, and send everybody on their way."""
+    return page(visit, "front.html", here="/")
+
+
+@router.get("/static/{name}.webp")
+def show_picture(name: str) -> Response:
+    """Give a picture that a page is decorated with."""
+    media_type = PICTURES.get(f"{name}.webp")
+    if media_type is None:
+        return Response(status_code=404)
+    headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+    content = (HERE / "static" / f"{name}.webp").read_bytes()
+    return Response(content, media_type=media_type, headers=headers)
+
+
+@router.get("/verify")
+def show_verify(visit: Visitor) -> Response:
+    """Ask for a file."""
+    return page(visit, "verify.html", here="/verify", limit=_size(settings().verify_limit_bytes))
+
+
+@router.post("/verify", dependencies=[limited("files")])
+async def verify_file(request: Request, visit: Visitor) -> Response:
+    """Say what a file is; the service, limits and rates are those of the API. Nothing is kept.
+
+    It changes nothing, so it wants no cookie: a form of ours is known by where it was sent from.
+    """
+    check_sent_from_here(request)
+    async with limited_form(request, settings().verify_limit_bytes) as form:
+        upload = file_of(form, "file")
+        if not upload.filename and not upload.size:
+            raise FileMissing("you have not chosen a file; go back and choose one")
+        name = (upload.filename or "").replace("\x00", "")[:120]
+        found = await run_in_threadpool(_look, upload.file, visit)
+    return page(
+        visit,
+        "verdict.html",
+        here="/verify",
+        file_name=name,
+        found=found,
+        headline=evidence.HEADLINES[found.verdict],
+        about_license=evidence.about_license(found.findings["license"]),
+        tone=evidence.TONES[found.verdict],
+        layers=evidence.layers(found.findings),
+    )
+
+
+def _look(file: BinaryIO, visit: Visit) -> audit.Verdict:
+    with db.reading() as session:
+        viewer = _viewer(session, visit)
+    return desk.look_at_upload(file, viewer=viewer)
+
+
+def _viewer(session: Session, visit: Visit) -> Viewer:
+    """Say who looks: whoever is signed in sees what the contracts of their houses show them."""
+    if not visit.secret:
+        return STRANGER
+    person = visit.person(session)
+    houses = people.memberships_of(session, person.id)
+    return Viewer(frozenset(organization.id for _, organization in houses))
+
+
+@people_only.get("/log", dependencies=[limited("lookups")])
+def show_log(
+    visit: Visitor,
+    about: Annotated[str, Query(max_length=200)] = "",
+    before: Annotated[int | None, Query(ge=1, le=(1 << 62))] = None,
+) -> Response:
+    """Show where the log stands, what came in last, and what it holds about one id."""
+    about = about.strip()
+    with db.reading() as session:
+        shown = _log_shown(session, before)
+        known = bool(_ID.fullmatch(about))
+        shown["leaves"] = service.leaves_of(session, about)[:200] if known else []
+    answer = page(visit, "log.html", here="/log", about=about, happened=HAPPENED, **shown)
+    answer.headers["Vary"] = "Accept"
+    return answer
+
+
+def _log_shown(session: Session, before: int | None) -> dict[str, Any]:
+    try:
+        newest = service.checkpoint_at(session)
+    except CheckpointNotFound:
+        return {"checkpoint": None, "witnesses": {}, "origin": "", "newest": [], "more": None}
+    last = newest.size if before is None else min(before, newest.size)
+    rows = service.newest_leaves(session, before=last, limit=NEWEST)
+    return {
+        "checkpoint": newest,
+        "witnesses": service.witnesses_of(newest),
+        "origin": note.parse_checkpoint(note.parse_note(newest.note.encode()).text).origin,
+        "newest": rows,
+        "more": rows[-1][1].leaf_index if rows and rows[-1][1].leaf_index > 0 else None,
+    }
+
+
+@router.get("/status", dependencies=[limited("lookups")])
+def show_status(visit: Visitor, about: Annotated[str, Query(max_length=200)] = "") -> Response:
+    """Say whether this installation can work, and whether one consent or one output stands."""
+    about = about.strip()
+    shown: dict[str, Any] = {"about": about, "tone": None, "said": "", "then": None}
+    with db.reading() as session:
+        parts = list(_parts(session))
+        if about:
+            shown |= _standing(session, about)
+    return page(visit, "status.html", here="/status", parts=parts, **shown)
+
+
+def _standing(session: Session, about: str) -> dict[str, Any]:
+    """Answer for a contract's id or an output's, as the public routes do."""
+    try:
+        if about.startswith("con_"):
+            signed = consent_status.status_of(session, about, clock.now())
+            payload = json.loads(urlsafe_b64decode(signed.text.split(".")[1].encode()))
+            tone, said = STANDS[payload["status"]]
+            return {"tone": tone, "said": said}
+        state = audit.license_of(session, about)
+    except AppError:
+        return {
+            "tone": "none",
+            "said": "Nothing public is known under this id. Check that it is whole.",
+        }
+    now = state["now"] == "licensed"
+    return {
+        "tone": "yes" if now else "no",
+        "said": "This work is licensed today." if now else "This work is not licensed today.",
+        "then": state["when_made"],
+    }
+
+
+def _parts(session: Session) -> Any:
+    """Yield what must work for anything to work: (tone, what, in which state)."""
+    digest = rulebook.today().digest
+    yield "yes", "The rules", f"{len(rulebook.today().rules)} in force, set {digest[:12]}"
+    try:  # which says, too, that the records can be read
+        newest = service.checkpoint_at(session)
+    except CheckpointNotFound:
+        yield "wait", "The public log", "nothing has been logged yet"
+        return
+    waiting = service.waits_since(session)
+    late = waiting is not None and clock.now() - waiting > LATE
+    yield (
+        "no" if late else "yes",
+        "The public log",
+        f"{newest.size:,} entries"
+        + (", but what came since waits too long for its signature" if late else ", all signed"),
+    )
+    seen = service.witnesses_of(newest)
+    yield (
+        "yes" if seen else "wait",
+        "Witnesses of the log",
+        ", ".join(seen) if seen else "none: only this installation vouches for its log",
+    )
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes >> 20} MB" if size_bytes >= 1 << 20 else f"{size_bytes >> 10} kB"
