@@ -7,9 +7,15 @@ proxy of the environment is used, no cookie is kept.
 """
 
 import ipaddress
+import os
 import socket
+import ssl
 import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import httpx
 
@@ -30,6 +36,12 @@ class EgressFailed(AppError):
     status, code = 502, "egress-failed"
 
 
+class EgressUnsent(EgressFailed):
+    """There was no connection: not a byte of the request was sent."""
+
+    status, code = 502, "egress-unsent"
+
+
 class NotThere(EgressFailed):
     """The other side answered that it has no such thing."""
 
@@ -42,6 +54,15 @@ class Body:
 
     content: bytes
     media_type: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the other side said, whatever its status; names of headers in small letters."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -64,18 +85,70 @@ class Door:
         """Send a body, once, and return that of the answer; raises like `get`."""
         return self._ask("POST", path, body, limit_bytes, timeout_s)
 
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+        limit_bytes: int,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Answer:
+        """Ask once and return whatever status is answered, a redirect too: it is not followed.
+
+        Raises EgressUnsent where certainly nothing was sent, else EgressRefused, EgressFailed.
+        """
+        ends_at = time.monotonic() + timeout_s
+        with self._opened(method, path, body, headers or {}, timeout_s) as answer:
+            content = b"".join(_chunks(answer, limit_bytes, ends_at))
+            return Answer(answer.status_code, dict(answer.headers.items()), content)
+
+    def save(self, path: str, to: Path, *, limit_bytes: int, timeout_s: float) -> None:
+        """Stream the body of a plain 200 into a file, whole or not at all; no header is sent.
+
+        Raises EgressRefused, EgressFailed, NotThere.
+        """
+        ends_at = time.monotonic() + timeout_s
+        draft = to.with_name(f".{to.name}.{os.getpid()}.part")
+        try:
+            with self._opened("GET", path, None, {}, timeout_s) as answer, draft.open("wb") as file:
+                _check_plain(answer)
+                for chunk in _chunks(answer, limit_bytes, ends_at):
+                    file.write(chunk)
+            draft.replace(to)
+        finally:
+            draft.unlink(missing_ok=True)
+
     def _ask(
         self, method: str, path: str, body: Body | None, limit_bytes: int, timeout_s: float
     ) -> bytes:
+        ends_at = time.monotonic() + timeout_s
+        with self._opened(method, path, body, {}, timeout_s) as answer:
+            _check_plain(answer)
+            return b"".join(_chunks(answer, limit_bytes, ends_at))
+
+    @contextmanager
+    def _opened(
+        self,
+        method: str,
+        path: str,
+        body: Body | None,
+        extra: Mapping[str, str],
+        timeout_s: float,
+    ) -> Iterator[httpx.Response]:
+        """Connect to the one address that was looked at, and send; the answer is yet to be read."""
         url = self._url(path)
         address = self._resolve(url)
-        headers = {"Host": url.netloc.decode(), "Accept-Encoding": "identity"}
+        headers = {**extra, "Host": url.netloc.decode(), "Accept-Encoding": "identity"}
         if body is not None:
             headers["Content-Type"] = body.media_type
-        ends_at = time.monotonic() + timeout_s
+        where = url.copy_with(query=None)  # a link's seal is in its query: it stands in no log
         try:
             with (
-                httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout_s) as client,
+                httpx.Client(
+                    verify=_tls(), trust_env=False, follow_redirects=False, timeout=timeout_s
+                ) as client,
                 client.stream(
                     method,
                     url.copy_with(host=address),
@@ -84,9 +157,11 @@ class Door:
                     extensions={"sni_hostname": url.host},
                 ) as answer,
             ):
-                return _body(answer, limit_bytes, ends_at)
+                yield answer
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise EgressUnsent(f"{where} is not reached: {type(error).__name__}") from None
         except httpx.HTTPError as error:
-            raise EgressFailed(f"{url} does not answer: {type(error).__name__}") from None
+            raise EgressFailed(f"{where} does not answer: {type(error).__name__}") from None
 
     def _url(self, path: str) -> httpx.URL:
         try:
@@ -107,7 +182,7 @@ class Door:
         try:
             found = socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            raise EgressFailed(f"{url.host} has no address") from None
+            raise EgressUnsent(f"{url.host} has no address") from None
         addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
         barred = [address for address in addresses if not _is_public(address)]
         if barred and not self.private:
@@ -122,16 +197,45 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return within.is_global and not within.is_multicast
 
 
-def _body(answer: httpx.Response, limit_bytes: int, ends_at: float) -> bytes:
+def door_to(url: str, *, hosts: Collection[str], private: bool = False) -> tuple[Door, str]:
+    """Open a door for a URL that the other side named, and return it with the path behind it.
+
+    Only to a host that was named beforehand: `host[:port]`, or `*.suffix` for any one below it.
+    Raises EgressRefused.
+    """
+    try:
+        named = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        raise EgressRefused("what the other side named is no URL") from None
+    netloc = named.netloc.decode()
+    known = any(
+        netloc == host or (host.startswith("*.") and netloc.endswith(host[1:])) for host in hosts
+    )
+    if named.userinfo or not known:
+        raise EgressRefused(f"{named.host or 'no host'} is not where such a file is fetched from")
+    return Door(f"{named.scheme}://{netloc}", private), named.raw_path.decode().lstrip("/")
+
+
+@lru_cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _check_plain(answer: httpx.Response) -> None:
     if answer.status_code == 404:
         raise NotThere(f"{answer.url.path} is not there")
+    if answer.is_redirect:
+        raise EgressFailed(f"{answer.url.path} leads elsewhere, where nothing is fetched from")
     if answer.status_code != 200:
         raise EgressFailed(f"{answer.url.path} answered {answer.status_code}")
-    body = bytearray()
+
+
+def _chunks(answer: httpx.Response, limit_bytes: int, ends_at: float) -> Iterator[bytes]:
+    size_bytes = 0
     for chunk in answer.iter_raw():
-        body += chunk
-        if len(body) > limit_bytes:
+        size_bytes += len(chunk)
+        if size_bytes > limit_bytes:
             raise EgressFailed(f"{answer.url.path} is larger than {limit_bytes} bytes")
         if time.monotonic() > ends_at:
             raise EgressFailed(f"{answer.url.path} took too long")
-    return bytes(body)
+        yield chunk
