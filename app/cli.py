@@ -15,6 +15,7 @@ from app import config, db
 from app.cli_bundle import bundles
 from app.cli_check import AsJson, checks, out
 from app.cli_contract import contracts
+from app.cli_generators import generator_commands
 from app.cli_keys import keys_commands
 from app.cli_log import log_commands
 from app.cli_money import bank_commands, credit_commands, invoice_commands, money, party_commands
@@ -44,6 +45,7 @@ for name, group in (
     ("agreement", agreement_commands),
     ("stop", stop_commands),
     ("policy", policy_commands),
+    ("generators", generator_commands),
     ("keys", keys_commands),
     ("log", log_commands),
     ("statement", statement_commands),
@@ -190,21 +192,6 @@ def revoke_api_key(
             raise typer.BadParameter(f"no API key begins with ustk_{prefix}")
         identity.revoke_api_key(session, key)
     print(f"ustk_{prefix} is revoked")
-
-
-@app.command("generators")
-def list_generators(as_json: AsJson = False) -> None:
-    """List the models this installation offers."""
-    from app.gateway.generators import catalogue
-
-    if as_json:
-        print(json.dumps(catalogue.listing()))
-        return
-    for model in catalogue.listing():
-        low, high = model["seconds"]
-        print(f"{model['model']}  {model['output']}, {low:g} to {high:g} s")
-        for text in model["license_notes"]:
-            print(f"  {text}")
 
 
 if __name__ == "__main__":

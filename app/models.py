@@ -4,6 +4,7 @@ from app import heartbeat, marks, vault, vault_tokens
 from app.gateway import models as gateway
 from app.gateway import models_previews as previews
 from app.gateway import models_stops as stops
+from app.gateway import models_vendor_jobs as vendor_jobs
 from app.identity import models as identity
 from app.identity import models_people as people
 from app.ledger import models as ledger
@@ -63,4 +64,5 @@ __all__ = [
     "transparency",
     "vault",
     "vault_tokens",
+    "vendor_jobs",
 ]

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from app import egress
-from app.egress import Door, EgressFailed, EgressRefused, NotThere
+from app.egress import Door, EgressFailed, EgressRefused, EgressUnsent, NotThere, door_to
 
 
 class House(http.server.BaseHTTPRequestHandler):
@@ -90,3 +90,52 @@ class TestGet:
         )
         with pytest.raises(EgressFailed):
             Door(f"https://rebinding.example:{port}").get("fine", limit_bytes=99, timeout_s=0.5)
+
+
+class TestAsk:
+    def test_returns_whatever_was_answered_a_redirect_too(self, house):
+        door = Door(house, private=True)
+        answer = door.ask("GET", "moved", limit_bytes=99)
+        assert (answer.status, answer.headers["location"]) == (302, "/fine")
+        assert door.ask("GET", "broken", limit_bytes=99).status == 500
+
+    def test_says_when_certainly_nothing_was_sent(self):
+        with pytest.raises(EgressUnsent):
+            Door("http://127.0.0.1:1", private=True).ask("POST", "x", limit_bytes=9, timeout_s=0.5)
+
+
+class TestSave:
+    def test_writes_the_file_whole_or_not_at_all(self, house, tmp_path):
+        door, film = Door(house, private=True), tmp_path / "film"
+        for path in ("moved", "gone", "broken", "large", "slow"):
+            with pytest.raises(EgressFailed):
+                door.save(path, film, limit_bytes=1000, timeout_s=0.3)
+            assert list(tmp_path.iterdir()) == []
+        door.save("fine", film, limit_bytes=1000, timeout_s=5)
+        assert film.read_bytes().startswith(b"fine")
+
+
+class TestDoorTo:
+    def test_opens_to_hosts_named_beforehand_and_keeps_path_and_query(self):
+        hosts = ("files.example", "*.cdn.example", "127.0.0.1:99")
+        door, path = door_to("https://a.cdn.example/x/y.mp4?seal=1%20", hosts=hosts)
+        assert (door.base, path) == ("https://a.cdn.example", "x/y.mp4?seal=1%20")
+        assert door_to("http://127.0.0.1:99/x", hosts=hosts)[0].base == "http://127.0.0.1:99"
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://cdn.example/x",
+            "https://evilcdn.example/x",
+            "https://files.example.evil/x",
+            "https://files.example@evil.example/x",
+            "https://user@files.example/x",
+            "https://files.example:444/x",
+            "http://169.254.169.254/",
+            "files.example",
+            "",
+        ],
+    )
+    def test_opens_to_nobody_else(self, url):
+        with pytest.raises(EgressRefused):
+            door_to(url, hosts=("files.example", "*.cdn.example"))

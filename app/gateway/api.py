@@ -43,15 +43,33 @@ from app.problems import Problem, problems, shows
 router = APIRouter(prefix="/v1", tags=["gateway"])
 
 MODEL = {
-    "model": "local/puppet-1",
+    "vendor": "google",
+    "model": "google/veo-3.1",
+    "state": "not configured",
+    "reason": "There are no credentials for google here.",
+    "evidence": "wire-checked, never live",
     "output": "video",
-    "seconds": [1, 20],
+    "seconds": [8, 8],
     "sizes": [[1280, 720]],
-    "references": [1, 1],
+    "reference_kinds": ["portrait"],
+    "references": [1, 3],
+    "line_limit": 300,
     "audio": True,
     "lip_sync": True,
+    "price": {
+        "unit": "second",
+        "amount": "0.40",
+        "currency": "USD",
+        "read_on": "2025-10-15",
+        "source": "Vertex AI pricing, public page",
+    },
     "trains_on_inputs": False,
-    "license_notes": ["dlib's 68-point landmark model is for non-commercial use."],
+    "attested_by": "Google Cloud Service Specific Terms, section Training Restriction",
+    "attestation_read_on": "2026-11-27",
+    "inbound_provenance": "SynthID; C2PA",
+    "deletion": "",
+    "retires_on": None,
+    "license_notes": [],
 }
 Word = Annotated[str, Field(min_length=1, max_length=120)]
 
@@ -147,7 +165,7 @@ def _read(generation: Generation) -> GenerationRead:
 
 @router.get("/generators", responses={**shows([MODEL]), **read_refusals()})
 def list_generators(_read: Reading) -> list[dict[str, Any]]:
-    """List the models this installation offers, what each can do and on whose terms."""
+    """List every model: whose it is, whether it is available here, what it can do."""
     return catalogue.listing()
 
 

@@ -51,6 +51,18 @@ class StageOvertaken(AppError):
     status, code = 409, "stage-overtaken"
 
 
+class VendorJobNotFound(AppError):
+    """This generation ordered nothing from a vendor."""
+
+    status, code = 404, "vendor-job-not-found"
+
+
+class VendorJobSettled(AppError):
+    """It is known whether the vendor has this job; there is nothing to settle."""
+
+    status, code = 409, "vendor-job-settled"
+
+
 class PreviewNotFound(AppError):
     """No preview that the caller's side is asked about has this id."""
 

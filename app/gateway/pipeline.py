@@ -6,13 +6,16 @@ below commits on its own and may be run again by another worker at any point: it
 first, and does what is still to be done. A stage returns False where the story ends.
 """
 
+from pathlib import Path
+
 import structlog
 from sqlmodel import Session
 
 from app import clock, commits, db, keys, publication
 from app.config import settings
-from app.gateway import endings, inspect, marking, previews, service, stops
-from app.gateway.generators import catalogue
+from app.gateway import buying, endings, inspect, marking, previews, service, stops
+from app.gateway.generators import Connector, Generator, RenderJob, catalogue
+from app.gateway.generators.errors import OrderRefused
 from app.gateway.models import FINAL, Generation
 from app.gateway.workbench import (
     at_work,
@@ -62,14 +65,19 @@ def render(generation_id: str) -> bool:
                     return False
                 intent.state = "submitting"
             job = job_of(session, intent, directory)
-        reference = generator.submit(job)  # the same id again is the same job
+        try:
+            reference = _submit(generator, job)
+        except OrderRefused as refusal:
+            return _end(generation_id, "failed", refusal.detail)
+        if reference is None:
+            return False  # nobody can tell whether it runs: it rests until a person settles it
         with db.writing() as session:
             sent = locked(session, generation_id, "submitting", "rendering")
             sent.state, sent.job_reference = "rendering", reference
         result = directory / "rendered.mp4"
-        refusal = await_result(generator, reference, result)
-        if refusal:
-            ended = _end(generation_id, "failed", refusal)
+        why = _collect(generator, generation_id, reference, result)
+        if why:
+            ended = _end(generation_id, "failed", why)
             forget(sent)
             return ended
         digest, key = keep(generation_id, "rendered", result)
@@ -238,6 +246,20 @@ def give_up(generation_id: str, stage: str) -> bool:
 def notices() -> tuple[str, ...]:
     """What must be said aloud where this worker starts."""
     return catalogue.notices()
+
+
+def _submit(generator: Generator, job: RenderJob) -> str | None:
+    """Have the job started: once where it costs money; elsewhere the same id is the same job."""
+    if isinstance(generator, Connector):
+        return buying.buy(generator, job)
+    return generator.submit(job)
+
+
+def _collect(generator: Generator, generation_id: str, reference: str, result: Path) -> str:
+    """Wait for the result; return why there is none, or nothing."""
+    if isinstance(generator, Connector):
+        return buying.collect(generator, generation_id, reference, result)
+    return await_result(generator, reference, result)
 
 
 def _statement(session: Session, generation: Generation, generators_own: Source | None) -> Manifest:

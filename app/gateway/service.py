@@ -22,6 +22,7 @@ from app.gateway.errors import (
 )
 from app.gateway.generators import RenderJob, catalogue, mismatches
 from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.gateway.models_vendor_jobs import VendorJob
 from app.ledger import service as ledger
 from app.ledger.usage import UsageEvent
 from app.licensing.contracts.models import Contract
@@ -100,7 +101,7 @@ def request_generation(
 
 def check_offered(asked: Asked) -> None:
     """Refuse before money is held what the generator would refuse later. Raises JobNotOffered."""
-    _, capability = catalogue.find(asked.generator)
+    capability = catalogue.available(asked.generator)
     job = RenderJob(
         generation_id="",
         model=asked.generator,
@@ -118,11 +119,18 @@ def waiting(session: Session) -> Sequence[tuple[str, str]]:
     """List the generations with something to do, oldest first, and the chapter they are in.
 
     Those under way are listed too: the queue knows them, or has lost them and must take them up.
-    What waits for a human has nothing to do; once it is previewed, a second chapter begins.
+    What waits for a human has nothing to do; once it is previewed, or an operator has found its
+    job at the vendor's, another chapter begins.
     """
+    settled = set(
+        session.exec(select(VendorJob.generation_id).where(col(VendorJob.settled_at).is_not(None)))
+    )
     idle = col(Generation.state).in_({*FINAL, "awaiting-preview"})
     found = select(Generation.id, Generation.state).where(~idle).order_by(col(Generation.id))
-    return [(id_, state if state == "previewed" else "") for id_, state in session.exec(found)]
+    return [
+        (id_, state if state == "previewed" else "settled" if id_ in settled else "")
+        for id_, state in session.exec(found)
+    ]
 
 
 def generation_of(session: Session, organization_id: str, generation_id: str) -> Generation:

@@ -170,7 +170,8 @@ class TestWholeStory:
         assert "“Nightglass Pictures”" in str(who["sentences"])
 
         # 4. The production asks; a repeated request is the same generation.
-        (model,) = production.get("/v1/generators")
+        models = production.get("/v1/generators")
+        (model,) = (each for each in models if each["state"] == "available")
         body = {
             "replicas": [performer["replica_id"]],
             "project": "NIGHTGLASS",

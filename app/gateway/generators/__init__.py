@@ -5,19 +5,24 @@ one thing above all: whether something was bought (see errors.py).
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from app.gateway.generators.errors import MaybeSubmitted, NotSubmitted, ResultNotReady
 
 __all__ = [
+    "Attestation",
     "Capability",
+    "Connector",
     "Generator",
     "JobStatus",
     "MaybeSubmitted",
     "NotSubmitted",
     "Phase",
+    "Price",
     "RenderJob",
     "ResultNotReady",
     "mismatches",
@@ -36,6 +41,33 @@ class Phase(enum.StrEnum):
 
 
 @dataclass(frozen=True)
+class Price:
+    """What the vendor asks, as its public list said on a day; what it bills may differ."""
+
+    unit: Literal["second", "image", "1000 characters"]
+    amount: str  # a decimal, per unit
+    currency: str
+    read_on: date
+    source: str
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """Whether the vendor learns from what it is given, by which document, read on which day.
+
+    Without a document nobody attests anything, and the model counts as one that learns.
+    """
+
+    trains_on_inputs: bool
+    document: str
+    read_on: date | None
+
+
+NEVER_LEFT = Attestation(False, "Inputs do not leave this installation.", None)
+UNATTESTED = Attestation(True, "", None)
+
+
+@dataclass(frozen=True)
 class Capability:
     """What one model of a generator can do, and on whose terms."""
 
@@ -48,6 +80,13 @@ class Capability:
     audio: bool
     lip_sync: bool  # the mouth follows the words, not just the sound
     license_notes: tuple[str, ...] = ()
+    reference_kinds: tuple[str, ...] = ("portrait",)
+    price: Price | None = None  # None: nothing is bought
+    attestation: Attestation = UNATTESTED
+    inbound_provenance: str = "none"  # what the vendor writes into its files
+    deletion: str = ""  # the vendor's call that deletes inputs and result
+    retires_on: date | None = None
+    evidence: str = ""  # what is known of it working
 
 
 @dataclass(frozen=True)
@@ -97,6 +136,26 @@ class Generator(Protocol):
     def fetch(self, reference: str, to: Path) -> None: ...
     def cancel(self, reference: str) -> JobStatus: ...
     def forget(self, reference: str) -> bool: ...
+
+
+@runtime_checkable
+class Connector(Generator, Protocol):
+    """A generator of a vendor's: each job costs money, and a reply can be lost on the way.
+
+    `idempotent`: submitting the same job again is the same job there. Where it is not, a job whose
+    reply was lost is looked for (`find`, None where the vendor offers no way), never sent again.
+    `poll_s` is the least time between two polls, `limit_s` how long a job is waited for: not past
+    the vendor's own expiry. `poll`, `fetch` and `cancel` raise VendorSilent where there was no
+    usable answer. `parse_webhook` believes nothing it cannot verify; None: not the vendor's.
+    """
+
+    idempotent: bool
+    poll_s: float
+    limit_s: float
+
+    def configured(self) -> bool: ...
+    def find(self, job_id: str) -> str | None: ...
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> JobStatus | None: ...
 
 
 def mismatches(job: RenderJob, capability: Capability) -> list[str]:

@@ -1,16 +1,40 @@
 """Which generators this installation offers, by model."""
 
+from dataclasses import asdict, dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from app import clock
 from app.config import settings
 from app.gateway.errors import GeneratorUnavailable
-from app.gateway.generators import Capability, Generator
-from app.gateway.generators.local import LICENSE_NOTICE, LocalGenerator
+from app.gateway.generators import Capability, Connector, Generator
+from app.gateway.generators.local import CAPABILITY, LICENSE_NOTICE, LocalGenerator
+from app.gateway.generators.veo import Veo
 
+VENDORS: tuple[Connector, ...] = (Veo(),)
 # What each generator does with its inputs, as attested; a contract's generator must not train.
-TRAINS_ON_INPUTS = {"local/puppet-1": False}
+TRAINS_ON_INPUTS = {
+    capability.model: capability.attestation.trains_on_inputs
+    for capability in (CAPABILITY, *(each for v in VENDORS for each in v.capabilities()))
+}
+
+
+@dataclass(frozen=True)
+class Retired:
+    """A model that its vendor has shut down: refused from then on; its files still verify."""
+
+    vendor: str
+    model: str
+    retired_on: date
+    reason: str
+
+
+RETIRED = tuple(
+    Retired("openai", model, date(2026, 9, 24), "OpenAI shut down its video service")
+    for model in ("openai/sora-2", "openai/sora-2-pro")
+)
 
 
 @lru_cache
@@ -19,43 +43,100 @@ def _local(work_dir: Path, enabled: bool) -> LocalGenerator:
 
 
 def offered() -> tuple[Generator, ...]:
-    """List the generators this installation has."""
-    return (_local(settings().data_dir / "renders", settings().local_generator),)
+    """List the generators this installation has, with credentials or without."""
+    return (_local(settings().data_dir / "renders", settings().local_generator), *VENDORS)
 
 
 def find(model: str) -> tuple[Generator, Capability]:
-    """Return the generator that offers a model, and what the model can do.
+    """Return the generator that has a model, and what the model can do.
 
-    Raises GeneratorUnavailable.
+    Never another model in its place. Raises GeneratorUnavailable.
     """
     for generator in offered():
         for capability in generator.capabilities():
             if capability.model == model:
                 return generator, capability
+    for gone in RETIRED:
+        if gone.model == model:
+            raise GeneratorUnavailable(
+                f"{model} is retired: {gone.reason} on {gone.retired_on:%d %B %Y}. Files it made "
+                "still verify; choose another model that the contract names"
+            )
     raise GeneratorUnavailable(
         f"no generator here offers {model[:80]!r}; GET /v1/generators lists what there is"
     )
 
 
+def available(model: str) -> Capability:
+    """Return what a model can do, where a job could be ordered now. Raises GeneratorUnavailable."""
+    generator, capability = find(model)
+    if capability.retires_on is not None and clock.now().date() >= capability.retires_on:
+        raise GeneratorUnavailable(f"{model} was retired by its vendor on {capability.retires_on}")
+    if not _configured(generator):
+        raise GeneratorUnavailable(
+            f"{model} is not configured here; the operator gives {generator.name}'s credentials "
+            f"with `understudy generators credentials set {generator.name}`"
+        )
+    return capability
+
+
 def listing() -> list[dict[str, Any]]:
-    """Describe every model offered, for people and programs."""
-    return [
-        {
-            "model": capability.model,
-            "output": capability.output,
-            "seconds": capability.seconds,
-            "sizes": sorted(capability.sizes),
-            "references": capability.references,
-            "audio": capability.audio,
-            "lip_sync": capability.lip_sync,
-            "trains_on_inputs": TRAINS_ON_INPUTS[capability.model],
-            "license_notes": capability.license_notes,
-        }
+    """Describe every model there is, and was, for people and programs."""
+    known = [
+        _described(generator, capability)
         for generator in offered()
         for capability in generator.capabilities()
     ]
+    gone = [
+        {
+            "vendor": retired.vendor,
+            "model": retired.model,
+            "state": "retired",
+            "reason": f"{retired.reason} on {retired.retired_on:%d %B %Y}.",
+            "output": "video",
+        }
+        for retired in RETIRED
+    ]
+    return known + gone
 
 
 def notices() -> tuple[str, ...]:
     """Say what must be said aloud where these generators start."""
     return (LICENSE_NOTICE,) if settings().local_generator else ()
+
+
+def _configured(generator: Generator) -> bool:
+    return not isinstance(generator, Connector) or generator.configured()
+
+
+def _described(generator: Generator, capability: Capability) -> dict[str, Any]:
+    ready = _configured(generator)
+    return {
+        "vendor": generator.name,
+        "model": capability.model,
+        "state": "available" if ready else "not configured",
+        "reason": "" if ready else f"There are no credentials for {generator.name} here.",
+        "evidence": capability.evidence,
+        "output": capability.output,
+        "seconds": capability.seconds,
+        "sizes": sorted(capability.sizes),
+        "reference_kinds": capability.reference_kinds,
+        "references": capability.references,
+        "line_limit": capability.line_limit,
+        "audio": capability.audio,
+        "lip_sync": capability.lip_sync,
+        "price": None
+        if capability.price is None
+        else {**asdict(capability.price), "read_on": capability.price.read_on.isoformat()},
+        "trains_on_inputs": capability.attestation.trains_on_inputs,
+        "attested_by": capability.attestation.document,
+        "attestation_read_on": _day(capability.attestation.read_on),
+        "inbound_provenance": capability.inbound_provenance,
+        "deletion": capability.deletion,
+        "retires_on": _day(capability.retires_on),
+        "license_notes": capability.license_notes,
+    }
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

@@ -1,0 +1,106 @@
+"""`understudy generators`: what there is, whose credentials are here, which jobs are in doubt."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from app import db, keys
+from app.cli_check import AsJson
+from app.gateway import buying
+from app.gateway.generators import catalogue
+
+generator_commands = typer.Typer(
+    no_args_is_help=True, help="Generators: their models, vendors' credentials, jobs in doubt."
+)
+credential_commands = typer.Typer(no_args_is_help=True, help="What proves to vendors who calls.")
+job_commands = typer.Typer(no_args_is_help=True, help="Jobs of which nobody can tell if they run.")
+generator_commands.add_typer(credential_commands, name="credentials")
+generator_commands.add_typer(job_commands, name="jobs")
+Vendor = Annotated[str, typer.Argument(help="As `understudy generators list` names it.")]
+GenerationId = Annotated[str, typer.Argument(help="gen_…, as `generators jobs list` prints it.")]
+
+
+@generator_commands.command("list")
+def list_generators(as_json: AsJson = False) -> None:
+    """List every model: whose it is, whether it is available here, what it can do."""
+    models = catalogue.listing()
+    if as_json:
+        print(json.dumps(models))
+        return
+    for model in models:
+        print(f"{model['model']:<24} {model['vendor']:<10} {model['state']}")
+        if model["reason"]:
+            print(f"  {model['reason']}")
+        if "seconds" in model:
+            low, high = model["seconds"]
+            few, many = model["references"]
+            print(f"  {model['output']}, {low:g} to {high:g} s, {few} to {many} references")
+            print(f"  {model['evidence']}")
+            for text in model["license_notes"]:
+                print(f"  {text}")
+
+
+@credential_commands.command("set")
+def set_credentials(vendor: Vendor) -> None:
+    """Keep a vendor's credentials: one JSON object, from standard input, never from an argument."""
+    names = {each.name for each in catalogue.VENDORS}
+    if vendor not in names:
+        raise typer.BadParameter(f"choose one of {', '.join(sorted(names))}")
+    try:
+        content = json.loads(sys.stdin.read())
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
+        raise typer.BadParameter("give one JSON object of texts, as docs/generators says")
+    keys.keep_vendor_credentials(vendor, content)
+    print(f"kept the credentials for {vendor}: {', '.join(sorted(content))}")
+
+
+@credential_commands.command("remove")
+def remove_credentials(vendor: Vendor) -> None:
+    """Forget a vendor's credentials: its models are not configured from then on."""
+    keys.drop_vendor_credentials(vendor)
+    print(f"there are no credentials for {vendor}")
+
+
+@job_commands.command("list")
+def list_jobs(as_json: AsJson = False) -> None:
+    """List the jobs to look for at the vendor's: their reply was lost, their holds stay."""
+    with db.reading() as session:
+        rows = [
+            {
+                "generation": job.generation_id,
+                "vendor": job.vendor,
+                "model": job.model,
+                "ordered_at": job.created_at.isoformat(),
+                "why": job.detail,
+            }
+            for job in buying.unsettled(session)
+        ]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(f"{row['generation']}  {row['model']}  since {row['ordered_at'][:16]}")
+        print(f"  {row['why']}")
+
+
+@job_commands.command("found")
+def job_found(
+    generation_id: GenerationId,
+    reference: Annotated[str, typer.Argument(help="What the vendor calls the job.")],
+) -> None:
+    """Go on with a job that you found at the vendor's: its result is fetched and used."""
+    with db.writing() as session:
+        buying.settle_found(session, generation_id, reference)
+    print(f"{generation_id} goes on with the vendor's job")
+
+
+@job_commands.command("absent")
+def job_absent(generation_id: GenerationId) -> None:
+    """Say that you looked and the vendor has no such job: the hold is let go."""
+    with db.writing() as session:
+        buying.settle_absent(session, generation_id)
+    print(f"{generation_id} has ended; nothing was charged")

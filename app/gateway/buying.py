@@ -1,0 +1,216 @@
+"""One paid job for one generation, ever: the intent first, then the call, then its name.
+
+A vendor's reply can be lost while the job runs and is billed. So the intent is committed before
+the call and the vendor's name of the job after it; whoever finds an intent without an answer never
+calls again. Such a job is `unknown`: the hold stays, and an operator is told and settles it.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from prometheus_client import Counter
+from sqlmodel import Session, col, select
+
+from app import clock, db
+from app.gateway import endings, service, stops
+from app.gateway.errors import VendorJobNotFound, VendorJobSettled
+from app.gateway.generators import Connector, Phase, RenderJob, catalogue, wire
+from app.gateway.generators.errors import (
+    MaybeSubmitted,
+    NotSubmitted,
+    OrderRefused,
+    VendorBusy,
+    VendorSilent,
+)
+from app.gateway.models import FINAL, Generation
+from app.gateway.models_vendor_jobs import VendorJob
+from app.ledger import service as ledger
+
+logger = structlog.get_logger()
+UNKNOWN = Counter("understudy_vendor_jobs_unknown", "Jobs of which nobody can tell", ["vendor"])
+BUSY = timedelta(minutes=15)  # how long a vendor may be busy before the generation is given up
+SETTLING = timedelta(days=90)  # how long a hold waits for an operator at the most
+
+
+def buy(connector: Connector, job: RenderJob) -> str | None:
+    """Order `job` and return the vendor's name of it; None while nobody can tell if it runs.
+
+    Safe to call again at any point, also after a crash. Raises VendorBusy: the stage waits and
+    comes again; OrderRefused: the vendor will not do it.
+    """
+    # 1. The intent is committed: from here on nobody else places this order.
+    with db.writing() as session:
+        kept = session.get(VendorJob, job.generation_id, with_for_update=True)
+        first = kept is None
+        if kept is None:
+            kept = VendorJob(
+                generation_id=job.generation_id,
+                vendor=connector.name,
+                model=job.model,
+                created_at=clock.now(),
+            )
+        before, created_at = kept.state, kept.created_at
+        if first or before == "not-ordered":
+            _check_may_order(session, job.generation_id)
+        if before == "not-ordered":
+            kept.state, kept.orders = "ordering", kept.orders + 1
+        session.add(kept)
+    if kept.reference is not None:
+        return kept.reference
+    if not first and before != "not-ordered" and not connector.idempotent:
+        # 2. An intent without an answer: look for the job, and never order it again.
+        return _look(connector, job.generation_id, kept.detail)
+    # 3. The paid call, once.
+    try:
+        reference = connector.submit(job)
+    except VendorBusy as busy:
+        _note(job.generation_id, "not-ordered", busy.detail)
+        if clock.now() - created_at > BUSY:
+            raise OrderRefused(f"{busy.detail}. Nothing was bought; ask again later") from None
+        raise
+    except NotSubmitted as refusal:
+        _note(job.generation_id, "not-ordered", refusal.detail)
+        raise OrderRefused(f"{refusal.detail}. Nothing was bought") from None
+    except MaybeSubmitted as lost:
+        return _look(connector, job.generation_id, lost.detail)
+    # 4. The vendor's name of it.
+    _note(job.generation_id, "ordered", "", reference=reference)
+    return reference
+
+
+def collect(connector: Connector, generation_id: str, reference: str, result: Path) -> str:
+    """Wait for the job to end and fetch its result; return why there is none, or nothing.
+
+    A broken answer or download is asked for again until the job's time is up: what was paid for
+    is not given up for a bad connection.
+    """
+    with db.reading() as session:
+        ordered_at = session.get_one(VendorJob, generation_id).ordered_at or clock.now()
+    until = ordered_at + timedelta(seconds=connector.limit_s)
+    trouble = "it is not finished"
+    while True:
+        try:
+            status = connector.poll(reference)
+            if status.phase is Phase.SUCCEEDED:
+                connector.fetch(reference, result)
+                _note(generation_id, "delivered", "")
+                return ""
+            if status.phase in {Phase.FAILED, Phase.CANCELLED}:
+                return _ended(generation_id, status.detail or "the vendor gave no reason")
+            trouble = "it is not finished"
+        except (VendorSilent, NotSubmitted) as silent:
+            trouble = silent.detail
+        if clock.now() >= until:
+            break
+        wire.pause(connector.poll_s)
+    try:
+        connector.cancel(reference)
+    except (VendorSilent, NotSubmitted) as silent:
+        logger.warning("not cancelled", generation=generation_id, because=silent.detail)
+    hours = connector.limit_s / 3600
+    return _ended(
+        generation_id,
+        f"{connector.name} delivered nothing within {hours:g} h: {trouble}. Nothing is charged "
+        "here; the vendor may bill its job to the operator",
+    )
+
+
+def unsettled(session: Session) -> Sequence[VendorJob]:
+    """List the jobs of which nobody can tell whether they run, oldest first."""
+    found = select(VendorJob).where(VendorJob.state == "unknown")
+    return session.exec(found.order_by(col(VendorJob.generation_id))).all()
+
+
+def settle_found(session: Session, generation_id: str, reference: str) -> VendorJob:
+    """Put down that a person found the job at the vendor's; the story goes on with it.
+
+    Raises VendorJobNotFound, VendorJobSettled, and VendorSilent where the vendor knows no such job.
+    """
+    job = _unknown(session, generation_id)
+    connector = catalogue.find(job.model)[0]
+    if not isinstance(connector, Connector):
+        raise VendorJobSettled(f"{job.model} is no vendor's model; there is nothing to settle")
+    connector.poll(reference)
+    session.get_one(Generation, generation_id).reason = ""
+    job.state, job.reference, job.detail = "ordered", reference, "found by a person"
+    job.ordered_at = job.settled_at = clock.now()
+    session.add(job)
+    return job
+
+
+def settle_absent(session: Session, generation_id: str) -> VendorJob:
+    """Put down that a person looked and the vendor has no such job: the hold is let go.
+
+    Raises VendorJobNotFound, VendorJobSettled.
+    """
+    job = _unknown(session, generation_id)
+    job.state, job.detail, job.settled_at = "ended", "no such job at the vendor's", clock.now()
+    session.add(job)
+    generation = session.get_one(Generation, generation_id)
+    if generation.state not in FINAL:
+        reason = f"the order to {job.vendor} got lost and bought nothing; ask again"
+        endings.end(session, generation, "failed", reason)
+    return job
+
+
+def _check_may_order(session: Session, generation_id: str) -> None:
+    """Do nothing while no stop is set: a vendor that was busy may be asked much later."""
+    generation = session.get_one(Generation, generation_id)
+    stops.lock_shared(session)
+    if stopped := service.what_stops(session, generation):
+        raise OrderRefused(stopped)
+
+
+def _unknown(session: Session, generation_id: str) -> VendorJob:
+    session.get(Generation, generation_id, with_for_update=True, populate_existing=True)
+    job = session.get(VendorJob, generation_id, with_for_update=True, populate_existing=True)
+    if job is None:
+        raise VendorJobNotFound(f"{generation_id[:64]} ordered nothing from a vendor")
+    if job.state != "unknown":
+        raise VendorJobSettled(f"the job of {generation_id} is {job.state}: nothing to settle")
+    return job
+
+
+def _look(connector: Connector, generation_id: str, why: str) -> str | None:
+    """Look for a job whose reply is lost; where it cannot be found, say so and keep the hold."""
+    reference = connector.find(generation_id)
+    if reference is not None:
+        _note(generation_id, "ordered", "found at the vendor's", reference=reference)
+        return reference
+    why = why or f"{connector.name} was called and this program stopped before the reply"
+    with db.writing() as session:
+        # The lock on the generation comes first, as everywhere.
+        generation = session.get_one(Generation, generation_id, with_for_update=True)
+        job = session.get_one(VendorJob, generation_id, with_for_update=True)
+        if job.state not in {"ordering", "unknown"}:
+            return job.reference
+        newly = job.state != "unknown"
+        job.state, job.detail = "unknown", why
+        if generation.state == "submitting":
+            generation.reason = (
+                f"{why}. It is not sent again, so that nobody pays twice; the operator looks "
+                "whether it ran. Your hold stays until then"
+            )
+        if ledger.holds_stand(session, generation_id):
+            ledger.keep_holds(session, generation_id, until=clock.now() + SETTLING)
+        session.add_all([job, generation])
+    if newly:
+        UNKNOWN.labels(connector.name).inc()
+        logger.error("a job nobody can tell of", generation=generation_id, because=why)
+    return None
+
+
+def _ended(generation_id: str, why: str) -> str:
+    _note(generation_id, "ended", why)
+    return why
+
+
+def _note(generation_id: str, state: str, detail: str, *, reference: str | None = None) -> None:
+    with db.writing() as session:
+        job = session.get_one(VendorJob, generation_id, with_for_update=True)
+        job.state, job.detail = state, detail
+        if reference is not None:
+            job.reference, job.ordered_at = reference, clock.now()
+        session.add(job)

@@ -1,0 +1,210 @@
+"""Google Veo on Vertex AI: portraits and a line go in, a film with its own sound comes back.
+
+Wire-checked against our fake of it (tests/providers), never live. There is no idempotency, no
+list of jobs and no way to cancel: an order whose reply is lost can only be found by a person.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from app import keys
+from app.egress import Door
+from app.gateway.generators import (
+    Attestation,
+    Capability,
+    JobStatus,
+    Phase,
+    Price,
+    RenderJob,
+    ResultNotReady,
+    mismatches,
+    wire,
+)
+from app.gateway.generators.errors import OrderRefused, VendorSilent
+
+VENDOR = "google"
+MODELS = {
+    "google/veo-3.1": "veo-3.1-generate-001",
+    "google/veo-3.1-fast": "veo-3.1-fast-generate-001",
+}
+PRICES = {"google/veo-3.1": "0.40", "google/veo-3.1-fast": "0.15"}
+SIZES = {  # (width, height) to what Veo calls it
+    (1280, 720): ("720p", "16:9"),
+    (1920, 1080): ("1080p", "16:9"),
+    (720, 1280): ("720p", "9:16"),
+    (1080, 1920): ("1080p", "9:16"),
+}
+ATTESTATION = Attestation(
+    trains_on_inputs=False,
+    document="Google Cloud Service Specific Terms, section Training Restriction",
+    read_on=date(2026, 11, 27),
+)
+_OPERATION = re.compile(
+    r"(projects/[\w.:-]+/locations/[\w-]+/publishers/google/models/[\w.-]+)/operations/[\w-]+"
+)
+_PLACE = re.compile(r"[a-z0-9][a-z0-9-]{0,61}")
+_FILM_LIMIT_BYTES = 256 << 20
+
+
+class Veo:
+    """Veo 3.1 of a Google Cloud project; `base` and `private` lead to a fake of it, for tests."""
+
+    name = VENDOR
+    idempotent = False
+    poll_s = 10.0
+    limit_s = 2 * 3600.0
+
+    def __init__(self, base: str | None = None, *, private: bool = False) -> None:
+        self._base, self._private = base, private
+        self.film_limit_bytes, self.timeout_s = _FILM_LIMIT_BYTES, 300.0
+
+    def configured(self) -> bool:
+        """Say whether this installation has credentials for a Google Cloud project."""
+        return keys.has_vendor_credentials(VENDOR)
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """List the models of Veo that take reference pictures."""
+        return tuple(_capability(model) for model in MODELS)
+
+    def submit(self, job: RenderJob) -> str:
+        """Order the film, once; returns the operation's name.
+
+        Raises OrderRefused, VendorBusy (nothing was bought) and MaybeSubmitted.
+        """
+        if found := mismatches(job, _capability(job.model)):
+            raise OrderRefused(f"{job.model} does not do this: {'; '.join(found)}")
+        line, place = self._line()
+        model = f"{place}/publishers/google/models/{MODELS[job.model]}"
+        reply = wire.order(
+            line, f"v1/{model}:predictLongRunning", _order(job), model=MODELS[job.model]
+        )
+        name = reply.get("name")
+        known = _OPERATION.fullmatch(name) if isinstance(name, str) else None
+        if known is None or known[1] != model:
+            raise wire.lost(line, "its reply names no operation of ours")
+        return known[0]
+
+    def poll(self, reference: str) -> JobStatus:
+        """Ask how far the operation is. Moderated is done, without an error and without a film."""
+        return _status(reference, self._operation(reference))
+
+    def fetch(self, reference: str, to: Path) -> None:
+        """Write the film, which comes inside the operation's answer, whole or not at all."""
+        operation = self._operation(reference)
+        status = _status(reference, operation)
+        if status.phase is not Phase.SUCCEEDED:
+            raise ResultNotReady(f"{reference} is {status.phase.value}; poll until it succeeded")
+        try:
+            film = base64.b64decode(_films(operation)[0]["bytesBase64Encoded"], validate=True)
+        except (KeyError, TypeError, ValueError, binascii.Error):
+            raise VendorSilent("Google says the film is done, and sends none") from None
+        draft = to.with_name(f".{to.name}.part")
+        draft.write_bytes(film)
+        draft.replace(to)
+
+    def cancel(self, reference: str) -> JobStatus:
+        """Say that Veo has no way to cancel: the job goes on there and is billed."""
+        return JobStatus(reference, Phase.UNKNOWN, detail="Veo cannot cancel; it may be billed")
+
+    def forget(self, reference: str) -> bool:
+        """Say that Veo has no call that deletes; Google deletes operations by itself."""
+        return False
+
+    def find(self, job_id: str) -> str | None:
+        """Veo lists no operations: look in the project's billing for the label instead."""
+        return None
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> JobStatus | None:
+        """Veo sends none; whatever says it is one is not believed."""
+        return None
+
+    def _operation(self, reference: str) -> dict[str, Any]:
+        known = _OPERATION.fullmatch(reference)
+        if known is None:
+            raise VendorSilent(f"{wire.plain(reference)} is no operation of Veo's")
+        return wire.ask(
+            self._line()[0],
+            "POST",
+            f"v1/{known[1]}:fetchPredictOperation",
+            {"operationName": reference},
+            limit_bytes=self.film_limit_bytes,
+            timeout_s=self.timeout_s,
+        )
+
+    def _line(self) -> tuple[wire.Line, str]:
+        """Return the line to the project's own region, and the project's place there."""
+        known = wire.credentials(VENDOR, "api_key", "project", "location")
+        project, location = known["project"], known["location"]
+        if not (_PLACE.fullmatch(project) and _PLACE.fullmatch(location)):
+            raise OrderRefused("the project or location of Google's credentials is no name of one")
+        base = self._base or f"https://{location}-aiplatform.googleapis.com"
+        headers = {"x-goog-api-key": known["api_key"]}
+        place = f"projects/{project}/locations/{location}"
+        return wire.Line("Google", Door(base, self._private), headers), place
+
+
+def _capability(model: str) -> Capability:
+    return Capability(
+        model=model,
+        output="video",
+        seconds=(8, 8),  # the one length that reference pictures are taken for
+        sizes=frozenset(SIZES),
+        references=(1, 3),
+        line_limit=300,
+        audio=True,
+        lip_sync=True,
+        price=Price(
+            "second", PRICES[model], "USD", date(2025, 10, 15), "Vertex AI pricing, public page"
+        ),
+        attestation=ATTESTATION,
+        inbound_provenance="SynthID; C2PA",
+        deletion="",
+        evidence="wire-checked, never live",
+    )
+
+
+def _order(job: RenderJob) -> dict[str, Any]:
+    resolution, ratio = SIZES[job.width, job.height]
+    pictures = [{"image": wire.picture(path), "referenceType": "asset"} for path in job.references]
+    return {
+        "instances": [{"prompt": wire.scene(job), "referenceImages": pictures}],
+        "parameters": {
+            "sampleCount": 1,
+            "durationSeconds": int(job.length_s),
+            "resolution": resolution,
+            "aspectRatio": ratio,
+            "generateAudio": True,
+            "personGeneration": "allow_adult",
+        },
+        "labels": {"understudy": job.generation_id.lower()},  # finds it in the project's billing
+    }
+
+
+def _films(operation: Mapping[str, Any]) -> list[Any]:
+    response = operation.get("response")
+    films = response.get("videos") if isinstance(response, dict) else None
+    return films if isinstance(films, list) else []
+
+
+def _status(reference: str, operation: Mapping[str, Any]) -> JobStatus:
+    if operation.get("done") is not True:
+        return JobStatus(reference, Phase.RUNNING)
+    error = operation.get("error")
+    if isinstance(error, dict):
+        said = wire.plain(str(error.get("message", "no reason given")))
+        return JobStatus(reference, Phase.FAILED, reason="vendor-failed", detail=f"Veo: {said}")
+    if _films(operation):
+        return JobStatus(reference, Phase.SUCCEEDED)
+    response = operation.get("response")
+    reasons = response.get("raiMediaFilteredReasons") if isinstance(response, dict) else None
+    said = wire.plain("; ".join(map(str, reasons)) if isinstance(reasons, list) else "")
+    detail = (
+        f"Google's moderation refused the film ({said or 'no reason given'}). Nothing is charged "
+        "here; change the line or the pictures before asking again"
+    )
+    return JobStatus(reference, Phase.FAILED, reason="moderated", detail=detail)

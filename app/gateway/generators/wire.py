@@ -1,0 +1,247 @@
+"""How a vendor is spoken to: what a lost reply means, what may be asked again, when not to ask.
+
+An order is placed once. Whatever happens then says whether something was bought: without a
+connection, or with a plain refusal, nothing was; a broken connection, half a reply, a server's
+error leave it open. Questions that buy nothing are asked again, with patience and jitter.
+"""
+
+import json
+import secrets
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from app import clock, keys
+from app.egress import Answer, Body, Door, EgressFailed, EgressRefused, EgressUnsent
+from app.gateway.generators import RenderJob
+from app.gateway.generators.errors import MaybeSubmitted, OrderRefused, VendorBusy, VendorSilent
+
+REPLY_LIMIT_BYTES = 1 << 20
+ORDER_TIMEOUT_S = 120.0
+TRIES = 4
+LONGEST_WAIT_S = 300.0  # however long a vendor tells us to wait
+FAILURES, REST = 5, timedelta(minutes=1)
+
+logger = structlog.get_logger()
+pause = time.sleep  # tests let the clock go on instead
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line to one vendor: its one host, and what proves who is calling."""
+
+    vendor: str
+    door: Door
+    headers: Mapping[str, str] = field(repr=False)  # credentials
+
+
+class Breaker:
+    """After five failures in a row, or when told to wait, nothing is ordered for a while."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._open_until: datetime | None = None
+
+    def check(self, what: str) -> None:
+        """Raise VendorBusy while the break lasts; the first order after it is the trial."""
+        if self._open_until is not None and clock.now() < self._open_until:
+            raise VendorBusy(f"{what} is left alone until {self._open_until:%H:%M:%S} UTC")
+
+    def worked(self) -> None:
+        """Forget the failures."""
+        self._failures, self._open_until = 0, None
+
+    def failed(self) -> None:
+        """Count a failure; the fifth in a row, and each one after it, opens the break."""
+        self._failures += 1
+        if self._failures >= FAILURES:
+            self._open_until = clock.now() + REST
+
+    def rest(self, seconds: float) -> None:
+        """Order nothing for as long as the vendor asked."""
+        self._open_until = clock.now() + timedelta(seconds=seconds)
+
+
+def breaker(vendor: str, model: str) -> Breaker:
+    """Return the one breaker of a vendor's model in this process."""
+    return _breakers.setdefault((vendor, model), Breaker())
+
+
+_breakers: dict[tuple[str, str], Breaker] = {}
+
+
+def order(line: Line, path: str, content: Mapping[str, Any], *, model: str) -> dict[str, Any]:
+    """Place a paid order, once, and return the reply.
+
+    Raises VendorBusy and OrderRefused where certainly nothing was bought, MaybeSubmitted where
+    nobody can tell.
+    """
+    switch = breaker(line.vendor, model)
+    switch.check(f"{line.vendor}'s {model}")
+    try:
+        answer = line.door.ask(
+            "POST",
+            path,
+            body=_json(content),
+            headers=line.headers,
+            limit_bytes=REPLY_LIMIT_BYTES,
+            timeout_s=ORDER_TIMEOUT_S,
+        )
+    except EgressUnsent:
+        switch.failed()
+        raise VendorBusy(f"{line.vendor} cannot be reached; nothing was ordered") from None
+    except EgressRefused as refusal:
+        raise OrderRefused(f"{line.vendor} was not called: {refusal.detail}") from None
+    except EgressFailed:
+        switch.failed()
+        raise lost(line, "the connection broke before its reply was whole") from None
+    if 200 <= answer.status < 300:
+        reply = _parsed(answer)
+        if reply is None:
+            switch.failed()
+            raise lost(line, "its reply was garbled")
+        switch.worked()
+        return reply
+    if answer.status == 429:
+        switch.rest(_retry_after_s(answer) or 1.0)
+        raise VendorBusy(f"{line.vendor} is busy (429) and took nothing on")
+    if 400 <= answer.status < 500 and answer.status != 408:
+        raise OrderRefused(_refusal(line, answer))
+    switch.failed()
+    raise lost(line, f"it answered {answer.status}")
+
+
+def ask(
+    line: Line,
+    method: str,
+    path: str,
+    content: Mapping[str, Any] | None = None,
+    *,
+    limit_bytes: int = REPLY_LIMIT_BYTES,
+    timeout_s: float = 60.0,
+) -> dict[str, Any]:
+    """Ask what buys nothing, four times at most. Raises VendorSilent."""
+    why = ""
+    for turn in range(TRIES):
+        wait_s: float | None = None
+        try:
+            answer = line.door.ask(
+                method,
+                path,
+                body=None if content is None else _json(content),
+                headers=line.headers,
+                limit_bytes=limit_bytes,
+                timeout_s=timeout_s,
+            )
+        except EgressRefused as refusal:
+            raise VendorSilent(f"{line.vendor} was not called: {refusal.detail}") from None
+        except EgressFailed as trouble:
+            logger.warning("a vendor's answer is not usable", because=trouble.detail)
+            why = "its answer did not come whole, in time and within the size allowed"
+        else:
+            reply = _parsed(answer) if answer.status in {200, 202, 204} else None
+            if reply is not None:
+                return reply
+            if answer.status != 429 and 300 <= answer.status < 500:
+                raise VendorSilent(_refusal(line, answer))
+            wait_s = _retry_after_s(answer)
+            why = f"it answered {answer.status}" if answer.status != 200 else "its answer is broken"
+        if turn + 1 < TRIES:
+            pause(_patience_s(turn) if wait_s is None else wait_s)
+    raise VendorSilent(f"{line.vendor} gives no usable answer: {why}")
+
+
+def credentials(vendor: str, *names: str) -> dict[str, str]:
+    """Return a vendor's credentials, each of the named ones there. Raises VendorBusy.
+
+    An operator who renews them takes them away for a moment: no job is given up for that.
+    """
+    if not keys.has_vendor_credentials(vendor):
+        raise VendorBusy(
+            f"this installation has no credentials for {vendor} now; the operator gives them with "
+            f"`understudy generators credentials set {vendor}`"
+        )
+    found = keys.vendor_credentials(vendor)
+    if missing := [name for name in names if not found.get(name)]:
+        raise OrderRefused(
+            f"the credentials for {vendor} lack {', '.join(missing)}; the operator must renew them"
+        )
+    return found
+
+
+def picture(path: Path) -> dict[str, str]:
+    """Return a picture as Google's protocols take it: Base64, and its kind told from its bytes."""
+    content = path.read_bytes()
+    return {"bytesBase64Encoded": b64encode(content).decode(), "mimeType": media_type(content)}
+
+
+def media_type(content: bytes) -> str:
+    """Tell a JPEG, PNG or WebP picture by its first bytes."""
+    if content.startswith(b"\x89PNG"):
+        return "image/png"
+    return "image/webp" if content[8:12] == b"WEBP" else "image/jpeg"
+
+
+def scene(job: RenderJob) -> str:
+    """Say in one sentence what the film shows: the line is spoken, to the camera."""
+    return f"The person in the reference picture looks into the camera and says: {job.line}"
+
+
+def _json(content: Mapping[str, Any]) -> Body:
+    return Body(json.dumps(content).encode(), "application/json")
+
+
+def _parsed(answer: Answer) -> dict[str, Any] | None:
+    if answer.status == 204:
+        return {}
+    try:
+        reply = json.loads(answer.body)
+    except ValueError:
+        return None
+    return reply if isinstance(reply, dict) else None
+
+
+def lost(line: Line, why: str) -> MaybeSubmitted:
+    """Say that a job may have been bought."""
+    return MaybeSubmitted(f"{line.vendor} did not confirm the job: {why}. It may run and be billed")
+
+
+def _refusal(line: Line, answer: Answer) -> str:
+    """Say in our words why the vendor said no; its own only where they cannot name a secret."""
+    if answer.status == 401:
+        return f"{line.vendor} does not accept our credentials (401); the operator must renew them"
+    if answer.status == 402:
+        return f"{line.vendor} wants its account topped up first (402); the operator must see to it"
+    if answer.status == 403:
+        return f"{line.vendor} does not let our account do this (403); the operator must ask them"
+    if answer.status == 404:
+        return f"{line.vendor} knows no such model or job (404)"
+    return f"{line.vendor} answered {answer.status}: {_words(answer) or 'no reason given'}"
+
+
+def _words(answer: Answer) -> str:
+    reply: Any = _parsed(answer) or {}
+    for name in ("error", "detail", "message"):
+        reply = reply.get(name, reply) if isinstance(reply, dict) else reply
+    return plain(reply) if isinstance(reply, str) else ""
+
+
+def plain(text: str) -> str:
+    """Make a line of what a vendor wrote: printable, and not long."""
+    return "".join(c if c.isprintable() else " " for c in text)[:200].strip()
+
+
+def _retry_after_s(answer: Answer) -> float | None:
+    said = answer.headers.get("retry-after", "")
+    return min(float(said), LONGEST_WAIT_S) if said.isdecimal() else None
+
+
+def _patience_s(turn: int) -> float:
+    """Return half a second, doubled each turn, somewhere between half of it and all."""
+    return 0.5 * float(1 << turn) * (0.5 + secrets.randbelow(1000) / 2000)

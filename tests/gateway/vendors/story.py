@@ -1,0 +1,65 @@
+"""A generation at a vendor's fake, as far as its rendering: what it came to, in one line."""
+
+from dataclasses import dataclass
+
+from sqlmodel import select
+
+from app import db, keys
+from app.gateway import pipeline
+from app.gateway.generators import Connector, catalogue
+from app.gateway.generators.errors import VendorBusy
+from app.gateway.models import Generation
+from app.gateway.models_vendor_jobs import VendorJob
+from app.ledger.models import Hold, JournalEntry
+from tests import scenes
+from tests.providers.running import Fake
+
+
+@dataclass(frozen=True)
+class Came:
+    """What a generation came to: its state, its job's, its hold's, jobs billed, the words."""
+
+    state: str
+    job: str
+    hold: str
+    paid: int
+    reason: str
+
+
+def offer(monkeypatch, connector: Connector) -> None:
+    """Offer one vendor, at its fake."""
+    monkeypatch.setattr(catalogue, "offered", lambda: (connector,))
+
+
+def asked(scene: scenes.Scene, model: str, line: str, **changes) -> str:
+    """Have a generation permitted and held."""
+    with db.writing() as session:
+        decision, generation = scene.ask(session, generator=model, line=line, **changes)
+        assert generation is not None, decision.codes
+    return generation.id
+
+
+def rendered(generation_id: str, pauses: list[float]) -> None:
+    """Run the stage as a worker does: again while the vendor is busy."""
+    while True:
+        try:
+            pipeline.render(generation_id)
+        except VendorBusy:
+            pauses.append(60.0)
+        else:
+            return
+
+
+def came(generation_id: str, fake: Fake, word: str) -> Came:
+    """Say what a generation came to."""
+    with db.reading() as session:
+        generation = session.get_one(Generation, generation_id)
+        job = session.get(VendorJob, generation_id)
+        hold = session.exec(select(Hold).where(Hold.generation_id == generation_id)).one()
+        assert session.exec(select(JournalEntry)).all() == []  # nothing is charged by a rendering
+    states = generation.state, "" if job is None else job.state, hold.state
+    return Came(*states, fake.paid(word), generation.reason)
+
+
+def credentials(vendor: str, key: str, **more: str) -> None:
+    keys.keep_vendor_credentials(vendor, {"api_key": key, **more})
