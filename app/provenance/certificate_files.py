@@ -9,7 +9,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,48 +72,49 @@ def settled(directory: Path, *, changing: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
-def every(directory: Path) -> list[Issued]:
-    """Return every certificate this installation ever made, by purpose and number.
+def every(directory: Path, *, purposes: Collection[str] = BY_PURPOSE) -> list[Issued]:
+    """Return every certificate this installation ever made for these purposes, oldest first.
 
-    It is asked several times a signature: one listing, and nothing parsed twice.
+    It is asked at each signature: one listing, and nothing parsed twice.
     """
     try:
-        there = {path.name for path in directory.iterdir()}
+        with os.scandir(directory) as entries:
+            there = {entry.name: entry for entry in entries}
     except FileNotFoundError:
         return []
     found = []
-    for file in there:
+    for file, entry in there.items():
         match = _FILE.fullmatch(file)
-        if match is not None and match["purpose"] in BY_PURPOSE:
+        if match is not None and match["purpose"] in purposes:
             name = file.removesuffix(".crt")
             said = _revocation(directory, name) if f"{name}.revoked.json" in there else None
-            found.append(Issued(name, _certificate(directory / file), said))
+            found.append(Issued(name, _certificate(entry), said))
     return sorted(found, key=lambda each: (_ORDER[each.purpose], each.number))
 
 
 def of_purpose(directory: Path, purpose: str) -> list[Issued]:
     """Return the certificates of one purpose, oldest first."""
-    return [each for each in every(directory) if each.purpose == purpose]
+    return every(directory, purposes={purpose})
 
 
-def _certificate(path: Path) -> x509.Certificate:
-    there = path.stat()
-    return _parsed(path, there.st_ino, there.st_mtime_ns)
+def _certificate(entry: os.DirEntry[str]) -> x509.Certificate:
+    there = entry.stat()
+    return _parsed(entry.path, there.st_ino, there.st_mtime_ns)
 
 
 @lru_cache(maxsize=512)
-def _parsed(path: Path, _file: int, _changed: int) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(path.read_bytes())
+def _parsed(path: str, _file: int, _changed: int) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(Path(path).read_bytes())
 
 
-def newest(directory: Path, purpose: str) -> Issued | None:
+def newest(issued: Iterable[Issued], purpose: str) -> Issued | None:
     """Return the certificate of a purpose that is in force, if there ever was one."""
-    return next(iter(of_purpose(directory, purpose)[-1:]), None)
+    return next(iter([each for each in issued if each.purpose == purpose][-1:]), None)
 
 
-def current(directory: Path, purpose: str) -> Issued:
+def current(issued: Iterable[Issued], purpose: str) -> Issued:
     """Return the certificate of a purpose that is in force. Raises CertificateMissing."""
-    found = newest(directory, purpose)
+    found = newest(issued, purpose)
     if found is None:
         raise CertificateMissing(
             f"the certificate {purpose}.crt is missing; run `understudy setup`"
@@ -121,17 +122,18 @@ def current(directory: Path, purpose: str) -> Issued:
     return found
 
 
-def chain_pem(directory: Path, leaf: x509.Certificate) -> str:
+def chain_pem(issued: Iterable[Issued], leaf: x509.Certificate) -> str:
     """Return the leaf and the CAs over it, without the root."""
-    authorities = {
-        each.certificate.subject: each.certificate
-        for each in every(directory)
-        if each.purpose in AUTHORITIES
-    }
+    return _chain(leaf, tuple(each.certificate for each in issued if each.purpose in AUTHORITIES))
+
+
+@lru_cache(maxsize=512)
+def _chain(leaf: x509.Certificate, authorities: tuple[x509.Certificate, ...]) -> str:
+    by_subject = {each.subject: each for each in authorities}
     chain, at = [], leaf
     while at.issuer != at.subject:
         chain.append(at.public_bytes(serialization.Encoding.PEM).decode())
-        at = authorities[at.issuer]
+        at = by_subject[at.issuer]
     return "".join(chain)
 
 

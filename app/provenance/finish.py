@@ -74,24 +74,29 @@ def superboxes(data: bytes | bytearray) -> Iterator[Box]:
 
 
 def replace_manifest(path: Path, old: bytes, new: bytes) -> None:
-    """Put `new` where `old` lies in the file; both have the same length.
+    """Put `new` where `old` lies in the file, as `put_manifest` does."""
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as view:
+        put_manifest(view, old, new)
+
+
+def put_manifest(whole: mmap.mmap | bytearray, old: bytes, new: bytes) -> None:
+    """Put `new` where `old` lies in a whole file; both have the same length.
 
     JPEG splits a store over APP11 segments, PNG guards it with a CRC; other formats hold it whole.
     """
     if len(old) != len(new):
         raise SigningFailed("the finished manifest has another length than the reserved one")
-    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as view:
-        if view[:2] == SOI:
-            _replace_in_jpeg(view, old, new)
-            return
-        at = view.find(old)
-        if at < 0:
-            raise SigningFailed("the manifest the library wrote is not in the file it wrote")
-        view[at : at + len(new)] = new
-        if view[:8] == PNG_SIGNATURE:
-            (size,) = struct.unpack(">I", view[at - 8 : at - 4])
-            crc = zlib.crc32(view[at - 4 : at + size])
-            view[at + size : at + size + 4] = struct.pack(">I", crc)
+    if whole[:2] == SOI:
+        _put_into_jpeg(whole, old, new)
+        return
+    at = whole.find(old)
+    if at < 0:
+        raise SigningFailed("the manifest the library wrote is not in the file it wrote")
+    whole[at : at + len(new)] = new
+    if whole[:8] == PNG_SIGNATURE:
+        (size,) = struct.unpack(">I", whole[at - 8 : at - 4])
+        crc = zlib.crc32(whole[at - 4 : at + size])
+        whole[at + size : at + size + 4] = struct.pack(">I", crc)
 
 
 def _walk(data: bytes | bytearray, at: int, end: int, parent: str) -> Iterator[Box]:
@@ -175,22 +180,22 @@ def _signature(
     return encoded(padding)
 
 
-def _replace_in_jpeg(view: mmap.mmap, old: bytes, new: bytes) -> None:
+def _put_into_jpeg(whole: mmap.mmap | bytearray, old: bytes, new: bytes) -> None:
     """Rewrite the store piece by piece through its APP11 segments (ISO 19566-5, annex D).
 
     Each segment: marker, length, "JP", instance (2), sequence (4), then box header and data; from
     the second on the box header is repeated and is no part of the store.
     """
     at, done = 2, 0
-    while at + 4 <= len(view) and view[at] == 0xFF and view[at + 1] != START_OF_SCAN:
-        (size,) = struct.unpack(">H", view[at + 2 : at + 4])
-        if view[at + 1] == APP11 and view[at + 4 : at + 6] == b"JP":
-            (sequence,) = struct.unpack(">I", view[at + 8 : at + 12])
+    while at + 4 <= len(whole) and whole[at] == 0xFF and whole[at + 1] != START_OF_SCAN:
+        (size,) = struct.unpack(">H", whole[at + 2 : at + 4])
+        if whole[at + 1] == APP11 and whole[at + 4 : at + 6] == b"JP":
+            (sequence,) = struct.unpack(">I", whole[at + 8 : at + 12])
             start = at + 12 + (0 if sequence == 1 else 8)
             length = at + 2 + size - start
-            if view[start : start + length] != old[done : done + length]:
+            if whole[start : start + length] != old[done : done + length]:
                 raise SigningFailed("the JPEG holds another manifest than the library returned")
-            view[start : start + length] = new[done : done + length]
+            whole[start : start + length] = new[done : done + length]
             done += length
         at += 2 + size
     if done != len(old):

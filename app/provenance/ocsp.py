@@ -4,7 +4,9 @@ It is this installation answering for its own certificates. The same answer is s
 signature, so that whoever reads a file later need not ask.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
@@ -18,6 +20,9 @@ from app.provenance.certificates import BACKDATED, BY_PURPOSE
 from app.provenance.errors import CertificateMissing
 
 FRESH_FOR = timedelta(days=1)
+KEPT_S = 600
+ANSWERING = ("claim-root", "claim-ca", "ocsp")
+PURPOSES = ("claim", *ANSWERING)
 REASON_FLAGS = {
     pki.SUPERSEDED: x509.ReasonFlags.superseded,
     "unspecified": x509.ReasonFlags.unspecified,
@@ -41,11 +46,12 @@ def answer(directory: Path, request: bytes) -> bytes:
 def _answer(
     directory: Path, serial: int, algorithm: hashes.HashAlgorithm, issuer_key_hash: bytes
 ) -> bytes:
-    found = pki.by_serial(directory, serial)
+    issued = certificate_files.every(directory)
+    found = pki.of_serial(issued, serial)
     if found is None or not BY_PURPOSE[found.purpose].asked:
         return _unsuccessful(ocsp.OCSPResponseStatus.UNAUTHORIZED)
     try:
-        issuer, responder = _responder(directory, found)
+        issuer, responder = _responder(issued, found)
     except CertificateMissing:
         return _unsuccessful(ocsp.OCSPResponseStatus.UNAUTHORIZED)
     ours = ocsp.OCSPRequestBuilder().add_certificate(found.certificate, issuer, algorithm).build()
@@ -60,8 +66,9 @@ def signer_and_staple(directory: Path) -> tuple[pki.Signer, bytes]:
     Both of one moment: no rotation comes between. Raises CertificateMissing.
     """
     with certificate_files.settled(directory):
-        signer = pki.signer(directory, "claim")
-        return signer, _about(directory, signer.certificate.serial_number)
+        issued = certificate_files.every(directory, purposes=PURPOSES)
+        signer = pki.signer_among(issued, "claim")
+        return signer, _about(issued, certificate_files.current(issued, "claim"))
 
 
 def about(directory: Path, serial: int) -> bytes:
@@ -70,23 +77,36 @@ def about(directory: Path, serial: int) -> bytes:
     Where its CA was replaced since, nobody answers any more.
     """
     with certificate_files.settled(directory):
-        return _about(directory, serial)
+        issued = certificate_files.every(directory, purposes=PURPOSES)
+        found = pki.of_serial(issued, serial)
+        if found is None:
+            raise CertificateMissing(f"the certificate {serial:x} is gone; restore it")
+        return _about(issued, found)
 
 
-def _about(directory: Path, serial: int) -> bytes:
-    found = pki.by_serial(directory, serial)
-    if found is None:
-        raise CertificateMissing(f"the certificate {serial:x} is gone; restore it")
-    issuer, responder = _responder(directory, found)
+def _about(issued: Sequence[Issued], found: Issued) -> bytes:
+    answering = tuple(each for each in issued if each.purpose in ANSWERING)
+    ten_minutes = int(clock.now().timestamp()) // KEPT_S
+    return _kept(answering, found, _is_revoked(found), ten_minutes)
+
+
+@lru_cache(maxsize=64)
+def _kept(answering: Sequence[Issued], found: Issued, _revoked: bool, _ten_minutes: int) -> bytes:
+    """Make an answer once for ten minutes, and anew when anything is other than it was."""
+    issuer, responder = _responder(answering, found)
     # SHA-1 names the issuer here and protects nothing; readers ask for no other (RFC 5019).
     return _response(found, issuer, responder, hashes.SHA1())  # noqa: S303
 
 
-def _responder(directory: Path, found: Issued) -> tuple[x509.Certificate, pki.Signer]:
+def _is_revoked(found: Issued) -> bool:
+    return found.revocation is not None and found.revocation.at <= clock.now()
+
+
+def _responder(issued: Sequence[Issued], found: Issued) -> tuple[x509.Certificate, pki.Signer]:
     """The CA of a certificate, and the responder that CA has charged with answering for it."""
-    issuers = [i.certificate for i in certificate_files.every(directory) if i.purpose == "claim-ca"]
+    issuers = [each.certificate for each in issued if each.purpose == "claim-ca"]
     issuer = next(ca for ca in issuers if ca.subject == found.certificate.issuer)
-    responder = pki.signer(directory, "ocsp")
+    responder = pki.signer_among(issued, "ocsp")
     if responder.certificate.issuer != issuer.subject:
         raise CertificateMissing("the responder of a former issuing CA answers no more")
     return issuer, responder
@@ -99,7 +119,7 @@ def _response(
     algorithm: hashes.HashAlgorithm,
 ) -> bytes:
     now = clock.now().replace(microsecond=0)
-    revoked = found.revocation if found.revocation and found.revocation.at <= now else None
+    revoked = found.revocation if _is_revoked(found) else None
     builder = (
         ocsp.OCSPResponseBuilder()
         .add_response(

@@ -3,6 +3,7 @@
 What they look like is in `certificates.py`, how they lie beside the keys in `certificate_files.py`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,15 @@ from cryptography.hazmat.primitives import serialization
 from app import clock, keys
 from app.provenance import certificate_files as files
 from app.provenance.certificate_files import Issued, Revocation
-from app.provenance.certificates import BY_PURPOSE, PROFILES, ROTATED_WITH, Issuer, Profile, build
+from app.provenance.certificates import (
+    AUTHORITIES,
+    BY_PURPOSE,
+    PROFILES,
+    ROTATED_WITH,
+    Issuer,
+    Profile,
+    build,
+)
 from app.provenance.errors import CertificateMismatch, CertificateMissing, CertificateUnknown
 from app.provenance.subjects import subject_of
 
@@ -98,13 +107,18 @@ def revoke(directory: Path, serial: int, *, reason: str, at: datetime) -> Issued
 
 def signer(directory: Path, purpose: str) -> Signer:
     """Return who signs for a purpose now. Raises CertificateMissing where nobody does."""
-    newest = files.newest(directory, purpose)
+    return signer_among(files.every(directory, purposes={purpose, *AUTHORITIES}), purpose)
+
+
+def signer_among(issued: Sequence[Issued], purpose: str) -> Signer:
+    """Return who signs for a purpose, by a listing made before. Raises CertificateMissing."""
+    newest = files.newest(issued, purpose)
     if newest is None or newest.certificate.not_valid_after_utc <= clock.now():
         raise CertificateMissing(
             f"no certificate for {purpose!r} is in force; run `understudy setup`, with the key of"
             " its root at hand if it says so"
         )
-    return Signer(newest.name, files.chain_pem(directory, newest.certificate))
+    return Signer(newest.name, files.chain_pem(issued, newest.certificate))
 
 
 def claim_root_pem(directory: Path) -> str:
@@ -119,7 +133,12 @@ def tsa_root_pem(directory: Path) -> str:
 
 def by_serial(directory: Path, serial: int) -> Issued | None:
     """Return our certificate of a serial number."""
-    return next((i for i in files.every(directory) if i.certificate.serial_number == serial), None)
+    return of_serial(files.every(directory), serial)
+
+
+def of_serial(issued: Sequence[Issued], serial: int) -> Issued | None:
+    """Return the certificate of a serial number among those listed before."""
+    return next((each for each in issued if each.certificate.serial_number == serial), None)
 
 
 def revocations(directory: Path) -> dict[int, Revocation]:
@@ -129,7 +148,8 @@ def revocations(directory: Path) -> dict[int, Revocation]:
 
 
 def _ensure(directory: Path, profile: Profile, ocsp_url: str) -> str | None:
-    newest = files.newest(directory, profile.purpose)
+    issued = files.every(directory)
+    newest = files.newest(issued, profile.purpose)
     if newest is None:
         return _issue(directory, profile, ocsp_url)
     away = profile.issuer == profile.purpose and not keys.is_here(newest.name)
@@ -138,7 +158,7 @@ def _ensure(directory: Path, profile: Profile, ocsp_url: str) -> str | None:
             f"{newest.name}.crt does not belong to the key {newest.name!r}; restore the key, or"
             f" run `understudy keys rotate {profile.purpose}` to go on with a new one"
         )
-    if _is_due(newest, profile, files.current(directory, profile.issuer)):
+    if _is_due(newest, profile, files.current(issued, profile.issuer)):
         name = _issue(directory, profile, ocsp_url)
         _retire_older(directory, profile.purpose)
         return name
@@ -158,12 +178,13 @@ def _is_due(newest: Issued, profile: Profile, issuer: Issued) -> bool:
 
 def _issue(directory: Path, profile: Profile, ocsp_url: str) -> str:
     """Make the next key of a purpose and its certificate; of two at once, the first one stands."""
-    newest = files.newest(directory, profile.purpose)
+    issued = files.every(directory)
+    newest = files.newest(issued, profile.purpose)
     number = 1 if newest is None else newest.number + 1
     name = profile.purpose if number == 1 else f"{profile.purpose}.{number}"
     keys.create(name)
     own = profile.issuer == profile.purpose
-    by = None if own else files.current(directory, profile.issuer)
+    by = None if own else files.current(issued, profile.issuer)
     issuer = None if by is None else Issuer(by.name, by.certificate)
     common_name = profile.common_name if number == 1 else f"{profile.common_name} {number}"
     subject = subject_of(directory, common_name)

@@ -1,10 +1,12 @@
 """Sign a finished file, then read it back before anyone may have it."""
 
 import hashlib
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import c2pa
 
@@ -12,11 +14,14 @@ from app import sandbox
 from app.provenance import credentials, hardbinding, revocation, second
 from app.provenance.certificate_files import Revocation
 from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
-from app.provenance.finish import finish_manifest, replace_manifest
+from app.provenance.finish import finish_manifest, put_manifest, replace_manifest
 from app.provenance.manifest import Manifest
 
 FIRST_VERIFIER = "c2pa-python"
 SLOWEST_BYTES_A_SECOND = 10 << 20
+IN_MEMORY_BYTES = 16 << 20  # larger files are written as the library goes along
+LayOut = Callable[[BinaryIO, BinaryIO], bytes]
+Finish = Callable[[bytes], bytes]
 MEDIA_TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -69,19 +74,20 @@ def sign_file(
     UnsupportedFormat, SigningFailed; on failure `dst` is removed.
     """
     media_type = media_type_of(src)
+
+    def finish(written: bytes) -> bytes:
+        return finish_manifest(written, manifest.payload, sign=sign, stamp=stamp, staple=staple)
+
+    lay_out = partial(_lay_out, manifest=manifest, media_type=media_type, chain_pem=chain_pem)
+    write = _in_memory if src.stat().st_size <= IN_MEMORY_BYTES else _in_place
     try:
-        written = _write(src, dst, manifest, media_type, chain_pem)
-        finished = finish_manifest(written, manifest.payload, sign=sign, stamp=stamp, staple=staple)
-        replace_manifest(dst, written, finished)
+        return write(src, dst, lay_out, finish)
     except c2pa.C2paError as error:
         dst.unlink(missing_ok=True)
         raise SigningFailed(f"{src.name} could not be signed: {error}") from error
     except Exception:
         dst.unlink(missing_ok=True)
         raise
-    with dst.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return SignedFile(digest, dst.stat().st_size, finished)
 
 
 def check_release(
@@ -158,7 +164,31 @@ def _read_afresh(path: Path, roots: Mapping[str, str]) -> dict[str, Any]:
     )
 
 
-def _write(src: Path, dst: Path, manifest: Manifest, media_type: str, chain_pem: str) -> bytes:
+def _in_memory(src: Path, dst: Path, lay_out: LayOut, finish: Finish) -> SignedFile:
+    """Write a small file once, when it is finished."""
+    with io.BytesIO(src.read_bytes()) as source, io.BytesIO() as target:
+        written = lay_out(source, target)
+        whole = bytearray(target.getbuffer())
+    finished = finish(written)
+    put_manifest(whole, written, finished)
+    dst.write_bytes(whole)
+    return SignedFile(hashlib.sha256(whole).hexdigest(), len(whole), finished)
+
+
+def _in_place(src: Path, dst: Path, lay_out: LayOut, finish: Finish) -> SignedFile:
+    """Write a large file as the library goes along, then the manifest where it lies."""
+    with src.open("rb") as source, dst.open("w+b") as target:
+        written = lay_out(source, target)
+    finished = finish(written)
+    replace_manifest(dst, written, finished)
+    with dst.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return SignedFile(digest, dst.stat().st_size, finished)
+
+
+def _lay_out(
+    source: BinaryIO, target: BinaryIO, *, manifest: Manifest, media_type: str, chain_pem: str
+) -> bytes:
     """Let the library lay the manifest out, with a signature that is a placeholder."""
     placeholder = c2pa.Signer.from_callback(
         lambda _data: b"\x01" * 64, c2pa.C2paSigningAlg.ES256, chain_pem
@@ -167,6 +197,6 @@ def _write(src: Path, dst: Path, manifest: Manifest, media_type: str, chain_pem:
     for said, ingredient in manifest.sources:
         with ingredient.path.open("rb") as content:
             builder.add_ingredient(said, ingredient.media_type, content)
-    with placeholder, src.open("rb") as source, dst.open("w+b") as target:
+    with placeholder:
         written: bytes = builder.sign(placeholder, media_type, source, target)
     return written

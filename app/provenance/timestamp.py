@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import utils
@@ -39,6 +40,15 @@ class _Question:
     policy: bytes
     nonce: bytes
     wants_certificates: bool
+
+
+@dataclass(frozen=True)
+class _Authority:
+    """Who stamps, as DER: the certificate, its issuer and serial, and the chain it carries."""
+
+    der: bytes
+    named: bytes
+    certificates: bytes
 
 
 def time_stamp_token(
@@ -86,11 +96,10 @@ def _token(
     nonce: bytes = b"",
     with_certificates: bool = True,
 ) -> bytes:
-    certificates = x509.load_pem_x509_certificates(chain_pem.encode())
-    signer = certificates[0]
+    authority = _authority(chain_pem)
     at = at.astimezone(UTC).replace(microsecond=0)
     info = _tst_info(imprint, at, nonce)
-    attributes = _signed_attributes(info, at, signer.public_bytes(Encoding.DER))
+    attributes = _signed_attributes(info, at, authority.der)
     raw = sign(_tlv(SET, attributes))
     half = len(raw) // 2
     signature = utils.encode_dss_signature(
@@ -99,22 +108,33 @@ def _token(
     signer_info = _tlv(
         SEQUENCE,
         _integer(1),
-        _tlv(SEQUENCE, signer.issuer.public_bytes(), _integer(signer.serial_number)),
+        authority.named,
         _algorithm(SHA256),
         _tlv(0xA0, attributes),
         _tlv(SEQUENCE, _oid(ECDSA_SHA256)),
         _tlv(OCTETS, signature),
     )
-    carried = sorted(certificate.public_bytes(Encoding.DER) for certificate in certificates)
     signed_data = _tlv(
         SEQUENCE,
         _integer(3),
         _tlv(SET, _algorithm(SHA256)),
         _tlv(SEQUENCE, _oid(TST_INFO), _tlv(0xA0, _tlv(OCTETS, info))),
-        *([_tlv(0xA0, *carried)] if with_certificates else []),
+        *([authority.certificates] if with_certificates else []),
         _tlv(SET, signer_info),
     )
     return _tlv(SEQUENCE, _oid(SIGNED_DATA), _tlv(0xA0, signed_data))
+
+
+@lru_cache(maxsize=8)
+def _authority(chain_pem: str) -> _Authority:
+    certificates = x509.load_pem_x509_certificates(chain_pem.encode())
+    signer = certificates[0]
+    carried = sorted(certificate.public_bytes(Encoding.DER) for certificate in certificates)
+    return _Authority(
+        der=signer.public_bytes(Encoding.DER),
+        named=_tlv(SEQUENCE, signer.issuer.public_bytes(), _integer(signer.serial_number)),
+        certificates=_tlv(0xA0, *carried),
+    )
 
 
 def _tst_info(imprint: bytes, at: datetime, nonce: bytes) -> bytes:
@@ -196,6 +216,7 @@ def _integer(value: int) -> bytes:
     return _tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 
+@lru_cache(maxsize=32)
 def _oid(dotted: str) -> bytes:
     first, second, *rest = (int(arc) for arc in dotted.split("."))
     encoded = b""

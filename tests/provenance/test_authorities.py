@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from app import clock, config, problems
 from app.errors import AppError
-from app.provenance import api, pki
+from app.provenance import api, ocsp, pki
 from tests.provenance.making import an_authority
 
 GOOD, REVOKED = standard.OCSPCertStatus.GOOD, standard.OCSPCertStatus.REVOKED
@@ -81,6 +81,21 @@ class TestOcsp:
         monkeypatch.setattr(clock, "now", lambda: real() + timedelta(seconds=2))
         assert asked(client, question(directory)).certificate_status == REVOKED
         assert asked(client, question(directory, "claim.2")).certificate_status == GOOD
+
+    def test_staples_one_answer_for_ten_minutes_and_never_past_a_revocation(
+        self, directory, monkeypatch
+    ):
+        real, started = clock.now, clock.now().replace(minute=0)
+        monkeypatch.setattr(clock, "now", lambda: started + timedelta(hours=1))
+        serial = named(directory, "claim").serial_number
+        first = ocsp.about(directory, serial)
+        assert ocsp.signer_and_staple(directory)[1] == first
+        pki.revoke(directory, serial, reason="keyCompromise", at=real())
+        now = standard.load_der_ocsp_response(ocsp.about(directory, serial))
+        assert now.certificate_status == REVOKED
+        monkeypatch.setattr(clock, "now", lambda: started + timedelta(hours=1, minutes=10))
+        then = standard.load_der_ocsp_response(ocsp.about(directory, serial))
+        assert then.this_update_utc > now.this_update_utc
 
     @pytest.mark.parametrize(("name", "issuer"), [("tsa", "tsa-ca"), ("claim", "tsa-ca")])
     def test_answers_for_claim_signers_of_its_own_ca_alone(self, client, directory, name, issuer):

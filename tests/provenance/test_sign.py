@@ -1,6 +1,7 @@
 """Every format is signed, verifies, and stops verifying when a byte changes."""
 
 import dataclasses
+import hashlib
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,14 @@ class TestSignFile:
         )
         assert found["generation_id"] == described.generation_id
         assert made.size_bytes == (tmp_path / f"out.{kind}").stat().st_size
+
+    @pytest.mark.parametrize("kind", ["jpg", "png", "mp4"])
+    def test_a_large_file_is_finished_where_it_lies(self, kind, authority, tmp_path, monkeypatch):
+        monkeypatch.setattr(sign, "IN_MEMORY_BYTES", 0)
+        out = tmp_path / f"out.{kind}"
+        made = making.signed(authority, making.make_media(tmp_path / f"in.{kind}"), out)
+        assert read(out, authority)["state"] == "valid"
+        assert made.sha256 == hashlib.sha256(out.read_bytes()).hexdigest()
 
     @pytest.mark.parametrize("kind", FORMATS)
     def test_a_changed_media_byte_is_invalid(self, kind, authority, tmp_path):
