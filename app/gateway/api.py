@@ -12,12 +12,13 @@ from sqlmodel import Session
 
 from app import clock, db
 from app.config import settings
-from app.gateway import service
+from app.gateway import prompts, service
 from app.gateway.api_files import send_film
 from app.gateway.errors import (
     GenerationNotFound,
     GeneratorUnavailable,
     JobNotOffered,
+    LineRefused,
     LinkExpired,
     OutputNotReleased,
     ReplicaNotFound,
@@ -178,6 +179,7 @@ def list_generators(_read: Reading) -> list[dict[str, Any]]:
         ReplicaNotFound,
         GeneratorUnavailable,
         JobNotOffered,
+        LineRefused,
         Stopped,
         UseUnpriced,
         StandingOfferSpent,
@@ -219,11 +221,12 @@ def request_generation(body: GenerationCreate, act: Acting) -> Response:
     def request(session: Session) -> tuple[int, BaseModel]:
         decision, generation = service.request_generation(session, act.organization_id, asked, use)
         if generation is None:
+            denial = decisions.denial(decision)
             return 403, Problem(
                 title="Generation denied",
                 status=403,
                 code=GenerationDenied.code,
-                **decisions.denial(decision),
+                **denial | {"detail": denial["detail"] + prompts.said_of(body.line)},
                 approvals_needed=[asdict(ask) for ask in what_to_ask(session, decision)],
             )
         return 201, _read(generation)

@@ -27,6 +27,12 @@ class JobNotOffered(AppError):
     status, code = 422, "job-not-offered"
 
 
+class LineRefused(AppError):
+    """The line names a registered performer who is not in the scene; `phrases` are those words."""
+
+    status, code = 403, "line-refused"
+
+
 class OutputNotReleased(AppError):
     """The generation has no released output to hand out."""
 

@@ -195,7 +195,7 @@ def release(generation_id: str) -> bool:
             return ""  # done before
         stops.lock_shared(session)
         seen = generation.state == "previewed" or not any(
-            previews.wanted(contract) for contract in _contracts(session, generation_id)
+            previews.wanted(generation, contract) for contract in _contracts(session, generation_id)
         )
         decision = decisions.decide_release(
             session,

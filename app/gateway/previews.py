@@ -1,6 +1,7 @@
 """The marked preview: somebody of the performer's side looks before anything is released.
 
-A contract that prohibits any content wants it, unless it waives it (`content.preview_waived`).
+A contract that prohibits any content wants it, unless it waives it (`content.preview_waived`); so
+does a line that asks for somebody's manner or voice (prompts.py).
 Nobody lets go what they have not opened; silence refuses.
 """
 
@@ -68,10 +69,15 @@ class Shown:
         return list(_terms(self.contract).grant.content.prohibited)
 
 
-def wanted(contract: Contract) -> bool:
-    """Say whether a contract wants a human to look before a release."""
+def wanted(generation: Generation, contract: Contract) -> bool:
+    """Say whether a human looks before a release: the contract wants it, or the line asks for it.
+
+    A line that asks for somebody's manner or voice (`look_first`) is looked at even where the
+    contract waives the look.
+    """
     content = _terms(contract).grant.content
-    return bool(content.prohibited) and not content.preview_waived
+    by_contract = bool(content.prohibited) and not content.preview_waived
+    return by_contract or bool(generation.request.get("look_first"))
 
 
 def ask_for_previews(
@@ -83,7 +89,7 @@ def ask_for_previews(
     """
     now, asked = clock.now(), []
     for contract in contracts:
-        if not wanted(contract):
+        if not wanted(generation, contract):
             continue
         approvals = _terms(contract).approvals
         others = [role for role in approvals.required if role in {*LICENSOR_ROLES, "agent"}]

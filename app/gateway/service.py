@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from app import clock, keys
 from app.errors import BadRequest
-from app.gateway import stops
+from app.gateway import prompts, stops
 from app.gateway.errors import (
     GenerationNotFound,
     JobNotOffered,
@@ -51,7 +51,8 @@ def request_generation(
     """Decide, and where it is a permit place the holds and create the generation. One transaction.
 
     A denial is an answer: the decision is recorded and returned without a generation. Raises
-    ReplicaNotFound, GeneratorUnavailable, JobNotOffered, Stopped before anything is decided.
+    ReplicaNotFound, GeneratorUnavailable, JobNotOffered, Stopped before anything is decided;
+    Stopped and LineRefused after a permit, of which nothing is then kept.
     """
     stops.lock_shared(session)
     stops.check(session, model=asked.generator)
@@ -66,11 +67,14 @@ def request_generation(
     if len(set(performers)) != len(performers):
         raise BadRequest("two of these replicas are of one performer; name one of them")
     use = decisions.with_performers(use, performers, requester_org=organization_id)
+    spoken = prompts.tags_of(asked.line)
+    use = replace(use, tags=tuple(dict.fromkeys((*(use.tags or ()), *spoken)))) if spoken else use
     # 1. Every performer in the scene, every contract, under their locks.
     judged = decisions.decide_use(session, use, generators=catalogue.TRAINS_ON_INPUTS)
     if judged.decision.outcome != "permit":
         return judged.decision, None
     stops.check(session, performers=performers)  # a stranger was told of no contract, no more
+    look_first = prompts.check_line(session, asked.line, performers=performers)
     # 2. The generation, and with it the holds: quota seconds and money, for all or for none.
     generation = Generation(
         organization_id=organization_id,
@@ -78,7 +82,11 @@ def request_generation(
         generator=asked.generator,
         line=asked.line,
         length_ms=int(asked.length_s * 1000),
-        request={"size": list(asked.size), "languages": list(use.languages or ())},
+        request={
+            "size": list(asked.size),
+            "languages": list(use.languages or ()),
+            **({"look_first": look_first} if look_first else {}),
+        },
     )
     session.add(generation)
     session.flush()

@@ -31,12 +31,11 @@ from app.licensing.status import statements
 from app.privacy.errors import ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
 from app.privacy.models import Erasure
 from app.registry import service as registry
-from app.registry.models import Performer
+from app.registry.models import ERASED_NAME, Performer
 from app.vault import PerformerKey, VaultObject
 
 CERTIFICATE_TYPE = "understudy-erasure+jws"
 PURPOSE = "status"  # of the key that signs certificates: its public half is published
-ERASED_NAME = "Erased performer"
 
 # What stays, and by what right: the words of the certificate.
 STAYS = {

@@ -9,6 +9,8 @@ from app import clock
 from app.db import Instant
 from app.ids import new_id
 
+ERASED_NAME = "Erased performer"  # what stands in the registry after an erasure
+
 
 class Performer(SQLModel, table=True):
     """Somebody whose likeness is registered, by one organization: their own or their agency."""

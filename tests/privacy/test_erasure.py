@@ -19,7 +19,7 @@ from app.privacy import erasure
 from app.privacy.errors import ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
 from app.privacy.models import Erasure
 from app.registry import service as registry
-from app.registry.models import Performer
+from app.registry.models import ERASED_NAME, Performer
 from tests.scenes import PORTRAIT, Scene, a_scene, represent
 
 PICTURE = PORTRAIT.read_bytes()
@@ -104,7 +104,7 @@ class TestErase:
             decision, generation = scene.ask(session)
             assert generation is None
             assert {"REVOKED", "PERFORMER_PAUSED"} & set(decision.codes)
-            assert performer.name == erasure.ERASED_NAME
+            assert performer.name == ERASED_NAME
             with pytest.raises(vault.LikenessErased):
                 registry.resume(session, performer)
 
