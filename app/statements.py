@@ -2,9 +2,11 @@
 
 Building and compiling a statement costs more than a small read, and so do rows as objects. Written
 with SQLAlchemy's own words, so that one text serves both databases; columns keep their types.
+Statements that do not wait for each other's answers go to PostgreSQL together (`run_all`).
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -68,13 +70,9 @@ class Statement:
         """Run it for its effect."""
         self._execute(connection, self._for(connection.dialect), values)
 
-    def run_each(self, connection: sa.Connection, several: Sequence[dict[str, Any]]) -> None:
-        """Run it once for each of these parameters, for its effect, in as few round trips."""
-        compiled = self._for(connection.dialect)
-        added = [self._adding(compiled, each) for each in several]
-        _cursor(connection).executemany(compiled.text, [compiled.bind(each) for each in several])
-        for each in added:
-            marks.note_added(connection, each)
+    def call(self, **values: Any) -> "Call":
+        """Return it with its parameters, for `run_all`."""
+        return Call(self, values)
 
     def _for(self, dialect: Dialect) -> "_Compiled":
         compiled = self._compiled.get(dialect.name)
@@ -88,14 +86,50 @@ class Statement:
         added = self._adding(compiled, values)
         cursor = _cursor(connection)
         cursor.execute(compiled.text, compiled.bind(values))
-        if added is not None and cursor.rowcount:  # 0: it was there already
-            marks.note_added(connection, added)
+        _note(connection, added, cursor)
         return cursor
 
     def _adding(self, compiled: "_Compiled", values: dict[str, Any]) -> marks.Added | None:
         if self._evidence is None:
             return None
         return marks.adding(self._evidence, compiled.as_read(values))
+
+
+class Call(NamedTuple):
+    """A statement with its parameters, not run yet."""
+
+    statement: Statement
+    values: dict[str, Any]
+
+
+def run_all(connection: sa.Connection, *calls: Call) -> list[Row | None]:
+    """Run statements in this order, none of which needs an answer of another; return first rows.
+
+    What returns no rows has None. On PostgreSQL they travel together, in one round trip: each still
+    sees what the ones before it did, and what others committed before its own turn came. The first
+    error is raised, and none after it has happened.
+    """
+    driver: Any = connection.connection.driver_connection
+    _cursor(connection)  # begins the transaction, where there is none yet
+    ran = []
+    with driver.pipeline() if hasattr(driver, "pipeline") else nullcontext():
+        for statement, values in calls:
+            compiled = statement._for(connection.dialect)  # noqa: SLF001
+            added = statement._adding(compiled, values)  # noqa: SLF001
+            cursor = connection.connection.cursor()
+            cursor.execute(compiled.text, compiled.bind({**values}))
+            ran.append((compiled, added, cursor))
+    first: list[Row | None] = []
+    for compiled, added, cursor in ran:  # now that every answer is here
+        _note(connection, added, cursor)
+        row = cursor.fetchone() if cursor.description else None
+        first.append(None if row is None else compiled.read(row))
+    return first
+
+
+def _note(connection: sa.Connection, added: marks.Added | None, cursor: Any) -> None:
+    if added is not None and cursor.rowcount:  # 0: it was there already
+        marks.note_added(connection, added)
 
 
 def _cursor(connection: sa.Connection) -> Any:

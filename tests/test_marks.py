@@ -16,7 +16,7 @@ from app.ledger.models import RoyaltyTerms
 from app.ledger.receivables.models import ContractLicensee
 from app.ledger.receivables.payments import ensure
 from app.marks import RowMark
-from app.statements import Statement
+from app.statements import Statement, run_all
 from app.transparency import service as transparency
 
 
@@ -158,13 +158,15 @@ class TestMarks:
         )
         keep.run(session.connection(), **row)
         assert len(marked(session)) == 1
+        run_all(session.connection(), keep.call(**row), keep.call(**row))
+        assert len(marked(session)) == 1
 
     def test_are_left_by_a_compiled_statement_that_adds(self, session):
         every = {each: sa.bindparam(each) for each in ("sha256", "document", "stored_at")}
         add = Statement(sa.insert(RoyaltyTerms).values(every))
         rows = [{"sha256": each * 64, "document": {}, "stored_at": clock.now()} for each in "abc"]
         add.run(session.connection(), **rows[0])
-        add.run_each(session.connection(), rows[1:])
+        run_all(session.connection(), *(add.call(**row) for row in rows[1:]))
         assert marked(session) == [("royalty_terms", f'["{each * 64}"]') for each in "abc"]
 
     @pytest.mark.parametrize("write", [sa.update, sa.delete])

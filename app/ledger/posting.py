@@ -1,16 +1,18 @@
 """Writing an event into the books: terms, event, entry, postings, seal, leaf, in that order."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 from typing import Any
 
 import rfc8785
-import sqlalchemy as sa
 from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import Session, col, select
 
+from app.ids import new_id
 from app.ledger import rows
 from app.ledger.books import Line, Posted, RoyaltyState, add, check_balanced, negate
 from app.ledger.errors import PostingKeyReused
@@ -19,6 +21,7 @@ from app.ledger.rows import Book
 from app.ledger.royalties import post_event
 from app.ledger.terms import CompensationTerms, exact
 from app.ledger.usage import UsageEvent
+from app.statements import Call, run_all
 from app.transparency import service as transparency
 
 MICROSECONDS = 1_000_000
@@ -42,36 +45,45 @@ def post_usage(
     """
     session.flush()  # what follows is read and written plainly
     connection = session.connection()
-    book = rows.lock_book(connection, contract_id)
+    filed = terms.model_dump_json(exclude_unset=True)
+    book, first, has_terms = rows.begin(
+        connection, contract_id, key=key, terms_sha256=_digest_of_terms(filed)
+    )
     document = event.model_dump(mode="json", exclude_none=True)
-    if (first := rows.use_by_key(connection, key)) is not None:
+    if first is not None:
         if (first.contract_id, first.event) != (contract_id, document):
             raise PostingKeyReused(f"{key!r} posted another event of {first.contract_id}")
         return entry_of(session, first.id)
     state = state_of(session, book, event)
     lines, after = post_event(terms, state, event)
-    use_id = rows.record_use(
-        connection,
-        idempotency_key=key,
-        contract_id=contract_id,
-        number=book.next_number,
-        generation_id=generation_id,
-        terms_sha256=_keep_terms(connection, terms),
-        event=document,
-        effects=rows.written(add(after.totals, negate(state.totals))),
-        corrects_number=event.refund_of if event.reverse is None else event.reverse,
-        length_us=_length_us(session, contract_id, event),
-        note=note,
-    )
-    rows.carry_book(connection, Book(contract_id, after.number, dict(after.totals)))
+    use_id = new_id("use")
+    recorded = [
+        rows.recording_use(
+            use_id,
+            idempotency_key=key,
+            contract_id=contract_id,
+            number=book.next_number,
+            generation_id=generation_id,
+            terms_sha256=_digest_of_terms(filed),
+            event=document,
+            effects=rows.written(add(after.totals, negate(state.totals))),
+            corrects_number=event.refund_of if event.reverse is None else event.reverse,
+            length_us=_length_us(session, contract_id, event),
+            note=note,
+        ),
+        rows.carrying_book(Book(contract_id, after.number, dict(after.totals))),
+    ]
+    if not has_terms:
+        recorded.insert(0, rows.keeping_terms(_digest_of_terms(filed), json.loads(filed)))
     if not lines:
+        run_all(connection, *recorded)
         return None
     check_balanced(lines)  # here, and in the database when the seal is set
     entry = JournalEntry(
         usage_event_id=use_id, contract_id=contract_id, generation_id=generation_id, digest=""
     )
     entry.digest = digest_of(entry, lines)
-    write_entry(session, entry, lines)
+    write_entry(session, entry, lines, after=recorded)
     return entry
 
 
@@ -121,13 +133,15 @@ def terms_digest(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(dict(document))).hexdigest()
 
 
-def write_entry(session: Session, entry: JournalEntry, lines: tuple[Line, ...]) -> None:
+def write_entry(
+    session: Session, entry: JournalEntry, lines: tuple[Line, ...], *, after: Iterable[Call] = ()
+) -> None:
     """Write an entry, its postings and the seal that the database refuses unless they balance.
 
-    Promises the log its leaf.
+    Promises the log its leaf. What is given as `after` is written before it, in the same breath.
     """
-    rows.post_entry(session.connection(), entry, lines)
-    transparency.record(session, "journal-entry", entry.id, evidence(entry))
+    leaf = transparency.promise("journal-entry", entry.id, evidence(entry))
+    run_all(session.connection(), *after, *rows.posting_entry(entry, lines), leaf)
     make_transient_to_detached(entry)  # the session takes it for a row it read, without reading it
     session.add(entry)
 
@@ -142,11 +156,9 @@ def evidence(entry: JournalEntry) -> dict[str, str | None]:
     }
 
 
-def _keep_terms(connection: sa.Connection, terms: CompensationTerms) -> str:
-    document = terms.model_dump(mode="json", exclude_unset=True)
-    sha256 = terms_digest(document)
-    rows.keep_terms(connection, sha256, document)
-    return sha256
+@lru_cache(maxsize=1024)
+def _digest_of_terms(filed: str) -> str:
+    return terms_digest(json.loads(filed))
 
 
 def _posted(session: Session, contract_id: str, number: int) -> dict[int, Posted]:

@@ -9,7 +9,6 @@ from sqlalchemy.dialects import postgresql
 from sqlmodel import SQLModel, col, select
 
 from app import clock
-from app.ids import new_id
 from app.ledger.books import Effects, Line
 from app.ledger.models import (
     Account,
@@ -20,7 +19,7 @@ from app.ledger.models import (
     RecordedUse,
     RoyaltyTerms,
 )
-from app.statements import Statement
+from app.statements import Call, Statement, run_all
 
 
 class Book(NamedTuple):
@@ -68,6 +67,7 @@ _KEEP_TERMS = _insert(RoyaltyTerms, unless_there=True)
 _RECORD_USE = _insert(RecordedUse)
 _OPEN_ACCOUNT = _insert(Account, unless_there=True)
 _POST_ENTRY, _POST_LINE, _SEAL = _insert(JournalEntry), _insert(Posting), _insert(EntrySeal)
+_ENTRY_COLUMNS = tuple(each.name for each in sa.inspect(JournalEntry).columns)
 
 
 def read_book(connection: sa.Connection, contract_id: str) -> Book | None:
@@ -85,54 +85,67 @@ def lock_book(connection: sa.Connection, contract_id: str) -> Book:
     return book
 
 
-def carry_book(connection: sa.Connection, book: Book) -> None:
-    """Write down what a locked book has come to."""
-    _CARRY_BOOK.run(
-        connection,
+class Standing(NamedTuple):
+    """Where a posting starts: the locked book, what its key posted before, and its terms."""
+
+    book: Book
+    kept: Kept | None
+    has_terms: bool
+
+
+def begin(connection: sa.Connection, contract_id: str, *, key: str, terms_sha256: str) -> Standing:
+    """Lock the contract's book, and then look for the key: who held the book may have posted it."""
+    wanted = (
+        _LOCK_BOOK.call(contract_id=contract_id),
+        _USE_BY_KEY.call(key=key),
+        _HAVE_TERMS.call(sha256=terms_sha256),
+    )
+    row, kept, terms = run_all(connection, *wanted)
+    if row is None:
+        lock_book(connection, contract_id)
+        row, kept, terms = run_all(connection, *wanted)
+    book = _book(contract_id, row)
+    assert book is not None  # noqa: S101 -- it was opened above
+    return Standing(book, None if kept is None else Kept(*kept), terms is not None)
+
+
+def carrying_book(book: Book) -> Call:
+    """Return what writes down what a locked book has come to."""
+    return _CARRY_BOOK.call(
         of_contract_id=book.contract_id,
         next_number=book.next_number,
         totals=written(book.totals),
     )
 
 
-def use_by_key(connection: sa.Connection, key: str) -> Kept | None:
-    """Return the event that was posted under this key, if any was."""
-    row = _USE_BY_KEY.first(connection, key=key)
-    return None if row is None else Kept(*row)
+def keeping_terms(sha256: str, document: dict[str, Any]) -> Call:
+    """Return what files the terms under their digest, once; two transactions may both try."""
+    return _KEEP_TERMS.call(sha256=sha256, document=document, stored_at=clock.now())
 
 
-def keep_terms(connection: sa.Connection, sha256: str, document: dict[str, Any]) -> None:
-    """File the terms under their digest, once; two transactions may both try."""
-    if _HAVE_TERMS.first(connection, sha256=sha256) is None:
-        _KEEP_TERMS.run(connection, sha256=sha256, document=document, stored_at=clock.now())
+def recording_use(use_id: str, **values: Any) -> Call:
+    """Return what records one event of a contract."""
+    return _RECORD_USE.call(id=use_id, recorded_at=clock.now(), **values)
 
 
-def record_use(connection: sa.Connection, **values: Any) -> str:
-    """Record one event of a contract and return its id."""
-    use_id = new_id("use")
-    _RECORD_USE.run(connection, id=use_id, recorded_at=clock.now(), **values)
-    return use_id
-
-
-def post_entry(connection: sa.Connection, entry: JournalEntry, lines: tuple[Line, ...]) -> None:
-    """Write an entry, its postings and the seal that the database refuses unless they balance."""
+def posting_entry(entry: JournalEntry, lines: tuple[Line, ...]) -> list[Call]:
+    """Return what writes an entry, its postings, and the seal: refused unless they balance."""
     names = sorted({line.account for line in lines})  # one order: no deadlocks
-    _OPEN_ACCOUNT.run_each(connection, [{"name": name} for name in names])
-    _POST_ENTRY.run(connection, **entry.model_dump())
-    _POST_LINE.run_each(
-        connection,
-        [
-            {
-                "entry_id": entry.id,
-                "line": number,
-                "account": line.account,
-                "currency": line.currency,
-                "amount_minor": line.amount_minor,
-            }
+    return [
+        *(_OPEN_ACCOUNT.call(name=name) for name in names),
+        _POST_ENTRY.call(**{name: getattr(entry, name) for name in _ENTRY_COLUMNS}),
+        *(
+            _POST_LINE.call(
+                entry_id=entry.id,
+                line=number,
+                account=line.account,
+                currency=line.currency,
+                amount_minor=line.amount_minor,
+            )
             for number, line in enumerate(lines)
-        ],
-    )
-    _SEAL.run(connection, entry_id=entry.id, lines=len(lines), sealed_at=entry.posted_at)
+        ),
+        _SEAL.call(entry_id=entry.id, lines=len(lines), sealed_at=entry.posted_at),
+    ]
 
 
 def written(totals: Effects) -> dict[str, str]:
@@ -142,7 +155,9 @@ def written(totals: Effects) -> dict[str, str]:
 
 def read(totals: Mapping[str, str]) -> dict[str, Fraction]:
     """Read exact totals back."""
-    return {name: Fraction(amount) for name, amount in totals.items()}
+    return {
+        name: Fraction(amount if "/" in amount else int(amount)) for name, amount in totals.items()
+    }
 
 
 def _book(contract_id: str, row: Iterable[Any] | None) -> Book | None:

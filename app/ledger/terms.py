@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -18,6 +19,7 @@ PAYMENT_GRACE_DAYS = 14  # where a contract says nothing
 _NUMBER = r"^[0-9]{1,18}(\.[0-9]{1,15}|/[0-9]{1,9})?$"
 
 
+@lru_cache(maxsize=4096)
 def exact(value: int | str) -> Fraction:
     """Read "12.5", "1/3" or 12 as an exact rational. Raises ValueError on anything else."""
     if isinstance(value, str) and not re.fullmatch(_NUMBER, value):

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from app import clock
 from app.ids import new_id
-from app.statements import Statement
+from app.statements import Call, Statement
 from app.transparency import leaf, merkle, note, sequencer, tiles
 from app.transparency.errors import (
     CheckpointNotFound,
@@ -41,13 +41,19 @@ def record(
     should open it later keeps the payload, and is given the salt by `opening`. `kind` is one of
     `LeafKind`; `subject_id` one of our random ids, or a digest. Raises LeafRefused.
     """
+    promised = promise(kind, subject_id, payload)
+    connection = session.connection() if isinstance(session, Session) else session
+    _PROMISE.run(connection, **promised.values)
+    return str(promised.values["id"])
+
+
+def promise(kind: str, subject_id: str, payload: Mapping[str, Any]) -> Call:
+    """Return what promises a leaf, for who writes more with it: see `record`."""
     at = clock.now()
     salt = secrets.token_bytes(leaf.SALT_SIZE_BYTES)
     made = leaf.make_leaf(kind, subject_id, payload, at=at, salt=salt)
-    outbox_id = new_id("obx")
-    _PROMISE.run(
-        session.connection() if isinstance(session, Session) else session,
-        id=outbox_id,
+    return _PROMISE.call(
+        id=new_id("obx"),
         kind=made.kind.value,
         subject_id=subject_id,
         entry=made.entry.decode(),
@@ -55,7 +61,6 @@ def record(
         leaf_index=None,
         created_at=at,
     )
-    return outbox_id
 
 
 def opening(session: Session, outbox_id: str) -> dict[str, Any]:
