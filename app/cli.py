@@ -194,5 +194,14 @@ def revoke_api_key(
     print(f"ustk_{prefix} is revoked")
 
 
+@app.command("access")
+def show_access() -> None:
+    """Print who may call each operation of the server: the page docs/access.md."""
+    from app import access
+    from app.main import create_app, operations_of
+
+    print(access.as_page(operations_of(create_app())), end="")
+
+
 if __name__ == "__main__":
     main()

@@ -15,7 +15,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import db, logs, migrate, problems, sandbox
+from app import access, db, logs, migrate, problems, sandbox
+from app.access import may
 from app.audit import api as audit
 from app.audit import api_soft_bindings as soft_bindings
 from app.audit.bundle import api as bundles
@@ -188,7 +189,13 @@ def create_app() -> FastAPI:
     app.add_exception_handler(Exception, problems.on_defect)
     _add_health(app)
     _describe_when_asked(app)
+    operations_of(app)
     return app
+
+
+def operations_of(app: FastAPI) -> list[access.Operation]:
+    """List every operation with who may call it. Raises RuleMissing: such a server starts not."""
+    return list(access.operations(app.router.routes))
 
 
 def _describe_when_asked(app: FastAPI) -> None:
@@ -199,13 +206,16 @@ def _describe_when_asked(app: FastAPI) -> None:
     plain = app.openapi
 
     def described() -> dict[str, Any]:
-        return app.openapi_schema or problems.complete(plain())
+        if app.openapi_schema is None:
+            access.describe(problems.complete(plain()), operations_of(app))
+        return app.openapi_schema or {}
 
     app.openapi = described  # type: ignore[method-assign]
 
 
 def _add_health(app: FastAPI) -> None:
     @app.get("/healthz", tags=["health"], responses=problems.shows({"status": "alive"}))
+    @may("anyone")
     def is_alive() -> dict[str, str]:
         """Say that the process answers."""
         return {"status": "alive"}
@@ -215,6 +225,7 @@ def _add_health(app: FastAPI) -> None:
         tags=["health"],
         responses={**problems.shows({"status": "ready"}), **problems.problems(NotReady)},
     )
+    @may("anyone")
     def is_ready() -> dict[str, str]:
         """Say that the database answers and is migrated."""
         try:
@@ -232,6 +243,7 @@ def _add_health(app: FastAPI) -> None:
         response_class=Response,
         responses={200: {"content": {"text/plain": {}}}},
     )
+    @may("anyone")
     def read_metrics() -> Response:
         """Give counters in the Prometheus text format."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

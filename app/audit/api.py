@@ -10,6 +10,7 @@ from sqlmodel import Session
 from starlette.datastructures import UploadFile
 
 from app import clock, db, rates, sandbox
+from app.access import may
 from app.audit import desk, service
 from app.config import settings
 from app.errors import NotFound, TooLarge
@@ -92,6 +93,7 @@ class VerificationRead(BaseModel):
         sandbox.SandboxUnavailable,
     ),
 )
+@may("anyone")
 async def verify_upload(
     request: Request, caller: KnownCaller, verifier_proof: VerifierProof = None
 ) -> VerificationRead:
@@ -147,6 +149,7 @@ class LicenseRead(BaseModel):
     responses=problems(NotFound, NotAuthenticated, VerifierProofRefused, rates.TooManyRequests),
     openapi_extra=NEEDS_NO_KEY,
 )
+@may("anyone")
 def read_license(
     generation_id: str,
     response: Response,

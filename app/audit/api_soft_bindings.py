@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from app import db, keys, rates, sandbox
+from app.access import may
 from app.audit import recovery
 from app.audit.errors import (
     AlgorithmUnknown,
@@ -130,6 +131,7 @@ class AlgorithmsRead(BaseModel):
         QueryMalformed, AlgorithmUnknown, BindingMalformed, QueryTooLong, rates.TooManyRequests
     ),
 )
+@may("anyone")
 def find_by_binding(
     request: Request,
     alg: Algorithm,
@@ -154,6 +156,7 @@ def find_by_binding(
         rates.TooManyRequests,
     ),
 )
+@may("anyone")
 def find_by_large_binding(
     request: Request, body: BindingQuery, at_most: AtMost = 10
 ) -> MatchesRead:
@@ -206,6 +209,7 @@ _ASSET = {"schema": {"type": "string", "format": "binary", "example": "the bytes
         sandbox.SandboxUnavailable,
     ),
 )
+@may("anyone")
 async def find_by_content(
     request: Request,
     hint: Annotated[tuple[str, bytes] | None, Depends(_hint)],
@@ -254,6 +258,7 @@ class Reference(BaseModel):
         ReferenceRefused, QueryMalformed, TooLarge, QueryTooLong, rates.TooManyRequests
     ),
 )
+@may("anyone")
 def refuse_reference(_body: Reference) -> Response:
     """Refuse to fetch an asset: this server asks no address that a stranger names."""
     raise ReferenceRefused(
@@ -280,6 +285,7 @@ def refuse_reference(_body: Reference) -> Response:
         **problems(QueryMalformed, ManifestUnknown, QueryTooLong, rates.TooManyRequests),
     },
 )
+@may("anyone")
 def read_manifest(
     manifest_id: Annotated[str, Path(alias="manifestId")],
     active_only: Annotated[
@@ -304,6 +310,7 @@ def read_manifest(
     openapi_extra=STANDARD,
     responses=problems(QueryTooLong, rates.TooManyRequests),
 )
+@may("anyone")
 def list_algorithms() -> AlgorithmsRead:
     """List the soft bindings that are resolved here."""
     return AlgorithmsRead(

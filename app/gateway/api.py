@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app import clock, db
+from app.access import may
 from app.config import settings
 from app.gateway import prompts, service
 from app.gateway.api_files import send_film
@@ -165,6 +166,7 @@ def _read(generation: Generation) -> GenerationRead:
 
 
 @router.get("/generators", responses={**shows([MODEL]), **read_refusals()})
+@may("organization", to="read")
 def list_generators(_read: Reading) -> list[dict[str, Any]]:
     """List every model: whose it is, whether it is available here, what it can do."""
     return catalogue.listing()
@@ -189,6 +191,7 @@ def list_generators(_read: Reading) -> list[dict[str, Any]]:
         TermNotAgreed,
     ),
 )
+@may("organization", to="generate")
 def request_generation(body: GenerationCreate, act: Acting) -> Response:
     """Ask for a generation. A permit holds quota and money at once; a denial says which clause."""
     asked = service.Asked(
@@ -235,6 +238,7 @@ def request_generation(body: GenerationCreate, act: Acting) -> Response:
 
 
 @router.get("/generations", responses=read_refusals())
+@may("organization", to="read")
 def list_generations(
     read: Reading,
     before: Annotated[str | None, Query(max_length=40)] = None,
@@ -247,6 +251,7 @@ def list_generations(
 
 
 @router.get("/generations/{generation_id}", responses=read_refusals(GenerationNotFound))
+@may("requester", to="read")
 def read_generation(generation_id: str, read: Reading) -> GenerationRead:
     """Say how far a generation has come."""
     return _read(service.generation_of(read.session, read.organization_id, generation_id))
@@ -256,6 +261,7 @@ def read_generation(generation_id: str, read: Reading) -> GenerationRead:
     "/generations/{generation_id}/download",
     responses=read_refusals(GenerationNotFound, OutputNotReleased),
 )
+@may("requester", to="generate")
 def issue_download_link(generation_id: str, read: Reading) -> DownloadLink:
     """Issue a link to the released file, after a fresh check; it lasts a minute."""
     generation = service.generation_of(read.session, read.organization_id, generation_id)
@@ -275,6 +281,7 @@ def issue_download_link(generation_id: str, read: Reading) -> DownloadLink:
         **problems(LinkExpired, OutputNotReleased),
     },
 )
+@may("link")
 def download(
     generation_id: str,
     expires: Annotated[int, Query(ge=0, lt=1 << 40)],

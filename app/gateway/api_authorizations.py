@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from sqlmodel import Session, select
 
 from app import clock
+from app.access import may
 from app.commits import TooBusy
 from app.gateway.errors import ReplicaNotFound
 from app.gateway.generators import catalogue
@@ -117,6 +118,7 @@ class AuthorizationCreate(BaseModel):
     response_model=DecisionRead,
     responses=act_refusals(ReplicaNotFound, TooBusy),
 )
+@may("organization", to="ask")
 async def authorize(body: AuthorizationCreate, act: Acting) -> Response:
     """Ask whether a use would be permitted now. Nothing is generated, nothing is held.
 

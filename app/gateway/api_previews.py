@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session
 
 from app import clock, db
+from app.access import may
 from app.gateway import previews
 from app.gateway.api_files import send_film
 from app.gateway.errors import (
@@ -98,6 +99,7 @@ def _read(shown: previews.Shown, organization_id: str) -> PreviewRead:
 
 
 @router.get("/previews", responses=read_refusals())
+@may("organization", to="read")
 def list_previews(
     read: Reading,
     state: Annotated[Literal["waiting"] | None, Query()] = None,
@@ -119,6 +121,7 @@ def list_previews(
 
 
 @router.get("/previews/{preview_id}", responses=read_refusals(PreviewNotFound))
+@may("performer", "agent", to="read")
 def read_preview(preview_id: str, read: Reading) -> PreviewRead:
     """Show one preview that the caller's side was asked about."""
     shown = previews.preview_of(read.session, read.organization_id, preview_id)
@@ -131,6 +134,7 @@ def read_preview(preview_id: str, read: Reading) -> PreviewRead:
     response_model=PreviewLinkRead,
     responses=act_refusals(PreviewNotFound, PreviewAnswered),
 )
+@may("performer", "agent", to="approve")
 def issue_preview_link(preview_id: str, act: Acting) -> Response:
     """Issue a link to the watermarked, signed file for a minute; it is not released by it."""
 
@@ -147,6 +151,7 @@ def issue_preview_link(preview_id: str, act: Acting) -> Response:
     response_class=StreamingResponse,
     responses={200: {"content": {"video/mp4": {}}}, **problems(LinkExpired)},
 )
+@may("link")
 def download_preview(
     link_id: str,
     expires: Annotated[int, Query(ge=0, lt=1 << 40)],
@@ -169,6 +174,7 @@ def download_preview(
     response_model=PreviewRead,
     responses=act_refusals(PreviewNotFound, PreviewRefused, PreviewUnseen, PreviewAnswered),
 )
+@may("performer", "agent", to="approve")
 def answer_preview(preview_id: str, body: PreviewAnswerCreate, act: Acting) -> Response:
     """Let a seen output go on to its release, or refuse it: then it ends, and costs nothing."""
 

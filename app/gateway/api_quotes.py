@@ -11,6 +11,7 @@ from pydantic.config import JsonDict
 from sqlmodel import Session
 
 from app import clock
+from app.access import may
 from app.gateway import quoting
 from app.gateway.api_authorizations import AuthorizationCreate, performers_of, use_of
 from app.gateway.errors import ReplicaNotFound
@@ -157,6 +158,7 @@ class QuoteRead(BaseModel):
         ReplicaNotFound, ContractInvalid, ContractNotFound, RoyaltyRefused, UseUnpriced
     ),
 )
+@may("organization", to="ask")
 def quote(body: QuoteCreate, read: Reading) -> dict[str, Any]:
     """Ask what planned uses would cost and bring each payee, line by line. Nothing is kept."""
     session, asking = read.session, read.organization_id

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app import clock, db
+from app.access import may
 from app.gateway.generators import catalogue
 from app.identity.api_edge import Caller, read_refusals
 from app.licensing.decisions import rulebook
@@ -75,6 +76,7 @@ class SimulationRead(BaseModel):
         ContractInvalid, ContractNotFound, SimulationBusy, SimulationUnfinished
     ),
 )
+@may("organization", to="ask")
 def simulate(body: SimulationCreate, caller: Caller) -> SimulationRead:
     """Ask what would be decided about up to 10 000 uses of a draft or a contract of one's own."""
     now, generators = clock.now(), catalogue.TRAINS_ON_INPUTS

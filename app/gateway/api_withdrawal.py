@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from app.access import may
 from app.gateway.withdrawal import Consequences, consequences
 from app.identity.api_edge import Reading, read_refusals
 from app.licensing.errors import ContractAlreadyWithdrawn, ContractNotFound
@@ -74,6 +75,7 @@ class ConsequencesRead(BaseModel):
     "/contracts/{contract_id}/withdrawal/consequences",
     responses=read_refusals(ContractNotFound, ContractAlreadyWithdrawn),
 )
+@may("performer", "agent", to="read")
 def preview_withdrawal(
     contract_id: str,
     read: Reading,

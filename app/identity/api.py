@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from app.access import may
 from app.identity import service
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.identity.errors import SigningKeyRefused
@@ -56,6 +57,7 @@ class SigningKeyRead(BaseModel):
 
 
 @router.get("/organization", responses=read_refusals())
+@may("organization", to="read")
 def read_organization(read: Reading) -> OrganizationRead:
     """Say which organization this API key belongs to."""
     organization = read.session.get_one(Organization, read.organization_id)
@@ -68,6 +70,7 @@ def read_organization(read: Reading) -> OrganizationRead:
     response_model=SigningKeyRead,
     responses=act_refusals(SigningKeyRefused),
 )
+@may("organization", to="sign")
 def register_signing_key(body: SigningKeyCreate, act: Acting) -> Response:
     """Register the public key this organization signs contracts with."""
 

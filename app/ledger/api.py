@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from sqlmodel import Session, col, select
 
+from app.access import PARTIES, may
 from app.errors import AppError
 from app.identity.api_edge import Reading, read_refusals
 from app.ledger import service
@@ -71,6 +72,7 @@ class BalanceRead(BaseModel):
     tags=["public"],
     responses=shows({"terms": {"type": "object"}, "event": {"type": "object"}}),
 )
+@may("anyone")
 def read_compensation_schema() -> dict[str, Any]:
     """Give the JSON Schemas of compensation terms and of usage events. Public."""
     return {
@@ -87,6 +89,7 @@ def books(check_party: PartyCheck, *refusals: type[AppError]) -> APIRouter:
     routes = APIRouter(prefix="/v1/contracts/{contract_id}", tags=["ledger"])
 
     @routes.get("/entries", responses=read_refusals(*refusals))
+    @may(*PARTIES, to="read")
     def list_entries(
         contract_id: str,
         read: Reading,
@@ -100,6 +103,7 @@ def books(check_party: PartyCheck, *refusals: type[AppError]) -> APIRouter:
         return _entries(read.session, contract_id, after=after, limit=limit)
 
     @routes.get("/balances", responses=read_refusals(*refusals))
+    @may(*PARTIES, to="read")
     def list_balances(contract_id: str, read: Reading) -> list[BalanceRead]:
         """Sum every account under a contract, from its postings alone."""
         check_party(read.session, read.organization_id, contract_id)

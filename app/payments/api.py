@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.access import may
 from app.identity.api_edge import Reading, read_refusals
 from app.payments import paper, statements
 from app.payments.errors import StatementNotFound
@@ -43,6 +44,7 @@ class StatementPage(BaseModel):
 
 
 @router.get("", responses=read_refusals())
+@may("organization", to="read")
 def list_statements(
     read: Reading,
     before: Annotated[str | None, Query(max_length=40)] = None,
@@ -63,6 +65,7 @@ def list_statements(
     responses={**shows(STATEMENT), **read_refusals(StatementNotFound)},
     response_class=Response,
 )
+@may("subject", "agent", to="read")
 def read_statement(statement_id: str, read: Reading) -> Response:
     """Give a statement as canonical JSON (RFC 8785): the bytes its digest is over.
 
@@ -80,6 +83,7 @@ def read_statement(statement_id: str, read: Reading) -> Response:
     },
     response_class=Response,
 )
+@may("subject", "agent", to="read")
 def read_statement_as_csv(statement_id: str, read: Reading) -> Response:
     """Give the lines of a statement as CSV; text that would run as a formula is quoted."""
     found = statements.statement_of(read.session, read.organization_id, statement_id)
@@ -94,6 +98,7 @@ def read_statement_as_csv(statement_id: str, read: Reading) -> Response:
     },
     response_class=Response,
 )
+@may("subject", "agent", to="read")
 def read_statement_as_pdf(statement_id: str, read: Reading) -> Response:
     """Give a statement as a PDF to read, with the JSON inside."""
     found = statements.statement_of(read.session, read.organization_id, statement_id)

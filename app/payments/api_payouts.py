@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app import vault
+from app.access import may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.ledger.errors import PayoutNotFound
 from app.ledger.models_payouts import Payout
@@ -104,6 +105,7 @@ class PayoutPage(BaseModel):
     response_model=BankAccountRead,
     responses=act_refusals(PayeeNotFound, PayeeMustAct, BankAccountRefused),
 )
+@may("organization", to="money")
 def name_bank_account(body: BankAccountCreate, act: Acting) -> Response:
     """Name where your side is paid. Only the payee may; it is sealed, and never shown again."""
 
@@ -117,6 +119,7 @@ def name_bank_account(body: BankAccountCreate, act: Acting) -> Response:
 
 
 @router.get("/bank-accounts", responses=read_refusals())
+@may("organization", to="read")
 def list_bank_accounts(read: Reading) -> BankAccountPage:
     """List which accounts the caller has named, from when on: not the accounts themselves."""
     found = details_of(read.session, read.organization_id)
@@ -124,6 +127,7 @@ def list_bank_accounts(read: Reading) -> BankAccountPage:
 
 
 @router.get("/payouts", responses=read_refusals())
+@may("organization", to="read")
 def list_payouts(
     read: Reading,
     before: Annotated[str | None, Query(max_length=40)] = None,
@@ -138,6 +142,7 @@ def list_payouts(
 
 
 @router.get("/payouts/{payout_id}", responses=read_refusals(PayoutNotFound))
+@may("subject", "agent", to="read")
 def read_payout(payout_id: str, read: Reading) -> PayoutWhole:
     """Show a payout, the journal entries it pays, and what became of it."""
     payout = payout_for(read.session, read.organization_id, payout_id)

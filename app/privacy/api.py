@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app import db, vault
+from app.access import may
 from app.errors import Outage
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.privacy import erasure, export
@@ -104,6 +105,7 @@ class ErasureWhole(ErasureRead):
     },
     response_class=Response,
 )
+@may("performer", to="likeness")
 def export_performer(performer_id: str, read: Reading) -> Response:
     """Take out everything held about a performer: for their own desk. Each opening is on record."""
     performer = erasure.desk_of(read.session, read.organization_id, performer_id)
@@ -127,6 +129,7 @@ def export_performer(performer_id: str, read: Reading) -> Response:
     "/performers/{performer_id}/erasure/consequences",
     responses=read_refusals(PerformerUnknown, ErasureNotYours),
 )
+@may("performer", to="read")
 def preview_erasure(performer_id: str, read: Reading) -> ErasureConsequences:
     """Say what would be lost, what stops and what stays, before anybody erases."""
     performer = erasure.desk_of(read.session, read.organization_id, performer_id)
@@ -150,6 +153,7 @@ def preview_erasure(performer_id: str, read: Reading) -> ErasureConsequences:
     response_model=ErasureRead,
     responses=act_refusals(PerformerUnknown, ErasureNotYours, ErasureNotConfirmed),
 )
+@may("performer", to="consent")
 def erase_performer(performer_id: str, body: ErasureRequest, act: Acting) -> Response:
     """Erase a performer's likeness for ever, with every consent. For their own desk. Final."""
 
@@ -169,6 +173,7 @@ def erase_performer(performer_id: str, body: ErasureRequest, act: Acting) -> Res
     "/performers/{performer_id}/erasure",
     responses=read_refusals(PerformerUnknown, ErasureNotYours, ErasureNotFound),
 )
+@may("performer", to="read")
 def read_erasure(performer_id: str, read: Reading) -> ErasureWhole:
     """Show an erasure with its signed certificate: what was destroyed, and what stays."""
     performer = erasure.desk_of(read.session, read.organization_id, performer_id)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app import rates
+from app.access import may
 from app.config import settings
 from app.errors import BadRequest, NotFound
 from app.identity.api_edge import limited
@@ -47,6 +48,7 @@ def _answers(media_type: str) -> dict[int | str, dict[str, object]]:
     },
     responses={**_answers(OCSP_ANSWER), **problems(rates.TooManyRequests)},
 )
+@may("anyone")
 async def ask_status(request: Request) -> Response:
     """Say whether a certificate of this installation is revoked (RFC 6960, POST)."""
     return await run_in_threadpool(_status, await request.body())
@@ -58,6 +60,7 @@ async def ask_status(request: Request) -> Response:
     response_class=Response,
     responses={**_answers(OCSP_ANSWER), **problems(BadRequest, NotFound, rates.TooManyRequests)},
 )
+@may("anyone")
 def ask_status_by_get(question: str) -> Response:
     """Say whether a certificate of this installation is revoked (RFC 6960, A.1, GET)."""
     try:
@@ -75,6 +78,7 @@ def ask_status_by_get(question: str) -> Response:
     },
     responses={**_answers(TIME_ANSWER), **problems(rates.TooManyRequests)},
 )
+@may("anyone")
 async def ask_time(request: Request) -> Response:
     """Stamp a SHA-256 digest with this installation's own clock (RFC 3161)."""
     question = await request.body()

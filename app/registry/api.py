@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
+from app.access import may
 from app.config import settings
 from app.errors import AppError
 from app.identity.api_edge import Act, Acting, Reading, act_refusals, read_refusals
@@ -86,6 +87,7 @@ class PerformerPage(BaseModel):
     responses=act_refusals(*PORTRAIT_ERRORS),
     openapi_extra=ENROLLMENT,
 )
+@may("organization", to="likeness")
 async def enroll_performer(request: Request, act: Acting) -> Response:
     """Enroll a performer from one portrait; the picture is kept encrypted, and only so."""
     limit_bytes = settings().upload_limit_bytes
@@ -116,6 +118,7 @@ def _enroll(act: Act, name: str, portrait: BinaryIO) -> Response:
 
 
 @router.get("/performers", responses=read_refusals())
+@may("organization", to="read")
 def list_performers(
     read: Reading,
     before: Annotated[str | None, Query(max_length=40)] = None,
@@ -129,6 +132,7 @@ def list_performers(
 
 
 @router.get("/performers/{performer_id}", responses=read_refusals(PerformerUnknown))
+@may("performer", "agent", to="read")
 def read_performer(performer_id: str, read: Reading) -> PerformerRead:
     """Show one performer the caller speaks for."""
     performer = service.performer_of(read.session, read.organization_id, performer_id)
@@ -140,6 +144,7 @@ def read_performer(performer_id: str, read: Reading) -> PerformerRead:
     response_model=PerformerRead,
     responses=act_refusals(PerformerUnknown),
 )
+@may("performer", "agent", to="pause")
 def pause_performer(performer_id: str, act: Acting) -> Response:
     """Stop every new use of the performer's replicas, at once and until resumed."""
 
@@ -155,6 +160,7 @@ def pause_performer(performer_id: str, act: Acting) -> Response:
     response_model=PerformerRead,
     responses=act_refusals(PerformerUnknown, LikenessErased),
 )
+@may("performer", to="consent")
 def resume_performer(performer_id: str, act: Acting) -> Response:
     """Allow uses again, as far as the contracts do. The performer alone may, not an agent."""
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from app import db
+from app.access import may
 from app.problems import problems
 from app.transparency import note, sequencer, service, tiles
 from app.transparency.errors import (
@@ -108,6 +109,7 @@ class ConsistencyProofRead(BaseModel):
 
 
 @router.get("/log", responses=problems(CheckpointNotFound))
+@may("anyone")
 def read_log(session: Public, response: Response) -> LogRead:
     """Say where the log stands, and plainly whether anybody outside has witnessed it.
 
@@ -132,6 +134,7 @@ def read_log(session: Public, response: Response) -> LogRead:
     responses={200: {"content": {"text/plain": {}}}, **problems(CheckpointNotFound)},
     response_class=Response,
 )
+@may("anyone")
 def read_checkpoint(session: Public) -> Response:
     """Return the newest checkpoint: a C2SP signed note, with the lines of its witnesses."""
     text = service.checkpoint_text(service.checkpoint_at(session))
@@ -145,6 +148,7 @@ def read_checkpoint(session: Public) -> Response:
     responses={200: {"content": {"application/octet-stream": {}}}, **problems(TileNotFound)},
     response_class=Response,
 )
+@may("anyone")
 def read_tile(
     path: Annotated[str, Path(description="`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`.")],
 ) -> Response:
@@ -158,6 +162,7 @@ def read_tile(
 
 
 @router.get("/v1/log/leaves/{subject_id}")
+@may("anyone")
 def list_leaves(
     session: Public, subject_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 ) -> LeavesRead:
@@ -176,6 +181,7 @@ def list_leaves(
 
 
 @router.get("/v1/log/proof", responses=problems(LeafNotFound, LeafNotPublished, CheckpointNotFound))
+@may("anyone")
 def prove_inclusion(
     session: Public,
     leaf: Annotated[
@@ -190,6 +196,7 @@ def prove_inclusion(
 
 
 @router.get("/v1/log/consistency", responses=problems(CheckpointNotFound))
+@may("anyone")
 def prove_consistency(
     session: Public, old: Annotated[int, Query(ge=1, le=LEAF_LIMIT)], size: Size = None
 ) -> ConsistencyProofRead:

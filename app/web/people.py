@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Form, Response
 from sqlmodel import Session
 
 from app import db
+from app.access import may
 from app.errors import AppError
 from app.identity import passkeys, people, sessions
 from app.identity.api_edge import limited
@@ -39,6 +40,7 @@ Proven = Annotated[Proof, Depends(_proof)]
 
 
 @router.get("/static/passkey.js")
+@may("anyone")
 def show_script() -> Response:
     """Give the one script: it asks the browser for a passkey, and sends the form."""
     text = (HERE / "static" / "passkey.js").read_text("utf-8")
@@ -47,6 +49,7 @@ def show_script() -> Response:
 
 
 @router.get("/sign-in", dependencies=[limited("lookups")])  # each writes a challenge
+@may("anyone")
 def show_sign_in(visit: Visitor) -> Response:
     """Ask for a passkey; whose it is, it says itself."""
     with db.writing() as session:
@@ -56,6 +59,7 @@ def show_sign_in(visit: Visitor) -> Response:
 
 
 @router.post("/sign-in")
+@may("anyone")
 def sign_in(visit: Posted, proof: Proven) -> Response:
     """Open a session under a new secret; whatever session this browser had before ends."""
 
@@ -71,6 +75,7 @@ def sign_in(visit: Posted, proof: Proven) -> Response:
 
 
 @router.get("/confirm")
+@may("person")
 def show_confirm(visit: Visitor) -> Response:
     """Ask whoever is signed in to prove again that they are there."""
     with db.writing() as session:
@@ -82,6 +87,7 @@ def show_confirm(visit: Visitor) -> Response:
 
 
 @router.post("/confirm")
+@may("person")
 def confirm(visit: Posted, proof: Proven) -> Response:
     """Make the session fresh for a few minutes, under a new secret."""
 
@@ -97,6 +103,7 @@ def confirm(visit: Posted, proof: Proven) -> Response:
 
 
 @router.post("/sign-out")
+@may("person")
 def sign_out(visit: Posted) -> Response:
     """End this session."""
     with db.writing() as session:
@@ -105,6 +112,7 @@ def sign_out(visit: Posted) -> Response:
 
 
 @router.get("/join/{secret}", dependencies=[limited("lookups")])
+@may("link")
 def show_invitation(visit: Visitor, secret: str) -> Response:
     """Show what the link invites to: with a new passkey, or as whoever is signed in here."""
     with db.writing() as session:
@@ -126,6 +134,7 @@ def show_invitation(visit: Visitor, secret: str) -> Response:
 
 
 @router.post("/join/{secret}")
+@may("link")
 def join(visit: Posted, secret: str, name: Name, device: Name, proof: Proven) -> Response:
     """Make a person with their first passkey, a member of what invited them, and sign them in."""
 
@@ -146,6 +155,7 @@ def join(visit: Posted, secret: str, name: Name, device: Name, proof: Proven) ->
 
 
 @router.post("/join/{secret}/accept")
+@may("link")
 def accept(visit: Posted, secret: str) -> Response:
     """Add what the link invites to, to whoever is signed in; the session's secret changes."""
 
@@ -158,6 +168,7 @@ def accept(visit: Posted, secret: str) -> Response:
 
 
 @router.get("/account")
+@may("person")
 def show_account(visit: Visitor) -> Response:
     """Show who is signed in, where else, with which devices, and what they are in which house."""
     with db.reading() as session:
@@ -191,6 +202,7 @@ def _house(session: Session, person: Person, membership: Any, organization: Any)
 
 
 @router.get("/account/passkeys/new")
+@may("person")
 def show_new_passkey(visit: Visitor) -> Response:
     """Offer to register another device."""
     with db.writing() as session:
@@ -202,6 +214,7 @@ def show_new_passkey(visit: Visitor) -> Response:
 
 
 @router.post("/account/passkeys")
+@may("person")
 def add_passkey(visit: Posted, device: Name, proof: Proven) -> Response:
     """Register another device of whoever is signed in."""
     with db.writing() as session:
@@ -212,6 +225,7 @@ def add_passkey(visit: Posted, device: Name, proof: Proven) -> Response:
 
 
 @router.post("/account/passkeys/{passkey_id}/revocation")
+@may("person")
 def revoke_passkey(visit: Posted, passkey_id: str) -> Response:
     """End a device that is lost or given away, and the sessions it opened."""
     with db.writing() as session:
@@ -220,6 +234,7 @@ def revoke_passkey(visit: Posted, passkey_id: str) -> Response:
 
 
 @router.post("/account/sessions/{session_id}/end")
+@may("person")
 def end_session(visit: Posted, session_id: str) -> Response:
     """Sign out somewhere else."""
     with db.writing() as session:
@@ -228,6 +243,7 @@ def end_session(visit: Posted, session_id: str) -> Response:
 
 
 @router.post("/organizations/{organization_id}/invitations")
+@may("administrator")
 def invite(
     visit: Posted,
     organization_id: str,
@@ -252,6 +268,7 @@ def invite(
 
 
 @router.post("/invitations/{invitation_id}/retraction")
+@may("administrator")
 def retract_invitation(visit: Posted, invitation_id: str) -> Response:
     """Take an open invitation back."""
     with db.writing() as session:
@@ -260,6 +277,7 @@ def retract_invitation(visit: Posted, invitation_id: str) -> Response:
 
 
 @router.post("/memberships/{membership_id}/end")
+@may("administrator", "person")
 def end_membership(visit: Posted, membership_id: str) -> Response:
     """End what somebody is in an organization."""
     with db.writing() as session:

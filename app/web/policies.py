@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from app.access import may
 from app.licensing.deciding.policy_set import PolicySet
 from app.licensing.decisions import published, rulebook
 from app.web.pages import HERE, templates
@@ -43,6 +44,7 @@ CHAPTERS = {
 
 
 @router.get("/policies")
+@may("anyone")
 def show_policies() -> Response:
     """Show the rules in force here as a page for people."""
     policies = rulebook.today()
@@ -60,6 +62,7 @@ def show_policies() -> Response:
 
 
 @router.get("/static/look.css")
+@may("anyone")
 def show_style() -> Response:
     """Give the one style sheet of every page."""
     text = (HERE / "static" / "look.css").read_text("utf-8")

@@ -13,6 +13,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from app import clock, db
+from app.access import may
 from app.audit import desk
 from app.audit import service as audit
 from app.config import settings
@@ -76,12 +77,14 @@ people_only = APIRouter(include_in_schema=False, route_class=ForPeople)
 
 
 @router.get("/")
+@may("anyone")
 def show_front(visit: Visitor) -> Response:
     """Say in a minute what this is, and send everybody on their way."""
     return page(visit, "front.html", here="/")
 
 
 @router.get("/static/{name}.webp")
+@may("anyone")
 def show_picture(name: str) -> Response:
     """Give a picture that a page is decorated with."""
     media_type = PICTURES.get(f"{name}.webp")
@@ -93,12 +96,14 @@ def show_picture(name: str) -> Response:
 
 
 @router.get("/verify")
+@may("anyone")
 def show_verify(visit: Visitor) -> Response:
     """Ask for a file."""
     return page(visit, "verify.html", here="/verify", limit=_size(settings().verify_limit_bytes))
 
 
 @router.post("/verify", dependencies=[limited("files")])
+@may("anyone")
 async def verify_file(request: Request, visit: Visitor) -> Response:
     """Say what a file is; the service, limits and rates are those of the API. Nothing is kept.
 
@@ -140,6 +145,7 @@ def _viewer(session: Session, visit: Visit) -> Viewer:
 
 
 @people_only.get("/log", dependencies=[limited("lookups")])
+@may("anyone")
 def show_log(
     visit: Visitor,
     about: Annotated[str, Query(max_length=200)] = "",
@@ -173,6 +179,7 @@ def _log_shown(session: Session, before: int | None) -> dict[str, Any]:
 
 
 @router.get("/status", dependencies=[limited("lookups")])
+@may("anyone")
 def show_status(visit: Visitor, about: Annotated[str, Query(max_length=200)] = "") -> Response:
     """Say whether this installation can work, and whether one consent or one output stands."""
     about = about.strip()

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Response
 
 from app import db
+from app.access import may
 from app.identity import passkeys
 from app.identity.errors import PasskeyCloned, PasskeyRefused
 from app.licensing.boundaries import service as boundaries
@@ -18,6 +19,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @router.get("/contracts/{contract_id}/sign")
+@may("member")
 def show_contract(visit: Visitor, contract_id: str) -> Response:
     """Show what is on the table in plain words, who has signed, and what one may do now."""
     with db.writing() as session:
@@ -52,6 +54,7 @@ def show_contract(visit: Visitor, contract_id: str) -> Response:
 
 
 @router.post("/contracts/{contract_id}/sign")
+@may("member")
 def sign_contract(
     visit: Posted,
     contract_id: str,
@@ -81,6 +84,7 @@ def sign_contract(
 
 
 @router.get("/contracts/{contract_id}/signatures/{role}")
+@may("member")
 def download_signature(visit: Visitor, contract_id: str, role: str) -> Response:
     """Give one signature with all that checks it: for `understudy verify-signature`."""
     with db.reading() as session:

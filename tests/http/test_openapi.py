@@ -1,12 +1,15 @@
 """The documentation is complete, true to its own examples, and loads without a network."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
+from app import access
 from app.licensing.document import contract
+from app.main import operations_of
 from tests.http.house import PROBLEM, VERIFICATION, a_house, is_open, operations
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -144,3 +147,10 @@ class TestPages:
             if link.endswith(".css"):
                 assert not re.search(r"url\(\s*['\"]?(?:https?:)?//", asset.text)
                 assert "@import" not in asset.text
+
+
+class TestAccess:
+    def test_the_table_is_the_one_at_the_routes(self, served):
+        # Run `understudy access > docs/access.md`, and read what changed.
+        page = Path(__file__).parents[2] / "docs" / "access.md"
+        assert page.read_text("utf-8") == access.as_page(operations_of(served))

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from app import db, sandbox
+from app.access import may
 from app.audit.api import NEEDS_NO_KEY
 from app.audit.bundle import making
 from app.audit.bundle.errors import BundleNotReady
@@ -34,6 +35,7 @@ PIECE_BYTES = 1 << 20
     dependencies=[limited("lookups")],
     openapi_extra=NEEDS_NO_KEY,
 )
+@may("anyone")
 def read_public_bundle(generation_id: str, _caller: KnownCaller) -> StreamingResponse:
     """Give anybody what proves an output they have the file of: no file, no receipts in it.
 
@@ -50,6 +52,7 @@ def read_public_bundle(generation_id: str, _caller: KnownCaller) -> StreamingRes
     response_class=StreamingResponse,
     responses={**ZIP, **read_refusals(GenerationNotFound, NotFound, BundleNotReady)},
 )
+@may("requester", to="read")
 def read_bundle(generation_id: str, read: Reading) -> StreamingResponse:
     """Give the licensee all that proves its output, the file too while it is handed out."""
     generation = gateway.generation_of(read.session, read.organization_id, generation_id)

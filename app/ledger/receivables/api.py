@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
+from app.access import may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.ledger import funding
 from app.ledger.errors import InvoiceNotFound, PartyUnknown, ProfileRefused
@@ -89,6 +90,7 @@ def router_of(speaks_for: SpeaksFor) -> APIRouter:
         response_model=ProfileRead,
         responses=act_refusals(PartyUnknown, ProfileRefused),
     )
+    @may("subject", to="money")
     def set_profile(party_id: str, body: ProfileInput, act: Acting) -> Response:
         """Say what invoices call a party, and which tax it bears, from a day on."""
 
@@ -100,12 +102,14 @@ def router_of(speaks_for: SpeaksFor) -> APIRouter:
         return act.once(fingerprint_of(body), handler)
 
     @routes.get("/parties/{party_id}/profiles", responses=read_refusals(PartyUnknown))
+    @may("subject", to="read")
     def list_profiles(party_id: str, read: Reading) -> list[ProfileRead]:
         """List what a party has said of itself, in the order it did."""
         check_speaks(read.session, read.organization_id, party_id)
         return [_profile(each) for each in profiles.profiles_of(read.session, party_id)]
 
     @routes.get("/funds", responses=read_refusals())
+    @may("organization", to="read")
     def list_funds(read: Reading) -> list[FundsRead]:
         """Say what the caller may still spend, in each currency it has money or credit in."""
         reference = creditor_reference(read.organization_id)
@@ -115,6 +119,7 @@ def router_of(speaks_for: SpeaksFor) -> APIRouter:
         ]
 
     @routes.get("/invoices", responses=read_refusals())
+    @may("organization", to="read")
     def list_invoices(
         read: Reading,
         before: Annotated[str | None, Query(max_length=64, description="An id.")] = None,
@@ -126,6 +131,7 @@ def router_of(speaks_for: SpeaksFor) -> APIRouter:
         return [_invoice(read.session, each) for each in found]
 
     @routes.get("/invoices/{invoice_id}", responses=read_refusals(InvoiceNotFound))
+    @may("subject", to="read")
     def read_invoice(invoice_id: str, read: Reading) -> InvoiceRead:
         """Read one document the caller is a party of."""
         parties = speaks_for(read.session, read.organization_id)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app import clock
+from app.access import may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.identity.errors import NotAllowed
 from app.licensing.boundaries import service as boundaries
@@ -113,6 +114,7 @@ def found(findings: list[Finding]) -> list[FindingRead]:
 
 
 @router.get("/performers/{performer_id}/boundaries", responses=read_refusals(PerformerUnknown))
+@may("performer", "agent", to="read")
 def read_boundaries(performer_id: str, read: Reading) -> BoundariesRead:
     """Show a performer's boundaries as they stand. For the performer's desk and agency."""
     performer = registry.performer_of(read.session, read.organization_id, performer_id)
@@ -133,6 +135,7 @@ def read_boundaries(performer_id: str, read: Reading) -> BoundariesRead:
 @router.get(
     "/performers/{performer_id}/boundaries/versions", responses=read_refusals(PerformerUnknown)
 )
+@may("performer", "agent", to="read")
 def list_boundaries(
     performer_id: str,
     read: Reading,
@@ -152,6 +155,7 @@ def list_boundaries(
     response_model=BoundariesRead,
     responses=act_refusals(PerformerUnknown, NotAllowed),
 )
+@may("performer", to="consent")
 def set_boundaries(performer_id: str, body: BoundariesCreate, act: Acting) -> Response:
     """Replace a performer's boundaries from now on. Only the performer's own desk may.
 
@@ -171,6 +175,7 @@ def set_boundaries(performer_id: str, body: BoundariesCreate, act: Acting) -> Re
 @router.post(
     "/performers/{performer_id}/boundaries/preview", responses=read_refusals(PerformerUnknown)
 )
+@may("performer", "agent", to="ask")
 def try_boundaries(
     performer_id: str,
     body: BoundariesTried,

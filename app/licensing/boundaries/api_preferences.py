@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from app import db, keys
+from app.access import may
 from app.licensing.boundaries import preferences
 from app.licensing.boundaries import service as boundaries
 from app.licensing.errors import PreferencesNotFound
@@ -85,12 +86,14 @@ PerformerId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 
 
 @router.get("/keys")
+@may("anyone")
 def read_keys() -> KeysRead:
     """Give the keys that receipts, preferences and consent statuses are checked with. Public."""
     return KeysRead(keys=preferences.published_keys())
 
 
 @router.get("/performers/{performer_id}/preferences", responses=problems(PreferencesNotFound))
+@may("anyone")
 def read_preferences(
     performer_id: PerformerId, session: Public, response: Response
 ) -> PreferencesRead:
@@ -107,6 +110,7 @@ def read_preferences(
     responses={200: {"content": {"application/rsl+xml": {}}}, **problems(PreferencesNotFound)},
     response_class=Response,
 )
+@may("anyone")
 def read_rsl(performer_id: PerformerId, session: Public) -> Response:
     """Say the same as a Really Simple Licensing 1.0 document. Public."""
     found = preferences.published(session, performer_id)
@@ -118,6 +122,7 @@ def read_rsl(performer_id: PerformerId, session: Public) -> Response:
     "/performers/{performer_id}/preferences/training-mining",
     responses={**shows(CAWG), **problems(PreferencesNotFound)},
 )
+@may("anyone")
 def read_training_mining(
     performer_id: PerformerId, session: Public, response: Response
 ) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from app.access import PARTIES, may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.licensing.contracts import life, service
 from app.licensing.contracts.listing import contracts_of
@@ -73,6 +74,7 @@ class SignatureCreate(BaseModel):
     tags=["public"],
     responses=shows({"title": "Contract", "type": "object", "required": ["v", "instrument"]}),
 )
+@may("anyone")
 def read_contract_schema() -> dict[str, Any]:
     """Give the JSON Schema of the contract document. Public."""
     return documents.json_schema()
@@ -84,6 +86,7 @@ def read_contract_schema() -> dict[str, Any]:
     response_model=ContractRead,
     responses=act_refusals(ContractInvalid, BoundariesCrossed),
 )
+@may("organization", to="negotiate")
 def offer_contract(body: ContractCreate, act: Acting) -> Response:
     """Put a contract document between a performer and a licensee; the caller is one of them."""
 
@@ -102,6 +105,7 @@ def offer_contract(body: ContractCreate, act: Acting) -> Response:
 
 
 @router.get("/contracts", responses=read_refusals())
+@may("organization", to="read")
 def list_contracts(
     read: Reading,
     state: life.State | None = None,
@@ -119,6 +123,7 @@ def list_contracts(
 
 
 @router.get("/contracts/{contract_id}", responses=read_refusals(ContractNotFound))
+@may(*PARTIES, to="read")
 def read_contract(contract_id: str, read: Reading) -> ContractWhole:
     """Show one contract of the caller's: where it stands, its versions, rounds and history."""
     contract = service.contract_of(read.session, read.organization_id, contract_id)
@@ -130,6 +135,7 @@ def read_contract(contract_id: str, read: Reading) -> ContractWhole:
     responses={**shows(DOCUMENT), **read_refusals(ContractNotFound)},
     response_class=Response,
 )
+@may(*PARTIES, to="read")
 def read_document(
     contract_id: str,
     read: Reading,
@@ -161,6 +167,7 @@ def read_document(
         PaperMissing,
     ),
 )
+@may("performer", "licensee", to="sign")
 def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Response:
     """Sign what is on the table; the second party's signature executes it."""
 
@@ -186,6 +193,7 @@ def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Respo
     response_model=ContractRead,
     responses=act_refusals(ContractNotFound, ActNotAllowed, ContractAlreadyWithdrawn),
 )
+@may("performer", to="consent")
 def withdraw_contract(contract_id: str, act: Acting) -> Response:
     """Withdraw consent at once, with all versions. Only the performer may."""
 

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app import clock, db
+from app.access import PARTIES, may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.identity.errors import IdempotencyKeyReused
 from app.licensing.contracts import counsel, life, service
@@ -131,6 +132,7 @@ class NegotiationRead(BaseModel):
     response_model=CounselLinkMade,
     responses=act_refusals(ContractNotFound, CounselLinkRefused, CounselLimitReached),
 )
+@may(*PARTIES, to="negotiate")
 def make_counsel_link(contract_id: str, body: CounselLinkCreate, act: Acting) -> Response:
     """Make a link with which counsel reads and comments on what is being negotiated."""
 
@@ -156,6 +158,7 @@ def make_counsel_link(contract_id: str, body: CounselLinkCreate, act: Acting) ->
 
 
 @router.get("/contracts/{contract_id}/counsel-links", responses=read_refusals(ContractNotFound))
+@may(*PARTIES, to="read")
 def list_counsel_links(
     contract_id: str,
     read: Reading,
@@ -179,6 +182,7 @@ def list_counsel_links(
     response_model=CounselLinkRead,
     responses=act_refusals(CounselLinkNotFound),
 )
+@may(*PARTIES, to="negotiate")
 def revoke_counsel_link(link_id: str, act: Acting) -> Response:
     """Close a link of your side's at once; what was said through it stays."""
 
@@ -190,6 +194,7 @@ def revoke_counsel_link(link_id: str, act: Acting) -> Response:
 
 
 @router.get("/contracts/{contract_id}/comments", responses=read_refusals(ContractNotFound))
+@may(*PARTIES, to="read")
 def list_comments(
     contract_id: str,
     read: Reading,
@@ -208,6 +213,7 @@ def list_comments(
 
 
 @router.get("/counsel/{secret}", responses=problems(CounselLinkNotFound))
+@may("link")
 def read_negotiation(secret: str, response: Response) -> NegotiationRead:
     """Show what a link opens. Needs no key: the link is one."""
     response.headers.update(NO_STORE)
@@ -226,6 +232,7 @@ def read_negotiation(secret: str, response: Response) -> NegotiationRead:
         IdempotencyKeyReused,
     ),
 )
+@may("link")
 def comment_on_negotiation(
     secret: str,
     body: CommentCreate,

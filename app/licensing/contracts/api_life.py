@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from app.access import PARTIES, may
 from app.identity.api_edge import Act, Acting, act_refusals, fingerprint_of
 from app.licensing.contracts import service
 from app.licensing.contracts.life import Act as LifeAct
@@ -78,6 +79,7 @@ Does = Callable[..., Contract]  # a verb of the service, with what the body says
 
 
 @router.post("/offer", status_code=201, response_model=ContractRead, responses=NEGOTIATE)
+@may(*PARTIES, to="negotiate")
 def offer_draft(
     contract_id: str, act: Acting, body: Annotated[OfferCreate, Body()] = WITHOUT_END
 ) -> Response:
@@ -87,6 +89,7 @@ def offer_draft(
 
 
 @router.post("/revision", status_code=201, response_model=ContractRead, responses=NEGOTIATE)
+@may(*PARTIES, to="negotiate")
 def revise_draft(contract_id: str, body: RevisionCreate, act: Acting) -> Response:
     """Put another document in the place of your side's draft; the earlier one is kept."""
     revise = partial(service.replace_document, document=body.document, act=LifeAct.REVISE)
@@ -94,6 +97,7 @@ def revise_draft(contract_id: str, body: RevisionCreate, act: Acting) -> Respons
 
 
 @router.post("/counter", status_code=201, response_model=ContractRead, responses=NEGOTIATE)
+@may(*PARTIES, to="negotiate")
 def counter_offer(contract_id: str, body: CounterCreate, act: Acting) -> Response:
     """Answer the other side's offer with another document; every round is kept."""
     counter = partial(
@@ -106,18 +110,21 @@ def counter_offer(contract_id: str, body: CounterCreate, act: Acting) -> Respons
 
 
 @router.post("/decline", status_code=201, response_model=ContractRead, responses=CHANGE)
+@may(*PARTIES, to="negotiate")
 def decline_offer(contract_id: str, act: Acting, body: GivenReason = NO_REASON) -> Response:
     """Say no to the other side's offer, or to the amendment on the table."""
     return _on_the_table(contract_id, body, act, partial(service.decline_offer, note=body.note))
 
 
 @router.post("/retract", status_code=201, response_model=ContractRead, responses=CHANGE)
+@may(*PARTIES, to="negotiate")
 def retract_offer(contract_id: str, act: Acting, body: GivenReason = NO_REASON) -> Response:
     """Take your side's draft or offer off the table, before both have signed it."""
     return _on_the_table(contract_id, body, act, partial(service.retract_offer, note=body.note))
 
 
 @router.post("/amendment", status_code=201, response_model=ContractRead, responses=NEGOTIATE)
+@may(*PARTIES, to="negotiate")
 def amend_contract(contract_id: str, body: AmendmentCreate, act: Acting) -> Response:
     """Offer the next version of a contract in force; it is negotiated and signed like the first."""
     amend = partial(
@@ -130,12 +137,14 @@ def amend_contract(contract_id: str, body: AmendmentCreate, act: Acting) -> Resp
 
 
 @router.post("/suspend", status_code=201, response_model=ContractRead, responses=CHANGE)
+@may("performer", "agent", to="pause")
 def suspend_contract(contract_id: str, act: Acting, body: GivenReason = NO_REASON) -> Response:
     """Stop every use under a contract until it is resumed. The performer's side may."""
     return _on_the_whole(contract_id, body, act, partial(service.suspend_contract, note=body.note))
 
 
 @router.post("/resume", status_code=201, response_model=ContractRead, responses=CHANGE)
+@may("performer", to="consent")
 def resume_contract(contract_id: str, act: Acting, body: GivenReason = NO_REASON) -> Response:
     """Lift a suspension. The performer alone may, not an agent."""
     return _on_the_whole(contract_id, body, act, partial(service.resume_contract, note=body.note))

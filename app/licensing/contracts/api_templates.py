@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.access import may
 from app.identity.api_edge import fingerprint_of
 from app.licensing.document import contract as documents
 from app.licensing.document.example import DOCUMENT
@@ -71,12 +72,14 @@ class DocumentFilled(BaseModel):
 
 
 @router.get("")
+@may("anyone")
 def list_templates() -> list[TemplateSummary]:
     """List the templates of the usual deals. Public."""
     return [TemplateSummary(**_summary(template)) for template in templates().values()]
 
 
 @router.get("/{name}", responses=problems(TemplateNotFound))
+@may("anyone")
 def read_template(name: str) -> TemplateRead:
     """Show one template: its blanks, its document, and how it reads. Public."""
     template = template_of(name)
@@ -100,6 +103,7 @@ def read_template(name: str) -> TemplateRead:
 
 
 @router.post("/{name}/documents", responses=REFUSALS)
+@may("anyone")
 def fill_template(name: str, body: TemplateAnswers) -> DocumentFilled:
     """Fill in a template; what is left or does not fit is pointed at. Public, nothing is kept."""
     fingerprint_of(body)  # refuses text that nobody could keep

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from app.access import may
 from app.identity.api_edge import Reading, read_refusals
 from app.licensing.contracts.shown import (
     SHA256,
@@ -70,6 +71,7 @@ class DecisionRead(BaseModel):
 
 
 @router.get("/decisions/{decision_id}", responses=read_refusals(DecisionNotFound))
+@may("requester", to="read")
 def read_decision(decision_id: str, read: Reading) -> DecisionRead:
     """Show a decision the caller asked for: codes, clauses, and its signed receipt."""
     decision = decisions.decision_of(read.session, read.organization_id, decision_id)

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app import clock
+from app.access import PARTIES, may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.licensing.approvals.asked import Asked, approval_of, approvals_of, with_answers
 from app.licensing.approvals.on_record import use_asked
@@ -155,6 +156,7 @@ def _read(asked: Asked, organization_id: str) -> ApprovalRead:
     response_model=ApprovalList,
     responses=act_refusals(DecisionNotFound, NothingToAsk, ScriptDiffers),
 )
+@may("organization", to="approve")
 def request_approvals(body: ApprovalCreate, act: Acting) -> Response:
     """Ask everybody whose yes is missing for a use that was decided. Asked twice, it is one."""
 
@@ -169,6 +171,7 @@ def request_approvals(body: ApprovalCreate, act: Acting) -> Response:
 
 
 @router.get("/approvals", responses=read_refusals())
+@may("organization", to="read")
 def list_approvals(
     read: Reading,
     state: Annotated[
@@ -188,6 +191,7 @@ def list_approvals(
 
 
 @router.get("/approvals/{approval_id}", responses=read_refusals(ApprovalNotFound))
+@may(*PARTIES, to="read")
 def read_approval(approval_id: str, read: Reading) -> ApprovalRead:
     """Show one thing that was asked, with the script where it was sent, and its answers."""
     request = approval_of(read.session, read.organization_id, approval_id)
@@ -200,6 +204,7 @@ def read_approval(approval_id: str, read: Reading) -> ApprovalRead:
     response_model=ApprovalRead,
     responses=act_refusals(ApprovalNotFound, AnswerRefused, ApprovalClosed),
 )
+@may(*PARTIES, to="approve")
 def answer_approval(approval_id: str, body: AnswerCreate, act: Acting) -> Response:
     """Say yes or no. Answer again to change one's mind: of several the latest counts."""
 
@@ -218,6 +223,7 @@ def answer_approval(approval_id: str, body: AnswerCreate, act: Acting) -> Respon
 
 
 @router.get("/scripts/changes", responses=read_refusals())
+@may("organization", to="read")
 def preview_script_change(
     read: Reading,
     *,

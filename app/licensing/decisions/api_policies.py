@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.access import may
 from app.identity.api_edge import Reading, read_refusals
 from app.licensing.deciding.policy_set import PolicySet
 from app.licensing.decisions import published, rulebook
@@ -95,6 +96,7 @@ class ExplanationRead(BaseModel):
 
 
 @router.get("/policies", tags=["public"], response_model=PolicySetRead)
+@may("anyone")
 def read_policies(if_none_match: IfNoneMatch = None) -> Any:
     """Publish the rules in force here: every code, its source and its text. Public."""
     return _published(rulebook.today(), if_none_match, "public, max-age=60")
@@ -106,6 +108,7 @@ def read_policies(if_none_match: IfNoneMatch = None) -> Any:
     response_model=PolicySetRead,
     responses=problems(PolicySetNotFound),
 )
+@may("anyone")
 def read_policy_set(
     digest: Annotated[str, Path(max_length=200)], if_none_match: IfNoneMatch = None
 ) -> Any:
@@ -115,6 +118,7 @@ def read_policy_set(
 
 
 @router.get("/decisions/{decision_id}/explanation", responses=read_refusals(DecisionNotFound))
+@may("requester", "performer", "agent", to="read")
 def explain_decision(decision_id: str, read: Reading) -> ExplanationRead:
     """Explain a decision in words, to whoever asked for it and to the performer's side."""
     found = explain(read.session, decision_id, organization_id=read.organization_id)

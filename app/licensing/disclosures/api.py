@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from app.access import PARTIES, may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.licensing.contracts.service import contract_of
 from app.licensing.contracts.shown import CONTRACT_ID, ORGANIZATION_ID, SHA256
@@ -81,6 +82,7 @@ class DisclosureGrantList(BaseModel):
         AlreadySigned,
     ),
 )
+@may("performer", "licensee", to="sign")
 def grant_disclosure(contract_id: str, body: DisclosureGrantCreate, act: Acting) -> Response:
     """Show a named verifier more of what is made under a contract, by your side's signature."""
 
@@ -99,6 +101,7 @@ def grant_disclosure(contract_id: str, body: DisclosureGrantCreate, act: Acting)
 
 
 @router.get("/contracts/{contract_id}/disclosure-grants", responses=read_refusals(ContractNotFound))
+@may(*PARTIES, to="read")
 def list_disclosure_grants(contract_id: str, read: Reading) -> DisclosureGrantList:
     """List who was granted more under a contract of yours, by either side."""
     contract = contract_of(read.session, read.organization_id, contract_id)
@@ -112,6 +115,7 @@ def list_disclosure_grants(contract_id: str, read: Reading) -> DisclosureGrantLi
     response_model=DisclosureGrantRead,
     responses=act_refusals(DisclosureGrantNotFound),
 )
+@may("performer", "licensee", to="sign")
 def revoke_disclosure_grant(grant_id: str, act: Acting) -> Response:
     """End a grant of your side's at once; what was told stays told."""
 

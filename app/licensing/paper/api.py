@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app import db
+from app.access import PARTIES, may
 from app.config import settings
 from app.errors import TooLarge
 from app.identity.api_edge import Act, Acting, Reading, act_refusals, read_refusals
@@ -53,6 +54,7 @@ class PaperRead(BaseModel):
     },
     response_class=Response,
 )
+@may(*PARTIES, to="read")
 def export_contract(contract_id: str, read: Reading) -> Response:
     """Give a contract as a PDF: plain words, signature page, and the signed document inside."""
     contract = service.contract_of(read.session, read.organization_id, contract_id)
@@ -66,6 +68,7 @@ def export_contract(contract_id: str, read: Reading) -> Response:
     responses=act_refusals(*ATTACHING),
     openapi_extra=form_body(file=FILE),
 )
+@may(*PARTIES, to="negotiate")
 async def attach_paper(contract_id: str, request: Request, act: Acting) -> Response:
     """Keep a signed PDF as evidence beside a contract that is not in force. It permits nothing."""
     async with limited_form(request, settings().upload_limit_bytes) as form:
@@ -89,6 +92,7 @@ def _attach(act: Act, contract_id: str, upload: BinaryIO) -> Response:
 
 
 @router.get("/contracts/{contract_id}/papers", responses=read_refusals(ContractNotFound))
+@may(*PARTIES, to="read")
 def list_papers(contract_id: str, read: Reading) -> list[PaperRead]:
     """List the papers kept beside a contract, oldest first: at most twenty."""
     contract = service.contract_of(read.session, read.organization_id, contract_id)
@@ -103,6 +107,7 @@ def list_papers(contract_id: str, read: Reading) -> list[PaperRead]:
     },
     response_class=Response,
 )
+@may(*PARTIES, to="read")
 def download_paper(paper_id: str, read: Reading) -> Response:
     """Give a paper back to a party of its contract. Each opening is on record."""
     found = papers.paper_by_id(read.session, paper_id)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app import clock
+from app.access import may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.licensing.boundaries import service as boundaries
 from app.licensing.boundaries.api import FindingRead, found
@@ -110,6 +111,7 @@ class StandingOfferPage(BaseModel):
     tags=["public"],
     responses=shows({"title": "StandingOffer", "type": "object", "required": ["v", "type"]}),
 )
+@may("anyone")
 def read_standing_offer_schema() -> dict[str, Any]:
     """Give the JSON Schema of a standing offer's document. Public."""
     return standing_document.json_schema()
@@ -121,6 +123,7 @@ def read_standing_offer_schema() -> dict[str, Any]:
     response_model=StandingOfferRead,
     responses=act_refusals(StandingOfferInvalid),
 )
+@may("performer", "agent", to="negotiate")
 def draft_standing_offer(body: StandingOfferCreate, act: Acting) -> Response:
     """Draft a standing offer, as the performer's desk or agency; their signature opens it."""
 
@@ -132,6 +135,7 @@ def draft_standing_offer(body: StandingOfferCreate, act: Acting) -> Response:
 
 
 @router.get("/standing-offers", responses=read_refusals())
+@may("organization", to="read")
 def list_standing_offers(
     read: Reading,
     performer_id: Annotated[str | None, Query(max_length=40)] = None,
@@ -147,6 +151,7 @@ def list_standing_offers(
 
 
 @router.get("/performers/{performer_id}/standing-offers", responses=read_refusals(PerformerUnknown))
+@may("performer", "agent", to="read")
 def list_own_standing_offers(
     performer_id: str, read: Reading, before: Before = None, limit: Limit = 50
 ) -> StandingOfferPage:
@@ -158,6 +163,7 @@ def list_own_standing_offers(
 
 
 @router.get("/standing-offers/{standing_offer_id}", responses=read_refusals(StandingOfferNotFound))
+@may("performer", "agent", "addressee", to="read")
 def read_standing_offer(standing_offer_id: str, read: Reading) -> StandingOfferRead:
     """Show a standing offer to its performer's side, and once signed to whom it is made."""
     offer = standing.offer_of(read.session, read.principal, standing_offer_id)
@@ -169,6 +175,7 @@ def read_standing_offer(standing_offer_id: str, read: Reading) -> StandingOfferR
     responses={**shows(OFFER), **read_refusals(StandingOfferNotFound)},
     response_class=Response,
 )
+@may("performer", "agent", "addressee", to="read")
 def read_standing_offer_document(standing_offer_id: str, read: Reading) -> Response:
     """Give the canonical bytes (RFC 8785) that the performer signs."""
     offer = standing.offer_of(read.session, read.principal, standing_offer_id)
@@ -187,6 +194,7 @@ def read_standing_offer_document(standing_offer_id: str, read: Reading) -> Respo
         BoundariesNotAcknowledged,
     ),
 )
+@may("performer", to="sign")
 def sign_standing_offer(standing_offer_id: str, body: SignatureCreate, act: Acting) -> Response:
     """Sign a standing offer as its performer, in advance: it is open from then on."""
 
@@ -211,6 +219,7 @@ def sign_standing_offer(standing_offer_id: str, body: SignatureCreate, act: Acti
     response_model=StandingOfferRead,
     responses=act_refusals(StandingOfferNotFound, StandingOfferNotOpen),
 )
+@may("performer", "agent", to="negotiate")
 def retract_standing_offer(standing_offer_id: str, act: Acting) -> Response:
     """Let nobody accept it any more, at once. The performer's desk or agency may.
 
@@ -229,6 +238,7 @@ def retract_standing_offer(standing_offer_id: str, act: Acting) -> Response:
     responses={**shows(ACCEPTED), **read_refusals(StandingOfferNotFound)},
     response_class=Response,
 )
+@may("addressee", to="read")
 def read_acceptance_document(standing_offer_id: str, read: Reading) -> Response:
     """Give the contract that the caller would sign to accept: canonical bytes (RFC 8785)."""
     offer = standing.offer_of(read.session, read.principal, standing_offer_id)
@@ -249,6 +259,7 @@ def read_acceptance_document(standing_offer_id: str, read: Reading) -> Response:
         BoundariesCrossed,
     ),
 )
+@may("addressee", to="sign")
 def accept_standing_offer(standing_offer_id: str, body: AcceptanceCreate, act: Acting) -> Response:
     """Accept a standing offer: the caller's signature alone puts the contract in force."""
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from app import clock, db
+from app.access import PARTIES, may
 from app.errors import NotFound
 from app.identity.api_edge import Reading, read_refusals
 from app.licensing.contracts.service import contract_of
@@ -48,6 +49,7 @@ IfNoneMatch = Annotated[str, Header(include_in_schema=False)]
     responses={200: {"content": {JOSE: {}}}, **problems(ContractNotFound)},
     response_class=Response,
 )
+@may("anyone")
 def read_status(
     contract_id: ContractId, session: Public, if_none_match: IfNoneMatch = ""
 ) -> Response:
@@ -65,6 +67,7 @@ def read_status(
     tags=["licensing"],
     responses=read_refusals(ContractNotFound),
 )
+@may(*PARTIES, to="read")
 def read_commitment(contract_id: str, read: Reading) -> OpeningRead:
     """Show a party of an executed contract what its public commitment stands for."""
     contract = contract_of(read.session, read.organization_id, contract_id)
@@ -78,6 +81,7 @@ def read_commitment(contract_id: str, read: Reading) -> OpeningRead:
     responses={200: {"content": {JWT: {}}}, **problems(NotFound)},
     response_class=Response,
 )
+@may("anyone")
 def read_status_list(
     list_name: ListName, session: Public, if_none_match: IfNoneMatch = ""
 ) -> Response:

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app import clock
+from app.access import may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.licensing.errors import (
     AgreementNotKept,
@@ -68,6 +69,7 @@ def _read(switch: StrikeSwitch) -> StrikeRead:
     response_model=StrikeRead,
     responses=act_refusals(AgreementNotKept, StrikeInstantRefused),
 )
+@may("union", to="strike")
 def propose_strike(body: StrikeCreate, act: Acting) -> Response:
     """Propose a strike, or its end. Nothing happens until another API key confirms it."""
 
@@ -90,6 +92,7 @@ def propose_strike(body: StrikeCreate, act: Acting) -> Response:
     response_model=StrikeRead,
     responses=act_refusals(StrikeNotFound, SecondKeyNeeded, ProposalLapsed, StrikeSettled),
 )
+@may("union", to="strike")
 def confirm_strike(strike_id: str, act: Acting) -> Response:
     """Confirm a proposal with another key of the same union: it is in force when this answers."""
 
@@ -100,6 +103,7 @@ def confirm_strike(strike_id: str, act: Acting) -> Response:
 
 
 @router.get("/strikes", responses=read_refusals())
+@may("organization", to="read")
 def list_strikes(
     read: Reading,
     before: Annotated[str | None, Query(max_length=40)] = None,
@@ -112,6 +116,7 @@ def list_strikes(
 
 
 @router.get("/strikes/{strike_id}", responses=read_refusals(StrikeNotFound))
+@may("union", to="read")
 def read_strike(strike_id: str, read: Reading) -> StrikeRead:
     """Show one turn of the switch."""
     return _read(strikes.switch_of(read.session, read.organization_id, strike_id))

@@ -1,0 +1,159 @@
+"""One thing for every id that a route takes, and a request that fits each."""
+
+from datetime import timedelta
+
+from httpx import Response
+
+from app import clock, db
+from app.gateway.models_previews import Preview
+from app.ledger.models import Account
+from app.ledger.models_payouts import Payout, PayoutEvent, PayoutOrder
+from app.ledger.periods import close_period
+from app.ledger.receivables.models import Invoice
+from app.licensing.approvals.models import ApprovalRequest
+from app.licensing.approvals.on_record import use_as_json
+from app.licensing.contracts.models_counsel import CounselLink
+from app.licensing.decisions.models import Decision
+from app.licensing.decisions.service import use_of
+from app.licensing.disclosures import service as disclosures
+from app.payments import statements
+from app.payments.documents import period_part
+from tests.http.deeds import PROFILE
+from tests.http.house import House, a_standing_offer
+from tests.licensing import unions
+from tests.licensing.disclosing import a_grant
+from tests.licensing.papers import a_paper, a_pdf
+
+UNKNOWN = "0" * 26
+
+
+def things_of(house: House) -> dict[str, str]:
+    """One existing thing for every id that a closed route takes, none of them a stranger's."""
+    asked = house.ask().json()
+    with db.writing() as session:
+        decision = session.get_one(Decision, asked["decision_id"])
+        approval = ApprovalRequest(
+            contract_id=house.scene.contract.id,
+            organization_id=decision.organization_id,
+            decision_id=decision.id,
+            kind="use",
+            roles=["performer"],
+            project="NIGHTGLASS",
+            script_hash="",
+            content_tags=[],
+            use=use_as_json(use_of(decision)),
+        )
+        preview = Preview(
+            generation_id=asked["id"],
+            contract_id=house.scene.contract.id,
+            roles=["performer"],
+            due_at=clock.now() + timedelta(days=1),
+        )
+        session.add_all((approval, preview))
+        link = CounselLink(
+            series_id=house.scene.contract.id,
+            version=1,
+            side="licensee",
+            shared=False,
+            counsel="L.",
+            secret_sha256="0" * 64,
+            organization_id=decision.organization_id,
+            expires_at=decision.at,
+        )
+        session.add(link)
+        strike = unions.proposed(session, unions.a_union(session))
+        paper = a_paper(session, house.scene)
+        granted = a_grant(house.scene, "performer", house.scene.agency.organization.id)
+        grant = disclosures.grant_disclosure(
+            session, house.scene.contract, house.scene.desk.organization.id, **granted
+        )
+        period = close_period(session, until=clock.now())
+        performer = house.scene.performer
+        said = {
+            "party": {"id": performer.id, "name": performer.name},
+            "totals": [],
+            "lines": [],
+            "payments": [],
+        }
+        statement = statements.keep(
+            session,
+            period,
+            {**said, "period": period_part(period)},
+            kind="performer",
+            party_id=performer.id,
+        )
+        invoice = Invoice(
+            kind="invoice",
+            supplier_id="operator",
+            customer_id=decision.organization_id,
+            issuer_id="operator",
+            series="INV",
+            number=1,
+            currency="EUR",
+            net_minor=0,
+            tax_minor=0,
+            withheld_minor=0,
+            total_minor=0,
+            document={},
+            document_sha256="0" * 64,
+        )
+        session.add(invoice)
+        payable = Account(name=f"performer:{performer.id}:payable")
+        order = PayoutOrder(name="2026-12", currency="EUR")
+        session.add_all((payable, order))
+        session.flush()
+        payout = Payout(
+            order_id=order.id,
+            account=payable.name,
+            currency="EUR",
+            amount_minor=1,
+            details_id="pda_1",
+        )
+        session.add(payout)
+        session.flush()
+        session.add(PayoutEvent(payout_id=payout.id, number=1, state="sent"))
+    return {
+        "paper_id": paper.id,
+        "grant_id": grant.id,
+        "statement_id": statement.id,
+        "invoice_id": invoice.id,
+        "payout_id": payout.id,
+        "party_id": decision.organization_id,
+        "approval_id": approval.id,
+        "preview_id": preview.id,
+        "strike_id": strike.id,
+        "performer_id": house.scene.performer.id,
+        "standing_offer_id": a_standing_offer(house),
+        "link_id": link.id,
+        "contract_id": house.scene.contract.id,
+        "decision_id": asked["decision_id"],
+        "generation_id": asked["id"],
+    }
+
+
+def call(house: House, verb: str, address: str, who: str) -> Response:
+    """Ask for something at an address, with a body that fits where one is needed."""
+    if verb == "get":
+        return house.get(address, who)
+    if address.endswith("/paper"):
+        return house.post(address, who, files={"file": ("a.pdf", a_pdf())})
+    yes = "release" if "/previews/" in address else "approved"
+    bodies = {
+        **{key: {"document": {}} for key in ("revision", "counter", "amendment")},
+        "signatures": house.signature(),
+        "acceptances": {"jws": "a..b"},
+        "answers": {"role": "performer", "answer": yes},
+        "counsel-links": {"counsel": "M. Okafor"},
+        "disclosure-grants": {"document": {}, "jws": "a..b"},
+        "boundaries": {"limits": {"v": 1, "training": "never"}},
+        "profiles": PROFILE,
+        "erasure": {"confirm": house.scene.performer.id},
+        "preview": {"limits": {"v": 1, "training": "never"}},
+    }
+    body = bodies.get(address.rpartition("/")[2])
+    return house.post(address, who, **({"json": body} if body else {}))
+
+
+def unknown_like(real: str) -> str:
+    """An id of the same kind that nothing has."""
+    return real[: real.index("_") + 1] + UNKNOWN
