@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     local_generator: bool = Field(
         True, description="Offer the local puppet (non-commercial landmark model, GPL encoders)."
     )
+    models_that_do_not_train: str = Field(
+        "", description="Vendors' promises to this operator: MODEL=DOCUMENT, parted by semicolons."
+    )
     upload_limit_bytes: int = Field(40 << 20, gt=0, description="Largest portrait upload.")
     verify_limit_bytes: int = Field(512 << 20, gt=0, description="Largest file to verify.")
     rate_lookups: str = Field(
@@ -101,6 +104,12 @@ class Settings(BaseSettings):
     def packs_on(self) -> tuple[str, ...]:
         """The packs of rules that are on for every contract of this installation."""
         return tuple(filter(None, (name.strip() for name in self.policy_packs.split(","))))
+
+    @cached_property
+    def promised_not_to_train(self) -> dict[str, str]:
+        """The models that do not learn from inputs, and by which document of the operator's."""
+        pairs = (pair.partition("=") for pair in self.models_that_do_not_train.split(";"))
+        return {model.strip(): paper.strip() for model, _, paper in pairs if paper.strip()}
 
     @cached_property
     def keys_dir(self) -> Path:

@@ -31,6 +31,7 @@ from app.ledger import service as ledger
 logger = structlog.get_logger()
 UNKNOWN = Counter("understudy_vendor_jobs_unknown", "Jobs of which nobody can tell", ["vendor"])
 BUSY = timedelta(minutes=15)  # how long a vendor may be busy before the generation is given up
+LONGEST_PAUSE_S = 900.0
 SETTLING = timedelta(days=90)  # how long a hold waits for an operator at the most
 
 
@@ -83,17 +84,17 @@ def buy(connector: Connector, job: RenderJob) -> str | None:
 def collect(connector: Connector, generation_id: str, reference: str, result: Path) -> str:
     """Wait for the job to end and fetch its result; return why there is none, or nothing.
 
-    A broken answer or download is asked for again until the job's time is up: what was paid for
-    is not given up for a bad connection.
+    A broken answer or download is asked for again, ever more rarely, as long as the vendor keeps
+    the result: what was paid for is not given up for a bad connection.
     """
     with db.reading() as session:
         ordered_at = session.get_one(VendorJob, generation_id).ordered_at or clock.now()
-    until = ordered_at + timedelta(seconds=connector.limit_s)
-    trouble = "it is not finished"
+    lasts_s, pause_s, trouble = connector.limit_s, connector.poll_s, "it is not finished"
     while True:
         try:
             status = connector.poll(reference)
             if status.phase is Phase.SUCCEEDED:
+                lasts_s = connector.keeps_s
                 connector.fetch(reference, result)
                 _note(generation_id, "delivered", "")
                 return ""
@@ -102,14 +103,15 @@ def collect(connector: Connector, generation_id: str, reference: str, result: Pa
             trouble = "it is not finished"
         except (VendorSilent, NotSubmitted) as silent:
             trouble = silent.detail
-        if clock.now() >= until:
+            pause_s = max(connector.poll_s, min(2 * pause_s, LONGEST_PAUSE_S))
+        if clock.now() >= ordered_at + timedelta(seconds=lasts_s):
             break
-        wire.pause(connector.poll_s)
+        wire.pause(pause_s)
     try:
         connector.cancel(reference)
     except (VendorSilent, NotSubmitted) as silent:
         logger.warning("not cancelled", generation=generation_id, because=silent.detail)
-    hours = connector.limit_s / 3600
+    hours = lasts_s / 3600
     return _ended(
         generation_id,
         f"{connector.name} delivered nothing within {hours:g} h: {trouble}. Nothing is charged "

@@ -86,6 +86,7 @@ class Capability:
     inbound_provenance: str = "none"  # what the vendor writes into its files
     deletion: str = ""  # the vendor's call that deletes inputs and result
     retires_on: date | None = None
+    whole_seconds: bool = False
     evidence: str = ""  # what is known of it working
 
 
@@ -144,14 +145,16 @@ class Connector(Generator, Protocol):
 
     `idempotent`: submitting the same job again is the same job there. Where it is not, a job whose
     reply was lost is looked for (`find`, None where the vendor offers no way), never sent again.
-    `poll_s` is the least time between two polls, `limit_s` how long a job is waited for: not past
-    the vendor's own expiry. `poll`, `fetch` and `cancel` raise VendorSilent where there was no
-    usable answer. `parse_webhook` believes nothing it cannot verify; None: not the vendor's.
+    `poll_s` is the least time between two polls, `limit_s` how long a job may run, `keeps_s` how
+    long the vendor keeps a result: as long it is asked for, however bad the connection. `poll`,
+    `fetch` and `cancel` raise VendorSilent where there was no usable answer.
+    `parse_webhook` believes nothing it cannot verify; None: not the vendor's.
     """
 
     idempotent: bool
     poll_s: float
     limit_s: float
+    keeps_s: float
 
     def configured(self) -> bool: ...
     def find(self, job_id: str) -> str | None: ...
@@ -167,6 +170,8 @@ def mismatches(job: RenderJob, capability: Capability) -> list[str]:
     shortest, longest = capability.seconds
     if not shortest <= job.length_s <= longest:
         found.append(f"{job.length_s:g} s is outside {shortest:g}-{longest:g} s")
+    if capability.whole_seconds and job.length_s % 1:
+        found.append(f"{job.length_s:g} s is no whole number of seconds")
     if (job.width, job.height) not in capability.sizes:
         offered = ", ".join(f"{w}x{h}" for w, h in sorted(capability.sizes))
         found.append(f"{job.width}x{job.height} is not among {offered}")

@@ -1,5 +1,6 @@
 """Which generators this installation offers, by model."""
 
+from collections import UserDict
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import lru_cache
@@ -11,14 +12,26 @@ from app.config import settings
 from app.gateway.errors import GeneratorUnavailable
 from app.gateway.generators import Capability, Connector, Generator
 from app.gateway.generators.local import CAPABILITY, LICENSE_NOTICE, LocalGenerator
+from app.gateway.generators.runway import Runway
 from app.gateway.generators.veo import Veo
 
-VENDORS: tuple[Connector, ...] = (Veo(),)
+VENDORS: tuple[Connector, ...] = (Veo(), Runway())
+
+
+class Training(UserDict[str, bool]):
+    """Whether each model learns from its inputs: as published, or as promised to this operator."""
+
+    def __getitem__(self, model: str) -> bool:
+        return self.data[model] and model not in settings().promised_not_to_train
+
+
 # What each generator does with its inputs, as attested; a contract's generator must not train.
-TRAINS_ON_INPUTS = {
-    capability.model: capability.attestation.trains_on_inputs
-    for capability in (CAPABILITY, *(each for v in VENDORS for each in v.capabilities()))
-}
+TRAINS_ON_INPUTS = Training(
+    {
+        capability.model: capability.attestation.trains_on_inputs
+        for capability in (CAPABILITY, *(each for v in VENDORS for each in v.capabilities()))
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -128,8 +141,10 @@ def _described(generator: Generator, capability: Capability) -> dict[str, Any]:
         "price": None
         if capability.price is None
         else {**asdict(capability.price), "read_on": capability.price.read_on.isoformat()},
-        "trains_on_inputs": capability.attestation.trains_on_inputs,
-        "attested_by": capability.attestation.document,
+        "trains_on_inputs": TRAINS_ON_INPUTS.get(capability.model, True),
+        "attested_by": settings().promised_not_to_train.get(
+            capability.model, capability.attestation.document
+        ),
         "attestation_read_on": _day(capability.attestation.read_on),
         "inbound_provenance": capability.inbound_provenance,
         "deletion": capability.deletion,

@@ -58,6 +58,7 @@ class Veo:
     idempotent = False
     poll_s = 10.0
     limit_s = 2 * 3600.0
+    keeps_s = 24 * 3600.0
 
     def __init__(self, base: str | None = None, *, private: bool = False) -> None:
         self._base, self._private = base, private

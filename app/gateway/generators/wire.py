@@ -125,6 +125,7 @@ def ask(
     *,
     limit_bytes: int = REPLY_LIMIT_BYTES,
     timeout_s: float = 60.0,
+    least_pause_s: float = 0.0,
 ) -> dict[str, Any]:
     """Ask what buys nothing, four times at most. Raises VendorSilent."""
     why = ""
@@ -153,7 +154,7 @@ def ask(
             wait_s = _retry_after_s(answer)
             why = f"it answered {answer.status}" if answer.status != 200 else "its answer is broken"
         if turn + 1 < TRIES:
-            pause(_patience_s(turn) if wait_s is None else wait_s)
+            pause(max(_patience_s(turn) if wait_s is None else wait_s, least_pause_s))
     raise VendorSilent(f"{line.vendor} gives no usable answer: {why}")
 
 
@@ -179,6 +180,12 @@ def picture(path: Path) -> dict[str, str]:
     """Return a picture as Google's protocols take it: Base64, and its kind told from its bytes."""
     content = path.read_bytes()
     return {"bytesBase64Encoded": b64encode(content).decode(), "mimeType": media_type(content)}
+
+
+def data_uri(path: Path) -> str:
+    """Return a picture as a data URI."""
+    content = path.read_bytes()
+    return f"data:{media_type(content)};base64,{b64encode(content).decode()}"
 
 
 def media_type(content: bytes) -> str:

@@ -61,5 +61,13 @@ def came(generation_id: str, fake: Fake, word: str) -> Came:
     return Came(*states, fake.paid(word), generation.reason)
 
 
+def told(scene: scenes.Scene, fake: Fake, pauses: list[float], model: str, word: str) -> Came:
+    """Tell the story of one fault: asked, rendered, and the stage once more as after a crash."""
+    generation_id = asked(scene, model, f"{word} I hold the light.", length_s="8")
+    rendered(generation_id, pauses)
+    rendered(generation_id, pauses)
+    return came(generation_id, fake, word)
+
+
 def credentials(vendor: str, key: str, **more: str) -> None:
     keys.keep_vendor_credentials(vendor, {"api_key": key, **more})

@@ -5,7 +5,7 @@ import pytest
 from app import db
 from app.gateway.generators.veo import Veo
 from tests import scenes
-from tests.gateway.vendors.story import Came, asked, came, credentials, offer, rendered
+from tests.gateway.vendors.story import Came, credentials, offer, told
 
 MODEL = "google/veo-3.1"
 PLACE = {"project": "nightglass", "location": "us-central1"}
@@ -43,17 +43,10 @@ def scene(database):
         return scenes.a_scene(session, generator=MODEL, quota={"max_seconds": 1000})
 
 
-def story(scene, fake, pauses, word):
-    generation_id = asked(scene, MODEL, f"{word} I hold the light.", length_s="8")
-    rendered(generation_id, pauses)
-    rendered(generation_id, pauses)  # the stage once more, as after a crash
-    return came(generation_id, fake, word)
-
-
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 class TestFault:
     def test_each_ends_right_with_one_paid_job_and_a_reason(self, scene, veo, fake, pauses):
-        found = {word: story(scene, fake, pauses, word) for word in FAULTS}
+        found = {word: told(scene, fake, pauses, MODEL, word) for word in FAULTS}
         for word, (state, job, hold, paid, words) in FAULTS.items():
             assert found[word] == Came(state, job, hold, paid, found[word].reason), word
             assert words in found[word].reason, word
@@ -70,7 +63,7 @@ class TestFault:
         self, scene, veo, fake, pauses, key, words
     ):
         credentials("google", key, **PLACE)
-        found = story(scene, fake, pauses, "refused")
+        found = told(scene, fake, pauses, MODEL, "refused")
         assert (found.state, found.hold, found.paid) == ("failed", "voided", 0)
         assert words in found.reason
         assert "Nothing was bought" in found.reason
