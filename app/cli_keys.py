@@ -37,12 +37,41 @@ def init_keys(
     print(f"Take the root keys away, and keep two copies: {settings().root_keys_dir}")
 
 
+@keys_commands.command("signer")
+def give_signer(
+    organization_id: Annotated[str, typer.Argument(help="org_…")],
+    organization: Annotated[
+        str, typer.Option(help="What its certificates state as O; else this installation's name.")
+    ] = "",
+    country: Annotated[str, typer.Option(help="Its country, ISO 3166, two letters.")] = "",
+) -> None:
+    """Give an organization a leaf of its own: what is made for it is signed with that from now on.
+
+    Whoever compares two such files sees that one organization had them made: ask it first. To end
+    it, revoke its certificate for cessationOfOperation.
+    """
+    from app import db
+    from app.identity.models import Organization
+
+    with db.reading() as session:
+        if session.get(Organization, organization_id) is None:
+            raise typer.BadParameter(f"no organization has the id {organization_id}")
+    if organization or country:
+        name_organization(
+            settings().keys_dir, country=country, organization=organization, signer=organization_id
+        )
+    name = pki.give_signer(settings().keys_dir, organization_id, ocsp_url=settings().ocsp_url)
+    print(f"in force: {name}")
+
+
 @keys_commands.command("rotate")
 def rotate_key(
-    purpose: Annotated[str, typer.Argument(help="claim, ocsp, tsa, claim-ca, ...")] = "claim",
+    series: Annotated[
+        str, typer.Argument(help="claim, claim@org_…, ocsp, tsa, claim-ca, ...")
+    ] = "claim",
 ) -> None:
     """Make a new key and certificate. The old key is destroyed; what it signed stays good."""
-    made = pki.rotate(settings().keys_dir, purpose, ocsp_url=settings().ocsp_url)
+    made = pki.rotate(settings().keys_dir, series, ocsp_url=settings().ocsp_url)
     print(f"in force: {', '.join(made)}")
 
 
@@ -56,6 +85,7 @@ def list_keys(as_json: AsJson = False) -> None:
     for row in rows:
         print(f"{row['name']:<16} {row['state']:<12} until {row['ends_at'][:10]}  {row['key']}")
         print(f"{'':<16} serial {row['serial']}")
+        print(f"{'':<16} {row['subject']}")
 
 
 @keys_commands.command("revoke")

@@ -175,8 +175,13 @@ def _write_new(path: Path, content: bytes) -> bool:
     return True
 
 
+def _purpose(name: str) -> str:
+    """`claim` of `claim`, `claim.2` and `claim@org_X.2`: numbered, and may be a signer's own."""
+    return name.partition(".")[0].partition("@")[0]
+
+
 def _kind(name: str) -> str:
-    purpose = name.partition(".")[0]
+    purpose = _purpose(name)
     for known in (SIGNING, ROOTS, CERTIFIED):
         if purpose in known:
             return known[purpose]
@@ -185,7 +190,7 @@ def _kind(name: str) -> str:
 
 def _keeper(name: str) -> Keeper:
     """Roots in a directory of their own, so that it can be taken away; the rest at hand."""
-    purpose = name.partition(".")[0]
+    purpose = _purpose(name)
     if purpose in ROOTS:
         return _Files(settings().root_keys_dir)
     if purpose in CERTIFIED and settings().pkcs11_module:

@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
-from app import config
+from app import config, db
 from app.cli import app
+from app.identity.models import Organization
 from tests.provenance.making import an_authority
 
 
@@ -48,6 +50,19 @@ class TestKeys:
         assert (rows["claim.2"]["state"], rows["claim.3"]["state"]) == ("revoked", "in force")
         assert rows["claim.2"]["since"] == "2026-11-01T00:00:00+00:00"
         assert "claim.3" in say("list")
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    def test_an_organization_gets_a_signer_of_its_own_that_the_list_shows(self, database):
+        an_authority(config.settings().keys_dir)
+        with db.writing() as session:
+            organization = Organization(name="Nightglass Pictures", kind="production")
+            session.add(organization)
+            own, named = f"claim@{organization.id}", organization.id
+        assert own in say("signer", named, "--organization", "Nightglass", "--country", "NL")
+        assert listed()[own]["state"] == "in force"
+        assert f"{own}.2" in say("rotate", own)
+        assert "2,O=Nightglass,C=NL" in say("list")
+        assert CliRunner().invoke(app, ["keys", "signer", "org_none"]).exit_code == 2
 
     def test_what_is_no_serial_is_refused(self, data_dir):
         assert CliRunner().invoke(app, ["keys", "revoke", "none"]).exit_code == 2

@@ -153,7 +153,9 @@ def sign(generation_id: str) -> bool:
             private = _private(session, generation)
             generators_own = provenance.with_credentials(rendered, desk=desk(), private=private)
             statement = _statement(session, generation, generators_own)
-        output = provenance.sign_output(source, signed, statement, desk=desk())
+        output = provenance.sign_output(
+            source, signed, statement, desk=desk(), whose=generation.organization_id
+        )
         digest, key = keep(generation_id, "signed", signed)
     with db.writing() as session:
         done = locked(session, generation_id, "marked")

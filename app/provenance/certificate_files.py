@@ -1,6 +1,7 @@
 """The certificates of this installation as files beside the keys, numbered like them.
 
-`claim.crt`, `claim.2.crt`, ... The newest of a purpose is in force; none is changed or removed.
+`claim.crt`, `claim.2.crt`, ... are a series, and so are `claim@org_X.crt`, `claim@org_X.2.crt` of a
+signer with a leaf of its own. The newest of a series is in force; none is changed or removed.
 What was revoked or superseded says so in a file of its own, `claim.revoked.json`.
 """
 
@@ -23,7 +24,9 @@ from app.provenance.certificates import AUTHORITIES, BY_PURPOSE
 from app.provenance.errors import CertificateMissing
 
 LOCK = "certificates.lock"
-_FILE = re.compile(r"(?P<purpose>[a-z-]+)(?:\.[0-9]+)?\.crt")
+CLAIM = "claim"
+CLOSED = "cessationOfOperation"  # the reason with which a signer's own series ends
+_FILE = re.compile(r"(?P<series>(?P<purpose>[a-z-]+)(?:@[A-Za-z0-9_-]+)?)(?:\.[0-9]+)?\.crt")
 _ORDER = {purpose: place for place, purpose in enumerate(BY_PURPOSE)}
 
 
@@ -44,9 +47,20 @@ class Issued:
     revocation: Revocation | None
 
     @property
+    def series(self) -> str:
+        """Which succession it belongs to: `claim`, `tsa`, or `claim@` and whose."""
+        return self.name.partition(".")[0]
+
+    @property
     def purpose(self) -> str:
         """What it is for."""
-        return self.name.partition(".")[0]
+        return purpose_of(self.series)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it ended a signer's own series: nothing takes its place."""
+        said = self.revocation
+        return self.series != self.purpose and said is not None and said.reason == CLOSED
 
     @property
     def number(self) -> int:
@@ -72,8 +86,18 @@ def settled(directory: Path, *, changing: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
-def every(directory: Path, *, purposes: Collection[str] = BY_PURPOSE) -> list[Issued]:
-    """Return every certificate this installation ever made for these purposes, oldest first.
+def purpose_of(series: str) -> str:
+    """Return what the certificates of a series are for."""
+    return series.partition("@")[0]
+
+
+def claim_series(signer: str) -> str:
+    """Name the series of a signer with a leaf of its own; the house's for nobody."""
+    return f"{CLAIM}@{signer}" if signer else CLAIM
+
+
+def every(directory: Path, *, series: Collection[str] | None = None) -> list[Issued]:
+    """Return every certificate this installation ever made, or those of these series, oldest first.
 
     It is asked at each signature: one listing, and nothing parsed twice.
     """
@@ -85,16 +109,13 @@ def every(directory: Path, *, purposes: Collection[str] = BY_PURPOSE) -> list[Is
     found = []
     for file, entry in there.items():
         match = _FILE.fullmatch(file)
-        if match is not None and match["purpose"] in purposes:
+        if match is None or match["purpose"] not in BY_PURPOSE:
+            continue
+        if series is None or match["series"] in series:
             name = file.removesuffix(".crt")
             said = _revocation(directory, name) if f"{name}.revoked.json" in there else None
             found.append(Issued(name, _certificate(entry), said))
-    return sorted(found, key=lambda each: (_ORDER[each.purpose], each.number))
-
-
-def of_purpose(directory: Path, purpose: str) -> list[Issued]:
-    """Return the certificates of one purpose, oldest first."""
-    return every(directory, purposes={purpose})
+    return sorted(found, key=lambda each: (_ORDER[each.purpose], each.series, each.number))
 
 
 def _certificate(entry: os.DirEntry[str]) -> x509.Certificate:
@@ -107,19 +128,23 @@ def _parsed(path: str, _file: int, _changed: int) -> x509.Certificate:
     return x509.load_pem_x509_certificate(Path(path).read_bytes())
 
 
-def newest(issued: Iterable[Issued], purpose: str) -> Issued | None:
-    """Return the certificate of a purpose that is in force, if there ever was one."""
-    return next(iter([each for each in issued if each.purpose == purpose][-1:]), None)
+def newest(issued: Iterable[Issued], series: str) -> Issued | None:
+    """Return the certificate of a series that is in force, if there ever was one."""
+    return next(iter([each for each in issued if each.series == series][-1:]), None)
 
 
-def current(issued: Iterable[Issued], purpose: str) -> Issued:
-    """Return the certificate of a purpose that is in force. Raises CertificateMissing."""
-    found = newest(issued, purpose)
+def current(issued: Iterable[Issued], series: str) -> Issued:
+    """Return the certificate of a series that is in force. Raises CertificateMissing."""
+    found = newest(issued, series)
     if found is None:
-        raise CertificateMissing(
-            f"the certificate {purpose}.crt is missing; run `understudy setup`"
-        )
+        raise CertificateMissing(f"the certificate {series}.crt is missing; run `understudy setup`")
     return found
+
+
+def signing_series(issued: Iterable[Issued], signer: str) -> str:
+    """Return in which series a signer's files are signed: its own where it has one, else ours."""
+    own = newest(issued, claim_series(signer))
+    return own.series if own is not None and not own.is_closed else CLAIM
 
 
 def chain_pem(issued: Iterable[Issued], leaf: x509.Certificate) -> str:

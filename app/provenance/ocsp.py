@@ -22,7 +22,7 @@ from app.provenance.errors import CertificateMissing
 FRESH_FOR = timedelta(days=1)
 KEPT_S = 600
 ANSWERING = ("claim-root", "claim-ca", "ocsp")
-PURPOSES = ("claim", *ANSWERING)
+SIGNING = ("claim", *ANSWERING)
 REASON_FLAGS = {
     pki.SUPERSEDED: x509.ReasonFlags.superseded,
     "unspecified": x509.ReasonFlags.unspecified,
@@ -60,15 +60,18 @@ def _answer(
     return _response(found, issuer, responder, algorithm)
 
 
-def signer_and_staple(directory: Path) -> tuple[pki.Signer, bytes]:
+def signer_and_staple(directory: Path, whose: str = "") -> tuple[pki.Signer, bytes]:
     """Return who signs files now, and the DER response about it that goes into its signature.
 
-    Both of one moment: no rotation comes between. Raises CertificateMissing.
+    `whose` is an organization's id, which may have a leaf of its own; else the house signs. Both
+    are of one moment: no rotation comes between. Raises CertificateMissing.
     """
     with certificate_files.settled(directory):
-        issued = certificate_files.every(directory, purposes=PURPOSES)
-        signer = pki.signer_among(issued, "claim")
-        return signer, _about(issued, certificate_files.current(issued, "claim"))
+        own = certificate_files.claim_series(whose)
+        issued = certificate_files.every(directory, series={own, *SIGNING})
+        series = certificate_files.signing_series(issued, whose)
+        signer = pki.signer_among(issued, series)
+        return signer, _about(issued, certificate_files.current(issued, series))
 
 
 def about(directory: Path, serial: int) -> bytes:
@@ -77,7 +80,7 @@ def about(directory: Path, serial: int) -> bytes:
     Where its CA was replaced since, nobody answers any more.
     """
     with certificate_files.settled(directory):
-        issued = certificate_files.every(directory, purposes=PURPOSES)
+        issued = certificate_files.every(directory)
         found = pki.of_serial(issued, serial)
         if found is None:
             raise CertificateMissing(f"the certificate {serial:x} is gone; restore it")

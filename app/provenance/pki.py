@@ -3,6 +3,7 @@
 What they look like is in `certificates.py`, how they lie beside the keys in `certificate_files.py`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,7 +57,24 @@ def create_missing(directory: Path, *, ocsp_url: str) -> list[str]:
     CertificateMismatch when a certificate does not name the key of its name, KeyMissing.
     """
     with files.settled(directory, changing=True):
-        return [name for profile in PROFILES if (name := _ensure(directory, profile, ocsp_url))]
+        wanted = [each for profile in PROFILES for each in _series_of(directory, profile.purpose)]
+        return [name for series in wanted if (name := _ensure(directory, series, ocsp_url))]
+
+
+def give_signer(directory: Path, name: str, *, ocsp_url: str) -> str:
+    """Give a signer a leaf of its own; return the name of the one in force, new or not.
+
+    `name` is an organization's id. Its files are signed with that leaf from now on, so whoever
+    compares two of them sees that they have one signer. Raises CertificateUnknown, KeyMissing.
+    """
+    if not re.fullmatch("[A-Za-z0-9_-]{1,32}", name):
+        raise CertificateUnknown(f"{name!r} cannot name a signer; give an organization's id")
+    series = files.claim_series(name)
+    with files.settled(directory, changing=True):
+        there = files.newest(files.every(directory, series={series}), series)
+        if there is not None and not there.is_closed:
+            return _ensure(directory, series, ocsp_url) or there.name
+        return _issue(directory, series, ocsp_url)
 
 
 def renew(directory: Path, *, ocsp_url: str) -> None:
@@ -70,19 +88,27 @@ def renew(directory: Path, *, ocsp_url: str) -> None:
         _renewed[directory] = (directory.stat().st_mtime_ns, seen[1])
 
 
-def rotate(directory: Path, purpose: str, *, ocsp_url: str) -> list[str]:
-    """Make a new key and certificate for a purpose, and for those a new CA has to certify.
+def rotate(directory: Path, series: str, *, ocsp_url: str) -> list[str]:
+    """Make a new key and certificate in a series, and in those a new CA has to certify.
 
     The old key is destroyed: it signs nothing any more. Raises CertificateUnknown, KeyMissing.
     """
-    profile = BY_PURPOSE.get(purpose)
-    if profile is None or profile.issuer == purpose:
-        able = ", ".join(p.purpose for p in PROFILES if p.issuer != p.purpose)
-        raise CertificateUnknown(f"{purpose!r} cannot be rotated; choose one of {able}")
-    made = []
     with files.settled(directory, changing=True):
-        for each in (purpose, *ROTATED_WITH.get(purpose, ())):
-            made.append(_issue(directory, BY_PURPOSE[each], ocsp_url))
+        able = [
+            each
+            for profile in PROFILES
+            if profile.issuer != profile.purpose
+            for each in _series_of(directory, profile.purpose)
+        ]
+        if series not in able:
+            raise CertificateUnknown(
+                f"{series!r} cannot be rotated; choose one of {', '.join(able)}"
+            )
+        certified = ROTATED_WITH.get(series, ())
+        with_it = [each for each in able if files.purpose_of(each) in certified]
+        made = []
+        for each in (series, *with_it):
+            made.append(_issue(directory, each, ocsp_url))
             _retire_older(directory, each)
     return made
 
@@ -90,6 +116,7 @@ def rotate(directory: Path, purpose: str, *, ocsp_url: str) -> list[str]:
 def revoke(directory: Path, serial: int, *, reason: str, at: datetime) -> Issued:
     """Say that what this certificate signed from `at` on is not to be believed. Said once.
 
+    A signer's own series ends with `cessationOfOperation`: the house signs for it from then on.
     Raises CertificateUnknown where there is none of that serial, or it was said already.
     """
     with files.settled(directory, changing=True):
@@ -102,20 +129,23 @@ def revoke(directory: Path, serial: int, *, reason: str, at: datetime) -> Issued
         if found.revocation is not None and found.revocation.reason != SUPERSEDED:
             raise CertificateUnknown(f"{found.name} was revoked from {found.revocation.at} on")
         files.write_revocation(directory, found.name, Revocation(at, reason))
-    return Issued(found.name, found.certificate, Revocation(at, reason))
+        revoked = Issued(found.name, found.certificate, Revocation(at, reason))
+        if revoked.is_closed and keys.is_here(found.name):
+            keys.destroy(found.name)  # nothing takes its place, so nothing else would retire it
+    return revoked
 
 
-def signer(directory: Path, purpose: str) -> Signer:
-    """Return who signs for a purpose now. Raises CertificateMissing where nobody does."""
-    return signer_among(files.every(directory, purposes={purpose, *AUTHORITIES}), purpose)
+def signer(directory: Path, series: str) -> Signer:
+    """Return who signs in a series now. Raises CertificateMissing where nobody does."""
+    return signer_among(files.every(directory, series={series, *AUTHORITIES}), series)
 
 
-def signer_among(issued: Sequence[Issued], purpose: str) -> Signer:
-    """Return who signs for a purpose, by a listing made before. Raises CertificateMissing."""
-    newest = files.newest(issued, purpose)
+def signer_among(issued: Sequence[Issued], series: str) -> Signer:
+    """Return who signs in a series, by a listing made before. Raises CertificateMissing."""
+    newest = files.newest(issued, series)
     if newest is None or newest.certificate.not_valid_after_utc <= clock.now():
         raise CertificateMissing(
-            f"no certificate for {purpose!r} is in force; run `understudy setup`, with the key of"
+            f"no certificate for {series!r} is in force; run `understudy setup`, with the key of"
             " its root at hand if it says so"
         )
     return Signer(newest.name, files.chain_pem(issued, newest.certificate))
@@ -147,22 +177,33 @@ def revocations(directory: Path) -> dict[int, Revocation]:
     return {i.certificate.serial_number: i.revocation for i in found if i.revocation}
 
 
-def _ensure(directory: Path, profile: Profile, ocsp_url: str) -> str | None:
-    issued = files.every(directory)
-    newest = files.newest(issued, profile.purpose)
+def _series_of(directory: Path, purpose: str) -> list[str]:
+    """The house's own series of a purpose, then those of signers with a leaf of their own."""
+    issued = [each for each in files.every(directory) if each.purpose == purpose]
+    named = {each.series: each.is_closed for each in issued if each.series != purpose}
+    return [purpose, *(series for series, closed in sorted(named.items()) if not closed)]
+
+
+def _profile(series: str) -> Profile:
+    return next(each for each in PROFILES if each.purpose == files.purpose_of(series))
+
+
+def _ensure(directory: Path, series: str, ocsp_url: str) -> str | None:
+    profile, issued = _profile(series), files.every(directory)
+    newest = files.newest(issued, series)
     if newest is None:
-        return _issue(directory, profile, ocsp_url)
+        return _issue(directory, series, ocsp_url)
     away = profile.issuer == profile.purpose and not keys.is_here(newest.name)
     if not away and newest.certificate.public_key() != keys.public_key(newest.name):
         raise CertificateMismatch(
             f"{newest.name}.crt does not belong to the key {newest.name!r}; restore the key, or"
-            f" run `understudy keys rotate {profile.purpose}` to go on with a new one"
+            f" run `understudy keys rotate {series}` to go on with a new one"
         )
     if _is_due(newest, profile, files.current(issued, profile.issuer)):
-        name = _issue(directory, profile, ocsp_url)
-        _retire_older(directory, profile.purpose)
+        name = _issue(directory, series, ocsp_url)
+        _retire_older(directory, series)
         return name
-    _retire_older(directory, profile.purpose)  # what a crash in a rotation left undone
+    _retire_older(directory, series)  # what a crash in a rotation left undone
     return None
 
 
@@ -176,28 +217,30 @@ def _is_due(newest: Issued, profile: Profile, issuer: Issued) -> bool:
     return wanted and keys.is_here(issuer.name)
 
 
-def _issue(directory: Path, profile: Profile, ocsp_url: str) -> str:
-    """Make the next key of a purpose and its certificate; of two at once, the first one stands."""
-    issued = files.every(directory)
-    newest = files.newest(issued, profile.purpose)
+def _issue(directory: Path, series: str, ocsp_url: str) -> str:
+    """Make the next key of a series and its certificate; of two at once, the first one stands."""
+    profile, issued = _profile(series), files.every(directory)
+    newest = files.newest(issued, series)
     number = 1 if newest is None else newest.number + 1
-    name = profile.purpose if number == 1 else f"{profile.purpose}.{number}"
+    name = series if number == 1 else f"{series}.{number}"
     keys.create(name)
     own = profile.issuer == profile.purpose
     by = None if own else files.current(issued, profile.issuer)
     issuer = None if by is None else Issuer(by.name, by.certificate)
-    common_name = profile.common_name if number == 1 else f"{profile.common_name} {number}"
-    subject = subject_of(directory, common_name)
+    signer = series.partition("@")[2]
+    words = (profile.common_name, signer, str(number) if number > 1 else "")
+    common_name = " ".join(filter(None, words))
+    subject = subject_of(directory, common_name, signer=signer)
     certificate = build(profile, name, subject, issuer, ocsp_url)
     content = certificate.public_bytes(serialization.Encoding.PEM)
     files.write_once(directory / f"{name}.crt", content)
     return name
 
 
-def _retire_older(directory: Path, purpose: str) -> None:
+def _retire_older(directory: Path, series: str) -> None:
     """Supersede all but the newest: from the next second on, and their keys are destroyed."""
     at = clock.now().replace(microsecond=0) + timedelta(seconds=1)
-    for older in files.of_purpose(directory, purpose)[:-1]:
+    for older in files.every(directory, series={series})[:-1]:
         if older.revocation is None:
             files.write_revocation(directory, older.name, Revocation(at, SUPERSEDED))
         if keys.is_here(older.name):

@@ -43,20 +43,23 @@ class SignedOutput:
     verified_by: tuple[str, ...]
 
 
-def sign_output(src: Path, dst: Path, manifest: Manifest, *, desk: Desk) -> SignedOutput:
+def sign_output(
+    src: Path, dst: Path, manifest: Manifest, *, desk: Desk, whose: str = ""
+) -> SignedOutput:
     """Sign with this installation's key, read the result back, take its fingerprint.
 
-    Makes a new leaf when one is due. Where a rotation retires the key meanwhile, signs once more
-    with the new one. `dst` is removed when the gate stays closed. Raises ReleaseGateClosed,
-    SigningFailed, UnsupportedFormat, TimeStampUnavailable (wait), and the sandbox's errors.
+    `whose` it is, an organization's id, says whose leaf signs, where that has its own. Makes a new
+    leaf when one is due. Where a rotation retires the key meanwhile, signs once more with the new
+    one. `dst` is removed when the gate stays closed. Raises ReleaseGateClosed, SigningFailed,
+    UnsupportedFormat, TimeStampUnavailable (wait), and the sandbox's errors.
     """
     while True:
         pki.renew(desk.certificates, ocsp_url=desk.ocsp_url)
-        signer, staple = ocsp.signer_and_staple(desk.certificates)
+        signer, staple = ocsp.signer_and_staple(desk.certificates, whose)
         try:
             return _sign_and_check(src, dst, manifest, signer=signer, staple=staple, desk=desk)
         except (ReleaseGateClosed, keys.KeyMissing, CertificateMissing):
-            if pki.signer(desk.certificates, "claim") == signer:
+            if ocsp.signer_and_staple(desk.certificates, whose)[0] == signer:
                 raise
 
 

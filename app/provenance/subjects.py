@@ -11,14 +11,18 @@ from cryptography.x509.oid import NameOID
 from app.provenance.errors import SubjectRefused
 
 FILE = "subject.json"  # beside the certificates; no secret
+OWN_FILE = "subject@{}.json"  # of a signer with certificates of its own
 COUNTRY, ORGANIZATION = "ZZ", "Understudy installation"  # ZZ: user-assigned, no country
 LONGEST = 64  # X.520, upper bounds
 
 
-def name_organization(directory: Path, *, country: str, organization: str) -> None:
+def name_organization(
+    directory: Path, *, country: str, organization: str, signer: str = ""
+) -> None:
     """Say whose certificates the next ones are; those there are keep their name until rotated.
 
-    `country` is ISO 3166, two letters. Raises SubjectRefused.
+    With `signer`, an organization's id: those of its own series alone. `country` is ISO 3166, two
+    letters. Raises SubjectRefused.
     """
     if not re.fullmatch("[A-Z]{2}", country):
         raise SubjectRefused(f"{country!r} is no country code; write two letters such as NL")
@@ -28,15 +32,19 @@ def name_organization(directory: Path, *, country: str, organization: str) -> No
     partial = directory / f"{FILE}.{secrets.token_hex(8)}.partial"
     said = {"v": 1, "country": country, "organization": organization.strip()}
     partial.write_text(json.dumps(said))
-    partial.replace(directory / FILE)
+    partial.replace(directory / (OWN_FILE.format(signer) if signer else FILE))
 
 
-def subject_of(directory: Path, common_name: str) -> x509.Name:
-    """Return what the next certificate of this installation states: C, O and CN."""
-    try:
-        said = json.loads((directory / FILE).read_text())
-    except FileNotFoundError:
-        said = {"country": COUNTRY, "organization": ORGANIZATION}
+def subject_of(directory: Path, common_name: str, *, signer: str = "") -> x509.Name:
+    """Return what the next certificate of this installation states: C, O and CN.
+
+    A signer with a series of its own may have been given a name; else it has the house's.
+    """
+    said = {"country": COUNTRY, "organization": ORGANIZATION}
+    for file in (OWN_FILE.format(signer), FILE):
+        if (directory / file).exists():
+            said = json.loads((directory / file).read_text())
+            break
     return x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, said["country"]),
