@@ -52,6 +52,7 @@ MODEL = {
     "evidence": "wire-checked, never live",
     "output": "video",
     "seconds": [8, 8],
+    "lengths_s": [],
     "sizes": [[1280, 720]],
     "reference_kinds": ["portrait"],
     "references": [1, 3],

@@ -81,12 +81,12 @@ class Capability:
     lip_sync: bool  # the mouth follows the words, not just the sound
     license_notes: tuple[str, ...] = ()
     reference_kinds: tuple[str, ...] = ("portrait",)
-    price: Price | None = None  # None: nothing is bought
+    price: Price | None = None  # None: nothing is bought, or no list price is known
     attestation: Attestation = UNATTESTED
     inbound_provenance: str = "none"  # what the vendor writes into its files
     deletion: str = ""  # the vendor's call that deletes inputs and result
     retires_on: date | None = None
-    whole_seconds: bool = False
+    lengths_s: tuple[float, ...] = ()  # the only ones there are; empty: any in between
     evidence: str = ""  # what is known of it working
 
 
@@ -170,8 +170,9 @@ def mismatches(job: RenderJob, capability: Capability) -> list[str]:
     shortest, longest = capability.seconds
     if not shortest <= job.length_s <= longest:
         found.append(f"{job.length_s:g} s is outside {shortest:g}-{longest:g} s")
-    if capability.whole_seconds and job.length_s % 1:
-        found.append(f"{job.length_s:g} s is no whole number of seconds")
+    elif capability.lengths_s and job.length_s not in capability.lengths_s:
+        only = ", ".join(f"{each:g}" for each in capability.lengths_s)
+        found.append(f"{job.length_s:g} s is none of {only} s")
     if (job.width, job.height) not in capability.sizes:
         offered = ", ".join(f"{w}x{h}" for w, h in sorted(capability.sizes))
         found.append(f"{job.width}x{job.height} is not among {offered}")

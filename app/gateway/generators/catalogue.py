@@ -12,10 +12,12 @@ from app.config import settings
 from app.gateway.errors import GeneratorUnavailable
 from app.gateway.generators import Capability, Connector, Generator
 from app.gateway.generators.local import CAPABILITY, LICENSE_NOTICE, LocalGenerator
+from app.gateway.generators.omni import Omni
+from app.gateway.generators.pika import Pika
 from app.gateway.generators.runway import Runway
 from app.gateway.generators.veo import Veo
 
-VENDORS: tuple[Connector, ...] = (Veo(), Runway())
+VENDORS: tuple[Connector, ...] = (Veo(), Runway(), Pika(), Omni())
 
 
 class Training(UserDict[str, bool]):
@@ -132,6 +134,7 @@ def _described(generator: Generator, capability: Capability) -> dict[str, Any]:
         "evidence": capability.evidence,
         "output": capability.output,
         "seconds": capability.seconds,
+        "lengths_s": capability.lengths_s,
         "sizes": sorted(capability.sizes),
         "reference_kinds": capability.reference_kinds,
         "references": capability.references,

@@ -104,9 +104,7 @@ class Veo:
             film = base64.b64decode(_films(operation)[0]["bytesBase64Encoded"], validate=True)
         except (KeyError, TypeError, ValueError, binascii.Error):
             raise VendorSilent("Google says the film is done, and sends none") from None
-        draft = to.with_name(f".{to.name}.part")
-        draft.write_bytes(film)
-        draft.replace(to)
+        wire.write(film, to)
 
     def cancel(self, reference: str) -> JobStatus:
         """Say that Veo has no way to cancel: the job goes on there and is billed."""

@@ -9,7 +9,7 @@ import json
 import secrets
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,15 @@ from typing import Any
 import structlog
 
 from app import clock, keys
-from app.egress import Answer, Body, Door, EgressFailed, EgressRefused, EgressUnsent
+from app.egress import (
+    Answer,
+    Body,
+    Door,
+    EgressFailed,
+    EgressRefused,
+    EgressUnsent,
+    door_to,
+)
 from app.gateway.generators import RenderJob
 from app.gateway.generators.errors import MaybeSubmitted, OrderRefused, VendorBusy, VendorSilent
 
@@ -150,12 +158,41 @@ def ask(
             if reply is not None:
                 return reply
             if answer.status != 429 and 300 <= answer.status < 500:
-                raise VendorSilent(_refusal(line, answer))
+                raise VendorSilent(_refusal(line, answer), answered=answer.status)
             wait_s = _retry_after_s(answer)
             why = f"it answered {answer.status}" if answer.status != 200 else "its answer is broken"
         if turn + 1 < TRIES:
             pause(max(_patience_s(turn) if wait_s is None else wait_s, least_pause_s))
     raise VendorSilent(f"{line.vendor} gives no usable answer: {why}")
+
+
+def download(
+    link: object,
+    to: Path,
+    *,
+    vendor: str,
+    hosts: Collection[str],
+    private: bool,
+    limit_bytes: int,
+    timeout_s: float,
+) -> None:
+    """Fetch a film by a link that the vendor named: from `hosts` only, without credentials.
+
+    Raises VendorSilent; `to` is then as it was.
+    """
+    try:
+        door, path = door_to(str(link), hosts=hosts, private=private)
+        door.save(path, to, limit_bytes=limit_bytes, timeout_s=timeout_s)
+    except (EgressFailed, EgressRefused) as trouble:
+        logger.warning("a film cannot be fetched", vendor=vendor, because=trouble.detail)
+        raise VendorSilent(f"{vendor}'s film does not come whole, or its link is bad") from None
+
+
+def write(film: bytes, to: Path) -> None:
+    """Write a film whole or not at all."""
+    draft = to.with_name(f".{to.name}.part")
+    draft.write_bytes(film)
+    draft.replace(to)
 
 
 def credentials(vendor: str, *names: str) -> dict[str, str]:
@@ -236,6 +273,8 @@ def _words(answer: Answer) -> str:
     reply: Any = _parsed(answer) or {}
     for name in ("error", "detail", "message"):
         reply = reply.get(name, reply) if isinstance(reply, dict) else reply
+    if isinstance(reply, list) and reply and isinstance(reply[0], dict):
+        reply = reply[0].get("msg")  # as FastAPI says what is wrong with a request
     return plain(reply) if isinstance(reply, str) else ""
 
 

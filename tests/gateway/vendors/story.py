@@ -61,9 +61,17 @@ def came(generation_id: str, fake: Fake, word: str) -> Came:
     return Came(*states, fake.paid(word), generation.reason)
 
 
-def told(scene: scenes.Scene, fake: Fake, pauses: list[float], model: str, word: str) -> Came:
+def told(
+    scene: scenes.Scene,
+    fake: Fake,
+    pauses: list[float],
+    model: str,
+    word: str,
+    *,
+    length_s: str = "8",
+) -> Came:
     """Tell the story of one fault: asked, rendered, and the stage once more as after a crash."""
-    generation_id = asked(scene, model, f"{word} I hold the light.", length_s="8")
+    generation_id = asked(scene, model, f"{word} I hold the light.", length_s=length_s)
     rendered(generation_id, pauses)
     rendered(generation_id, pauses)
     return came(generation_id, fake, word)
