@@ -1,0 +1,108 @@
+"""The route that streams the states of a generation, as server-sent events."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from app import db
+from app.access import may
+from app.errors import AppError
+from app.gateway import events, service
+from app.gateway.errors import GenerationNotFound
+from app.identity import authentication
+from app.identity.api_edge import Reading, read_refusals
+from app.identity.errors import NotAuthenticated
+from app.identity.principal import Principal
+
+router = APIRouter(prefix="/v1", tags=["gateway"])
+STREAMS_MOST = 16  # of one organization at this server: each looks twice a second
+_open: Counter[str] = Counter()
+
+
+class TooManyStreams(AppError):
+    """One organization follows too many generations at once; end a stream, or ask instead."""
+
+    status, code = 429, "too-many-streams"
+
+
+class GenerationEvent(BaseModel):
+    """One state: what it waits for and who can move it on, and why it ended if it did."""
+
+    id: str = Field(examples=["gen_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    state: str = Field(examples=["rendering"])
+    waits_for: str = Field(examples=["the generator"])
+    reason: str = Field(examples=[""])
+
+
+EXAMPLE = (
+    "id: rendering\nevent: rendering\ndata: "
+    '{"id":"gen_01JD3Z6N8Q4C0R2T5V7X9Y1B3D","state":"rendering","waits_for":"the generator",'
+    '"reason":""}\n\n'
+)
+
+
+@router.get(
+    "/generations/{generation_id}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Server-sent events: `id` and `event` are the state, `data` is JSON.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+        },
+        **read_refusals(GenerationNotFound, TooManyStreams),
+    },
+)
+@may("requester", to="read")
+def follow_generation(
+    generation_id: str,
+    read: Reading,
+    last_event_id: Annotated[
+        str, Header(max_length=40, description="The state seen last; it is not told again.")
+    ] = "",
+) -> StreamingResponse:
+    """Tell each state of a generation as it comes; ends with the last one, or after a minute."""
+    service.generation_of(read.session, read.organization_id, generation_id)
+    if _open[read.organization_id] >= STREAMS_MOST:
+        raise TooManyStreams(f"{STREAMS_MOST} streams of yours are open here; end one of them")
+    return StreamingResponse(
+        _stream(read.principal, generation_id, known=last_event_id),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(who: Principal, generation_id: str, *, known: str) -> AsyncIterator[str]:
+    _open[who.organization_id] += 1
+    try:
+        async for event in events.follow(
+            lambda: run_in_threadpool(_look, who, generation_id),
+            known=known,
+            now_s=time.monotonic,
+            sleep=asyncio.sleep,
+        ):
+            yield event
+    finally:
+        _open[who.organization_id] -= 1
+
+
+def _look(who: Principal, generation_id: str) -> GenerationEvent | None:
+    """Say how far it is now; None once the key that asked stands no more."""
+    with db.reading() as session:
+        try:
+            authentication.check_standing(session.connection(), who)
+        except NotAuthenticated:
+            return None
+        found = service.generation_of(session, who.organization_id, generation_id)
+        return GenerationEvent(
+            id=found.id,
+            state=found.state,
+            waits_for=events.WAITS_FOR[found.state],
+            reason=found.reason,
+        )

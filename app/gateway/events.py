@@ -1,0 +1,58 @@
+"""How far a generation has come, as it comes: what is told, when, and who can move it on. Pure."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
+
+from app.gateway.models import FINAL
+
+LOOK_S, QUIET_S, LONGEST_S = 0.5, 15.0, 60.0
+
+# What each state waits for, and who can move it on.
+WAITS_FOR = {
+    "held": "a worker of this installation",
+    "submitting": "the generator",
+    "rendering": "the generator",
+    "rendered": "a worker of this installation: inspecting",
+    "inspected": "a worker of this installation: watermarking",
+    "marked": "a worker of this installation: signing",
+    "signed": "a worker of this installation: the last decision",
+    "awaiting-preview": "the performer's side, who look before the release",
+    "previewed": "a worker of this installation: the last decision",
+    "released": "nobody",
+    "refused": "whoever the reason names; ask again once that is settled",
+    "quarantined": "the operator, who looks at what was found",
+    "failed": "the operator, who looks into the log; ask again",
+}
+
+
+class Stands(Protocol):
+    """What an event tells: at least a state, and all of it as JSON."""
+
+    state: str
+
+    def model_dump_json(self) -> str: ...
+
+
+async def follow(
+    look: Callable[[], Awaitable[Stands | None]],
+    *,
+    known: str,
+    now_s: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]],
+) -> AsyncIterator[str]:
+    """Yield an event for each state, until the last one, or until `look` says that it is over.
+
+    `known` is the state a client saw last: it is not told twice. A comment every 15 s keeps the
+    connection; after a minute it ends, and the client comes again.
+    """
+    began = spoke = now_s()
+    while (found := await look()) is not None:
+        if found.state != known:
+            known, spoke = found.state, now_s()
+            yield f"id: {known}\nevent: {known}\ndata: {found.model_dump_json()}\n\n"
+        elif now_s() - spoke >= QUIET_S:
+            spoke = now_s()
+            yield ": still here\n\n"
+        if known in FINAL or now_s() - began >= LONGEST_S:
+            return
+        await sleep(LOOK_S)
