@@ -7,7 +7,7 @@ OUT ?= demo-out
 PYTEST := $(PY) -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test test-slow fuzz exhaustive lint serve worker migrate bench lock clean
+.PHONY: help setup browser demo screens test test-slow fuzz exhaustive lint serve worker migrate bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ setup: $(SYNCED) ## make .venv with the command understudy in it
 
 demo: $(SYNCED) ## one licensed generation, end to end, on a real portrait
 	$(VENV)/bin/understudy demo --out $(OUT)
+
+screens: $(SYNCED) browser ## take a picture of every page into docs/screens
+	$(PY) -m tests.screens
 
 browser: ## install a Chromium for the tests of pages, where there is none (Debian, Ubuntu)
 	@command -v chromium-headless-shell chromium chromium-browser google-chrome | grep -q . \

@@ -22,6 +22,7 @@ CALLERS = {
     "union": "the union that keeps the agreement",
     "person": "whoever is signed in with a passkey, about what is theirs",
     "member": "whoever is signed in and a member of a party of the contract",
+    "desk": "whoever is signed in and a member of the performer's own desk",
     "administrator": "whoever is signed in and administers that organization",
 }
 PARTIES = ("performer", "agent", "licensee")
@@ -39,7 +40,7 @@ ACTIONS = {
     "strike": "propose and confirm a strike",
 }
 OPEN = frozenset({"anyone", "link"})
-PEOPLE = frozenset({"person", "member", "administrator"})
+PEOPLE = frozenset({"person", "member", "desk", "administrator"})
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 

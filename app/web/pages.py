@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +23,7 @@ from app.identity import sessions
 from app.identity.errors import FormRefused, NotFresh, NotSignedIn
 from app.identity.models_people import Person, PersonSession
 from app.identity.passkeys import Site
+from app.money import format_minor
 from app.problems import InvalidRequest
 
 HERE = Path(__file__).parent
@@ -177,11 +178,18 @@ def templates() -> Environment:
     )
     found.filters["day"] = _day
     found.filters["short"] = _short
+    found.filters["date"] = _date
+    found.filters["money"] = format_minor
+    found.filters["number"] = "{:g}".format
     return found
 
 
 def _day(at: datetime) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def _date(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
 
 
 def _short(at: datetime) -> str:

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, or_, select
 
 from app import clock
-from app.licensing.contracts.life import State
-from app.licensing.contracts.models import Contract
+from app.identity.models import Organization
+from app.licensing.contracts.life import ON_THE_TABLE, State, state_of
+from app.licensing.contracts.models import Contract, ContractSignature
 from app.registry.models import Performer
 
 
@@ -43,6 +44,44 @@ def contracts_of(
     if before is not None:
         page = page.where(col(Contract.series_id) < before)
     return session.exec(page).all()
+
+
+def awaiting_performer(
+    session: Session, organization_id: str, *, limit: int = 50
+) -> Sequence[Contract]:
+    """List what a licensee put to this performer's own desk, and the desk has not signed.
+
+    First versions and amendments alike, newest first.
+    """
+    signed = sa.exists().where(
+        col(ContractSignature.contract_id) == col(Contract.id),
+        col(ContractSignature.role) == "performer",
+    )
+    page = (
+        select(Contract)
+        .join(Performer, col(Performer.id) == col(Contract.performer_id))
+        .where(
+            Performer.organization_id == organization_id,
+            Contract.author_side == "licensee",
+            state_sql(clock.now()).in_([state.value for state in ON_THE_TABLE]),
+            ~signed,
+        )
+    )
+    return session.exec(page.order_by(col(Contract.id).desc()).limit(limit)).all()
+
+
+def licensees_of(session: Session, contracts: Sequence[Contract]) -> dict[str, str]:
+    """Return the registered names of who wants, or has, these licenses, by id."""
+    ids = {contract.licensee_id for contract in contracts}
+    found = session.exec(
+        select(Organization.id, Organization.name).where(col(Organization.id).in_(ids))
+    )
+    return dict(found.all())
+
+
+def state_now(contract: Contract) -> str:
+    """Say where a document stands now, in one word."""
+    return state_of(contract, at=clock.now()).value
 
 
 def state_sql(at: datetime) -> sa.Case[str]:

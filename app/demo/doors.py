@@ -1,0 +1,83 @@
+"""Links that sign one in as somebody of the demo: on this machine, and only there."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session
+
+from app import db
+from app.identity import people, sessions
+from app.identity.models import Organization
+from app.identity.models_people import Passkey, Person
+from app.web.pages import see
+
+HOMES = {"performer": "/performer", "production": "/account", "agency": "/account"}
+ALOUD = (
+    "Whoever opens one of these links is that person, without a passkey. They work on this machine "
+    "alone, and end with this command. Never do this where anything is real."
+)
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who one becomes, by which secret, and the page it leads to."""
+
+    name: str
+    kind: str
+    token: str
+    passkey_id: str
+
+
+def make_doors(session: Session, cast: Sequence[tuple[str, Organization]]) -> list[Door]:
+    """Make a person, a member of each of these houses, with a passkey that no device has."""
+    made = []
+    for name, organization in cast:
+        _, secret = people.invite_first(session, organization)
+        person = Person(name=name)
+        session.add(person)
+        session.flush()
+        people.join(session, people.invitation_of(session, secret, lock=True), person)
+        passkey = Passkey(
+            person_id=person.id,
+            name="A door of the demo, no device",
+            credential_id=secrets.token_urlsafe(32),
+            public_key=b"",
+            aaguid="",
+            backup_eligible=False,
+            backed_up=False,
+            sign_count=0,
+        )
+        session.add(passkey)
+        session.flush()
+        made.append(Door(name, organization.kind, secrets.token_urlsafe(24), passkey.id))
+    return made
+
+
+def router(doors: Sequence[Door]) -> APIRouter:
+    """Return the one route that opens these doors, to callers on this machine."""
+    known: Mapping[str, Door] = {door.token: door for door in doors}
+    opened = APIRouter(include_in_schema=False)
+
+    @opened.get("/demo/{token}")
+    def open_door(request: Request, token: str) -> Response:
+        """Sign the browser in as whom the link names."""
+        door = known.get(token)
+        if door is None or request.client is None or not _is_here(request.client.host):
+            return Response(status_code=404)
+        with db.writing() as session:
+            passkey = session.get_one(Passkey, door.passkey_id)
+            browser = request.headers.get("user-agent", "")
+            secret = sessions.sign_in(session, passkey, browser=browser)[1]
+        return see(HOMES.get(door.kind, "/account"), secret=secret)
+
+    return opened
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

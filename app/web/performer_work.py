@@ -1,0 +1,207 @@
+"""The performer's work and money: every output to play, its clause, earnings, statements, data."""
+
+import json
+from datetime import UTC
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+from sqlmodel import Session
+
+from app import clock, db
+from app.access import may
+from app.gateway import service as gateway
+from app.gateway import shown as work
+from app.gateway.api_files import send_film
+from app.gateway.errors import OutputNotReleased
+from app.ledger import earnings
+from app.ledger import service as ledger
+from app.ledger.clauses import clauses_of
+from app.licensing.contracts.models import Contract
+from app.licensing.contracts.names import registered_names
+from app.licensing.document import contract as documents
+from app.licensing.words import plain_language
+from app.licensing.words.plain_words import WORDS
+from app.money import format_minor
+from app.payments import paper, statements
+from app.registry.models import Performer
+from app.web import chart
+from app.web.pages import HEADERS, PageRoute, Visitor, page
+from app.web.performer import desk_of
+
+router = APIRouter(prefix="/performer", include_in_schema=False, route_class=PageRoute)
+PER_PAGE = 12
+MONTHS = 12
+STATEMENTS = 24
+ALLOWED = (  # the clauses a use rests on, as the contract says them
+    "/grant/projects",
+    "/grant/purposes",
+    "/grant/media",
+    "/grant/territories",
+    "/grant/term",
+    "/grant/content/prohibited",
+)
+Before = Annotated[str | None, Query(max_length=40)]
+
+
+@router.get("/work")
+@may("desk")
+def show_work(visit: Visitor, before: Before = None) -> Response:
+    """List every output with this performer in it, newest first, with what it brought."""
+    with db.reading() as session:
+        seat, performers = desk_of(session, visit)
+        found = work.outputs_of(session, _ids(performers), before=before, limit=PER_PAGE)
+        shown: dict[str, Any] = {
+            "seat": seat,
+            "outputs": found,
+            "words": WORDS,
+            "brought": _brought(session, performers, found),
+            "more": found[-1].generation.id if len(found) == PER_PAGE else None,
+        }
+    return page(visit, "performer_work.html", here="/performer/work", **shown)
+
+
+@router.get("/work/{generation_id}")
+@may("desk")
+def show_output(visit: Visitor, generation_id: str) -> Response:
+    """Show one output: the film, the clause that allows it, and the money with its clauses."""
+    with db.reading() as session:
+        seat, performers = desk_of(session, visit)
+        found = work.output_of(session, _ids(performers), generation_id)
+        contract = session.get_one(Contract, found.contract_id)
+        terms = documents.recorded(contract.document.encode())
+        names = registered_names(session, contract)
+        said = {pointer: text for text, pointer in plain_language.sentences(terms, names=names)}
+        account = f"performer:{found.performer_id}:payable"
+        brought = earnings.by_output(session, account, [generation_id]).get(generation_id, [])
+        clauses = []
+        if terms.compensation is not None and brought:
+            event = gateway.usage_event(found.generation, found.use)
+            clauses = [
+                (pointer, said.get(pointer, ""))
+                for pointer in clauses_of(terms.compensation, event, account)
+            ]
+        shown: dict[str, Any] = {
+            "seat": seat,
+            "output": found,
+            "contract": contract,
+            "words": WORDS,
+            "allowed": [(pointer, said[pointer]) for pointer in ALLOWED if pointer in said],
+            "brought": brought,
+            "clauses": clauses,
+        }
+    return page(visit, "performer_output.html", here="/performer/work", **shown)
+
+
+@router.get("/work/{generation_id}/film")
+@may("desk")
+def play_film(visit: Visitor, generation_id: str) -> StreamingResponse:
+    """Send the released film to the performer who is in it: to look at, as long as it is kept."""
+    with db.reading() as session:
+        _, performers = desk_of(session, visit)
+        found = work.output_of(session, _ids(performers), generation_id).generation
+        if found.state != "released":
+            raise OutputNotReleased(f"{found.id} is {found.state}: there is no film to play yet")
+    answer = send_film(found, found.id)
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+@router.get("/earnings")
+@may("desk")
+def show_earnings(visit: Visitor) -> Response:
+    """Show what came in month by month, what is still owed, and the statements to keep."""
+    with db.reading() as session:
+        seat, performers = desk_of(session, visit)
+        shown: dict[str, Any] = {
+            "seat": seat,
+            "charts": _charts(session, performers),
+            "statements": [
+                (each, json.loads(each.document)["period"]["number"])
+                for each in statements.statements_for(
+                    session, seat.organization.id, limit=STATEMENTS
+                )
+            ],
+        }
+    return page(visit, "performer_earnings.html", here="/performer/earnings", **shown)
+
+
+@router.get("/statements/{statement_id}.{kind}")
+@may("desk")
+def download_statement(visit: Visitor, statement_id: str, kind: str) -> Response:
+    """Give one statement to keep: as a PDF to read, as a table, or as the signed-for words."""
+    with db.reading() as session:
+        seat, _ = desk_of(session, visit)
+        found = statements.statement_of(session, seat.organization.id, statement_id)
+    if kind == "pdf":
+        content, media_type = paper.as_pdf(found), "application/pdf"
+    elif kind == "csv":
+        content, media_type = paper.as_csv(found).encode(), "text/csv; charset=utf-8"
+    else:
+        content, media_type, kind = found.document.encode(), "application/json", "json"
+    name = {"Content-Disposition": f'attachment; filename="{found.id}.{kind}"'}
+    return Response(content, 200, HEADERS | name, media_type=media_type)
+
+
+def _ids(performers: list[Performer]) -> list[str]:
+    return [each.id for each in performers]
+
+
+def _brought(
+    session: Session, performers: list[Performer], found: list[work.Shown]
+) -> dict[str, list[tuple[str, int]]]:
+    brought: dict[str, list[tuple[str, int]]] = {}
+    for performer in performers:
+        theirs = [each.generation.id for each in found if each.performer_id == performer.id]
+        account = f"performer:{performer.id}:payable"
+        brought |= earnings.by_output(session, account, theirs)
+    return brought
+
+
+def _charts(session: Session, performers: list[Performer]) -> list[dict[str, Any]]:
+    """Make one chart for each performer and currency: the last twelve months, empty ones too."""
+    months = _last_months()
+    made = []
+    for performer in performers:
+        account = f"performer:{performer.id}:payable"
+        first = clock.now().astimezone(UTC).replace(
+            year=months[0][0], month=months[0][1], day=1, hour=0, minute=0, second=0, microsecond=0
+        )  # fmt: skip
+        found = earnings.by_month(session, account, since=first)
+        owed = {
+            currency: -minor
+            for (_, currency), minor in ledger.balances(session, account=account).items()
+        }
+        for currency in sorted({each.currency for each in found} | owed.keys()):
+            sums = {
+                (each.year, each.month): each.amount_minor
+                for each in found
+                if each.currency == currency
+            }
+            values = [
+                (f"{_NAMES[month - 1]}", sums.get((year, month), 0),
+                 format_minor(sums.get((year, month), 0), currency))
+                for year, month in months
+            ]  # fmt: skip
+            made.append(
+                {
+                    "performer": performer,
+                    "currency": currency,
+                    "earned": sum(sums.values()),
+                    "owed": owed.get(currency, 0),
+                    "bars": chart.bars(values),
+                    "months": list(zip(months, values, strict=True)),
+                }
+            )
+    return made
+
+
+_NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+
+def _last_months() -> list[tuple[int, int]]:
+    """Return the last twelve months, this one included, oldest first."""
+    now = clock.now().astimezone(UTC)
+    count = now.year * 12 + now.month - 1
+    found = (divmod(each, 12) for each in range(count - MONTHS + 1, count + 1))
+    return [(year, month + 1) for year, month in found]

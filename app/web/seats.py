@@ -1,0 +1,82 @@
+"""As what somebody signed in acts at a page: which house, which role, what is put down of it."""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from app.identity import people, service
+from app.identity.errors import NotAllowed
+from app.identity.models import ApiKey, Organization
+from app.identity.models_people import Membership, Person
+from app.identity.principal import Principal
+from app.web.pages import Visit
+
+# Who may act for a house of each kind at its pages; its other members look.
+ACTS = {
+    "performer": ("performer",),
+    "production": ("production_approver", "production_member"),
+    "agency": ("agent",),
+    "union": ("union_officer",),
+}
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One person in one house."""
+
+    person: Person
+    membership: Membership
+    organization: Organization
+
+    @property
+    def may_act(self) -> bool:
+        """Whether this person may do more than look."""
+        return self.membership.role in ACTS[self.organization.kind]
+
+
+def seat_of(session: Session, visit: Visit, kind: str) -> Seat:
+    """Return where whoever is signed in sits in a house of this kind: where they act, if anywhere.
+
+    Raises NotSignedIn; NotAllowed for who belongs to no such house.
+    """
+    person = visit.person(session)
+    seats = [
+        Seat(person, membership, organization)
+        for membership, organization in people.memberships_of(session, person.id)
+        if organization.kind == kind
+    ]
+    if not seats:
+        raise NotAllowed(
+            f"these pages are for members of a {kind}'s house, and you belong to none; open the "
+            "link that one of them sends you"
+        )
+    return next((seat for seat in seats if seat.may_act), seats[0])
+
+
+def acting_seat(session: Session, visit: Visit, kind: str) -> Seat:
+    """As `seat_of`, for who is about to do something. Raises NotAllowed for who only looks."""
+    seat = seat_of(session, visit, kind)
+    if not seat.may_act:
+        raise NotAllowed(
+            f"as {seat.membership.role.replace('_', ' ')} of {seat.organization.name} you look and "
+            f"do not act; ask its {' or '.join(ACTS[kind]).replace('_', ' ')}"
+        )
+    return seat
+
+
+def principal_of(session: Session, seat: Seat) -> Principal:
+    """Return who acts, as the services put it down: a key of this person in this house.
+
+    The key's secret is thrown away as it is made: nothing opens with it. It says on every record
+    that names a key which person did it, at a page.
+    """
+    name = f"{seat.person.id} at a page"
+    theirs = select(ApiKey).where(
+        ApiKey.organization_id == seat.organization.id,
+        ApiKey.name == name,
+        col(ApiKey.revoked_at).is_(None),
+    )
+    key = session.exec(theirs.order_by(col(ApiKey.id)).limit(1)).first()
+    if key is None:
+        key, _ = service.create_api_key(session, seat.organization, name=name)
+    return Principal(seat.organization.id, seat.organization.kind, key.id)

@@ -1,0 +1,177 @@
+"""Take a picture of every page, at 360 and 1440 pixels, by day and one by night: docs/screens/.
+
+    python -m tests.screens [--out DIRECTORY]
+
+The installation is made for it, in a temporary directory, in a year of its own: two performers
+painted long ago, one production, films that nobody rendered.
+"""
+
+import argparse
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+WIDTHS = (360, 1440)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screens")
+    out: Path = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as directory:
+        _point_at(Path(directory))
+        from tests.web.serving import free_port
+
+        port = free_port()
+        os.environ["UNDERSTUDY_ORIGIN"] = f"http://localhost:{port}"
+        _shoot(out, port, Path(directory))
+
+
+def _point_at(directory: Path) -> None:
+    os.environ["UNDERSTUDY_DATA_DIR"] = str(directory / "installation")
+    os.environ["UNDERSTUDY_WORKER_IN_PROCESS"] = "false"
+    os.environ["UNDERSTUDY_LOG_LEVEL"] = "error"
+
+
+def _shoot(out: Path, port: int, directory: Path) -> None:
+    from app import db, installation, publication
+    from app.demo import doors
+    from app.main import create_app
+    from tests.web.serving import a_chromium, serving
+
+    installation.prepare()
+    scene, paths = _populate(directory)
+    publication.publish_log()
+    with db.writing() as session:
+        made = doors.make_doors(session, [("Griet", scene.desk.organization)])
+    app = create_app()
+    app.include_router(doors.router(made))
+    origin = f"http://localhost:{port}"
+    with serving(app, port), a_chromium() as browser:
+        for width in WIDTHS:
+            for scheme in ("light", "dark"):
+                context = browser.new_context(
+                    viewport={"width": width, "height": 800}, color_scheme=scheme
+                )
+                context.set_default_timeout(240_000)
+                page = context.new_page()
+                for name, path in paths.items():
+                    if scheme == "dark" and name not in ("front", "performer"):
+                        continue
+                    if name == "performer":
+                        page.goto(f"{origin}/demo/{made[0].token}")
+                    page.goto(origin + path)
+                    wide = page.evaluate("document.documentElement.scrollWidth")
+                    assert wide <= width, f"{path} is {wide} pixels wide at {width}"
+                    end = "" if scheme == "light" else "-dark"
+                    _keep(page.screenshot(full_page=True), out / f"{name}-{width}{end}.webp")
+                context.close()
+
+
+def _keep(png: bytes, to: Path) -> None:
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    longest = picture.crop((0, 0, picture.width, min(picture.height, 2400)))
+    longest.save(to, quality=70, method=6)
+
+
+@contextmanager
+def _days_ago(days: float) -> Iterator[None]:
+    from app import clock
+
+    class Earlier(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) - timedelta(days=days)
+
+    clock.datetime = Earlier  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        clock.datetime = datetime  # type: ignore[misc]
+
+
+def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
+    """Tell half a year: a contract, films, money, a closed period, and a request that waits."""
+    from app import db
+    from tests.payments.stories import closed, told
+    from tests.scenes import a_scene, offered
+    from tests.web.released import released
+
+    film = directory / "film.mp4"
+    _film(film)
+    lines = {
+        140: "The harbour is quiet tonight.",
+        111: "I kept your letter.",
+        80: "You came back in the rain.",
+        33: "Turn the lamp down, please.",
+        1: "I hold the light a little longer, and then I let it go.",
+    }
+    with _days_ago(150), db.writing() as session:
+        scene = a_scene(session)
+    for days, line in lines.items():
+        with _days_ago(days), db.writing() as session:
+            generation = released(session, scene, film, line=line, length_s="6")
+    with _days_ago(20), db.writing() as session:
+        told(session, closed(session))
+    with db.writing() as session:
+        scene.ask(session, line="Whose shadow is that?", length_s="4")
+        asked = offered(
+            session,
+            scene,
+            lambda document: document["grant"].update(
+                projects=["HARBOUR LIGHTS"], media=["theatrical", "svod", "broadcast"]
+            ),
+        )
+    return scene, {
+        "front": "/",
+        "verify": "/verify",
+        "log": "/log",
+        "rules": "/policies",
+        "status": f"/status?about={scene.contract.id}",
+        "sign-in": "/sign-in",
+        "performer": "/performer",
+        "request": f"/performer/requests/{asked.contract.id}",
+        "limits": "/performer/limits",
+        "work": "/performer/work",
+        "output": f"/performer/work/{generation.id}",
+        "earnings": "/performer/earnings",
+        "contracts": "/performer/contracts",
+        "withdrawal": f"/performer/contracts/{scene.contract.id}/withdrawal",
+        "data": "/performer/data",
+        "account": "/account",
+    }
+
+
+def _film(to: Path) -> None:
+    """Make three seconds of a painted portrait, slowly nearing."""
+    import av
+    from PIL import Image
+
+    portrait = Image.open(ROOT / "samples" / "girl-with-a-pearl-earring.jpg").convert("RGB")
+    with av.open(str(to), "w", options={"movflags": "faststart"}) as film:
+        stream = film.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        for number in range(36):
+            wide = 760 - 4 * number
+            box = (
+                20 + 2 * number,
+                140 + number,
+                20 + 2 * number + wide,
+                140 + number + wide * 9 // 16,
+            )
+            still = portrait.crop(box).resize((640, 360), Image.Resampling.LANCZOS)
+            film.mux(stream.encode(av.VideoFrame.from_image(still)))
+        film.mux(stream.encode(None))
+
+
+if __name__ == "__main__":
+    main()
