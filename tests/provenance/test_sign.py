@@ -2,16 +2,20 @@
 
 import dataclasses
 import hashlib
+import json
 import random
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import c2pa
 import pytest
 
 from app import clock, keys
-from app.provenance import credentials, finish, pki, second, sign
+from app.provenance import credentials, finish, pki, second, service, sign
 from app.provenance.certificates import BACKDATED, PROFILES
 from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
 from app.provenance.manifest import Source
@@ -144,27 +148,37 @@ class TestSignFile:
         assert read(twice, authority)["generation_id"] == described.generation_id
 
     @pytest.mark.parametrize("kind", ["jpg", "mp4"])
-    def test_the_generators_own_credentials_and_the_altered_footage_go_in_as_ingredients(
-        self, kind, authority, data_dir, tmp_path, monkeypatch
+    @pytest.mark.parametrize("credited", ["both", "rendering"])
+    def test_altered_footage_is_opened_and_others_credentials_go_in_as_they_are(
+        self, kind, credited, authority, data_dir, tmp_path, monkeypatch
     ):
-        src = making.make_media(tmp_path / f"in.{kind}")
-        footage = making.make_media(tmp_path / f"footage.{kind}", seed=3)
+        """A camera's credentials in the footage, a vendor's in what the generator returned."""
+        media_type = sign.media_type_of(Path(f"a.{kind}"))
         vendor = making.another_authority(monkeypatch, tmp_path / "vendor")
-        theirs = making.signed(vendor, footage, tmp_path / f"theirs.{kind}")
+        plain, signed = {}, {}
+        for seed, name in enumerate(("footage", "rendering"), 3):
+            plain[name] = making.make_media(tmp_path / f"plain-{name}.{kind}", seed=seed)
+            made = making.signed(vendor, plain[name], tmp_path / f"{name}.{kind}")
+            signed[name] = service.manifest_label(made.manifest_bytes)
+        if credited == "rendering":
+            shutil.copy(plain["footage"], tmp_path / f"footage.{kind}")
+            del signed["footage"]
         making.settings_at(monkeypatch, data_dir)
-        described = making.a_manifest(
-            src,
-            footage=Source(footage, sign.media_type_of(footage)),
-            rendering=Source(tmp_path / f"theirs.{kind}", sign.media_type_of(footage)),
-        )
-        out = tmp_path / f"out.{kind}"
-        made = making.signed(authority, src, out, described)
+        src, out = making.make_media(tmp_path / f"in.{kind}"), tmp_path / f"out.{kind}"
+        sources = {name: Source(tmp_path / f"{name}.{kind}", media_type) for name in plain}
+        described = making.a_manifest(src, **sources)
+        making.signed(authority, src, out, described)
         sign.check_release(out, **authority.trust, payload=PAYLOAD)
         found = read(out, authority)
         assert (found["state"], found["signer_ours"]) == ("valid", True)
         assert found["generation_id"] == described.generation_id
-        stores = [box.path for box in finish.superboxes(theirs.manifest_bytes)][1]
-        assert stores in {box.path for box in finish.superboxes(made.manifest_bytes)}
+        assert _opened(out) == {
+            "opened": ["footage"],
+            "edited": ["reference-1", "rendering"],
+            "source type": "compositeWithTrainedAlgorithmicMedia",
+            "parentOf": ["footage"],
+            "credentials": signed,
+        }
 
     def test_many_threads_sign_at_once(self, authority, tmp_path):
         src = making.make_media(tmp_path / "in.jpg")
@@ -297,6 +311,46 @@ class TestTimeStamp:
         assert (stamped["state"], stamped["signer_ours"]) == ("valid", True)
         assert stamped["signer"]["in_force"]
         assert not bare["signer"]["in_force"]
+
+
+def _opened(path: Path) -> dict[str, object]:
+    """What the library itself reads of actions and ingredients, by their labels."""
+    with path.open("rb") as file, c2pa.Reader(sign.media_type_of(path), file) as reader:
+        report = json.loads(reader.json())
+    active = report["manifests"][report["active_manifest"]]
+    (actions,) = (
+        each["data"]["actions"]
+        for each in active["assertions"]
+        if each["label"].startswith("c2pa.actions")
+    )
+    opened, edited = actions[0], actions[1]
+    assert (opened["action"], edited["action"]) == ("c2pa.opened", "c2pa.edited")
+    titles = {
+        "Footage that was altered": "footage",
+        "What the generator returned": "rendering",
+        "Reference of a performer": "reference-1",
+    }
+    named = {each["label"]: titles[each["title"]] for each in active["ingredients"]}
+
+    def inputs(action: dict[str, Any]) -> list[str]:
+        said = action["parameters"]["ingredients"]
+        return [named[each["url"].rpartition("/")[2]] for each in said]
+
+    return {
+        "opened": inputs(opened),
+        "edited": inputs(edited),
+        "source type": edited["digitalSourceType"].rpartition("/")[2],
+        "parentOf": [
+            titles[each["title"]]
+            for each in active["ingredients"]
+            if each["relationship"] == "parentOf"
+        ],
+        "credentials": {
+            titles[each["title"]]: each["active_manifest"]
+            for each in active["ingredients"]
+            if "active_manifest" in each
+        },
+    }
 
 
 def _media_offset(content: bytes, manifest: bytes, rng: random.Random) -> int:

@@ -79,6 +79,7 @@ class Capability:
     line_limit: int  # most characters in the spoken line
     audio: bool
     lip_sync: bool  # the mouth follows the words, not just the sound
+    alters_footage: bool = False
     license_notes: tuple[str, ...] = ()
     reference_kinds: tuple[str, ...] = ("portrait",)
     price: Price | None = None  # None: nothing is bought, or no list price is known
@@ -95,7 +96,8 @@ class RenderJob:
     """One generation as a generator sees it. `generation_id` is the idempotency key.
 
     `references` are plaintext portraits in a private folder of the caller's, which must stay
-    until the job has ended: a generator reads them, never moves or keeps them.
+    until the job has ended: a generator reads them, never moves or keeps them. So is `footage`: the
+    shot to alter, where one is altered and no clip is made anew.
     """
 
     generation_id: str
@@ -105,6 +107,7 @@ class RenderJob:
     width: int
     height: int
     references: tuple[Path, ...]
+    footage: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,8 @@ def mismatches(job: RenderJob, capability: Capability) -> list[str]:
     fewest, most = capability.references
     if not fewest <= len(job.references) <= most:
         found.append(f"{len(job.references)} reference portraits are outside {fewest}-{most}")
+    if job.footage is not None and not capability.alters_footage:
+        found.append("it makes clips anew and alters no footage")
     if len(job.line) > capability.line_limit:
         found.append(f"a line of {len(job.line)} characters is over {capability.line_limit}")
     return found
