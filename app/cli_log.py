@@ -24,14 +24,23 @@ def verify_log(
     ] = None,
     kept: Annotated[Path | None, typer.Option(help="A checkpoint you kept from before.")] = None,
     key: Annotated[str | None, typer.Option(help="The log's verifier key, for a mirror.")] = None,
+    moved: Annotated[
+        bool, typer.Option(help="List the rows that acts have moved since --kept.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Recompute the whole log offline, from its tiles and its checkpoint alone."""
+    """Recompute the whole log offline, from its tiles and its checkpoint alone.
+
+    Here, also hold every row of evidence against it. With --moved, name the rows whose newest state
+    no kept checkpoint covers: what acts of this program did to them since is to be judged.
+    """
     import app.models  # noqa: F401  every table is held against the log
     from app import publication
     from app.transparency.verify import verify_log as recompute
 
     before = kept.read_bytes() if kept else None
+    if moved and (before is None or directory is not None):
+        raise typer.BadParameter("--moved needs --kept, and this installation's own database")
     if directory is None:
         report = publication.check_log(kept=before)
     else:
@@ -42,8 +51,9 @@ def verify_log(
             kept=before,
             witnesses=publication.witnesses(),
         )
+    since = publication.moved_since(before) if moved and before and report.holds else None
     if as_json:
-        print(json.dumps(report.to_json()))
+        print(json.dumps(report.to_json() | ({} if since is None else {"moved": since})))
     else:
         found = report.difference
         print(f"{report.origin}: {report.size} leaves, root {report.root[:16]}")
@@ -51,6 +61,10 @@ def verify_log(
             "every tile and the root agree" if found is None else f"{found.where}: {found.detail}"
         )
         print(", ".join(f"witnessed by {name}" for name in report.witnesses) or UNWITNESSED)
+        for table, row in since or ():
+            print(f"moved since: {table} {row}")
+        if since == []:
+            print("no row has moved since")
     if not report.holds:
         raise typer.Exit(1)
 

@@ -68,6 +68,15 @@ def check_log(*, kept: bytes | None = None) -> LogReport:
         return replace(report, difference=compare.compare_database(session, log_key(), read=read))
 
 
+def moved_since(kept: bytes) -> list[tuple[str, str]]:
+    """Return table and key of each row of evidence that acts have moved since a checkpoint of ours.
+
+    Raises NoteRefused where it is not this log's.
+    """
+    with db.reading() as session:
+        return compare.moved_since(session, note.open_checkpoint(kept, log_key()).size)
+
+
 def witnesses() -> list[note.VerifierKey]:
     """Return the public keys of those whose cosignatures this log keeps. Raises NoteRefused."""
     return [note.VerifierKey.parse(text) for text in settings().log_witnesses.split()]

@@ -12,6 +12,7 @@ What is compared, so that one checkpoint from outside covers all of it:
    an anchor that did not hold it.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import chain
@@ -27,6 +28,16 @@ from app.marks import RowMark
 from app.transparency import anchor, leaf, note, sequencer, service, tiles
 from app.transparency.models import LogCheckpoint, LogLeaf, LogOutbox
 from app.transparency.models_anchor import DatabaseAnchor, RowSeal
+from app.transparency.seals import (
+    START,
+    Shapes,
+    digests,
+    extend,
+    present_shapes,
+    sealed_keys,
+    sealed_rows,
+    table_of,
+)
 from app.transparency.verify import Difference
 
 COMMITTED_WITHIN = timedelta(minutes=5)  # from a row's own instant to the commit that shows it
@@ -55,6 +66,30 @@ def compare_database(
         return Difference("log_checkpoint", error.detail)
     except (ValueError, TypeError, LookupError, sa.exc.StatementError) as error:
         return Difference("database", f"a row cannot be read: {type(error).__name__}")
+
+
+def moved_since(session: Session, size: int) -> list[tuple[str, str]]:
+    """Return table and key of each row that a log of `size` leaves held, and an act moved since.
+
+    A kept checkpoint says how such a row was; how it is now rests on the acts, and on who has the
+    server's keys. Every other row that was there stands as it was, where nothing differs.
+    """
+    covered = session.exec(
+        select(sa.func.max(DatabaseAnchor.number))
+        .join(LogOutbox, col(LogOutbox.id) == DatabaseAnchor.outbox_id)
+        .where(col(LogOutbox.leaf_index) < size)
+    ).one()
+    later = select(RowSeal.table_name, RowSeal.row_key).where(col(RowSeal.anchor) > (covered or 0))
+    changed = {*marks.acts_of(session.exec(select(RowMark)))}
+    changed.update((name, key) for name, key in session.exec(later.distinct()))
+    keys_of: dict[str, list[str]] = defaultdict(list)
+    for name, key in changed:
+        keys_of[name].append(key)
+    return [
+        (name, key)
+        for name, keys in sorted(keys_of.items())
+        for key in sorted(sealed_keys(session, name, keys, until=covered or 0))
+    ]
 
 
 def _promises(session: Session) -> Iterator[Difference]:
@@ -115,7 +150,7 @@ def _anchors(session: Session) -> Iterator[Difference]:
 def _chain(session: Session) -> Iterator[Difference]:
     anchors = iter(session.exec(select(DatabaseAnchor).order_by(col(DatabaseAnchor.number))))
     due = next(anchors, None)
-    head, count = anchor.START, 0
+    head, count = START, 0
     seals = select(RowSeal).order_by(col(RowSeal.number)).execution_options(yield_per=500)
     for count, seal in enumerate(session.exec(seals), 1):
         while due is not None and due.seals < count:
@@ -125,7 +160,7 @@ def _chain(session: Session) -> Iterator[Difference]:
         if due is None or seal.number != count or seal.anchor != due.number:
             yield Difference("row_seal", f"seal {count} is gone, or is of no anchor")
             return
-        head = anchor.extend(head, seal)
+        head = extend(head, seal)
     while due is not None:
         if due.seals != count or due.head != head:
             yield Difference("row_seal", f"the seals do not give anchor {due.number}")
@@ -135,7 +170,7 @@ def _chain(session: Session) -> Iterator[Difference]:
 class _Anchor(NamedTuple):
     at: datetime
     whole: bool
-    shapes: anchor.Shapes
+    shapes: Shapes
 
 
 def _evidence(session: Session, names: Iterable[str] = TABLES) -> Iterator[Difference]:
@@ -145,7 +180,7 @@ def _evidence(session: Session, names: Iterable[str] = TABLES) -> Iterator[Diffe
         for number, each in made.items()
     }
     known = anchor.shapes_of(session, anchor.newest_anchor(session))
-    shapes = anchor.present_shapes()
+    shapes = present_shapes()
     waiting = session.exec(select(RowMark).order_by(col(RowMark.id))).all()
     for mark in waiting:
         if not marks.is_authentic(mark):
@@ -154,7 +189,7 @@ def _evidence(session: Session, names: Iterable[str] = TABLES) -> Iterator[Diffe
     for name in sorted({*names} & known.keys()):  # a new table waits for its first anchor
         seen: set[str] = set()
         births: dict[str, dict[str, datetime]] = {}
-        for key, row, seals in anchor.sealed_rows(session, name):
+        for key, row, seals in sealed_rows(session, name):
             seen.add(key)
             done = acts.get((name, key), [])
             reshaped = known.get(name) != shapes[name]
@@ -185,7 +220,7 @@ def _row(
         shape = anchors[seal.anchor].shapes[name]
         if not {*chain(*shape.values())} <= row.keys():
             continue  # a migration took a column away; the seals after it cover what is left
-        found = anchor.digests(row, seal, shape)
+        found = digests(row, seal, shape)
         if found.fixed != seal.fixed:
             yield Difference(name, f"{key} was edited after it was sealed")
         elif seal is last and not explained and (done or found.moving != seal.moving):
@@ -222,7 +257,7 @@ def _born(
 
 
 def _births(session: Session, name: str) -> dict[str, datetime]:
-    table = anchor.table_of(name)
+    table = table_of(name)
     (primary,) = table.primary_key
     found: Any = session.connection().execute(sa.select(primary, table.c[TABLES[name].born]))
     return {row[0]: row[1] for row in found}

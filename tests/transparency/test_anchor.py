@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlmodel import SQLModel, select
+from typer.testing import CliRunner
 
-from app import clock, db, marks, publication
+from app import cli, clock, db, marks, publication
 from app.anchored import TABLES
 from app.identity import service as identity
 from app.identity.models import Organization, SigningKey
 from app.ledger import holds
 from app.registry.models import Performer
-from app.transparency import anchor, compare, service
+from app.transparency import anchor, compare, seals, service
 from app.transparency.models_anchor import DatabaseAnchor, RowSeal
 from tests.scenes import a_scene
 from tests.transparency.superuser import anchor_in
@@ -69,14 +70,14 @@ class TestAnchorDatabase:
             assert not anchor.has_marks(session)
 
     def test_costs_no_more_however_much_is_sealed_already(self, sealed, monkeypatch):
-        looked_at, look_at = [], anchor.rows_by_key
+        looked_at, look_at = [], seals.rows_by_key
 
         def rows_by_key(*given):
             for each in look_at(*given):
                 looked_at.append(each)
                 yield each
 
-        monkeypatch.setattr(anchor, "rows_by_key", rows_by_key)
+        monkeypatch.setattr(seals, "rows_by_key", rows_by_key)
         costs = []
         for sealed_before in (0, 1, 200):
             with db.writing() as session:
@@ -92,6 +93,29 @@ class TestAnchorDatabase:
             if sealed == "sqlite":
                 assert not scans(asked)
         assert len(set(costs)) == 1
+
+    def test_says_which_rows_an_act_has_moved_since_a_checkpoint(self, sealed, tmp_path):
+        with db.writing() as session:
+            moving, staying = (
+                identity.create_organization(session, name, "production").id for name in "ab"
+            )
+        publication.publish_log()
+        with db.reading() as session:
+            kept = service.checkpoint_text(service.checkpoint_at(session)).encode()
+        assert publication.moved_since(kept) == []
+        with db.writing() as session:
+            session.get_one(Organization, moving).name = "another"
+            identity.create_organization(session, "later", "production")
+        found = [("organization", f'["{moving}"]')]
+        assert publication.moved_since(kept) == found, "by its mark"
+        publication.publish_log()
+        assert publication.moved_since(kept) == found, "by its seal"
+        (tmp_path / "kept").write_bytes(kept)
+        asked = ["log", "verify", "--kept", str(tmp_path / "kept"), "--moved"]
+        said = CliRunner().invoke(cli.app, asked)
+        assert f"moved since: organization {found[0][1]}" in said.stdout
+        assert said.exit_code == 0, said.stdout
+        assert staying not in said.stdout
 
     def test_lets_others_write_between_two_anchors_and_seals_all(self, sealed):
         with db.writing() as session:
@@ -180,7 +204,7 @@ class TestAnchorDatabase:
         assert publication.check_log().holds
         with db.reading() as session:
             key = marks.row_key([contract.id])
-            (found,) = anchor.sealed_rows(session, "contract", [key])
+            (found,) = seals.sealed_rows(session, "contract", [key])
             first, second = found[2]
             assert first.salt == second.salt
             assert first.moving != second.moving
@@ -238,9 +262,9 @@ class TestAnchorDatabase:
 
     def test_a_digest_is_the_same_on_both_databases(self, sealed):
         with db.writing() as session:
-            table = anchor.table_of("decision")
-            key, row = next(anchor.rows_by_key(session, "decision"))
-            shape = anchor.present_shapes()["decision"]
+            table = seals.table_of("decision")
+            key, row = next(seals.rows_by_key(session, "decision"))
+            shape = seals.present_shapes()["decision"]
             plain = {column.name: row[column.name] for column in table.c}
             plain |= {
                 "at": datetime.fromisoformat("2026-11-27T07:00:00.120000+00:00"),
@@ -248,9 +272,9 @@ class TestAnchorDatabase:
             }
             plain |= {"id": "dec_same"}
             session.connection().execute(sa.insert(table).values(**plain))
-            (held,) = anchor.rows_by_key(session, "decision", ['["dec_same"]'])
+            (held,) = seals.rows_by_key(session, "decision", ['["dec_same"]'])
             seal = session.exec(select(RowSeal).where(RowSeal.row_key == key)).one()
-            assert anchor.digests(held[1], seal, shape) == anchor.digests(plain, seal, shape)
+            assert seals.digests(held[1], seal, shape) == seals.digests(plain, seal, shape)
             session.rollback()
 
 
