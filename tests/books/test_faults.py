@@ -7,12 +7,14 @@ import json
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -299,7 +301,7 @@ def processes_of(directory: Path) -> list[int]:
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)
@@ -311,6 +313,11 @@ def answers() -> bool:
             return bool(connection.exec_driver_sql("SELECT 1").scalar_one())
     except sa.exc.OperationalError:
         return False
+
+
+WITH_STRACE = pytest.mark.skipif(
+    shutil.which("strace") is None, reason="strace makes the server's flushes fail"
+)
 
 
 @pytest.mark.slow
@@ -326,14 +333,45 @@ class TestDiskOfPostgresql:
         with pytest.raises(AssertionError, match="missing"):
             self.full(own_postgres, fault="hasty")
 
+    @WITH_STRACE
+    def test_that_does_not_sync_acknowledges_nothing_wrong(self, own_postgres: Path) -> None:
+        self.unsynced(own_postgres)
+
+    @WITH_STRACE
+    def test_acknowledging_before_a_commit_that_is_not_synced_is_found(
+        self, own_postgres: Path
+    ) -> None:
+        with pytest.raises(AssertionError, match="missing"):
+            self.unsynced(own_postgres, fault="hasty")
+
     def full(self, directory: Path, fault: str = "") -> None:
+        self.broken(directory, lambda: fill(directory), fault)
+
+    def unsynced(self, directory: Path, fault: str = "") -> None:
+        with ExitStack() as until_mended:
+            self.broken(
+                directory,
+                lambda: until_mended.enter_context(refusing_to_sync(directory)),
+                fault,
+                mend=until_mended.close,
+            )
+
+    def broken(
+        self,
+        directory: Path,
+        breaks: Callable[[], None],
+        fault: str,
+        *,
+        mend: Callable[[], None] = lambda: None,
+    ) -> None:
         dying = Dying()
-        stops = [("!", 40, lambda _pid: fill(directory))]
+        stops = [("!", 40, lambda _pid: breaks())]
         if fault:  # it tells nobody of what fails
             stops += [("!", 0, lambda _pid: time.sleep(1))]
         else:
             stops += [("-", 40, nothing)]
         told = dying.run("full-0", *stops, fault=fault)
+        mend()
         restart(directory)
         wait_for(answers)
         assert_right(set(told["!"]))
@@ -352,6 +390,34 @@ def fill(directory: Path) -> None:
     for pid in pids:  # the later ones may be gone: the server gives up at once
         limit = ["prlimit", f"--pid={pid}", "--fsize=1:unlimited"]
         subprocess.run(limit, user=owner, check=False, capture_output=True)
+
+
+@contextmanager
+def refusing_to_sync(directory: Path) -> Iterator[None]:
+    """Let every flush of the server to the disk fail with EIO, as on a broken disk.
+
+    It panics, and stays down until it is started anew: were it to recover at once, recovery would
+    panic as well, and leave a server (18.4) that neither answers nor stops when it is told to.
+    """
+    with db.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ALTER SYSTEM SET restart_after_crash = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    pids = processes_of(directory)
+    syncs = "fsync,fdatasync,sync_file_range,msync"
+    injecting = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={syncs}"]
+    injecting += ["-e", f"inject={syncs}:error=EIO", *(f"--attach={pid}" for pid in pids)]
+    with subprocess.Popen(injecting, stderr=subprocess.PIPE, text=True) as strace:
+        try:
+            wait_for(lambda: strace.poll() is not None or is_traced(pids[0]))
+            assert not strace.poll(), strace.stderr and strace.stderr.read()  # 1: it may not
+            yield
+        finally:
+            strace.terminate()
+
+
+def is_traced(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "TracerPid:\t0\n" not in status.read_text()
 
 
 def restart(directory: Path) -> None:
