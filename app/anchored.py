@@ -176,6 +176,11 @@ TABLES: dict[str, Columns] = {
         once="opened_at",
     ),
     "emergency_stop": _table("id kind subject reason stopped_at", "stopped_at", once="lifted_at"),
+    "budget": _table(
+        "id organization_id project series_id currency total_minor daily_minor total_seconds"
+        " daily_seconds at_once set_at",
+        "set_at",
+    ),
     "generation_replica": _table(
         "generation_id replica_id performer_id contract_id", "generation_id>generation"
     ),

@@ -12,6 +12,7 @@ from rich.markup import escape
 from sqlmodel import select
 
 from app import config, db
+from app.cli_budgets import budget_commands
 from app.cli_bundle import bundles
 from app.cli_check import AsJson, checks, out
 from app.cli_contract import contracts
@@ -44,6 +45,7 @@ for name, group in (
     ("api-key", key_commands),
     ("agreement", agreement_commands),
     ("stop", stop_commands),
+    ("budget", budget_commands),
     ("policy", policy_commands),
     ("generators", generator_commands),
     ("keys", keys_commands),

@@ -2,6 +2,7 @@
 
 from app import heartbeat, marks, vault, vault_tokens
 from app.gateway import models as gateway
+from app.gateway import models_budgets as budgets
 from app.gateway import models_previews as previews
 from app.gateway import models_stops as stops
 from app.gateway import models_vendor_jobs as vendor_jobs
@@ -35,6 +36,7 @@ __all__ = [
     "anchors",
     "approvals",
     "boundaries",
+    "budgets",
     "contracts",
     "counsel",
     "decisions",

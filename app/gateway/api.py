@@ -15,6 +15,7 @@ from app.access import may
 from app.config import settings
 from app.gateway import prompts, service
 from app.gateway.api_files import send_film
+from app.gateway.budgets import BudgetExceeded
 from app.gateway.errors import (
     GenerationNotFound,
     GeneratorUnavailable,
@@ -184,6 +185,7 @@ def list_generators(_read: Reading) -> list[dict[str, Any]]:
         JobNotOffered,
         LineRefused,
         Stopped,
+        BudgetExceeded,
         UseUnpriced,
         StandingOfferSpent,
         AmountTooLarge,

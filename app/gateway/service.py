@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from app import clock, keys
 from app.errors import BadRequest
-from app.gateway import prompts, stops
+from app.gateway import budgets, prompts, stops
 from app.gateway.errors import (
     GenerationNotFound,
     JobNotOffered,
@@ -24,6 +24,7 @@ from app.gateway.generators import RenderJob, catalogue, mismatches
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.gateway.models_vendor_jobs import VendorJob
 from app.ledger import service as ledger
+from app.ledger.models import Hold
 from app.ledger.usage import UsageEvent
 from app.licensing.contracts.models import Contract
 from app.licensing.deciding.inputs import UseRequest
@@ -52,7 +53,7 @@ def request_generation(
 
     A denial is an answer: the decision is recorded and returned without a generation. Raises
     ReplicaNotFound, GeneratorUnavailable, JobNotOffered, Stopped before anything is decided;
-    Stopped and LineRefused after a permit, of which nothing is then kept.
+    Stopped, LineRefused and BudgetExceeded after a permit, of which nothing is then kept.
     """
     stops.lock_shared(session)
     stops.check(session, model=asked.generator)
@@ -92,6 +93,7 @@ def request_generation(
     session.flush()
     judged.decision.generation_id = generation.id
     session.add(judged.decision)
+    held = []
     for replica in known:
         contract = judged.contracts[replica.performer_id]
         session.add(
@@ -102,8 +104,15 @@ def request_generation(
                 contract_id=contract.id,
             )
         )
-        _hold(session, generation, contract, use)
+        held.append(_hold(session, generation, contract, use))
     session.flush()
+    budgets.check(
+        session,
+        organization_id,
+        project=use.project or "",
+        series_ids=[hold.contract_id for hold in held],
+        currencies=[hold.currency for hold in held],
+    )
     return judged.decision, generation
 
 
@@ -231,13 +240,13 @@ def usage_of(use: UseRequest, seconds: Decimal) -> UsageEvent:
     )
 
 
-def _hold(session: Session, generation: Generation, contract: Contract, use: UseRequest) -> None:
+def _hold(session: Session, generation: Generation, contract: Contract, use: UseRequest) -> Hold:
     """Set aside what this generation will cost under one contract, and its seconds."""
     terms = decisions.compensation_of(contract)
     event, book = usage_event(generation, use), contract.series_id
     amount_minor = ledger.amount_to_hold(session, book, terms=terms, event=event)
     acceptance.check_fees(session, contract, fees_minor=amount_minor, generation_id=generation.id)
-    ledger.place_hold(
+    return ledger.place_hold(
         session,
         generation.id,
         book,

@@ -6,6 +6,7 @@ from sqlmodel import Session, SQLModel, select
 
 from app import clock, vault, vault_tokens
 from app.gateway import pipeline
+from app.gateway.models_budgets import Budget
 from app.gateway.models_previews import Preview, PreviewLink
 from app.gateway.models_stops import EmergencyStop
 from app.identity import service as identity
@@ -189,6 +190,7 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 stopped={},
                 stays={},
             ),
+            Budget(organization_id=organization_id, project="P", currency="EUR", at_once=1),
             EmergencyStop(kind="vendor", subject="nobody", reason="a test"),
             BoundaryAcknowledgment(
                 contract_id=scene.contract.id, boundaries_id=boundaries.id, findings=[]

@@ -1,0 +1,206 @@
+"""Budgets of a production: money, seconds, how many at once, in all and for each day (UTC).
+
+Counted is what was charged and what is held for what is under way; what ended without a release
+costs nothing and counts nothing. A request that would go beyond any limit is refused whole.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.errors import AppError
+from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.gateway.models_budgets import LIMITS, Budget
+from app.identity.models import Organization
+from app.ledger.models import Hold
+from app.licensing.contracts.models import Contract
+from app.licensing.decisions.models import Decision
+from app.money import check_currency, format_minor
+
+COUNTED = ("placed", "captured")  # holds that cost, or will
+
+
+class BudgetExceeded(AppError):
+    """This would go beyond a budget of yours; nothing was decided, nothing is held."""
+
+    status, code = 409, "budget-exceeded"
+
+
+class BudgetRefused(AppError):
+    """There is no such thing to set a budget for, or no limit in it."""
+
+    status, code = 400, "budget-refused"
+
+
+@dataclass(frozen=True)
+class Used:
+    """What counts against a budget at one moment, in the units of its limits."""
+
+    total_minor: int
+    daily_minor: int
+    total_seconds: int
+    daily_seconds: int
+    at_once: int
+
+
+def set_budget(
+    session: Session,
+    organization_id: str,
+    *,
+    project: str = "",
+    contract_id: str = "",
+    currency: str,
+    limits: Mapping[str, int],
+) -> Budget:
+    """Set the limits of a project or of a licence from now on; they replace the ones before.
+
+    `limits` are some of LIMITS; without any there is no limit any more. Raises BudgetRefused for a
+    production or a contract of theirs there is not.
+    """
+    if unknown := set(limits) - set(LIMITS):
+        raise BudgetRefused(f"no limit is called {', '.join(sorted(unknown))}")
+    if bool(project) == bool(contract_id):
+        raise BudgetRefused("name a project or a contract, and not both")
+    if session.get(Organization, organization_id) is None:
+        raise BudgetRefused(f"no organization has the id {organization_id[:64]}")
+    series_id = ""
+    if contract_id:
+        contract = session.get(Contract, contract_id)
+        if contract is None or contract.licensee_id != organization_id:
+            raise BudgetRefused(f"{organization_id} holds no contract {contract_id[:64]}")
+        series_id = contract.series_id
+    budget = Budget(
+        organization_id=organization_id,
+        project=project,
+        series_id=series_id,
+        currency=check_currency(currency),
+    )
+    for name, most in limits.items():
+        setattr(budget, name, most)
+    session.add(budget)
+    session.flush()
+    return budget
+
+
+def in_force(session: Session, organization_id: str) -> list[Budget]:
+    """List a production's budgets as they hold now, the newest for each project and contract."""
+    theirs = select(Budget).where(Budget.organization_id == organization_id)
+    newest = {
+        (each.project, each.series_id): each
+        for each in session.exec(theirs.order_by(col(Budget.id)))
+    }
+    return [each for _, each in sorted(newest.items())]
+
+
+def check(
+    session: Session,
+    organization_id: str,
+    *,
+    project: str,
+    series_ids: Sequence[str],
+    currencies: Sequence[str],
+) -> None:
+    """Do nothing while what is held by now is within every budget. Raises BudgetExceeded.
+
+    Called once the holds are placed, in their transaction. Takes the locks of the production's
+    budgets, so that no two requests are counted beside each other.
+    """
+    theirs = select(Budget.id).where(Budget.organization_id == organization_id)
+    session.exec(theirs.order_by(col(Budget.id)).with_for_update()).all()
+    for budget in in_force(session, organization_id):
+        if budget.project != project and budget.series_id not in series_ids:
+            continue
+        money = budget.total_minor is not None or budget.daily_minor is not None
+        if money and set(currencies) - {budget.currency}:
+            raise BudgetExceeded(
+                f"the budget of {name_of(budget)} is in {budget.currency}, and this costs "
+                f"{', '.join(sorted(set(currencies)))}: set it in that currency"
+            )
+        used = used_of(session, budget)
+        for limit in LIMITS:
+            most, is_ = getattr(budget, limit), getattr(used, limit)
+            if most is not None and is_ > most:
+                raise BudgetExceeded(
+                    f"with this, {_said(budget, limit, is_)} would be used of the "
+                    f"{_said(budget, limit, most)} that the budget of {name_of(budget)} allows; "
+                    "have the budget changed, or wait",
+                    budget_id=budget.id,
+                    limit=limit,
+                )
+
+
+def used_of(session: Session, budget: Budget) -> Used:
+    """Count what a budget has been used for."""
+    midnight = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    return Used(
+        total_minor=_money(session, budget, None),
+        daily_minor=_money(session, budget, midnight),
+        total_seconds=_seconds(session, budget, None),
+        daily_seconds=_seconds(session, budget, midnight),
+        at_once=session.execute(
+            sa.select(sa.func.count())
+            .select_from(Generation)
+            .where(_of(budget), ~col(Generation.state).in_(FINAL))
+        ).scalar_one(),
+    )
+
+
+def _money(session: Session, budget: Budget, since: datetime | None) -> int:
+    """Sum what is held and charged; of a licence, under that contract alone."""
+    summed = (
+        sa.select(sa.func.coalesce(sa.func.sum(col(Hold.amount_minor)), 0))
+        .join(Generation, col(Generation.id) == col(Hold.generation_id))
+        .where(_of(budget), col(Hold.state).in_(COUNTED), col(Hold.currency) == budget.currency)
+    )
+    if budget.series_id:
+        summed = summed.where(col(Hold.contract_id) == budget.series_id)
+    if since is not None:
+        summed = summed.where(col(Generation.created_at) >= since)
+    return int(session.execute(summed).scalar_one())
+
+
+def _seconds(session: Session, budget: Budget, since: datetime | None) -> int:
+    """Sum the lengths of what is under way or was released, each once, up to whole seconds."""
+    counted = sa.exists().where(
+        col(Hold.generation_id) == col(Generation.id), col(Hold.state).in_(COUNTED)
+    )
+    summed = sa.select(sa.func.coalesce(sa.func.sum(col(Generation.length_ms)), 0)).where(
+        _of(budget), counted
+    )
+    if since is not None:
+        summed = summed.where(col(Generation.created_at) >= since)
+    return -(-int(session.execute(summed).scalar_one()) // 1000)
+
+
+def _of(budget: Budget) -> sa.ColumnElement[bool]:
+    """Say which generations count against a budget."""
+    theirs = col(Generation.organization_id) == budget.organization_id
+    if budget.series_id:
+        under = (
+            sa.select(col(GenerationReplica.generation_id))
+            .join(Contract, col(Contract.id) == col(GenerationReplica.contract_id))
+            .where(col(Contract.series_id) == budget.series_id)
+        )
+    else:
+        permits = sa.select(col(Decision.id)).where(
+            col(Decision.organization_id) == budget.organization_id,
+            col(Decision.request)["use"]["project"].as_string() == budget.project,
+        )
+        return sa.and_(theirs, col(Generation.decision_id).in_(permits))
+    return sa.and_(theirs, col(Generation.id).in_(under))
+
+
+def name_of(budget: Budget) -> str:
+    """Say what a budget is for."""
+    return f"project {budget.project}" if budget.project else f"contract {budget.series_id}"
+
+
+def _said(budget: Budget, limit: str, amount: int) -> str:
+    daily = " a day" if limit.startswith("daily") else ""
+    if limit.endswith("minor"):
+        return format_minor(amount, budget.currency) + daily
+    return f"{amount} at once" if limit == "at_once" else f"{amount} s{daily}"
