@@ -23,6 +23,7 @@ CALLERS = {
     "person": "whoever is signed in with a passkey, about what is theirs",
     "member": "whoever is signed in and a member of a party of the contract",
     "desk": "whoever is signed in and a member of the performer's own desk",
+    "office": "whoever is signed in and a member of that production",
     "administrator": "whoever is signed in and administers that organization",
 }
 PARTIES = ("performer", "agent", "licensee")
@@ -40,7 +41,7 @@ ACTIONS = {
     "strike": "propose and confirm a strike",
 }
 OPEN = frozenset({"anyone", "link"})
-PEOPLE = frozenset({"person", "member", "desk", "administrator"})
+PEOPLE = frozenset({"person", "member", "desk", "office", "administrator"})
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 

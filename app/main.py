@@ -57,7 +57,7 @@ from app.registry import api as registry
 from app.registry.service import parties_of
 from app.transparency import api as transparency
 from app.web import people as people_pages
-from app.web import performer, performer_data, performer_limits, performer_work
+from app.web import performer, performer_data, performer_limits, performer_work, production
 from app.web import policies as policies_page
 from app.web import public as public_pages
 from app.web import signing as signing_pages
@@ -180,7 +180,7 @@ def create_app() -> FastAPI:
     app.include_router(policies_page.router)
     app.include_router(public_pages.router)
     app.include_router(people_pages.router)
-    for portal in (performer, performer_limits, performer_work, performer_data):
+    for portal in (performer, performer_limits, performer_work, performer_data, production):
         app.include_router(portal.router)
     app.include_router(signing_pages.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))

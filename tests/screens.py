@@ -50,7 +50,8 @@ def _shoot(out: Path, port: int, directory: Path) -> None:
     scene, paths = _populate(directory)
     publication.publish_log()
     with db.writing() as session:
-        made = doors.make_doors(session, [("Griet", scene.desk.organization)])
+        houses = [("Griet", scene.desk), ("Felix", scene.production)]
+        made = doors.make_doors(session, [(name, each.organization) for name, each in houses])
     app = create_app()
     app.include_router(doors.router(made))
     origin = f"http://localhost:{port}"
@@ -65,9 +66,13 @@ def _shoot(out: Path, port: int, directory: Path) -> None:
                 for name, path in paths.items():
                     if scheme == "dark" and name not in ("front", "performer"):
                         continue
-                    if name == "performer":
-                        page.goto(f"{origin}/demo/{made[0].token}")
+                    if name in ("performer", "board"):
+                        page.goto(f"{origin}/demo/{made[name == 'board'].token}")
                     page.goto(origin + path)
+                    if name == "scene":
+                        page.get_by_label("The line, word for word").fill("Whose shadow is that?")
+                        page.get_by_role("button", name="Could we").click()
+                        page.get_by_role("heading", name="Yes, you could.").wait_for()
                     wide = page.evaluate("document.documentElement.scrollWidth")
                     assert wide <= width, f"{path} is {wide} pixels wide at {width}"
                     end = "" if scheme == "light" else "-dark"
@@ -148,6 +153,9 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
         "withdrawal": f"/performer/contracts/{scene.contract.id}/withdrawal",
         "data": "/performer/data",
         "account": "/account",
+        "board": "/production",
+        "scene": f"/production/contracts/{scene.contract.id}/scene",
+        "films": "/production/films",
     }
 
 

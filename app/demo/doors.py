@@ -14,7 +14,7 @@ from app.identity.models import Organization
 from app.identity.models_people import Passkey, Person
 from app.web.pages import see
 
-HOMES = {"performer": "/performer", "production": "/account", "agency": "/account"}
+HOMES = {"performer": "/performer", "production": "/production", "agency": "/account"}
 ALOUD = (
     "Whoever opens one of these links is that person, without a passkey. They work on this machine "
     "alone, and end with this command. Never do this where anything is real."

@@ -70,6 +70,36 @@ def awaiting_performer(
     return session.exec(page.order_by(col(Contract.id).desc()).limit(limit)).all()
 
 
+def licensed_to(
+    session: Session, organization_id: str, *, before: str | None = None, limit: int = 50
+) -> list[tuple[Contract, Performer, frozenset[str]]]:
+    """List a licensee's contracts with the performer and who signed what stands, newest first."""
+    page = (
+        select(Contract, Performer)
+        .join(Performer, col(Performer.id) == col(Contract.performer_id))
+        .where(
+            Contract.licensee_id == organization_id,
+            _seen_by("licensee"),
+            _is_face(clock.now()),
+        )
+        .order_by(col(Contract.series_id).desc())
+        .limit(limit)
+    )
+    if before is not None:
+        page = page.where(col(Contract.series_id) < before)
+    found = session.exec(page).all()
+    ids = [contract.id for contract, _ in found]
+    signatures = session.exec(
+        select(ContractSignature.contract_id, ContractSignature.role).where(
+            col(ContractSignature.contract_id).in_(ids)
+        )
+    ).all()
+    return [
+        (contract, performer, frozenset(role for id_, role in signatures if id_ == contract.id))
+        for contract, performer in found
+    ]
+
+
 def licensees_of(session: Session, contracts: Sequence[Contract]) -> dict[str, str]:
     """Return the registered names of who wants, or has, these licenses, by id."""
     ids = {contract.licensee_id for contract in contracts}

@@ -1,0 +1,228 @@
+"""The production's pages: what they say of a scene is what happens, and the performer sees it."""
+
+import re
+
+import pytest
+import sqlalchemy as sa
+from fastapi.routing import APIRoute
+
+from app import config, db
+from app.licensing.contracts import service as licensing
+from app.registry import service as registry
+from app.registry.models import Performer
+from app.web import pages, production
+from tests.http.browser import Browser
+from tests.http.house import a_house, rows
+from tests.http.test_performer_pages import SCRIPT, a_film, joined, shown
+from tests.identity.authenticator import ORIGIN
+from tests.scenes import a_scene, offered
+from tests.web.released import released
+
+pytestmark = [
+    pytest.mark.parametrize("database", ["sqlite"], indirect=True),
+    pytest.mark.xdist_group("http"),
+]
+ROUTES = [route for route in production.router.routes if isinstance(route, APIRoute)]
+SCENE = {
+    "line": "I hold the light.",
+    "length_s": "5",
+    "project": "NIGHTGLASS",
+    "purpose": "film_scene",
+    "medium": "svod",
+    "territories": "DE, FR",
+    "language": "en",
+    "generator": "local/puppet-1",
+}
+
+
+@pytest.fixture
+def served_here(served, monkeypatch):
+    monkeypatch.setenv("UNDERSTUDY_ORIGIN", ORIGIN)
+    config.settings.cache_clear()
+    return served
+
+
+@pytest.fixture
+def house(client, served_here):
+    return a_house(client)
+
+
+@pytest.fixture
+def felix(served_here, house):
+    return joined(served_here, house.scene.production.organization, "Felix")
+
+
+@pytest.fixture
+def at(house):
+    return f"/production/contracts/{house.scene.contract.id}/scene"
+
+
+def form(browser, at, **changes):
+    """Fill in the form of a scene as it was last shown."""
+    return browser.send(at, **{**SCENE, "once": browser.value("once"), **changes})
+
+
+class TestBoard:
+    def test_says_with_a_light_who_can_be_used_and_who_can_help(self, house, felix):
+        assert "Everybody on this page can be used." in shown(felix, "/production")
+        with db.writing() as session:
+            other = {"projects": ["HARBOUR"]}
+            offered(session, house.scene, lambda document: document["grant"].update(other))
+        board = shown(felix, "/production")
+        assert "1 of 2 on this page can be used today." in board
+        assert "The performer has not signed." in board
+        with db.writing() as session:
+            registry.pause(session, session.get_one(Performer, house.scene.performer.id))
+        assert "Only the performer can go on." in shown(felix, "/production")
+        with db.writing() as session:
+            contract = session.merge(house.scene.contract)
+            licensing.withdraw_contract(session, contract, house.scene.desk.organization.id)
+        assert "✕ withdrawn" in shown(felix, "/production")
+
+    def test_teaches_where_it_is_empty(self, served_here):
+        with db.writing() as session:
+            stranger = a_scene(session, signed=False).desk.organization
+            from app.identity import service as identity
+
+            house = identity.create_organization(session, "New Films", "production")
+        assert stranger is not None
+        felix = joined(served_here, house, "Felix")
+        assert "Nobody is under contract yet." in shown(felix, "/production")
+        assert "You have asked for nothing yet." in shown(felix, "/production/films")
+
+
+class TestScene:
+    def test_is_priced_and_judged_before_anything_is_kept(self, house, felix, at):
+        shown(felix, at)
+        before = rows()
+        yes = form(felix, at).text
+        assert "Yes, you could." in yes
+        assert "62.50 EUR" in yes
+        assert "56.25 EUR" in yes
+        no = form(felix, at, medium="social", territories="US").text
+        assert "No, not like this." in no
+        assert "TERRITORY_NOT_LICENSED" in no
+        assert "Make it</button>" not in no
+        assert SCRIPT not in form(felix, at, line=SCRIPT).text
+        assert rows() == before
+
+    def test_is_made_once_however_often_the_button_is_pressed(self, house, felix, at, served_here):
+        shown(felix, at)
+        once = felix.value("once")
+        for _ in range(2):
+            made = form(felix, at, do="make", once=once)
+            assert made.headers["location"] == "/production/films"
+        (film,) = house.get("/v1/generations").json()["items"]
+        assert film["line"] == SCENE["line"]
+        assert "? being made" in shown(felix, "/production/films")
+        griet = joined(served_here, house.scene.desk.organization)
+        assert SCENE["line"] in shown(griet, "/performer")
+
+    def test_denied_is_on_record_and_said_with_what_would_help(self, house, felix, at):
+        shown(felix, at)
+        before = rows()
+        denied = form(felix, at, do="make", territories="US")
+        assert denied.status_code == 403
+        assert "Not permitted, so nothing was made." in denied.text
+        assert "TERRITORY_NOT_LICENSED" in denied.text
+        after = rows()["counts"]
+        assert after["decision"] == before["counts"]["decision"] + 1
+        assert house.get("/v1/generations").json()["items"] == []
+
+    def test_refuses_what_is_no_scene_in_words(self, felix, at):
+        shown(felix, at)
+        for wrong in (
+            {"length_s": "x"},
+            {"length_s": "-1"},
+            {"line": ""},
+            {"territories": "<b>"},
+            {"once": ""},
+            {"generator": "nobody/1", "do": "make"},
+        ):
+            answer = form(felix, at, **wrong)
+            assert 400 <= answer.status_code < 500, wrong
+            assert answer.headers["content-type"].startswith("text/html")
+
+
+class TestFilms:
+    def test_a_released_film_is_fetched_by_a_link_of_a_minute(self, house, felix, tmp_path):
+        film = a_film(tmp_path)
+        with db.writing() as session:
+            generation = released(session, house.scene, film)
+        assert "✓ released" in shown(felix, "/production/films")
+        link = felix.open(f"/production/films/{generation.id}/download").headers["location"]
+        assert link.startswith("/v1/downloads/")
+        assert felix.open(link).content == film.read_bytes()
+
+    def test_a_longer_list_takes_no_more_queries(self, house, felix, tmp_path):
+        def counted():
+            asked = []
+            note = lambda *args: asked.append(args[2])  # noqa: E731
+            sa.event.listen(db.engine(), "before_cursor_execute", note)
+            found = {}
+            for path in ("/production", "/production/films"):
+                asked.clear()
+                assert len(shown(felix, path)) < 80_000
+                found[path] = len(asked)
+            sa.event.remove(db.engine(), "before_cursor_execute", note)
+            return found
+
+        def more(number):
+            with db.writing() as session:
+                for each in range(number):
+                    name = {"projects": [f"P{number}-{each}"]}
+                    released(session, house.scene, a_film(tmp_path), line=f"L{number} {each}")
+                    offered(session, house.scene, lambda d, name=name: d["grant"].update(name))
+
+        more(1)
+        few = counted()
+        more(4)
+        assert counted() == few
+
+
+class TestWhoMay:
+    def test_other_houses_are_told_nothing_and_performers_have_no_business_here(
+        self, house, served_here, tmp_path
+    ):
+        with db.writing() as session:
+            generation = released(session, house.scene, a_film(tmp_path))
+            other = a_scene(session)
+        ids = {"contract_id": house.scene.contract.id, "generation_id": generation.id}
+        rival = joined(served_here, other.production.organization, "Rival")
+        griet = joined(served_here, house.scene.desk.organization)
+        mine = f"/production/contracts/{other.contract.id}/scene"
+        before = rows()
+        for route in ROUTES:
+            path = route.path.format(**ids)
+            assert Browser(served_here).open(path).status_code in {303, 405}
+            assert griet.open(path).status_code in {403, 405}
+            if path != route.path and "GET" in route.methods:
+                assert rival.open(path).status_code == 404, path
+                assert "The Girl" not in rival.page
+        shown(rival, mine)
+        at = f"/production/contracts/{house.scene.contract.id}/scene"
+        assert form(rival, at, do="make").status_code == 404
+        assert form(rival, at).status_code == 404
+        assert rows() == before
+
+    def test_an_auditor_of_the_production_looks_and_makes_nothing(
+        self, house, felix, at, served_here
+    ):
+        shown(felix, "/account")
+        path = f"/organizations/{house.scene.production.organization.id}/invitations"
+        link = re.search(r"/join/([\w-]+)", felix.send(path, role="auditor").text)[1]
+        jan = Browser(served_here)
+        jan.join(link, "Jan")
+        shown(jan, at)
+        assert "Yes, you could." in form(jan, at).text
+        assert form(jan, at, do="make").status_code == 403
+        assert house.get("/v1/generations").json()["items"] == []
+
+    def test_no_form_here_is_without_the_guard(self, database):
+        unguarded = [
+            route.path
+            for route in ROUTES
+            if route.methods - {"GET", "HEAD"}
+            and not any(each.call is pages._posted for each in route.dependant.dependencies)
+        ]
+        assert unguarded == []
