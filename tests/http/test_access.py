@@ -25,7 +25,7 @@ KNOWN = {
     "performer_id": {"performer": "desk", "agent": "agency"},
     "preview_id": {"performer": "desk", "agent": "agency"},
     "decision_id": {"requester": "production", "performer": "desk", "agent": "agency"},
-    "generation_id": {"requester": "production"},
+    "generation_id": {"requester": "production", "performer": "desk", "agent": "agency"},
     "standing_offer_id": {"performer": "desk", "agent": "agency", "addressee": "production"},
     "statement_id": {"subject": "desk", "agent": "agency"},
     "payout_id": {"subject": "desk", "agent": "agency"},

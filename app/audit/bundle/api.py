@@ -1,4 +1,4 @@
-"""Bundles over HTTP: whole for the licensee, without file and receipts for anybody."""
+"""Bundles over HTTP: for the licensee, for the performer's side, and for anybody."""
 
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +14,6 @@ from app.audit.api import NEEDS_NO_KEY
 from app.audit.bundle import making
 from app.audit.bundle.errors import BundleNotReady
 from app.errors import NotFound
-from app.gateway import service as gateway
 from app.gateway.errors import GenerationNotFound
 from app.identity.api_edge import KnownCaller, Reading, limited, read_refusals
 from app.identity.errors import NotAuthenticated
@@ -52,12 +51,14 @@ def read_public_bundle(generation_id: str, _caller: KnownCaller) -> StreamingRes
     response_class=StreamingResponse,
     responses={**ZIP, **read_refusals(GenerationNotFound, NotFound, BundleNotReady)},
 )
-@may("requester", to="read")
+@may("requester", "performer", "agent", to="read")
 def read_bundle(generation_id: str, read: Reading) -> StreamingResponse:
-    """Give the licensee all that proves its output, the file too while it is handed out."""
-    generation = gateway.generation_of(read.session, read.organization_id, generation_id)
-    made = making.make(read.session, generation.id, audience="party")
-    return _sent(made, generation.id)
+    """Give the licensee all that proves its output, the file too while it is handed out.
+
+    And the performer's side all but the file, where it is a party to every contract behind it.
+    """
+    audience = making.audience_of(read.session, generation_id, read.organization_id)
+    return _sent(making.make(read.session, generation_id, audience=audience), generation_id)
 
 
 def _sent(made: making.Made, name: str) -> StreamingResponse:

@@ -23,10 +23,12 @@ from app.audit.bundle.audience import Audience
 from app.audit.bundle.errors import BundleNotReady
 from app.errors import NotFound
 from app.gateway import service as gateway
-from app.gateway.errors import OutputNotReleased
+from app.gateway.errors import GenerationNotFound, OutputNotReleased
 from app.gateway.models import Generation
 from app.licensing.boundaries.preferences import key_id, published_keys
+from app.licensing.contracts.models import Contract
 from app.licensing.decisions.models import Decision
+from app.licensing.disclosures.on_record import parties_of
 from app.provenance import ocsp, pki, signature
 from app.provenance import service as provenance
 from app.provenance.desk import desk
@@ -66,6 +68,24 @@ class _Proven:
     manifest: SignedManifest
     permit: Decision
     release: Decision
+
+
+def audience_of(session: Session, generation_id: str, organization_id: str) -> Audience:
+    """Say as whom an organization is given a bundle: as the licensee, or as the performer's side.
+
+    Of several performers in an output none learns by its receipts what another agreed: their side
+    is a party to every contract behind it, or is not. Raises GenerationNotFound for all others.
+    """
+    try:
+        gateway.generation_of(session, organization_id, generation_id)
+    except GenerationNotFound:
+        cast = gateway.cast_of(session, generation_id)
+        contracts = [session.get_one(Contract, member.contract_id) for member in cast]
+        agreed = [organization_id in parties_of(session, contract) for contract in contracts]
+        if not agreed or not all(agreed):
+            raise
+        return "performer"
+    return "party"
 
 
 def make(session: Session, generation_id: str, *, audience: Audience) -> Made:

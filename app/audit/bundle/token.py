@@ -54,7 +54,7 @@ class Statement(_Said):
     manifest: str = Field(max_length=100)
     manifest_sha256: str = Sha256
     file_sha256: str = Sha256
-    audience: Literal["party", "stranger"]
+    audience: Literal["party", "performer", "stranger"]
     as_of: AwareDatetime
     license: LicenseState
     signer: SignerState
