@@ -28,6 +28,7 @@ _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    "OPENCV_IO_MAX_IMAGE_PIXELS": "50000000",  # it asks once, when it is loaded
 }
 
 _End = Callable[[], int | None]

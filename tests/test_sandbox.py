@@ -16,12 +16,14 @@ import pytest
 from app import sandbox, sandbox_children
 from app.config import settings
 from app.errors import AppError, NotFound
+from app.provenance import content
 from app.sandbox import (
     SandboxCrashed,
     SandboxMemory,
     SandboxTimeout,
     SandboxUnavailable,
 )
+from tests.provenance import making
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux closes these doors")
 
@@ -90,7 +92,7 @@ class TestRunReturns:
         assert "secret" not in str(seen["environment"])
         assert set(seen["environment"]) <= {
             *("PATH", "LANG", "HOME", "TMPDIR", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
-            *("LC_CTYPE", "__CF_USER_TEXT_ENCODING"),
+            *("LC_CTYPE", "__CF_USER_TEXT_ENCODING", "OPENCV_IO_MAX_IMAGE_PIXELS"),
             "LD_LIBRARY_PATH",  # set by OpenCV where the zygote has loaded it
         }
 
@@ -105,6 +107,15 @@ class TestRunReturns:
     def test_an_undeclared_one_is_a_crash(self):
         with pytest.raises(SandboxCrashed):
             run("refuse_otherwise", refusals=[NotFound])
+
+    def test_opencv_itself_refuses_pictures_beyond_the_cap(self, tmp_path):
+        """Should a reader ever forget to look at the header first."""
+        for side, decoded in ((7000, True), (7100, False)):
+            picture = tmp_path / f"{side}.png"
+            picture.write_bytes(making.huge_png(side, side))
+            assert side * side > content.MAX_PICTURE_PIXELS or decoded
+            seen = run("decode", args={"path": str(picture)}, reads=[picture])
+            assert seen == {"decoded": decoded}
 
     def test_threads_may_start(self):
         assert run("start_threads", args={"count": 4}) == {"threads": 4}
