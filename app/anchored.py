@@ -287,6 +287,7 @@ NOT_ANCHORED: dict[str, str] = {
     "row_seal": "chained, and the chain is in the log",
     "database_anchor": "opened against its leaf in the log",
     "worker_beat": "which workers live at this moment",
+    "render_job": "what is under way at a renderer; the generation and the vault are evidence",
     "vendor_job": "what is under way at a vendor; the generation and the ledger are evidence",
     "alembic_version": "which shape the database has",
 }

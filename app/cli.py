@@ -23,6 +23,7 @@ from app.cli_money import bank_commands, credit_commands, invoice_commands, mone
 from app.cli_payouts import payout_commands
 from app.cli_people import people_commands
 from app.cli_policy import agreement_commands, policy_commands
+from app.cli_renderer import renderers
 from app.cli_simulate import simulations
 from app.cli_statement import statement_commands
 from app.cli_status import statuses
@@ -62,6 +63,7 @@ for name, group in (
 app.add_typer(contracts, name="contract")
 app.add_typer(checks)
 app.add_typer(bundles)
+app.add_typer(renderers)
 app.add_typer(simulations)
 app.add_typer(statuses)
 app.add_typer(money)

@@ -8,7 +8,8 @@ import typer
 
 from app import db, keys
 from app.cli_check import AsJson
-from app.gateway import buying
+from app.config import settings
+from app.gateway import buying, rendering
 from app.gateway.generators import catalogue
 
 generator_commands = typer.Typer(
@@ -40,6 +41,18 @@ def list_generators(as_json: AsJson = False) -> None:
             print(f"  {model['evidence']}")
             for text in model["license_notes"]:
                 print(f"  {text}")
+
+
+@generator_commands.command("renderers")
+def list_renderers() -> None:
+    """Say how many jobs each renderer outside took and never handed in, and what is due."""
+    with db.reading() as session:
+        for organization_id, late, taken in rendering.unreturned(session):
+            print(f"{organization_id}  never handed in: {late} of {taken} that were due")
+        for model, organization_id in settings().renderer_organizations.items():
+            for job, generation in rendering.jobs_of(session, organization_id):
+                if generation.generator == model:
+                    print(f"{job.id}  {model}  {job.state}  due {job.due_at.isoformat()[:16]}")
 
 
 @credential_commands.command("set")

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     models_that_do_not_train: str = Field(
         "", description="Vendors' promises to this operator: MODEL=DOCUMENT, parted by semicolons."
     )
+    renderers: str = Field(
+        "", description="Renderers outside: NAME=ORGANIZATION, parted by semicolons."
+    )
     upload_limit_bytes: int = Field(40 << 20, gt=0, description="Largest portrait upload.")
     verify_limit_bytes: int = Field(512 << 20, gt=0, description="Largest file to verify.")
     rate_lookups: str = Field(
@@ -110,6 +113,12 @@ class Settings(BaseSettings):
         """The models that do not learn from inputs, and by which document of the operator's."""
         pairs = (pair.partition("=") for pair in self.models_that_do_not_train.split(";"))
         return {model.strip(): paper.strip() for model, _, paper in pairs if paper.strip()}
+
+    @cached_property
+    def renderer_organizations(self) -> dict[str, str]:
+        """The organization whose pipeline renders each model `renderer/NAME`."""
+        pairs = (pair.partition("=") for pair in self.renderers.split(";"))
+        return {f"renderer/{n.strip()}": org.strip() for n, _, org in pairs if org.strip()}
 
     @cached_property
     def keys_dir(self) -> Path:

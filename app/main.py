@@ -27,6 +27,7 @@ from app.gateway import api_authorizations as authorizations
 from app.gateway import api_events as events
 from app.gateway import api_previews as previews
 from app.gateway import api_quotes as quotes
+from app.gateway import api_render_jobs as renderers
 from app.gateway import api_simulations as simulations
 from app.gateway import api_withdrawal as withdrawal
 from app.identity import api as identity
@@ -66,7 +67,7 @@ from app.worker import Worker
 logger = structlog.get_logger()
 BODY_LIMIT_BYTES = 1 << 20
 UPLOADS = re.compile(
-    r"/v1/(performers|verifications|contracts/[^/]+/paper)|/matches/byContent|/verify"
+    r"/v1/(performers|verifications|contracts/[^/]+/paper|render-jobs/[^/]+/results)|/matches/byContent|/verify"
 )
 
 ABOUT = """
@@ -167,6 +168,7 @@ def create_app() -> FastAPI:
         preferences,
         previews,
         quotes,
+        renderers,
         standing,
         simulations,
         soft_bindings,

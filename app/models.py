@@ -4,6 +4,7 @@ from app import heartbeat, marks, vault, vault_tokens
 from app.gateway import models as gateway
 from app.gateway import models_budgets as budgets
 from app.gateway import models_previews as previews
+from app.gateway import models_render_jobs as render_jobs
 from app.gateway import models_stops as stops
 from app.gateway import models_vendor_jobs as vendor_jobs
 from app.identity import models as identity
@@ -59,6 +60,7 @@ __all__ = [
     "receipts",
     "receivables",
     "registry",
+    "render_jobs",
     "standing",
     "statuses",
     "stops",

@@ -81,8 +81,10 @@ def buy(connector: Connector, job: RenderJob) -> str | None:
     return reference
 
 
-def collect(connector: Connector, generation_id: str, reference: str, result: Path) -> str:
+def collect(connector: Connector, generation_id: str, reference: str, result: Path) -> str | None:
     """Wait for the job to end and fetch its result; return why there is none, or nothing.
+
+    None: it goes on, and no worker waits for it.
 
     A broken answer or download is asked for again, ever more rarely, as long as the vendor keeps
     the result: what was paid for is not given up for a bad connection.
@@ -100,6 +102,8 @@ def collect(connector: Connector, generation_id: str, reference: str, result: Pa
                 return ""
             if status.phase in {Phase.FAILED, Phase.CANCELLED}:
                 return _ended(generation_id, status.detail or "the vendor gave no reason")
+            if connector.rests:
+                return None
             trouble = "it is not finished"
         except (VendorSilent, NotSubmitted) as silent:
             trouble = silent.detail

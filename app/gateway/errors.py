@@ -57,6 +57,24 @@ class StageOvertaken(AppError):
     status, code = 409, "stage-overtaken"
 
 
+class RenderJobNotFound(AppError):
+    """No job for a renderer of the caller's has this id."""
+
+    status, code = 404, "render-job-not-found"
+
+
+class RenderJobOver(AppError):
+    """The job is not to be rendered any more: handed in, late, stopped, or ended."""
+
+    status, code = 409, "render-job-over"
+
+
+class RenderLicenseRefused(AppError):
+    """The licence is not the one of this job that was given last."""
+
+    status, code = 403, "render-license-refused"
+
+
 class VendorJobNotFound(AppError):
     """This generation ordered nothing from a vendor."""
 

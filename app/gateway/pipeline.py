@@ -64,7 +64,8 @@ def render(generation_id: str) -> bool:
                     endings.end(session, intent, "refused", stopped)
                     return False
                 intent.state = "submitting"
-            job = job_of(session, intent, directory)
+            rests = isinstance(generator, Connector) and generator.rests
+            job = job_of(session, intent, directory, opened=not rests)
         try:
             reference = _submit(generator, job)
         except OrderRefused as refusal:
@@ -76,6 +77,8 @@ def render(generation_id: str) -> bool:
             sent.state, sent.job_reference = "rendering", reference
         result = directory / "rendered.mp4"
         why = _collect(generator, generation_id, reference, result)
+        if why is None:
+            return False  # a renderer outside has the job; the sweep sees what it hands in
         if why:
             ended = _end(generation_id, "failed", why)
             forget(sent)
@@ -257,8 +260,8 @@ def _submit(generator: Generator, job: RenderJob) -> str | None:
     return generator.submit(job)
 
 
-def _collect(generator: Generator, generation_id: str, reference: str, result: Path) -> str:
-    """Wait for the result; return why there is none, or nothing."""
+def _collect(generator: Generator, generation_id: str, reference: str, result: Path) -> str | None:
+    """Wait for the result; return why there is none, or nothing. None: no worker waits for it."""
     if isinstance(generator, Connector):
         return buying.collect(generator, generation_id, reference, result)
     return await_result(generator, reference, result)

@@ -22,6 +22,7 @@ from app.gateway.errors import (
 )
 from app.gateway.generators import RenderJob, catalogue, mismatches
 from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.gateway.models_render_jobs import RenderJobOutside
 from app.gateway.models_vendor_jobs import VendorJob
 from app.ledger import service as ledger
 from app.ledger.models import Hold
@@ -136,16 +137,26 @@ def waiting(session: Session) -> Sequence[tuple[str, str]]:
     """List the generations with something to do, oldest first, and the chapter they are in.
 
     Those under way are listed too: the queue knows them, or has lost them and must take them up.
-    What waits for a human has nothing to do; once it is previewed, or an operator has found its
-    job at the vendor's, another chapter begins.
+    What waits for a human has nothing to do; once it is previewed, an operator has found its job
+    at the vendor's, or a renderer outside has handed in or is late, another chapter begins.
     """
     settled = set(
         session.exec(select(VendorJob.generation_id).where(col(VendorJob.settled_at).is_not(None)))
     )
+    handed_in = col(RenderJobOutside.returned_at).is_not(None)
+    late = col(RenderJobOutside.due_at) <= clock.now()
+    returned = set(
+        session.exec(
+            select(RenderJobOutside.generation_id)
+            .join(Generation, col(Generation.id) == col(RenderJobOutside.generation_id))
+            .where(col(Generation.state).not_in(FINAL), handed_in | late)
+        )
+    )
+    chapters = {**dict.fromkeys(returned, "returned"), **dict.fromkeys(settled, "settled")}
     idle = col(Generation.state).in_({*FINAL, "awaiting-preview"})
     found = select(Generation.id, Generation.state).where(~idle).order_by(col(Generation.id))
     return [
-        (id_, state if state == "previewed" else "settled" if id_ in settled else "")
+        (id_, state if state == "previewed" else chapters.get(id_, ""))
         for id_, state in session.exec(found)
     ]
 

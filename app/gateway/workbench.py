@@ -64,24 +64,28 @@ def token_for(session: Session, generation: Generation) -> vault_tokens.Pass:
     return vault_tokens.issue(session, job_id=generation.id, decision_id=generation.decision_id)
 
 
-def job_of(session: Session, generation: Generation, directory: Path) -> RenderJob:
+def job_of(
+    session: Session, generation: Generation, directory: Path, *, opened: bool = True
+) -> RenderJob:
     """Open the references for this attempt at the job, and only for it; each opening is on record.
 
-    `generation` is locked: attempts are counted.
+    `generation` is locked: attempts are counted. Not `opened`: the references are counted, not
+    there; whoever renders opens them where it is.
     """
-    token = token_for(session, generation)
+    token = token_for(session, generation) if opened else None
     references = []
     for member in service.cast_of(session, generation.id):
         for medium in registry.references_of(session, member.replica_id):
             path = directory / medium.id
-            vault.open_to(
-                session,
-                medium.vault_object_id,
-                path,
-                purpose="render",
-                subject_id=generation.id,
-                token=token,
-            )
+            if opened:
+                vault.open_to(
+                    session,
+                    medium.vault_object_id,
+                    path,
+                    purpose="render",
+                    subject_id=generation.id,
+                    token=token,
+                )
             references.append(path)
     width, height = generation.request["size"]
     return RenderJob(

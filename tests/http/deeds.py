@@ -10,7 +10,7 @@ from app import db
 from app.demo import cast
 from app.identity import service as identity
 from app.licensing.strikes import service as strikes
-from tests.http.house import House, a_preview, a_standing_offer, question
+from tests.http.house import House, a_preview, a_render_job, a_standing_offer, question
 from tests.licensing.disclosing import a_grant
 from tests.licensing.papers import a_pdf
 from tests.licensing.standing_offers import a_document, a_signature
@@ -168,6 +168,21 @@ def _preview(act: str) -> Callable[[House], Deed]:
     return deed
 
 
+def _render_job(act: str) -> Callable[[House], Deed]:
+    def deed(house: House) -> Deed:
+        path = f"/v1/render-jobs/{a_render_job(house)[0]}"
+        if act == "take":
+            return Deed("production", f"{path}/licenses", {})
+        license_ = house.post(f"{path}/licenses").json()["license"]
+        this, other = (
+            {"data": {"license": license_}, "files": {"film": ("film.mp4", film)}}
+            for film in (b"one film", b"another")
+        )
+        return Deed("production", f"{path}/results", this, other)
+
+    return deed
+
+
 def _draft(house: House) -> Deed:
     this, other = (
         {"json": {"document": a_document(house.scene, caps=caps)}}
@@ -288,6 +303,8 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
     "/v1/contracts/{contract_id}/paper": _paper,
     "/v1/approvals": _approvals,
     "/v1/approvals/{approval_id}/answers": _answer,
+    "/v1/render-jobs/{render_job_id}/licenses": _render_job("take"),
+    "/v1/render-jobs/{render_job_id}/results": _render_job("hand in"),
     "/v1/previews/{preview_id}/links": _preview("links"),
     "/v1/previews/{preview_id}/answers": _preview("answers"),
     "/v1/standing-offers": _draft,

@@ -4,15 +4,17 @@ import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
 from httpx import Response
 from starlette.testclient import TestClient
 
-from app import config, db
+from app import clock, config, db
 from app.gateway import pipeline, workbench
 from app.gateway.models import Generation
+from app.gateway.models_render_jobs import RenderJobOutside
 from app.identity import service as identity
 from tests.flows.durable import contents
 from tests.licensing.standing_offers import an_open_offer
@@ -107,6 +109,21 @@ def a_preview(house: House) -> tuple[str, str]:
     assert pipeline.preview(generation_id) is False
     (item,) = house.get("/v1/previews?state=waiting", "desk").json()["items"]
     return generation_id, item["id"]
+
+
+def a_render_job(house: House, *, due: timedelta = timedelta(hours=1)) -> tuple[str, str]:
+    """Have a generation wait for the production's own renderer; the job and the generation."""
+    generation_id = house.ask().json()["id"]
+    with db.writing() as session:
+        generation = session.get_one(Generation, generation_id)
+        generation.state = "rendering"
+        task = RenderJobOutside(
+            generation_id=generation_id,
+            organization_id=house.scene.production.organization.id,
+            due_at=clock.now() + due,
+        )
+        session.add_all((generation, task))
+    return task.id, generation_id
 
 
 def question(house: House, **changes: Any) -> dict[str, Any]:

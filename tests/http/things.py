@@ -6,6 +6,7 @@ from httpx import Response
 
 from app import clock, db
 from app.gateway.models_previews import Preview
+from app.gateway.models_render_jobs import RenderJobOutside
 from app.ledger.models import Account
 from app.ledger.models_payouts import Payout, PayoutEvent, PayoutOrder
 from app.ledger.periods import close_period
@@ -49,7 +50,12 @@ def things_of(house: House) -> dict[str, str]:
             roles=["performer"],
             due_at=clock.now() + timedelta(days=1),
         )
-        session.add_all((approval, preview))
+        task = RenderJobOutside(
+            generation_id=asked["id"],
+            organization_id=decision.organization_id,
+            due_at=clock.now() + timedelta(days=1),
+        )
+        session.add_all((approval, preview, task))
         link = CounselLink(
             series_id=house.scene.contract.id,
             version=1,
@@ -121,6 +127,7 @@ def things_of(house: House) -> dict[str, str]:
         "party_id": decision.organization_id,
         "approval_id": approval.id,
         "preview_id": preview.id,
+        "render_job_id": task.id,
         "strike_id": strike.id,
         "performer_id": house.scene.performer.id,
         "standing_offer_id": a_standing_offer(house),
@@ -137,6 +144,9 @@ def call(house: House, verb: str, address: str, who: str) -> Response:
         return house.get(address, who)
     if address.endswith("/paper"):
         return house.post(address, who, files={"file": ("a.pdf", a_pdf())})
+    if address.endswith("/results"):
+        film = ("film.mp4", b"film")
+        return house.post(address, who, data={"license": "0" * 64}, files={"film": film})
     yes = "release" if "/previews/" in address else "approved"
     bodies = {
         **{key: {"document": {}} for key in ("revision", "counter", "amendment")},

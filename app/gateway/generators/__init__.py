@@ -151,10 +151,12 @@ class Connector(Generator, Protocol):
     `poll_s` is the least time between two polls, `limit_s` how long a job may run, `keeps_s` how
     long the vendor keeps a result: as long it is asked for, however bad the connection. `poll`,
     `fetch` and `cancel` raise VendorSilent where there was no usable answer.
+    `rests`: no worker waits for a job; its story rests until something is known.
     `parse_webhook` believes nothing it cannot verify; None: not the vendor's.
     """
 
     idempotent: bool
+    rests: bool
     poll_s: float
     limit_s: float
     keeps_s: float

@@ -1,6 +1,7 @@
 """Which generators this installation offers, by model."""
 
 from collections import UserDict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import lru_cache
@@ -13,18 +14,32 @@ from app.gateway.errors import GeneratorUnavailable
 from app.gateway.generators import Capability, Connector, Generator
 from app.gateway.generators.local import CAPABILITY, LICENSE_NOTICE, LocalGenerator
 from app.gateway.generators.omni import Omni
+from app.gateway.generators.outside import Outside
 from app.gateway.generators.pika import Pika
 from app.gateway.generators.runway import Runway
 from app.gateway.generators.veo import Veo
 
 VENDORS: tuple[Connector, ...] = (Veo(), Runway(), Pika(), Omni())
+OUTSIDE = Outside()
 
 
 class Training(UserDict[str, bool]):
     """Whether each model learns from its inputs: as published, or as promised to this operator."""
 
     def __getitem__(self, model: str) -> bool:
-        return self.data[model] and model not in settings().promised_not_to_train
+        if model not in self:
+            raise KeyError(model)
+        promised = model in settings().promised_not_to_train
+        return self.data.get(model, True) and not promised
+
+    def __contains__(self, model: object) -> bool:
+        return model in self.data or model in settings().renderer_organizations
+
+    def __iter__(self) -> Iterator[str]:
+        yield from {**self.data, **settings().renderer_organizations}
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 # What each generator does with its inputs, as attested; a contract's generator must not train.
@@ -59,7 +74,8 @@ def _local(work_dir: Path, enabled: bool) -> LocalGenerator:
 
 def offered() -> tuple[Generator, ...]:
     """List the generators this installation has, with credentials or without."""
-    return (_local(settings().data_dir / "renders", settings().local_generator), *VENDORS)
+    local = _local(settings().data_dir / "renders", settings().local_generator)
+    return (local, *VENDORS, OUTSIDE)
 
 
 def find(model: str) -> tuple[Generator, Capability]:

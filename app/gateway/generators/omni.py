@@ -60,7 +60,7 @@ class Omni:
     """Gemini Omni; `base` and `private` lead to a fake of it, for tests."""
 
     name = VENDOR
-    idempotent = False
+    idempotent = rests = False
     poll_s = 10.0
     limit_s = 2 * 3600.0
     keeps_s = 24 * 3600.0

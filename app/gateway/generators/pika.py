@@ -52,7 +52,7 @@ class Pika:
     """Pika's scenes; `base`, `hosts` and `private` lead to a fake of the queue, for tests."""
 
     name = VENDOR
-    idempotent = False
+    idempotent = rests = False
     poll_s = 5.0
     limit_s = 2 * 3600.0
     keeps_s = 24 * 3600.0

@@ -42,7 +42,7 @@ class Runway:
     """Runway's own video models; `base`, `hosts` and `private` lead to a fake, for tests."""
 
     name = VENDOR
-    idempotent = False
+    idempotent = rests = False
     poll_s = POLL_S
     limit_s = 2 * 3600.0
     keeps_s = 24 * 3600.0
