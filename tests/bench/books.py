@@ -15,9 +15,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 from unittest.mock import patch
 
+from sqlalchemy.pool.base import _ConnectionFairy as PoolProxiedConnection
 from sqlmodel import Session
 
 from app import commits, db, marks
@@ -91,6 +93,64 @@ def one_by_one(lasts_s: float, *, at_once: int = 1) -> float:
             session.commit()
         done += at_once
     return done / (time.perf_counter() - begun)
+
+
+def bare_statements(lasts_s: float) -> float:
+    """What the database alone takes: the very statements of postings, run again with their values.
+
+    Nothing is priced, made or signed meanwhile; on PostgreSQL a whole posting is one round trip,
+    its commit included. No program that writes these rows under these triggers is faster.
+    """
+    recorded = iter(_recorded(int(600 * lasts_s) + 1))
+    connection = db.engine().raw_connection()
+    driver: Any = connection.driver_connection
+    cursor, sqlite = connection.cursor(), db.engine().dialect.name == "sqlite"
+    done, begun = 0, time.perf_counter()
+    while time.perf_counter() < begun + lasts_s and (statements := next(recorded, None)):
+        if sqlite:
+            cursor.execute("BEGIN IMMEDIATE")
+        with nullcontext() if sqlite else driver.pipeline():
+            for text, parameters in statements:
+                cursor.execute(text, parameters)
+            connection.commit()
+        done += 1
+    took_s = time.perf_counter() - begun
+    connection.close()
+    return done / took_s
+
+
+def _recorded(several: int) -> list[list[tuple[str, Any]]]:
+    """Post so often, undo it, and return what each posting asked of the database."""
+    asked: list[tuple[str, Any]] = []
+    honest = PoolProxiedConnection.cursor
+
+    def recording(self: Any, *given: Any) -> Any:
+        return _Recording(honest(self, *given), asked)
+
+    postings = []
+    with patch.object(PoolProxiedConnection, "cursor", recording), Session(db.engine()) as session:
+        session.connection()
+        for key in itertools.islice(_keys(), several):
+            asked.clear()
+            _unit(key, hot=True)(session)
+            marks.write_out(session.connection())
+            postings.append([*asked])
+        session.rollback()
+    return postings
+
+
+class _Recording:
+    """A driver's cursor, and a note of what was asked of it."""
+
+    def __init__(self, cursor: Any, asked: list[tuple[str, Any]]) -> None:
+        self._cursor, self._asked = cursor, asked
+
+    def execute(self, text: str, parameters: Any = ()) -> Any:
+        self._asked.append((text, parameters))
+        return self._cursor.execute(text, parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
 
 
 def writers(lasts_s: float, *, several: int, hot: bool = True) -> float:
@@ -183,6 +243,7 @@ Thing = Callable[[float], float]
 THINGS: dict[str, Thing] = {
     "raw row": raw_rows,
     "posting": one_by_one,
+    "posting, its bare statements": bare_statements,
     "posting, unmarked": unmarked,
 }
 ON_SQLITE: dict[str, Thing] = {
@@ -198,6 +259,8 @@ ON_POSTGRESQL: dict[str, Thing] = {
 }
 RATIOS_SQLITE = (
     ("posting", "raw row"),
+    ("posting, its bare statements", "raw row"),
+    ("posting", "posting, its bare statements"),
     ("posting", "posting, unmarked"),
     ("32 writers", "1 writer"),
     ("32 writers", "bare loop, 32 a commit"),
@@ -205,6 +268,8 @@ RATIOS_SQLITE = (
 )
 RATIOS_POSTGRESQL = (
     ("posting", "raw row"),
+    ("posting, its bare statements", "raw row"),
+    ("posting", "posting, its bare statements"),
     ("posting", "posting, unmarked"),
     ("16 clients", "1 client"),
     ("16 clients", "16 clients, many accounts"),
