@@ -39,7 +39,10 @@ ACTIONS = {
     "likeness": "enroll a performer, take out what is held about one",
     "money": "say where to pay, and how to invoice",
     "strike": "propose and confirm a strike",
+    "keys": "make, replace and revoke API keys; no key may that does not name it",
 }
+NAMED_ONLY = frozenset({"keys"})
+CHECKED = frozenset({"project", "contract"})
 OPEN = frozenset({"anyone", "link"})
 PEOPLE = frozenset({"person", "member", "desk", "office", "administrator"})
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -51,15 +54,22 @@ class RuleMissing(Exception):
 
 @dataclass(frozen=True)
 class Rule:
-    """Who may call an operation, and what an API key must be allowed to; "" where none is sent."""
+    """Who may call an operation, and what an API key must be allowed to; "" where none is sent.
+
+    `checks`: the operation itself sees to it that a key for some projects, or for some contracts,
+    gets at no others; where it does not say so, such a key does not open it.
+    """
 
     who: tuple[str, ...]
-    to: str
+    to: str = ""
+    checks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         unknown = set(self.who) - set(CALLERS)
         if not self.who or unknown:
             raise ValueError(f"a rule names callers of app/access.py, not {sorted(unknown)}")
+        if set(self.checks) - CHECKED:
+            raise ValueError("a rule checks projects and contracts, nothing else")
         keyless = set(self.who) <= OPEN | PEOPLE
         if (self.to not in ACTIONS) if not keyless else self.to:
             raise ValueError("a rule for keys says what a key must be allowed to; others do not")
@@ -75,9 +85,9 @@ class Operation:
     is_page: bool
 
 
-def may(*who: str, to: str = "") -> Callable[[Endpoint], Endpoint]:
+def may(*who: str, to: str = "", checks: tuple[str, ...] = ()) -> Callable[[Endpoint], Endpoint]:
     """Say at a route who may call it; the nearest line to its `def`."""
-    rule = Rule(who, to)
+    rule = Rule(who, to, checks)
 
     def note(endpoint: Endpoint) -> Endpoint:
         endpoint.may = rule  # type: ignore[attr-defined]

@@ -57,6 +57,10 @@ TABLES: dict[str, Columns] = {
         "created_at",
         once="revoked_at",
     ),
+    "api_key_terms": _table(
+        "api_key_id actions projects contract_ids replaces_id replaced_ends_at",
+        "api_key_id>api_key",
+    ),
     "signing_key": _table(
         "id organization_id algorithm public_jwk created_at", "created_at", once="revoked_at"
     ),
@@ -280,6 +284,7 @@ NOT_ANCHORED: dict[str, str] = {
     "performer_key": "that a key was made and destroyed; the key itself lies in a store of its own",
     "ceremony": "a challenge that is answered within minutes; what it led to is evidence",
     "person_session": "who is signed in now; an act says who did it",
+    "api_key_use": "when a key was last used, to some minutes; an act says which key did it",
     "vault_object": "wrapped keys and places of ciphertexts that authenticate themselves",
     "log_leaf": "compared with the published log itself",
     "log_checkpoint": "compared with the published log itself",

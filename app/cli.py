@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from sqlmodel import select
 
 from app import config, db
+from app.cli_api_keys import key_commands
 from app.cli_budgets import budget_commands
 from app.cli_bundle import bundles
 from app.cli_check import AsJson, checks, out
@@ -39,7 +39,6 @@ app = typer.Typer(
     help="Digital replicas act only by contract; every output carries its provenance.",
 )
 organization_commands = typer.Typer(no_args_is_help=True, help="Organizations.")
-key_commands = typer.Typer(no_args_is_help=True, help="API keys: shown once, stored as a hash.")
 for name, group in (
     ("organization", organization_commands),
     ("people", people_commands),
@@ -163,39 +162,6 @@ def create_organization(
         raise typer.BadParameter(f"choose one of {', '.join(ORGANIZATION_KINDS)}")
     with db.writing() as session:
         print(identity.create_organization(session, name, kind).id)
-
-
-@key_commands.command("create")
-def create_api_key(
-    organization_id: Annotated[str, typer.Argument(help="org_…")],
-    name: Annotated[str, typer.Option(help="What the key is for.")] = "default",
-) -> None:
-    """Make an API key for an organization. It is shown this once."""
-    from app.identity import service as identity
-    from app.identity.models import Organization
-
-    with db.writing() as session:
-        organization = session.get(Organization, organization_id)
-        if organization is None:
-            raise typer.BadParameter(f"no organization has the id {organization_id}")
-        _, text = identity.create_api_key(session, organization, name=name)
-    print(text)
-
-
-@key_commands.command("revoke")
-def revoke_api_key(
-    prefix: Annotated[str, typer.Argument(help="The 8 characters after ustk_")],
-) -> None:
-    """End an API key at once."""
-    from app.identity import service as identity
-    from app.identity.models import ApiKey
-
-    with db.writing() as session:
-        key = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).first()
-        if key is None:
-            raise typer.BadParameter(f"no API key begins with ustk_{prefix}")
-        identity.revoke_api_key(session, key)
-    print(f"ustk_{prefix} is revoked")
 
 
 @app.command("access")

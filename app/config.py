@@ -86,7 +86,12 @@ class Settings(BaseSettings):
     )
     download_link_s: int = Field(60, gt=0, description="How long a download link lasts.")
 
-    @field_validator("rate_lookups", "rate_files")
+    rate_keys: str = Field(
+        "60000/minute",
+        description="How often one API key may ask, counted over all processes of the machine.",
+    )
+
+    @field_validator("rate_lookups", "rate_files", "rate_keys")
     @classmethod
     def _is_a_rate(cls, text: str) -> str:
         if text:

@@ -31,6 +31,7 @@ from app.gateway import api_render_jobs as renderers
 from app.gateway import api_simulations as simulations
 from app.gateway import api_withdrawal as withdrawal
 from app.identity import api as identity
+from app.identity import api_api_keys as api_keys
 from app.ledger import api as ledger
 from app.ledger.receivables import api as receivables
 from app.licensing.boundaries import api as boundaries
@@ -155,6 +156,7 @@ def create_app() -> FastAPI:
     ):
         app.include_router(room.router)
     for subject in (
+        api_keys,
         approvals,
         boundaries,
         bundles,

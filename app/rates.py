@@ -1,4 +1,4 @@
-"""How often one address may ask: counters that every process of this machine shares.
+"""How often one address, or one key, may ask: counters every process of this machine shares.
 
 `limits` reads the rates and keeps the windows. What it counts in is a small SQLite file of its own
 in the data directory, whatever the database is: a stranger's question must not wait for, nor hold
@@ -8,6 +8,7 @@ up, whoever writes evidence (decision 0022). Nothing in it is evidence; deleting
 import ipaddress
 import math
 import sqlite3
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -28,7 +29,7 @@ logger = structlog.get_logger()
 
 
 class TooManyRequests(AppError):
-    """This address asked too often; wait as long as `Retry-After` says, then ask again."""
+    """Whoever asks did so too often; wait as long as `Retry-After` says, then ask again."""
 
     status, code = 429, "too-many-requests"
 
@@ -52,6 +53,51 @@ def take(kind: Kind, host: str) -> None:
         raise TooManyRequests(
             f"this address may ask {rate}; ask again in {wait_s} s", retry_after_s=wait_s
         )
+
+
+def take_of_key(key_id: str) -> None:
+    """Count one request of an API key against `UNDERSTUDY_RATE_KEYS`. Raises TooManyRequests.
+
+    Each process takes a hundredth of the rate from the shared counters at once, and counts that by
+    itself: a key may be refused a hundredth early for each process, and is never let in late.
+    """
+    now = clock.now().timestamp()
+    for rate in _rates(settings().rate_keys):
+        share = _shares.get((rate, key_id))
+        if share is not None and now < share.ends_at and share.left > 0:
+            share.left -= 1
+            continue
+        _take_share(rate, key_id, now)
+
+
+@dataclass
+class _Share:
+    """What this process may still let in, of one key in one window."""
+
+    left: int
+    ends_at: float
+
+
+_shares: dict[tuple[RateLimitItem, str], _Share] = {}
+SHARES_MOST = 4096
+
+
+def _take_share(rate: RateLimitItem, key_id: str, now: float) -> None:
+    counters, size = _limiter(settings().data_dir), max(1, rate.amount // 100)
+    try:
+        taken = counters.hit(rate, "keys", key_id, cost=size)
+        ends_at = counters.get_window_stats(rate, "keys", key_id).reset_time
+    except sqlite3.Error as error:
+        logger.warning("requests are not counted", reason=str(error))
+        return
+    if not taken:
+        wait_s = max(1, math.ceil(ends_at - now))
+        raise TooManyRequests(
+            f"this API key may ask {rate}; ask again in {wait_s} s", retry_after_s=wait_s
+        )
+    if len(_shares) >= SHARES_MOST:
+        _shares.clear()
+    _shares[rate, key_id] = _Share(size - 1, ends_at)
 
 
 def address_of(host: str) -> str:

@@ -9,11 +9,13 @@ from typing import Any
 from sqlmodel import Session
 
 from app import clock
+from app.access import ACTIONS
 from app.demo import cast
 from app.gateway import service as gateway
 from app.gateway.models import Generation
 from app.identity import service as identity
 from app.identity.models import Organization
+from app.identity.principal import Scope
 from app.ledger.receivables.credit import approve_credit
 from app.licensing.contracts import service as licensing
 from app.licensing.contracts.models import Contract
@@ -173,6 +175,6 @@ def sign(session: Session, scene: Scene) -> None:
 
 
 def an_api_key(session: Session, organization: Organization) -> dict[str, str]:
-    """Make an API key and return it as the header that carries it."""
-    _, text = identity.create_api_key(session, organization, name="test")
+    """Make an API key that may do everything; return it as the header that carries it."""
+    _, text = identity.create_api_key(session, organization, name="test", scope=Scope.of(ACTIONS))
     return {"Authorization": f"Bearer {text}"}

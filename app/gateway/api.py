@@ -35,7 +35,7 @@ from app.identity.api_edge import (
     fingerprint_of,
     read_refusals,
 )
-from app.identity.errors import NotAllowed
+from app.identity.errors import BeyondScope, NotAllowed
 from app.ledger.errors import AmountTooLarge, EventIncomplete, FundsLacking, TermNotAgreed
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
@@ -194,7 +194,7 @@ def list_generators(_read: Reading) -> list[dict[str, Any]]:
         TermNotAgreed,
     ),
 )
-@may("organization", to="generate")
+@may("organization", to="generate", checks=("project", "contract"))
 def request_generation(body: GenerationCreate, act: Acting) -> Response:
     """Ask for a generation. A permit holds quota and money at once; a denial says which clause."""
     asked = service.Asked(
@@ -225,8 +225,14 @@ def request_generation(body: GenerationCreate, act: Acting) -> Response:
     )
 
     def request(session: Session) -> tuple[int, BaseModel]:
+        act.principal.insist_project(body.project)
         decision, generation = service.request_generation(session, act.organization_id, asked, use)
-        if generation is None:
+        if generation is not None:
+            if not service.is_within(session, generation, act.principal.scope):
+                raise BeyondScope("this API key is for other contracts; nothing was kept")
+        elif act.principal.scope.contract_ids is not None:
+            raise BeyondScope("what this API key is for does not permit it; nothing was kept")
+        else:
             denial = decisions.denial(decision)
             return 403, Problem(
                 title="Generation denied",
@@ -254,20 +260,25 @@ def list_generations(
 
 
 @router.get("/generations/{generation_id}", responses=read_refusals(GenerationNotFound))
-@may("requester", to="read")
+@may("requester", to="read", checks=("project", "contract"))
 def read_generation(generation_id: str, read: Reading) -> GenerationRead:
     """Say how far a generation has come."""
-    return _read(service.generation_of(read.session, read.organization_id, generation_id))
+    scope = read.principal.scope
+    return _read(
+        service.generation_of(read.session, read.organization_id, generation_id, scope=scope)
+    )
 
 
 @router.get(
     "/generations/{generation_id}/download",
     responses=read_refusals(GenerationNotFound, OutputNotReleased),
 )
-@may("requester", to="generate")
+@may("requester", to="generate", checks=("project", "contract"))
 def issue_download_link(generation_id: str, read: Reading) -> DownloadLink:
     """Issue a link to the released file, after a fresh check; it lasts a minute."""
-    generation = service.generation_of(read.session, read.organization_id, generation_id)
+    generation = service.generation_of(
+        read.session, read.organization_id, generation_id, scope=read.principal.scope
+    )
     service.check_handing_out(read.session, generation)
     expires_at = clock.now() + timedelta(seconds=settings().download_link_s)
     return DownloadLink(

@@ -118,13 +118,15 @@ class AuthorizationCreate(BaseModel):
     response_model=DecisionRead,
     responses=act_refusals(ReplicaNotFound, TooBusy),
 )
-@may("organization", to="ask")
+@may("organization", to="ask", checks=("project",))
 async def authorize(body: AuthorizationCreate, act: Acting) -> Response:
     """Ask whether a use would be permitted now. Nothing is generated, nothing is held.
 
     Every outcome is an answer of this route, a denial too: the question is what succeeded. It is
     recorded and signed like any decision, and found again at `/v1/decisions/{id}`.
     """
+
+    act.principal.insist_project(body.project)
 
     def decide(session: Session) -> tuple[int, str]:
         use = use_of(body, performers_of(session.connection(), body), act.organization_id)

@@ -24,6 +24,7 @@ from app.gateway.generators import RenderJob, catalogue, mismatches
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.gateway.models_render_jobs import RenderJobOutside
 from app.gateway.models_vendor_jobs import VendorJob
+from app.identity.principal import UNLIMITED, Scope
 from app.ledger import service as ledger
 from app.ledger.models import Hold
 from app.ledger.usage import UsageEvent
@@ -32,6 +33,7 @@ from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.looking import may_hand_out
 from app.licensing.decisions.models import Decision
+from app.licensing.decisions.service import use_of
 from app.licensing.standing import acceptance
 from app.registry.models import Replica
 
@@ -161,12 +163,37 @@ def waiting(session: Session) -> Sequence[tuple[str, str]]:
     ]
 
 
-def generation_of(session: Session, organization_id: str, generation_id: str) -> Generation:
-    """Return a generation of the caller's. Raises GenerationNotFound for all others alike."""
+def generation_of(
+    session: Session, organization_id: str, generation_id: str, *, scope: Scope = UNLIMITED
+) -> Generation:
+    """Return a generation of the caller's, within the limits of their key.
+
+    Raises GenerationNotFound for all others alike.
+    """
     generation = session.get(Generation, generation_id)
-    if generation is None or generation.organization_id != organization_id:
+    if (
+        generation is None
+        or generation.organization_id != organization_id
+        or not is_within(session, generation, scope)
+    ):
         raise GenerationNotFound(f"no generation of yours has the id {generation_id[:64]}")
     return generation
+
+
+def is_within(session: Session, generation: Generation, scope: Scope) -> bool:
+    """Say whether a generation is of a project, and under contracts, that a key is for."""
+    if scope.projects is not None:
+        decision = session.get_one(Decision, generation.decision_id)
+        if use_of(decision).project not in scope.projects:
+            return False
+    if scope.contract_ids is None:
+        return True
+    under = (
+        select(Contract.series_id)
+        .join(GenerationReplica, col(GenerationReplica.contract_id) == col(Contract.id))
+        .where(GenerationReplica.generation_id == generation.id)
+    )
+    return set(session.exec(under)) <= scope.contract_ids
 
 
 def generations_of(

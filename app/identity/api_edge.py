@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import psycopg
 import sqlalchemy as sa
+import structlog
 from fastapi import Depends, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -14,14 +17,16 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from app import commits, db, rates
+from app.access import Rule
 from app.errors import AppError
 from app.identity import authentication, service
-from app.identity.errors import IdempotencyKeyReused, NotAuthenticated
+from app.identity.errors import BeyondScope, IdempotencyKeyReused, NotAuthenticated
 from app.identity.principal import Principal
 from app.problems import MEDIA_TYPE, Problem, TextRefused, problems
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, `ustk_…`.")
 
+logger = structlog.get_logger()
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes it, not the text backslash-u0000
 
 
@@ -39,23 +44,53 @@ def limited(kind: rates.Kind) -> Any:
 
 def read_refusals(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     """Document what a route that looks may answer with, beside `errors`."""
-    return problems(NotAuthenticated, *errors)
+    return problems(NotAuthenticated, BeyondScope, rates.TooManyRequests, *errors)
 
 
 def act_refusals(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     """Document what a route that acts may answer with, beside `errors`."""
-    return problems(NotAuthenticated, IdempotencyKeyReused, *errors)
+    return problems(
+        NotAuthenticated, BeyondScope, rates.TooManyRequests, IdempotencyKeyReused, *errors
+    )
 
 
 async def _caller(
+    request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Principal:
-    """Say who holds the key. That it still stands is checked again where it is relied on."""
+    """Say who holds the key, where the route's rule is within its limits and it asks not too often.
+
+    That it still stands is checked again where it is relied on.
+    """
     if credentials is None:
         raise NotAuthenticated("send an API key: `Authorization: Bearer ustk_…`")
-    text = credentials.credentials
-    known = authentication.remembered(text)
-    return known if known is not None else await run_in_threadpool(_authenticate, text)
+    principal = await _holder(credentials.credentials)
+    rule: Rule = request.scope["route"].endpoint.may  # no route is without: access.operations
+    principal.insist(rule, contract_id=request.path_params.get("contract_id"))
+    return principal
+
+
+async def _holder(text: str) -> Principal:
+    """Return who holds a key; count the request, and put down now and then that it is in use."""
+    principal = authentication.remembered(text)
+    if principal is None:
+        principal = await run_in_threadpool(_authenticate, text)
+    rates.take_of_key(principal.api_key_id)
+    if not authentication.is_use_noted(principal):
+        await run_in_threadpool(_note_use, principal)
+    return principal
+
+
+def _note_use(principal: Principal) -> None:
+    try:
+        with db.writing() as session:
+            authentication.note_use(session, principal)
+    except (
+        sa.exc.SQLAlchemyError,
+        sqlite3.Error,
+        psycopg.Error,
+    ) as error:  # who only looks is not refused for a full disk
+        logger.warning("a key's use is not put down", reason=str(error))
 
 
 def _authenticate(text: str) -> Principal:
@@ -71,9 +106,11 @@ async def _known_caller(
 ) -> Principal | None:
     """Say who holds the key, where one was sent: what is public needs none, and refuses a bad one.
 
-    That it still stands is for the transaction to check, as everywhere.
+    A key that does not see all that is its organization's counts as none. That it still stands is
+    for the transaction to check.
     """
-    return None if credentials is None else await _caller(credentials)
+    holder = None if credentials is None else await _holder(credentials.credentials)
+    return holder if holder is not None and holder.scope.sees_all else None
 
 
 KnownCaller = Annotated[Principal | None, Depends(_known_caller)]

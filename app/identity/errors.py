@@ -15,6 +15,24 @@ class NotAllowed(AppError):
     status, code = 403, "not-allowed"
 
 
+class BeyondScope(AppError):
+    """The API key is for less than this: for other actions, projects or contracts."""
+
+    status, code = 403, "beyond-scope"
+
+
+class ApiKeyNotFound(AppError):
+    """The caller's organization has no such API key."""
+
+    status, code = 404, "api-key-not-found"
+
+
+class ApiKeyRefused(AppError):
+    """There can be no such API key."""
+
+    status, code = 422, "api-key-refused"
+
+
 class IdempotencyKeyReused(AppError):
     """The Idempotency-Key was used before with another request."""
 

@@ -43,6 +43,31 @@ class ApiKey(SQLModel, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
+class ApiKeyTerms(SQLModel, table=True):
+    """What a key is limited to, and which one it replaces; a key without such a row is neither.
+
+    A limit that is null is none. The replaced key works until `replaced_ends_at`.
+    """
+
+    __tablename__ = "api_key_terms"
+
+    api_key_id: str = Field(foreign_key="api_key.id", primary_key=True)
+    actions: list[str] | None = Field(default=None, sa_type=Json)
+    projects: list[str] | None = Field(default=None, sa_type=Json)
+    contract_ids: list[str] | None = Field(default=None, sa_type=Json)
+    replaces_id: str | None = Field(default=None, foreign_key="api_key.id", unique=True)
+    replaced_ends_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class ApiKeyUse(SQLModel, table=True):
+    """When a key was last used, to some ten minutes."""
+
+    __tablename__ = "api_key_use"
+
+    api_key_id: str = Field(foreign_key="api_key.id", primary_key=True)
+    last_used_at: datetime = Field(sa_type=Instant)
+
+
 class SigningKey(SQLModel, table=True):
     """A public key an organization signs contracts with (JWK); its private half stays with them."""
 

@@ -1,9 +1,6 @@
-"""Organizations and their keys; one answer per Idempotency-Key."""
+"""Organizations and the keys they sign with; one answer per Idempotency-Key."""
 
-import hashlib
-import secrets
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,11 +10,19 @@ from sqlalchemy.dialects import postgresql
 from sqlmodel import Session, col, select
 
 from app import clock
-from app.identity.authentication import KEY_LABEL
+from app.identity.api_keys import create_api_key, revoke_api_key
 from app.identity.errors import IdempotencyKeyReused, SigningKeyRefused
-from app.identity.models import Answer, ApiKey, Organization, SigningKey
+from app.identity.models import Answer, Organization, SigningKey
 from app.identity.principal import Principal
 from app.statements import Statement
+
+__all__ = [
+    "answer_once",
+    "create_api_key",
+    "create_organization",
+    "register_signing_key",
+    "revoke_api_key",
+]
 
 
 def create_organization(session: Session, name: str, kind: str) -> Organization:
@@ -26,35 +31,6 @@ def create_organization(session: Session, name: str, kind: str) -> Organization:
     session.add(organization)
     session.flush()
     return organization
-
-
-def create_api_key(
-    session: Session,
-    organization: Organization,
-    *,
-    name: str,
-    expires_at: datetime | None = None,
-) -> tuple[ApiKey, str]:
-    """Make a key and return it with its text, which is shown this once and never stored."""
-    prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
-    key = ApiKey(
-        organization_id=organization.id,
-        name=name,
-        prefix=prefix,
-        secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
-        expires_at=expires_at,
-    )
-    session.add(key)
-    session.flush()
-    return key, f"{KEY_LABEL}_{prefix}_{secret}"
-
-
-def revoke_api_key(session: Session, key: ApiKey) -> ApiKey:
-    """End a key at once; the first moment stands."""
-    key.revoked_at = key.revoked_at or clock.now()
-    session.add(key)
-    session.flush()
-    return key
 
 
 def register_signing_key(

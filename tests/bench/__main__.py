@@ -26,6 +26,7 @@ def main() -> None:
             "UNDERSTUDY_DATA_DIR": directory,
             "UNDERSTUDY_WORKER_IN_PROCESS": "false",
             "UNDERSTUDY_LOG_LEVEL": "error",
+            "UNDERSTUDY_RATE_KEYS": "",
         }
         config.settings.cache_clear()
         many = int(os.environ.get("BENCH_CONTRACTS", MANY))

@@ -45,6 +45,16 @@ def _offer(house: House, hours: int) -> dict[str, Any]:
     return {"document": document | {"notice_hours": hours}}
 
 
+def _an_api_key(house: House, verb: str) -> Deed:
+    """Have a key replace, or end, one that was made before."""
+    said = {"name": "farm", "secret_sha256": "0" * 64}
+    made = house.post("/v1/api-keys", json=said).json()
+    if verb == "revocation":
+        return Deed("production", f"/v1/api-keys/{made['id']}/{verb}", {})
+    one, other = ({"json": {"secret_sha256": each * 64}} for each in "12")
+    return Deed("production", f"/v1/api-keys/{made['id']}/{verb}", one, other)
+
+
 def _enroll(name: str) -> dict[str, Any]:
     return {"data": {"name": name}, "files": {"portrait": PORTRAIT.read_bytes()}}
 
@@ -252,6 +262,14 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
     "/v1/signing-keys": lambda h: Deed(
         "production", "/v1/signing-keys", {"json": a_jwk()}, {"json": a_jwk()}
     ),
+    "/v1/api-keys": lambda h: Deed(
+        "production",
+        "/v1/api-keys",
+        {"json": {"name": "farm", "secret_sha256": "0" * 64}},
+        {"json": {"name": "barn", "secret_sha256": "0" * 64}},
+    ),
+    "/v1/api-keys/{api_key_id}/rotation": lambda h: _an_api_key(h, "rotation"),
+    "/v1/api-keys/{api_key_id}/revocation": lambda h: _an_api_key(h, "revocation"),
     "/v1/performers": lambda h: Deed(
         "desk", "/v1/performers", _enroll("Griet"), _enroll("Catharina")
     ),

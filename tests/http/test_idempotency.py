@@ -37,6 +37,7 @@ def stored() -> dict[str, list[str]]:
         return {
             name: sorted(map(repr, session.execute(sa.select(table))))
             for name, table in SQLModel.metadata.tables.items()
+            if name != "api_key_use"  # noted by the way, whatever was asked
         }
 
 

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 import app.models  # noqa: F401  every table
 from app import clock, db
+from app.access import may
 from app.identity import authentication
 from app.identity import service as identity
 from app.identity.models import ApiKey
@@ -84,7 +85,8 @@ class TestAsk:
     @ONE_DATABASE
     def test_a_route_that_forgets_to_ask_is_found(self, house):
         app = create_app()
-        app.get("/v1/forgotten")(lambda: {"everything": "for everybody"})
+        everything = may("organization", to="read")(lambda: {"everything": "for everybody"})
+        app.get("/v1/forgotten")(everything)
         with pytest.raises(KeyError, match="security"), TestClient(app) as client:
             assert_every_route_asks(app, house, client)
 

@@ -74,7 +74,9 @@ class TestStrangers:
     @ONE_DATABASE
     def test_a_route_that_shows_foreign_things_is_found(self, served, house, monkeypatch):
         monkeypatch.setattr(
-            gateway_api.service, "generation_of", lambda s, _o, id_: s.get_one(Generation, id_)
+            gateway_api.service,
+            "generation_of",
+            lambda s, _o, id_, **_: s.get_one(Generation, id_),
         )
         with pytest.raises(AssertionError):
             assert_strangers_learn_nothing(served, house)

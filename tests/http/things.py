@@ -124,6 +124,7 @@ def things_of(house: House) -> dict[str, str]:
         "statement_id": statement.id,
         "invoice_id": invoice.id,
         "payout_id": payout.id,
+        "api_key_id": session_key_of(house),
         "party_id": decision.organization_id,
         "approval_id": approval.id,
         "preview_id": preview.id,
@@ -136,6 +137,11 @@ def things_of(house: House) -> dict[str, str]:
         "decision_id": asked["decision_id"],
         "generation_id": asked["id"],
     }
+
+
+def session_key_of(house: House) -> str:
+    """Return the id of the key with which the house's production asks."""
+    return str(house.get("/v1/api-keys").json()["items"][0]["id"])
 
 
 def call(house: House, verb: str, address: str, who: str) -> Response:
@@ -157,6 +163,7 @@ def call(house: House, verb: str, address: str, who: str) -> Response:
         "disclosure-grants": {"document": {}, "jws": "a..b"},
         "boundaries": {"limits": {"v": 1, "training": "never"}},
         "profiles": PROFILE,
+        "rotation": {"secret_sha256": "0" * 64},
         "erasure": {"confirm": house.scene.performer.id},
         "preview": {"limits": {"v": 1, "training": "never"}},
     }

@@ -18,6 +18,7 @@ from app.identity.models_people import (
     PasskeySigningKey,
     Person,
 )
+from app.identity.principal import Scope
 from app.ledger.models import JournalEntry, Posting
 from app.ledger.models_payouts import Payout, PayoutEvent, PayoutItem, PayoutOrder
 from app.ledger.periods import close_period
@@ -52,7 +53,9 @@ LATER = timedelta(days=1)
 
 
 def _a_key(session: Session, scene: Scene) -> str:
-    return identity.create_api_key(session, scene.desk.organization, name="test")[0].id
+    scope = Scope.of(["read"], ["NIGHTGLASS"], [])
+    desk = scene.desk.organization
+    return identity.create_api_key(session, desk, name="test", scope=scope)[0].id
 
 
 def a_row_of_every_kind(session: Session) -> Scene:

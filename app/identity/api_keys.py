@@ -1,0 +1,193 @@
+"""API keys: made for less than their organization may, replaced with an overlap, ended at once.
+
+A key's text is `ustk_<prefix>_<secret>`; of the secret, 256 random bits, only the SHA-256 is kept.
+Where a key is made over HTTP the caller draws the secret and sends that hash: the answer is kept
+for its Idempotency-Key, and must hold nothing that opens a door.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.access import ACTIONS
+from app.identity.authentication import KEY_LABEL
+from app.identity.errors import ApiKeyNotFound, ApiKeyRefused, BeyondScope
+from app.identity.models import ApiKey, ApiKeyTerms, ApiKeyUse, Organization
+from app.identity.principal import UNLIMITED, Scope
+
+MAX_KEYS = 200  # of one organization that stand at once
+LONGEST_OVERLAP = timedelta(days=7)
+PREFIX_BYTES, SECRET_BYTES = 4, 32
+
+
+def create_api_key(
+    session: Session,
+    organization: Organization,
+    *,
+    name: str,
+    scope: Scope = UNLIMITED,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key and return it with its text, which is shown this once and never stored."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    key = keep_key(
+        session,
+        organization.id,
+        name=name,
+        secret_sha256=digest,
+        scope=scope,
+        expires_at=expires_at,
+    )
+    return key, text_of(key, secret)
+
+
+def text_of(key: ApiKey, secret: str) -> str:
+    """Return what is sent to prove that one holds a key."""
+    return f"{KEY_LABEL}_{key.prefix}_{secret}"
+
+
+def keep_key(
+    session: Session,
+    organization_id: str,
+    *,
+    name: str,
+    secret_sha256: str,
+    scope: Scope = UNLIMITED,
+    expires_at: datetime | None = None,
+    replaces: ApiKey | None = None,
+    overlap: timedelta = timedelta(0),
+) -> ApiKey:
+    """Keep a key by the hash of its secret. Raises ApiKeyRefused for what no key can be.
+
+    `replaces` is a key that stands for `overlap` more from now on, and not longer.
+    """
+    unknown = set(scope.actions or ()) - set(ACTIONS)
+    if unknown:
+        raise ApiKeyRefused(f"no action is called {min(unknown)}: {', '.join(ACTIONS)}")
+    if len(standing_keys(session, organization_id)) >= MAX_KEYS:
+        raise ApiKeyRefused(f"{MAX_KEYS} keys stand; revoke one first")
+    key = ApiKey(
+        organization_id=organization_id,
+        name=name,
+        prefix=secrets.token_hex(PREFIX_BYTES),
+        secret_sha256=secret_sha256,
+        expires_at=expires_at,
+    )
+    session.add(key)
+    session.flush()
+    if scope != UNLIMITED or replaces is not None:
+        terms = ApiKeyTerms(
+            api_key_id=key.id,
+            actions=None if scope.actions is None else sorted(scope.actions),
+            projects=None if scope.projects is None else sorted(scope.projects),
+            contract_ids=None if scope.contract_ids is None else sorted(scope.contract_ids),
+            replaces_id=None if replaces is None else replaces.id,
+            replaced_ends_at=None if replaces is None else clock.now() + overlap,
+        )
+        session.add(terms)
+        session.flush()
+    return key
+
+
+def rotate(
+    session: Session,
+    key: ApiKey,
+    *,
+    secret_sha256: str,
+    overlap: timedelta,
+    by: Scope = UNLIMITED,
+) -> ApiKey:
+    """Put a new key in the place of one; both open the same until the overlap is over.
+
+    The new one has the name, the scope and the length of life of the old. Raises ApiKeyRefused for
+    a key that does not stand, or was replaced before; BeyondScope where `by` may do less.
+    """
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise ApiKeyRefused(f"keys overlap for at most {LONGEST_OVERLAP.days} days")
+    session.refresh(key, with_for_update=True)
+    scope = scope_of(session, key)
+    insist_within(scope, by)
+    if key.revoked_at is not None or ends_at(session, key) not in (None, key.expires_at):
+        raise ApiKeyRefused("this key was revoked or replaced before; replace the one that stands")
+    life = None if key.expires_at is None else key.expires_at - key.created_at
+    return keep_key(
+        session,
+        key.organization_id,
+        name=key.name,
+        secret_sha256=secret_sha256,
+        scope=scope,
+        expires_at=None if life is None else clock.now() + life,
+        replaces=key,
+        overlap=overlap,
+    )
+
+
+def revoke_api_key(session: Session, key: ApiKey) -> ApiKey:
+    """End a key at once; the first moment stands."""
+    key.revoked_at = key.revoked_at or clock.now()
+    session.add(key)
+    session.flush()
+    return key
+
+
+def key_of(session: Session, organization_id: str, key_id: str) -> ApiKey:
+    """Return a key of this organization. Raises ApiKeyNotFound for all others alike."""
+    key = session.get(ApiKey, key_id)
+    if key is None or key.organization_id != organization_id:
+        raise ApiKeyNotFound(f"no API key of yours has the id {key_id[:64]}")
+    return key
+
+
+def keys_of(
+    session: Session, organization_id: str, *, before: str | None = None, limit: int = 50
+) -> Sequence[ApiKey]:
+    """List the keys of an organization, newest first, ended ones too."""
+    theirs = select(ApiKey).where(ApiKey.organization_id == organization_id)
+    if before is not None:
+        theirs = theirs.where(col(ApiKey.id) < before)
+    return session.exec(theirs.order_by(col(ApiKey.id).desc()).limit(limit)).all()
+
+
+def standing_keys(session: Session, organization_id: str) -> Sequence[str]:
+    """List the ids of the keys that were neither revoked nor have expired."""
+    at = clock.now()
+    return session.exec(
+        select(ApiKey.id).where(
+            ApiKey.organization_id == organization_id,
+            col(ApiKey.revoked_at).is_(None),
+            sa.or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > at),
+        )
+    ).all()
+
+
+def scope_of(session: Session, key: ApiKey) -> Scope:
+    """Return what a key is limited to."""
+    terms = session.get(ApiKeyTerms, key.id)
+    if terms is None:
+        return UNLIMITED
+    return Scope.of(terms.actions, terms.projects, terms.contract_ids)
+
+
+def ends_at(session: Session, key: ApiKey) -> datetime | None:
+    """Return when a key ends by itself: it expires, or the overlap with its successor is over."""
+    successor = session.exec(select(ApiKeyTerms).where(ApiKeyTerms.replaces_id == key.id)).first()
+    ends = [each for each in (key.expires_at, successor and successor.replaced_ends_at) if each]
+    return min(ends, default=None)
+
+
+def last_used_at(session: Session, key: ApiKey) -> datetime | None:
+    """Return when a key was last used, to some ten minutes."""
+    use = session.get(ApiKeyUse, key.id)
+    return None if use is None else use.last_used_at
+
+
+def insist_within(scope: Scope, by: Scope) -> None:
+    """Do nothing where a scope is no wider than another. Raises BeyondScope."""
+    if not scope.is_within(by):
+        raise BeyondScope("a key makes, replaces and revokes only keys that may do no more than it")
