@@ -38,6 +38,7 @@ from app.licensing.errors import StandingOfferSpent
 from app.licensing.standing import acceptance
 from app.provenance import service as provenance
 from app.provenance.desk import desk
+from app.provenance.errors import ReleaseGateClosed
 from app.provenance.manifest import Manifest, Reference, Source, manifest
 from app.registry import service as registry
 from app.transparency import service as transparency
@@ -144,7 +145,10 @@ def mark(generation_id: str) -> bool:
 
 
 def sign(generation_id: str) -> bool:
-    """Sign the marked file, read it back as a stranger would, and keep its manifest."""
+    """Sign the marked file, read it back as a stranger would, and keep its manifest.
+
+    What does not verify then stays in quarantine, with the reason.
+    """
     generation = load(generation_id)
     if generation.state != "marked":
         return generation.state not in FINAL
@@ -156,9 +160,13 @@ def sign(generation_id: str) -> bool:
             private = _private(session, generation)
             generators_own = provenance.with_credentials(rendered, desk=desk(), private=private)
             statement = _statement(session, generation, generators_own)
-        output = provenance.sign_output(
-            source, signed, statement, desk=desk(), whose=generation.organization_id
-        )
+        try:
+            output = provenance.sign_output(
+                source, signed, statement, desk=desk(), whose=generation.organization_id
+            )
+        except ReleaseGateClosed as closed:  # the same file would be refused again
+            logger.error("the release gate is closed", subject=generation_id, reason=closed.detail)
+            return _end(generation_id, "quarantined", closed.detail)
         digest, key = keep(generation_id, "signed", signed)
     with db.writing() as session:
         done = locked(session, generation_id, "marked")

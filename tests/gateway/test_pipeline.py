@@ -20,7 +20,7 @@ from app.gateway.models import Generation
 from app.ledger.check import check
 from app.ledger.models import Hold, JournalEntry
 from app.licensing.contracts import service as licensing
-from app.provenance import outside_time
+from app.provenance import outside_time, sign
 from app.provenance import service as provenance
 from app.provenance.finish import superboxes
 from tests import scenes
@@ -76,6 +76,24 @@ class TestStageThatWasOvertaken:
             pipeline.mark(generation_id)
         assert _ended(generation_id) == ("released", ["captured"])
         assert pipeline.mark(generation_id) is False  # looked at again: the story has ended
+
+
+class TestReleaseGate:
+    def test_what_does_not_verify_after_signing_stays_in_quarantine_with_the_reason(
+        self, scene: scenes.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        making.an_authority(config.settings().keys_dir)
+        generation_id = _asked(scene, "marked")
+        source = making.make_media(tmp_path / "marked.mp4")
+        with db.writing() as session:
+            _, key = workbench.keep(generation_id, "marked", source)
+            marked = session.get_one(Generation, generation_id)
+            marked.marked_key = marked.rendered_key = key
+        monkeypatch.setattr(sign, "finish_manifest", lambda written, *_, **__: written)
+        assert pipeline.sign(generation_id) is False
+        assert _ended(generation_id) == ("quarantined", ["voided"])
+        assert "does not verify after signing" in workbench.load(generation_id).reason
+        assert workbench.load(generation_id).output_key is None
 
 
 class TestGiveUp:
