@@ -133,6 +133,9 @@ def demo(
     directory: Annotated[Path, typer.Option("--out", help="Where everything goes.")] = Path(
         "demo-out"
     ),
+    serve_it: Annotated[
+        bool, typer.Option("--serve", help="Then serve it here, with links that sign you in.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """One licensed generation, end to end: enrolled, contracted, decided, rendered, verified."""
@@ -147,6 +150,10 @@ def demo(
         print(json.dumps(summary))
     if not summary["kept"]:
         raise typer.Exit(1)
+    if serve_it:
+        from app.demo import doors
+
+        doors.serve(out)
 
 
 @organization_commands.command("create")

@@ -5,13 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+import uvicorn
 from fastapi import APIRouter, Request, Response
-from sqlmodel import Session
+from rich.console import Console
+from sqlmodel import Session, col, select
 
 from app import db
+from app.config import settings
+from app.errors import AppError
 from app.identity import people, sessions
 from app.identity.models import Organization
-from app.identity.models_people import Passkey, Person
+from app.identity.models_people import Membership, Passkey, Person
+from app.main import create_app
 from app.web.pages import see
 
 HOMES = {"performer": "/performer", "production": "/production", "agency": "/account"}
@@ -19,6 +24,12 @@ ALOUD = (
     "Whoever opens one of these links is that person, without a passkey. They work on this machine "
     "alone, and end with this command. Never do this where anything is real."
 )
+
+
+class NotLocal(AppError):
+    """Doors that let anybody in are not opened to others."""
+
+    status, code = 500, "not-local"
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,33 @@ def make_doors(session: Session, cast: Sequence[tuple[str, Organization]]) -> li
         session.flush()
         made.append(Door(name, organization.kind, secrets.token_urlsafe(24), passkey.id))
     return made
+
+
+def everybody(session: Session) -> list[tuple[str, Organization]]:
+    """Name whom one may be: one person for each house that has no member yet."""
+    joined = select(Membership.organization_id)
+    found = select(Organization).where(
+        col(Organization.kind).in_(HOMES), col(Organization.id).not_in(joined)
+    )
+    return [(house.name, house) for house in session.exec(found.order_by(col(Organization.id)))]
+
+
+def serve(out: Console) -> None:
+    """Serve the installation on this machine, with a door to everybody in it, until interrupted.
+
+    Raises NotLocal where the settings would let others reach it.
+    """
+    if not _is_here(settings().host):
+        raise NotLocal(f"a demo with open doors is served on 127.0.0.1, not on {settings().host}")
+    with db.writing() as session:
+        made = make_doors(session, everybody(session))
+    app = create_app()
+    app.include_router(router(made))
+    out.print(f"\n[bold red]{ALOUD}[/]\n")
+    for door in made:
+        out.print(f"  {door.name} ({door.kind})\n    {settings().origin}/demo/{door.token}")
+    out.print(f"\nWithout an account: {settings().origin}/\nStop with Ctrl-C.")
+    uvicorn.run(app, host=settings().host, port=settings().port, log_config=None)
 
 
 def router(doors: Sequence[Door]) -> APIRouter:

@@ -84,6 +84,8 @@ def play(*, portrait: Path | None, line: str, out: Path, quiet: bool) -> dict[st
         _audit(it, generation)
     with say.step("What is not permitted is refused, with its reasons"):
         _refusals(it, production, desks[0], contract)
+    with say.step("A new contract stands, and a request waits"):
+        _leave_open(it, desks, production, agency)
     with say.step("The books and the log are checked from their own records"):
         balanced, log_verified = _check()
     summary = _summary(it, balanced, log_verified)
@@ -238,6 +240,20 @@ def _refusals(it: Play, production: cast.Party, desk: cast.Party, contract: Cont
         merged = session.merge(contract)
         licensing.withdraw_contract(session, merged, desk.organization.id)
     refuse("a generation after consent was withdrawn")
+
+
+def _leave_open(
+    it: Play, desks: list[cast.Party], production: cast.Party, agency: cast.Party
+) -> None:
+    """Leave something to do to whoever goes on from here: a contract, and an offer unanswered."""
+    _contract(it, desks[0], production, agency)
+    asked = cast.contract_document(
+        it.performers[1].id, it.performers[1].name, production.organization.id,
+        agency.organization.id,
+    )  # fmt: skip
+    asked["grant"]["projects"] = ["HARBOUR LIGHTS"]
+    with db.writing() as session:
+        licensing.offer_contract(session, production.organization.id, asked)
 
 
 def _check() -> tuple[bool, bool]:
