@@ -24,6 +24,7 @@ from app.config import settings
 from app.errors import AppError
 from app.gateway import api as gateway
 from app.gateway import api_authorizations as authorizations
+from app.gateway import api_batches as batches
 from app.gateway import api_events as events
 from app.gateway import api_previews as previews
 from app.gateway import api_quotes as quotes
@@ -149,6 +150,7 @@ def create_app() -> FastAPI:
         decisions,
         gateway,
         events,
+        batches,
         ledger,
         payments,
         privacy,

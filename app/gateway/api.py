@@ -36,6 +36,7 @@ from app.identity.api_edge import (
     read_refusals,
 )
 from app.identity.errors import BeyondScope, NotAllowed
+from app.identity.principal import Principal
 from app.ledger.errors import AmountTooLarge, EventIncomplete, FundsLacking, TermNotAgreed
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
@@ -78,7 +79,33 @@ MODEL = {
 Word = Annotated[str, Field(min_length=1, max_length=120)]
 
 
-class GenerationCreate(BaseModel):
+class Scene(BaseModel):
+    """One use of one or more replicas: what, where, by which generator."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    replicas: Annotated[list[Word], Field(min_length=1, max_length=8)]
+    project: Word
+    purpose: Word
+    medium: Word
+    territories: Annotated[list[Word], Field(min_length=1, max_length=300)]
+    languages: Annotated[list[Word], Field(min_length=1, max_length=50)]
+    modalities: Annotated[list[Literal["face", "voice", "body"]], Field(min_length=1)] = Field(
+        default=["face", "voice"]
+    )
+    generator: Word
+    width: Annotated[int, Field(ge=64, le=7680)] = 1280
+    height: Annotated[int, Field(ge=64, le=4320)] = 720
+    content_tags: Annotated[list[Word], Field(max_length=100)] = Field(
+        default=[], description="What the scene shows that a contract may prohibit."
+    )
+    brand_category: Word | None = None
+    script_hash: Word | None = None
+    depicted_age: Annotated[int, Field(ge=0, le=150)] | None = None
+    exhibit_until: datetime | None = None
+
+
+class GenerationCreate(Scene):
     """One use of one or more replicas: what, where, for how long, saying which line."""
 
     model_config = ConfigDict(
@@ -100,27 +127,8 @@ class GenerationCreate(BaseModel):
         },
     )
 
-    replicas: Annotated[list[Word], Field(min_length=1, max_length=8)]
-    project: Word
-    purpose: Word
-    medium: Word
-    territories: Annotated[list[Word], Field(min_length=1, max_length=300)]
-    languages: Annotated[list[Word], Field(min_length=1, max_length=50)]
-    modalities: Annotated[list[Literal["face", "voice", "body"]], Field(min_length=1)] = Field(
-        default=["face", "voice"]
-    )
-    generator: Word
     line: Annotated[str, Field(min_length=1, max_length=1000)]
     length_s: Annotated[Decimal, Field(gt=0, le=3600, decimal_places=3)]
-    width: Annotated[int, Field(ge=64, le=7680)] = 1280
-    height: Annotated[int, Field(ge=64, le=4320)] = 720
-    content_tags: Annotated[list[Word], Field(max_length=100)] = Field(
-        default=[], description="What the scene shows that a contract may prohibit."
-    )
-    brand_category: Word | None = None
-    script_hash: Word | None = None
-    depicted_age: Annotated[int, Field(ge=0, le=150)] | None = None
-    exhibit_until: datetime | None = None
 
 
 class GenerationRead(BaseModel):
@@ -197,6 +205,15 @@ def list_generators(_read: Reading) -> list[dict[str, Any]]:
 @may("organization", to="generate", checks=("project", "contract"))
 def request_generation(body: GenerationCreate, act: Acting) -> Response:
     """Ask for a generation. A permit holds quota and money at once; a denial says which clause."""
+    return act.once(
+        fingerprint_of(body), lambda session: answer_request(session, act.principal, body)
+    )
+
+
+def answer_request(
+    session: Session, principal: Principal, body: GenerationCreate
+) -> tuple[int, BaseModel]:
+    """Decide one request in this transaction; return the status and what is answered."""
     asked = service.Asked(
         replicas=tuple(body.replicas),
         generator=body.generator,
@@ -206,7 +223,7 @@ def request_generation(body: GenerationCreate, act: Acting) -> Response:
     )
     use = UseRequest(
         action="generate",
-        requester_org=act.organization_id,
+        requester_org=principal.organization_id,
         performers=(),
         at=clock.now(),
         project=body.project,
@@ -223,27 +240,24 @@ def request_generation(body: GenerationCreate, act: Acting) -> Response:
         seconds=body.length_s,
         exhibit_until=body.exhibit_until,
     )
-
-    def request(session: Session) -> tuple[int, BaseModel]:
-        act.principal.insist_project(body.project)
-        decision, generation = service.request_generation(session, act.organization_id, asked, use)
-        if generation is not None:
-            if not service.is_within(session, generation, act.principal.scope):
-                raise BeyondScope("this API key is for other contracts; nothing was kept")
-        elif act.principal.scope.contract_ids is not None:
-            raise BeyondScope("what this API key is for does not permit it; nothing was kept")
-        else:
-            denial = decisions.denial(decision)
-            return 403, Problem(
-                title="Generation denied",
-                status=403,
-                code=GenerationDenied.code,
-                **denial | {"detail": denial["detail"] + prompts.said_of(body.line)},
-                approvals_needed=[asdict(ask) for ask in what_to_ask(session, decision)],
-            )
+    principal.insist_project(body.project)
+    decision, generation = service.request_generation(
+        session, principal.organization_id, asked, use
+    )
+    if generation is not None:
+        if not service.is_within(session, generation, principal.scope):
+            raise BeyondScope("this API key is for other contracts; nothing was kept")
         return 201, _read(generation)
-
-    return act.once(fingerprint_of(body), request)
+    if principal.scope.contract_ids is not None:
+        raise BeyondScope("what this API key is for does not permit it; nothing was kept")
+    denial = decisions.denial(decision)
+    return 403, Problem(
+        title="Generation denied",
+        status=403,
+        code=GenerationDenied.code,
+        **denial | {"detail": denial["detail"] + prompts.said_of(body.line)},
+        approvals_needed=[asdict(ask) for ask in what_to_ask(session, decision)],
+    )
 
 
 @router.get("/generations", responses=read_refusals())

@@ -251,7 +251,16 @@ def an_account(house: House, **changes: Any) -> dict[str, Any]:
 
 
 PROFILE = {"valid_from": "2026-01-01", "name": "N", "address": ["Delft"], "country": "NL"}
+
+
 # By route, as documented; a word after it tells two apart.
+def _script(house: House, *lines: str) -> dict[str, Any]:
+    body = house.scene.body()
+    length_s = body.pop("length_s")
+    del body["line"]
+    return body | {"lines": [{"line": line, "length_s": length_s} for line in lines]}
+
+
 DEEDS: dict[str, Callable[[House], Deed]] = {
     "/v1/performers/{performer_id}/boundaries": lambda h: Deed(
         "desk",
@@ -305,6 +314,12 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         "/v1/authorizations",
         {"json": question(h)},
         {"json": question(h, territories=["US"])},
+    ),
+    "/v1/generations/batches": lambda h: Deed(
+        "production",
+        "/v1/generations/batches",
+        {"json": _script(h, "I hold the light.", "And I let it go.")},
+        {"json": _script(h, "I hold the light.")},
     ),
     "/v1/generations denied": lambda h: Deed(
         "production",

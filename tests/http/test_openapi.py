@@ -17,7 +17,7 @@ Schema = dict[str, Any]
 NOT_JSON = {"multipart/form-data", "text/plain", "application/octet-stream", "video/mp4",
             "application/jose", "application/ocsp-response", "application/timestamp-reply",
             "application/ocsp-request", "application/timestamp-query", "application/vc+jwt",
-            "text/event-stream",
+            "text/event-stream", "application/x-ndjson",
             "application/rsl+xml", "application/pdf", "application/zip", "text/csv",
             "application/c2pa", "image/*", "audio/*", "video/*"}  # fmt: skip
 
