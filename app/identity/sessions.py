@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
@@ -16,6 +16,7 @@ IDLE_FOR = timedelta(hours=2)
 LASTS = timedelta(hours=12)
 FRESH_FOR = timedelta(minutes=5)  # after a user verification, for sensitive acts
 NOTED_EVERY = timedelta(minutes=1)
+DRIFT = timedelta(minutes=5)  # by which the clocks of two machines may be apart
 BROWSER_CHARS = 120
 
 
@@ -58,9 +59,15 @@ def session_of(session: Session, secret: str) -> PersonSession:
 
 
 def stands(held: PersonSession) -> bool:
-    """Say whether a session is neither ended, nor over, nor idle for too long."""
+    """Say whether a session is neither ended nor over, idle for too long, nor of the future."""
     at = clock.now()
-    return held.ended_at is None and at < min(held.expires_at, held.seen_at + IDLE_FOR)
+    ends_at = min(held.expires_at, held.seen_at + IDLE_FOR)
+    return held.ended_at is None and is_past(held.seen_at) and at < ends_at
+
+
+def is_past(at: datetime) -> bool:
+    """Say whether an instant has been: a clock set back must not make what is short last long."""
+    return at - DRIFT <= clock.now()
 
 
 def is_quiet(held: PersonSession) -> bool:

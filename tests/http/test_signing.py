@@ -17,8 +17,8 @@ from app.licensing.contracts import assertions, signing
 from app.licensing.contracts.models import Contract
 from app.licensing.errors import SignatureRefused
 from tests.http.browser import Browser, first_link
-from tests.http.test_people import refused
 from tests.identity.authenticator import ORIGIN, b64, unb64
+from tests.people.visiting import refused
 from tests.scenes import a_scene, represent
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

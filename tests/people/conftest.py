@@ -1,0 +1,32 @@
+"""A server with an origin, a desk, and Griet, who came in by the operator's link."""
+
+import pytest
+
+from app import config, db
+from app.identity import service as identity
+from tests.http.browser import Browser, first_link
+from tests.identity.authenticator import (
+    ORIGIN,
+)
+
+
+@pytest.fixture
+def served(database, application, monkeypatch):
+    monkeypatch.setenv("UNDERSTUDY_WORKER_IN_PROCESS", "false")
+    monkeypatch.setenv("UNDERSTUDY_LOG_LEVEL", "error")
+    monkeypatch.setenv("UNDERSTUDY_ORIGIN", ORIGIN)
+    config.settings.cache_clear()
+    return application
+
+
+@pytest.fixture
+def house(served):
+    with db.writing() as session:
+        return identity.create_organization(session, "The Girl's desk", "performer")
+
+
+@pytest.fixture
+def griet(served, house):
+    browser = Browser(served)
+    assert browser.join(first_link(house)).status_code == 303
+    return browser

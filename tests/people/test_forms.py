@@ -1,0 +1,90 @@
+"""A form is ours, and a page shows what was said as text."""
+
+import re
+
+import pytest
+from fastapi.routing import APIRoute
+from sqlmodel import select
+
+from app import db
+from app.identity.models_people import Invitation, Membership, Passkey
+from app.web import pages
+from app.web import people as people_pages
+from app.web import signing as signing_pages
+from tests.http.browser import OURS, Browser, first_link
+from tests.people.visiting import ONE_DATABASE, refused
+
+PAGES = [
+    route
+    for router in (people_pages.router, signing_pages.router)
+    for route in router.routes
+    if isinstance(route, APIRoute)
+]
+POSTS = sorted(route.path for route in PAGES if "POST" in route.methods)
+
+
+class TestForms:
+    """A form is ours three times over; each sign alone is missed."""
+
+    @pytest.mark.parametrize("path", POSTS)
+    @ONE_DATABASE
+    def test_no_form_goes_through_from_elsewhere(self, griet, path):
+        griet.open("/account")
+        before = contents()
+        for headers, token in (
+            (OURS | {"Origin": "https://evil.example"}, None),
+            (OURS | {"Origin": "null"}, None),
+            (OURS | {"Sec-Fetch-Site": "cross-site"}, None),
+            (OURS | {"Sec-Fetch-Site": "same-site"}, None),
+            ({}, None),
+            (OURS, ""),
+            (OURS, "0" * 64),
+            (OURS, "é"),
+        ):
+            more = {} if token is None else {"form_token": token}
+            fields = {
+                "role": "guardian",
+                "name": "A",
+                "device": "B",
+                "ceremony": "c",
+                "answer": "{}",
+            }
+            refused(griet.send(path, headers=headers, **fields, **more), "form-refused")
+        assert contents() == before
+
+    def test_nothing_a_person_may_send_is_without_that_guard(self):
+        # Whoever adds a form: take `Posted`, not `Visitor`.
+        unguarded = [
+            route.path
+            for route in PAGES
+            if route.methods - {"GET", "HEAD"}
+            and not any(each.call is pages._posted for each in route.dependant.dependencies)
+        ]
+        assert unguarded == []
+
+    @ONE_DATABASE
+    def test_pages_run_nothing_of_others_and_are_framed_by_nobody(self, griet):
+        for path in ("/sign-in", "/account", "/confirm", "/account/passkeys/new", "/join/x"):
+            headers = griet.open(path).headers
+            policy = headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "frame-ancestors 'none'" in policy
+            assert "unsafe" not in policy
+            assert headers["cache-control"] == "no-store"
+            assert not re.search(r"<script(?![^>]*src=\"/static/)|\son\w+=|style=", griet.page)
+
+    @ONE_DATABASE
+    def test_a_name_is_text_whatever_it_says(self, served, house):
+        browser = Browser(served)
+        browser.join(first_link(house), "<script>alert(1)</script>")
+        browser.open("/account")
+        assert "<script>alert" not in browser.page
+        assert "&lt;script&gt;alert" in browser.page
+
+
+def contents():
+    with db.reading() as session:
+        return [
+            [row.model_dump() for row in session.exec(select(model))]
+            for model in (Membership, Invitation, Passkey)
+        ]

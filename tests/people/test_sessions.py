@@ -1,0 +1,99 @@
+"""A session ends when it should, and is nobody else's."""
+
+import pytest
+
+from app import db
+from app.identity import service as identity
+from app.identity.models_people import PersonSession
+from app.web import pages
+from tests.http.browser import Browser, first_link
+from tests.people.visiting import ONE_DATABASE, everything, later, refused
+
+
+class TestKeepASession:
+    @ONE_DATABASE
+    def test_the_cookie_is_for_this_host_and_no_script(self, served, house):
+        browser = Browser(served)
+        answer = browser.join(first_link(house))
+        said = next(each for each in answer.headers.get_list("set-cookie") if "understudy=" in each)
+        assert said.startswith("__Host-understudy=")
+        assert {"HttpOnly", "Secure", "Path=/", "SameSite=lax"} <= set(said.split("; "))
+        assert "Domain" not in said
+        secret = browser.client.cookies[pages.SESSION_COOKIE]
+        assert secret not in str(everything(PersonSession))
+
+    def test_a_secret_from_before_is_worth_nothing_afterwards(self, served, griet):
+        # Session fixation: what an attacker planted does not become the victim's session.
+        planted = griet.client.cookies[pages.SESSION_COOKIE]
+        victim = Browser(served, griet.device)
+        victim.client.cookies.set(pages.SESSION_COOKIE, planted, domain="understudy.test")
+        victim.sign_in()
+        assert victim.open("/account").status_code == 200
+        assert griet.client.cookies[pages.SESSION_COOKIE] == planted
+        assert griet.open("/account").headers["location"] == "/sign-in"
+
+    @ONE_DATABASE
+    def test_a_confirmation_changes_the_secret(self, griet):
+        before = griet.client.cookies[pages.SESSION_COOKIE]
+        assert griet.confirm().status_code == 303
+        assert griet.client.cookies[pages.SESSION_COOKIE] != before
+        griet.client.cookies.set(pages.SESSION_COOKIE, before, domain="understudy.test")
+        assert griet.open("/account").headers["location"] == "/sign-in"
+
+    @pytest.mark.parametrize("by", [{"hours": 2, "minutes": 1}, {"hours": 13}], ids=str)
+    @ONE_DATABASE
+    def test_it_ends_when_idle_and_in_any_case(self, griet, monkeypatch, by):
+        later(monkeypatch, **by)
+        assert griet.open("/account").headers["location"] == "/sign-in"
+
+    @ONE_DATABASE
+    def test_use_keeps_it_open_but_not_for_ever(self, griet, monkeypatch):
+        for _ in range(11):
+            later(monkeypatch, hours=1)
+            assert griet.open("/account").status_code == 200
+        later(monkeypatch, hours=1, minutes=1)
+        assert griet.open("/account").headers["location"] == "/sign-in"
+
+    @ONE_DATABASE
+    def test_it_is_listed_and_can_be_ended_elsewhere(self, served, griet):
+        other = Browser(served, griet.device)
+        other.client.headers["user-agent"] = "A library's computer"
+        other.sign_in()
+        griet.open("/account")
+        assert "A library&#39;s computer" in griet.page
+        (theirs,) = [each for each in everything(PersonSession) if "library" in each.browser]
+        assert griet.send(f"/account/sessions/{theirs.id}/end").status_code == 303
+        assert other.open("/account").headers["location"] == "/sign-in"
+        assert griet.open("/account").status_code == 200
+
+    @ONE_DATABASE
+    def test_nobody_ends_the_session_of_another(self, served, griet):
+        with db.writing() as session:
+            other = identity.create_organization(session, "Delft", "agency")
+        stranger = Browser(served)
+        stranger.join(first_link(other))
+        stranger.open("/account")
+        theirs = everything(PersonSession)[0]
+        stranger.send(f"/account/sessions/{theirs.id}/end")
+        assert griet.open("/account").status_code == 200
+
+    @ONE_DATABASE
+    def test_signing_out_ends_it_here(self, griet):
+        secret = griet.client.cookies[pages.SESSION_COOKIE]
+        griet.open("/account")
+        assert griet.send("/sign-out").status_code == 303
+        griet.client.cookies.set(pages.SESSION_COOKIE, secret, domain="understudy.test")
+        assert griet.open("/account").headers["location"] == "/sign-in"
+
+    @pytest.mark.parametrize("days", [-10, 10])
+    @ONE_DATABASE
+    def test_a_clock_that_jumps_opens_nothing(self, served, griet, monkeypatch, days):
+        with db.writing() as session:
+            other = identity.create_organization(session, "Delft", "agency")
+        link, stranger = first_link(other), Browser(served, griet.device)
+        stranger.open("/sign-in")
+        said = stranger.device.get(stranger.options())
+        later(monkeypatch, days=days)
+        assert griet.open("/account").headers["location"] == "/sign-in"
+        refused(stranger.prove("/sign-in", said), "ceremony-refused")
+        refused(Browser(served).open(f"/join/{link}"), "invitation-not-found")
