@@ -91,7 +91,7 @@ def list_render_jobs(read: Reading) -> RenderJobPage:
     response_model=RenderLicenseRead,
     responses=act_refusals(RenderJobNotFound, RenderJobOver),
 )
-@may("organization", to="generate")
+@may("renderer", to="generate")
 def take_render_job(render_job_id: str, act: Acting) -> Response:
     """Take a job: a licence for it alone. Taken again, the licence of before is over."""
 
@@ -146,7 +146,7 @@ def open_reference(
     ),
     openapi_extra=FILM,
 )
-@may("organization", to="generate")
+@may("renderer", to="generate")
 async def hand_in_result(render_job_id: str, request: Request, act: Acting) -> Response:
     """Return the film of a job; it is inspected, marked and signed like any other generator's."""
     with db.reading() as session:  # before a byte of it is read

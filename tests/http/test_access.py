@@ -29,6 +29,7 @@ KNOWN = {
     "standing_offer_id": {"performer": "desk", "agent": "agency", "addressee": "production"},
     "statement_id": {"subject": "desk", "agent": "agency"},
     "payout_id": {"subject": "desk", "agent": "agency"},
+    "render_job_id": {"renderer": "production"},
     "api_key_id": {"subject": "production"},
     "party_id": {"subject": "production"},
     "invoice_id": {"subject": "production"},
