@@ -41,6 +41,19 @@ class GenerationEvent(BaseModel):
     reason: str = Field(examples=[""])
 
 
+EVENT = {  # the schema describes each event, as OpenAPI 3.1 leaves streams to its readers
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": GenerationEvent.model_json_schema(),
+        },
+    },
+}
 EXAMPLE = (
     "id: rendering\nevent: rendering\ndata: "
     '{"id":"gen_01JD3Z6N8Q4C0R2T5V7X9Y1B3D","state":"rendering","waits_for":"the generator",'
@@ -54,7 +67,7 @@ EXAMPLE = (
     responses={
         200: {
             "description": "Server-sent events: `id` and `event` are the state, `data` is JSON.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+            "content": {"text/event-stream": {"schema": EVENT, "example": EXAMPLE}},
         },
         **read_refusals(GenerationNotFound, TooManyStreams),
     },
