@@ -17,6 +17,7 @@ from app.gateway import pipeline, previews, workbench
 from app.gateway import service as gateway
 from app.ledger import service as ledger
 from app.privacy import erasure
+from app.provenance import rotations
 
 STORY = "generation"
 SWEEP_S = 0.5
@@ -35,6 +36,7 @@ class Worker:
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._queued: set[tuple[str, str]] = set()
+        self._certificates_of = 0  # when those changed whose rotations are on the log
         self._name: IO[str] | None = None
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         self._heart = threading.Thread(target=self._beat, name="heart", daemon=True)
@@ -96,6 +98,7 @@ class Worker:
         while not self._stopping.wait(SWEEP_S):
             for chore in (
                 self._queue_waiting,
+                self._record_rotations,
                 publication.publish_waiting,
                 _expire_holds,
                 _end_silent_previews,
@@ -113,6 +116,19 @@ class Worker:
         for generation_id, chapter in sorted(waiting - self._queued):
             jobs.start(STORY, generation_id, chapter=chapter)
         self._queued = waiting
+
+    def _record_rotations(self) -> None:
+        """Put the keys that took another's place on the log; looks where certificates changed."""
+        directory = settings().keys_dir
+        changed_at = directory.stat().st_mtime_ns
+        if changed_at == self._certificates_of:
+            return
+        with db.reading() as session:
+            new = rotations.unrecorded(session, directory)
+        if new:
+            with db.writing() as session:
+                rotations.record(session, directory)
+        self._certificates_of = changed_at
 
 
 def _claim_name() -> IO[str]:

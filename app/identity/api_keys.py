@@ -23,6 +23,7 @@ from app.identity.principal import UNLIMITED, Scope
 MAX_KEYS = 200  # of one organization that stand at once
 LONGEST_OVERLAP = timedelta(days=7)
 PREFIX_BYTES, SECRET_BYTES = 4, 32
+AT_A_PAGE = " at a page"  # so ends the name of a row that opens nothing: see `row_at_pages`
 
 
 def create_api_key(
@@ -70,6 +71,8 @@ def keep_key(
     unknown = set(scope.actions or ()) - set(ACTIONS)
     if unknown:
         raise ApiKeyRefused(f"no action is called {min(unknown)}: {', '.join(ACTIONS)}")
+    if name.endswith(AT_A_PAGE):
+        raise ApiKeyRefused(f"names that end in {AT_A_PAGE!r} stand for people, and open nothing")
     if len(standing_keys(session, organization_id)) >= MAX_KEYS:
         raise ApiKeyRefused(f"{MAX_KEYS} keys stand; revoke one first")
     key = ApiKey(
@@ -93,6 +96,30 @@ def keep_key(
         session.add(terms)
         session.flush()
     return key
+
+
+def row_at_pages(session: Session, organization_id: str, person_id: str) -> ApiKey:
+    """Return what stands on records for a person of this house who acts at a page.
+
+    It has no secret anybody knew, and never gets one: no key has or takes over such a name.
+    """
+    name = f"{person_id}{AT_A_PAGE}"
+    theirs = select(ApiKey).where(
+        ApiKey.organization_id == organization_id,
+        ApiKey.name == name,
+        col(ApiKey.revoked_at).is_(None),
+    )
+    row = session.exec(theirs.order_by(col(ApiKey.id)).limit(1)).first()
+    if row is None:
+        row = ApiKey(
+            organization_id=organization_id,
+            name=name,
+            prefix=secrets.token_hex(PREFIX_BYTES),
+            secret_sha256=hashlib.sha256(secrets.token_bytes(SECRET_BYTES)).hexdigest(),
+        )
+        session.add(row)
+        session.flush()
+    return row
 
 
 def rotate(
@@ -161,6 +188,7 @@ def standing_keys(session: Session, organization_id: str) -> Sequence[str]:
         select(ApiKey.id).where(
             ApiKey.organization_id == organization_id,
             col(ApiKey.revoked_at).is_(None),
+            ~col(ApiKey.name).endswith(AT_A_PAGE),
             sa.or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > at),
         )
     ).all()

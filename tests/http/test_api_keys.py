@@ -119,6 +119,20 @@ class TestKeepAKey:
             a_key(Scope.of(["god"]))
 
     @ONE_DATABASE
+    def test_none_takes_the_name_or_the_place_of_a_person_at_a_page(self, database):
+        key, _ = a_key()
+        with db.writing() as session:
+            organization = session.get_one(Organization, key.organization_id)
+            row = api_keys.row_at_pages(session, organization.id, "psn_1")
+            assert api_keys.row_at_pages(session, organization.id, "psn_1").id == row.id
+            with pytest.raises(ApiKeyRefused, match="stand for people"):
+                api_keys.create_api_key(session, organization, name=row.name)
+            digest = hashlib.sha256(b"mine").hexdigest()
+            with pytest.raises(ApiKeyRefused, match="stand for people"):
+                api_keys.rotate(session, row, secret_sha256=digest, overlap=timedelta(0))
+            assert api_keys.standing_keys(session, organization.id) == [key.id]
+
+    @ONE_DATABASE
     def test_no_secret_is_stored(self, database):
         key, text = a_key()
         assert text.rpartition("_")[2] not in str(key.model_dump())
