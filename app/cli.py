@@ -140,6 +140,8 @@ def demo(
 ) -> None:
     """One licensed generation, end to end: enrolled, contracted, decided, rendered, verified."""
     directory.mkdir(parents=True, exist_ok=True)
+    for name in config.ELSEWHERE:  # an installation of its own: none that settings point at
+        os.environ.pop(name, None)
     os.environ["UNDERSTUDY_DATA_DIR"] = str((directory / "installation").absolute())
     config.settings.cache_clear()
     db.engine.cache_clear()

@@ -106,8 +106,7 @@ def job_found(
     reference: Annotated[str, typer.Argument(help="What the vendor calls the job.")],
 ) -> None:
     """Go on with a job that you found at the vendor's: its result is fetched and used."""
-    with db.writing() as session:
-        buying.settle_found(session, generation_id, reference)
+    buying.settle_found(generation_id, reference)
     print(f"{generation_id} goes on with the vendor's job")
 
 

@@ -8,6 +8,19 @@ import limits
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+# Each puts a part of an installation outside its data directory.
+ELSEWHERE = (
+    "DATABASE_URL",
+    "UNDERSTUDY_DATABASE_URL",
+    "UNDERSTUDY_KEYS_DIRECTORY",
+    "UNDERSTUDY_ROOT_KEYS_DIRECTORY",
+    "UNDERSTUDY_PKCS11_MODULE",
+    "UNDERSTUDY_OBJECT_DIRECTORY",
+    "UNDERSTUDY_OBJECT_URL",
+    "UNDERSTUDY_PERFORMER_KEYS_DIRECTORY",
+    "UNDERSTUDY_PERFORMER_KEYS_URL",
+)
+
 
 class Settings(BaseSettings):
     """Every setting of an installation, from the environment; see docs/configuration.md."""

@@ -41,4 +41,6 @@ def configure(file: Path | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    for client in ("httpx", "httpcore"):  # they write whole URLs, and links carry their seals
+        logging.getLogger(client).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # paths carry ids; we log acts

@@ -224,6 +224,12 @@ def erase_owner(session: Session, owner_id: str) -> list[VaultObject]:
     return list(session.exec(things.order_by(col(VaultObject.id))))
 
 
+def is_erased(session: Session, owner_id: str) -> bool:
+    """Say whether it was decided that nothing of this owner opens any more."""
+    key = session.get(PerformerKey, owner_id)
+    return key is not None and key.destroyed_at is not None
+
+
 def check_not_erased(session: Session, owner_id: str) -> None:
     """Raise LikenessErased where it was decided that nothing of this owner opens any more."""
     key = session.get(PerformerKey, owner_id, populate_existing=True)

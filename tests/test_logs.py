@@ -4,6 +4,7 @@ import json
 import logging
 from pathlib import Path
 
+import httpx
 import pytest
 import structlog
 
@@ -43,3 +44,14 @@ class TestConfigure:
         line = json.loads((tmp_path / "open").read_text())
         assert (line["event"], line["level"]) == ("heard-too", "info")
         assert line["at"].endswith("Z")
+
+    def test_no_link_is_written_by_the_client_that_opens_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        configure(monkeypatch, "debug", tmp_path / "log")
+        sealed = "https://films.example/9f/film.mp4?token=secret"
+        answers = httpx.MockTransport(lambda _: httpx.Response(200))
+        with httpx.Client(transport=answers) as client:
+            client.get(sealed)
+        logger.info("done")
+        assert [json.loads(line)["event"] for line in (tmp_path / "log").open()] == ["done"]

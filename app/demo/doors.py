@@ -79,8 +79,10 @@ def everybody(session: Session) -> list[tuple[str, Organization]]:
 def serve(out: Console) -> None:
     """Serve the installation on this machine, with a door to everybody in it, until interrupted.
 
-    Raises NotLocal where the settings would let others reach it.
+    Raises NotLocal where the settings would let others reach it, or name a database elsewhere.
     """
+    if settings().database_url:
+        raise NotLocal("open doors are for the demo's own database, not for one of a server")
     if not _is_here(settings().host):
         raise NotLocal(f"a demo with open doors is served on 127.0.0.1, not on {settings().host}")
     with db.writing() as session:
@@ -91,7 +93,17 @@ def serve(out: Console) -> None:
     for door in made:
         out.print(f"  {door.name} ({door.kind})\n    {settings().origin}/demo/{door.token}")
     out.print(f"\nWithout an account: {settings().origin}/\nStop with Ctrl-C.")
-    uvicorn.run(app, host=settings().host, port=settings().port, log_config=None)
+    try:
+        uvicorn.run(app, host=settings().host, port=settings().port, log_config=None)
+    finally:
+        close(made)
+
+
+def close(doors: Sequence[Door]) -> None:
+    """End every session that these doors began."""
+    with db.writing() as session:
+        for door in doors:
+            sessions.end_all_by(session, session.get_one(Passkey, door.passkey_id))
 
 
 def router(doors: Sequence[Door]) -> APIRouter:

@@ -8,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
-from app import db, rates
+from app import db, rates, storage
 from app.access import may
 from app.config import settings
 from app.errors import TooLarge
@@ -164,7 +164,10 @@ def _hand_in(act: Act, render_job_id: str, license_: str, film: BinaryIO) -> Res
         digest = keep(film, path, settings().verify_limit_bytes)
         with db.reading() as session:
             task = rendering.job_of(session, act.organization_id, render_job_id)
-        key = rendering.keep_film(task.generation_id, path, digest)
+            is_new = rendering.may_hand_in(task, shown=license_, digest=digest)
+        key = rendering.key_of_film(task.generation_id, digest)
+        if is_new:
+            storage.put_new(key, path)
 
     def hand_in(session: Session) -> tuple[int, BaseModel]:
         task = rendering.hand_in(

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from app import clock, db
 from app.access import may
 from app.gateway.generators import catalogue
+from app.identity import authentication
 from app.identity.api_edge import Caller, read_refusals
 from app.licensing.decisions import rulebook
 from app.licensing.errors import (
@@ -79,6 +80,8 @@ class SimulationRead(BaseModel):
 @may("organization", to="ask")
 def simulate(body: SimulationCreate, caller: Caller) -> SimulationRead:
     """Ask what would be decided about up to 10 000 uses of a draft or a contract of one's own."""
+    with db.reading() as session:
+        authentication.check_standing(session.connection(), caller)
     now, generators = clock.now(), catalogue.TRAINS_ON_INPUTS
     with simulating.turn(caller.organization_id):
         if body.document is not None:

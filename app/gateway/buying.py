@@ -14,7 +14,7 @@ from prometheus_client import Counter
 from sqlmodel import Session, col, select
 
 from app import clock, db
-from app.gateway import endings, service, stops
+from app.gateway import endings, service
 from app.gateway.errors import VendorJobNotFound, VendorJobSettled
 from app.gateway.generators import Connector, Phase, RenderJob, catalogue, wire
 from app.gateway.generators.errors import (
@@ -43,6 +43,7 @@ def buy(connector: Connector, job: RenderJob) -> str | None:
     """
     # 1. The intent is committed: from here on nobody else places this order.
     with db.writing() as session:
+        generation = session.get_one(Generation, job.generation_id, with_for_update=True)
         kept = session.get(VendorJob, job.generation_id, with_for_update=True)
         first = kept is None
         if kept is None:
@@ -54,7 +55,7 @@ def buy(connector: Connector, job: RenderJob) -> str | None:
             )
         before, created_at = kept.state, kept.created_at
         if first or before == "not-ordered":
-            _check_may_order(session, job.generation_id)
+            _check_may_order(session, generation)
         if before == "not-ordered":
             kept.state, kept.orders = "ordering", kept.orders + 1
         session.add(kept)
@@ -104,9 +105,10 @@ def collect(connector: Connector, generation_id: str, reference: str, result: Pa
                 return _ended(generation_id, status.detail or "the vendor gave no reason")
             if connector.rests:
                 return None
-            trouble = "it is not finished"
+            lasts_s, trouble = connector.limit_s, "it is not finished"
         except (VendorSilent, NotSubmitted) as silent:
-            trouble = silent.detail
+            # Nobody said that it still runs: it may be finished, and is kept for as long.
+            lasts_s, trouble = connector.keeps_s, silent.detail
             pause_s = max(connector.poll_s, min(2 * pause_s, LONGEST_PAUSE_S))
         if clock.now() >= ordered_at + timedelta(seconds=lasts_s):
             break
@@ -129,21 +131,23 @@ def unsettled(session: Session) -> Sequence[VendorJob]:
     return session.exec(found.order_by(col(VendorJob.generation_id))).all()
 
 
-def settle_found(session: Session, generation_id: str, reference: str) -> VendorJob:
+def settle_found(generation_id: str, reference: str) -> None:
     """Put down that a person found the job at the vendor's; the story goes on with it.
 
     Raises VendorJobNotFound, VendorJobSettled, and VendorSilent where the vendor knows no such job.
     """
-    job = _unknown(session, generation_id)
-    connector = catalogue.find(job.model)[0]
+    with db.reading() as session:
+        model = _insist_unknown(session.get(VendorJob, generation_id), generation_id).model
+    connector = catalogue.find(model)[0]
     if not isinstance(connector, Connector):
-        raise VendorJobSettled(f"{job.model} is no vendor's model; there is nothing to settle")
-    connector.poll(reference)
-    session.get_one(Generation, generation_id).reason = ""
-    job.state, job.reference, job.detail = "ordered", reference, "found by a person"
-    job.ordered_at = job.settled_at = clock.now()
-    session.add(job)
-    return job
+        raise VendorJobSettled(f"{model} is no vendor's model; there is nothing to settle")
+    connector.poll(reference)  # outside any transaction: a vendor may take minutes to answer
+    with db.writing() as session:
+        job = _unknown(session, generation_id)
+        session.get_one(Generation, generation_id).reason = ""
+        job.state, job.reference, job.detail = "ordered", reference, "found by a person"
+        job.ordered_at = job.settled_at = clock.now()
+        session.add(job)
 
 
 def settle_absent(session: Session, generation_id: str) -> VendorJob:
@@ -161,17 +165,19 @@ def settle_absent(session: Session, generation_id: str) -> VendorJob:
     return job
 
 
-def _check_may_order(session: Session, generation_id: str) -> None:
-    """Do nothing while no stop is set: a vendor that was busy may be asked much later."""
-    generation = session.get_one(Generation, generation_id)
-    stops.lock_shared(session)
-    if stopped := service.what_stops(session, generation):
-        raise OrderRefused(stopped)
+def _check_may_order(session: Session, generation: Generation) -> None:
+    """Do nothing where this would be released now: a vendor that was busy is asked much later."""
+    if forbidden := service.what_forbids(session, generation):
+        raise OrderRefused(forbidden)
 
 
 def _unknown(session: Session, generation_id: str) -> VendorJob:
     session.get(Generation, generation_id, with_for_update=True, populate_existing=True)
     job = session.get(VendorJob, generation_id, with_for_update=True, populate_existing=True)
+    return _insist_unknown(job, generation_id)
+
+
+def _insist_unknown(job: VendorJob | None, generation_id: str) -> VendorJob:
     if job is None:
         raise VendorJobNotFound(f"{generation_id[:64]} ordered nothing from a vendor")
     if job.state != "unknown":

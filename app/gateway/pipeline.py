@@ -59,14 +59,19 @@ def render(generation_id: str) -> bool:
     with at_work(generation_id) as directory:
         with db.writing() as session:
             intent = locked(session, generation_id, "held", "submitting", "rendering")
-            if intent.state == "held":
-                stops.lock_shared(session)
-                if stopped := service.what_stops(session, intent):
-                    endings.end(session, intent, "refused", stopped)
-                    return False
-                intent.state = "submitting"
-            rests = isinstance(generator, Connector) and generator.rests
-            job = job_of(session, intent, directory, opened=not rests)
+            # A vendor's order that is under way is its own story: see `buying`.
+            is_vendors = isinstance(generator, Connector)
+            is_new = intent.state == "held" or (intent.state == "submitting" and not is_vendors)
+            forbidden = service.what_forbids(session, intent) if is_new else ""
+            if forbidden:
+                endings.end(session, intent, "refused", forbidden)
+            else:
+                intent.state = "submitting" if is_new else intent.state
+                rests = isinstance(generator, Connector) and generator.rests
+                job = job_of(session, intent, directory, opened=not rests)
+        if forbidden:
+            forget(generation)
+            return False
         try:
             reference = _submit(generator, job)
         except OrderRefused as refusal:

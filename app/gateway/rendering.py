@@ -6,15 +6,14 @@ opening is on record in the vault, and everything that stops a use stops them as
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app import clock, keys, storage, vault
+from app import clock, keys, vault
 from app.gateway import service, stops
 from app.gateway.errors import (
     LinkExpired,
@@ -22,13 +21,9 @@ from app.gateway.errors import (
     RenderJobOver,
     RenderLicenseRefused,
 )
-from app.gateway.generators import catalogue
 from app.gateway.models import Generation
 from app.gateway.models_render_jobs import RenderJobOutside
 from app.gateway.workbench import token_for
-from app.licensing.decisions import service as decisions
-from app.licensing.decisions.looking import look
-from app.licensing.decisions.models import Decision
 from app.registry import service as registry
 
 REFERENCE_LASTS = timedelta(seconds=60)
@@ -115,11 +110,23 @@ def open_reference(
     return picture, media[medium_id][1]
 
 
-def keep_film(generation_id: str, film: Path, digest: bytes) -> str:
-    """Store what is handed in under a name of its content; it counts once it is put down."""
-    key = f"generations/{generation_id}/handed-in-{digest.hex()[:16]}.mp4"
-    storage.put_new(key, film)
-    return key
+def key_of_film(generation_id: str, digest: bytes) -> str:
+    """Name what is handed in by its content; it counts once it is put down."""
+    return f"generations/{generation_id}/handed-in-{digest.hex()[:16]}.mp4"
+
+
+def may_hand_in(task: RenderJobOutside, *, shown: str, digest: bytes) -> bool:
+    """Say whether a film is to be stored at all: not where it was handed in, and that is repeated.
+
+    Looked at before anything is kept, and again by `hand_in`, under its locks. Raises
+    RenderLicenseRefused, RenderJobOver.
+    """
+    is_repeated = task.state == "returned" and task.result_sha256 == digest.hex()
+    is_open = task.state in {"waiting", "taken"} and clock.now() < task.due_at
+    if not is_open and not is_repeated:
+        raise RenderJobOver(f"{task.id} is {task.state} and was due at {task.due_at:%H:%M} UTC")
+    _check_license(task, shown)
+    return not is_repeated
 
 
 def hand_in(
@@ -131,10 +138,7 @@ def hand_in(
     """
     task, generation = _locked(session, organization_id, job_id)
     _check_going_on(session, task, generation)
-    if not task.licenses or not hmac.compare_digest(
-        shown.encode(), _seal("license", task).encode()
-    ):
-        raise RenderLicenseRefused("this licence is for another job, or a later one ended it")
+    _check_license(task, shown)
     task.state, task.returned_at = "returned", clock.now()
     task.result_key, task.result_sha256 = key, digest.hex()
     session.add(task)
@@ -161,6 +165,13 @@ def _locked(
     return task, generation
 
 
+def _check_license(task: RenderJobOutside, shown: str) -> None:
+    if not task.licenses or not hmac.compare_digest(
+        shown.encode(), _seal("license", task).encode()
+    ):
+        raise RenderLicenseRefused("this licence is for another job, or a later one ended it")
+
+
 def _check_going_on(session: Session, task: RenderJobOutside, generation: Generation) -> None:
     """Do nothing while the job may be worked on. Raises RenderJobOver, and says why."""
     if task.state not in {"waiting", "taken"}:
@@ -175,20 +186,8 @@ def _check_going_on(session: Session, task: RenderJobOutside, generation: Genera
 
 
 def _check_consent(session: Session, generation: Generation) -> None:
-    """Do nothing where this would be released now; a likeness opens for nothing else.
-
-    Asks as a release does: by the rules of the permit, and today's withdrawals, pauses and strikes.
-    """
-    permit = session.get_one(Decision, generation.decision_id)
-    use = decisions.release_of(permit, found_tags=generation.found_tags)
-    answer = look(
-        session,
-        replace(use, at=clock.now()),
-        generators=catalogue.TRAINS_ON_INPUTS,
-        under=decisions.governed_by(permit),
-        permitted_by=permit,
-    ).answer
-    if not answer.permitted:
+    """Do nothing where this would be released now; a likeness opens for nothing else."""
+    if service.what_forbids(session, generation):
         raise RenderJobOver("by its contract as it stands now this would not be released; stop")
 
 

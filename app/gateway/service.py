@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -31,11 +31,15 @@ from app.ledger.usage import UsageEvent
 from app.licensing.contracts.models import Contract
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
-from app.licensing.decisions.looking import may_hand_out
+from app.licensing.decisions.gather import lock_contracts
+from app.licensing.decisions.looking import look, may_hand_out
 from app.licensing.decisions.models import Decision
 from app.licensing.decisions.service import use_of
 from app.licensing.standing import acceptance
+from app.licensing.strikes import service as strikes
 from app.registry.models import Replica
+
+CLOCKS_DIFFER = timedelta(minutes=1)  # of workers: what one calls late is late to all
 
 
 @dataclass(frozen=True)
@@ -146,15 +150,14 @@ def waiting(session: Session) -> Sequence[tuple[str, str]]:
         session.exec(select(VendorJob.generation_id).where(col(VendorJob.settled_at).is_not(None)))
     )
     handed_in = col(RenderJobOutside.returned_at).is_not(None)
-    late = col(RenderJobOutside.due_at) <= clock.now()
-    returned = set(
-        session.exec(
-            select(RenderJobOutside.generation_id)
-            .join(Generation, col(Generation.id) == col(RenderJobOutside.generation_id))
-            .where(col(Generation.state).not_in(FINAL), handed_in | late)
-        )
+    late = col(RenderJobOutside.due_at) <= clock.now() - CLOCKS_DIFFER
+    outside = session.exec(
+        select(RenderJobOutside.generation_id, RenderJobOutside.returned_at)
+        .join(Generation, col(Generation.id) == col(RenderJobOutside.generation_id))
+        .where(col(Generation.state).not_in(FINAL), handed_in | late)
     )
-    chapters = {**dict.fromkeys(returned, "returned"), **dict.fromkeys(settled, "settled")}
+    chapters = {id_: "returned" if returned_at else "late" for id_, returned_at in outside}
+    chapters.update(dict.fromkeys(settled, "settled"))
     idle = col(Generation.state).in_({*FINAL, "awaiting-preview"})
     found = select(Generation.id, Generation.state).where(~idle).order_by(col(Generation.id))
     return [
@@ -219,6 +222,34 @@ def what_stops(session: Session, generation: Generation) -> str:
     """Say which stop of the operator's holds a generation up, or nothing."""
     performers = [member.performer_id for member in cast_of(session, generation.id)]
     return stops.what_stops(session, model=generation.generator, performers=performers)
+
+
+def what_forbids(session: Session, generation: Generation) -> str:
+    """Say why this would not be released as everything stands now, or nothing.
+
+    Asked before a likeness leaves and before anything is bought. Holds, until the transaction ends,
+    what a release holds: no stop, strike, pause or withdrawal slips in between. Whoever calls has
+    locked the generation.
+    """
+    stops.lock_shared(session)
+    if stopped := what_stops(session, generation):
+        return stopped
+    strikes.lock_shared(session)
+    lock_contracts(session, [member.performer_id for member in cast_of(session, generation.id)])
+    permit = session.get_one(Decision, generation.decision_id)
+    use = decisions.release_of(permit, found_tags=generation.found_tags)
+    answer = look(
+        session,
+        replace(use, at=clock.now()),
+        generators=catalogue.TRAINS_ON_INPUTS,
+        under=decisions.governed_by(permit),
+        permitted_by=permit,
+    ).answer
+    if not answer.permitted:
+        return ", ".join(answer.codes) or answer.outcome
+    if not ledger.holds_stand(session, generation.id):
+        return "its hold ran out; ask again"
+    return ""
 
 
 def download_link(generation: Generation, *, expires_at: datetime) -> str:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from app import clock
 from app.errors import AppError
+from app.gateway.generators import catalogue
 from app.gateway.models_stops import KINDS, EmergencyStop
 from app.registry.models import Performer
 
@@ -31,21 +32,19 @@ class Stopped(AppError):
     status, code = 503, "stopped"
 
 
-def vendor_of(model: str) -> str:
-    """Name the vendor of a model: what stands before the slash."""
-    return model.partition("/")[0]
-
-
 def stop(session: Session, kind: str, subject: str, *, reason: str) -> EmergencyStop:
     """Throw the switch; it stands once the caller has committed. Throwing it twice is once.
 
-    Raises StopRefused for a kind or a performer there is not, and without a reason.
+    Raises StopRefused for a kind, a vendor or a performer there is not, and without a reason.
     """
     subject = subject.strip()
     if kind not in KINDS or (kind == "installation") == bool(subject):
         raise StopRefused("stop the installation, or name one vendor, or one performer")
     if not reason.strip():
         raise StopRefused("say why: whoever is stopped reads it")
+    if kind == "vendor" and subject not in catalogue.vendors():
+        known = ", ".join(sorted(catalogue.vendors()))
+        raise StopRefused(f"no vendor is called {subject[:64]}; there are {known}")
     if kind == "performer" and session.get(Performer, subject) is None:
         raise StopRefused(f"no performer has the id {subject[:64]}")
     _lock_alone(session)
@@ -77,7 +76,8 @@ def in_force(session: Session) -> Sequence[EmergencyStop]:
 
 def what_stops(session: Session, *, model: str = "", performers: Iterable[str] = ()) -> str:
     """Say why this may not go on, or nothing. Whoever then acts holds `lock_shared`."""
-    named = {("installation", ""), ("vendor", vendor_of(model))}
+    named = {("installation", "")}
+    named |= {("vendor", name) for name in catalogue.names_of_vendor(model)}
     named |= {("performer", performer_id) for performer_id in performers}
     for standing in in_force(session):
         if (standing.kind, standing.subject) in named:

@@ -16,6 +16,7 @@ from app.errors import AppError
 from app.gateway import service
 from app.gateway.errors import GeneratorUnavailable, JobLost, StageOvertaken
 from app.gateway.generators import Generator, Phase, RenderJob, catalogue
+from app.gateway.generators.errors import NotSubmitted, OrderRefused, VendorBusy, VendorSilent
 from app.gateway.models import Generation
 from app.registry import service as registry
 
@@ -118,7 +119,7 @@ def await_result(generator: Generator, reference: str, result: Path) -> str:
 
 def forget(generation: Generation) -> None:
     """Have the generator drop its copy: the quarantine has the result. Harmless to repeat."""
-    with suppress(GeneratorUnavailable):
+    with suppress(GeneratorUnavailable, VendorBusy, OrderRefused, VendorSilent, NotSubmitted):
         catalogue.find(generation.generator)[0].forget(generation.job_reference or generation.id)
 
 

@@ -138,7 +138,7 @@ def make_api_key(body: ApiKeyCreate, act: Acting) -> Response:
             name=body.name,
             secret_sha256=body.secret_sha256,
             scope=scope,
-            expires_at=body.expires_at,
+            expires_at=api_keys.within_life(session, act.principal.api_key_id, body.expires_at),
         )
         return 201, _read(session, key)
 

@@ -140,8 +140,11 @@ def rotate(
     session.refresh(key, with_for_update=True)
     scope = scope_of(session, key)
     insist_within(scope, by)
-    if key.revoked_at is not None or ends_at(session, key) not in (None, key.expires_at):
-        raise ApiKeyRefused("this key was revoked or replaced before; replace the one that stands")
+    is_over = key.expires_at is not None and key.expires_at <= clock.now()
+    if key.revoked_at is not None or is_over or _successor_of(session, key) is not None:
+        raise ApiKeyRefused(
+            "this key was revoked or replaced before, or has expired; replace one that stands"
+        )
     life = None if key.expires_at is None else key.expires_at - key.created_at
     return keep_key(
         session,
@@ -182,10 +185,14 @@ def keys_of(
 
 
 def standing_keys(session: Session, organization_id: str) -> Sequence[str]:
-    """List the ids of the keys that were neither revoked nor have expired."""
+    """List the ids of the keys that were not revoked and have not ended by themselves."""
     at = clock.now()
+    replaced = sa.exists().where(
+        col(ApiKeyTerms.replaces_id) == col(ApiKey.id), col(ApiKeyTerms.replaced_ends_at) <= at
+    )
     return session.exec(
         select(ApiKey.id).where(
+            ~replaced,
             ApiKey.organization_id == organization_id,
             col(ApiKey.revoked_at).is_(None),
             ~col(ApiKey.name).endswith(AT_A_PAGE),
@@ -204,9 +211,24 @@ def scope_of(session: Session, key: ApiKey) -> Scope:
 
 def ends_at(session: Session, key: ApiKey) -> datetime | None:
     """Return when a key ends by itself: it expires, or the overlap with its successor is over."""
-    successor = session.exec(select(ApiKeyTerms).where(ApiKeyTerms.replaces_id == key.id)).first()
+    successor = _successor_of(session, key)
     ends = [each for each in (key.expires_at, successor and successor.replaced_ends_at) if each]
     return min(ends, default=None)
+
+
+def within_life(session: Session, by_key_id: str, expires_at: datetime | None) -> datetime | None:
+    """Return when a key ends that another one makes: not later than that one itself.
+
+    Raises BeyondScope where it was to end later.
+    """
+    end = ends_at(session, session.get_one(ApiKey, by_key_id))
+    if end is not None and expires_at is not None and expires_at > end:
+        raise BeyondScope(f"the key that asks ends at {end.isoformat()}, and so does what it makes")
+    return expires_at or end
+
+
+def _successor_of(session: Session, key: ApiKey) -> ApiKeyTerms | None:
+    return session.exec(select(ApiKeyTerms).where(ApiKeyTerms.replaces_id == key.id)).first()
 
 
 def last_used_at(session: Session, key: ApiKey) -> datetime | None:

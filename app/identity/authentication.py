@@ -99,7 +99,11 @@ def is_use_noted(principal: Principal) -> bool:
 
 def note_use(session: Session, principal: Principal) -> None:
     """Put down that a key that stands is in use. Raises NotAuthenticated for any other."""
-    check_standing(session.connection(), principal)
+    try:
+        check_standing(session.connection(), principal)
+    except NotAuthenticated:
+        _noted.pop(principal.api_key_id, None)  # the next request is refused here too
+        raise
     _USED.run(session.connection(), id=principal.api_key_id, at=clock.now())
 
 

@@ -218,6 +218,12 @@ def performers_of(
     return session.exec(found.where(col(Performer.id) < before) if before else found).all()
 
 
+def performers_at(session: Session, organization_id: str) -> Sequence[Performer]:
+    """List the performers whose own desk an organization is, newest first: as a rule one."""
+    theirs = select(Performer).where(Performer.organization_id == organization_id)
+    return session.exec(theirs.order_by(col(Performer.id).desc())).all()
+
+
 def parties_of(session: Session, organization_id: str) -> list[str]:
     """List whom an organization speaks for where money is concerned: itself, and its performers."""
     mine = select(Performer.id).where(Performer.organization_id == organization_id)

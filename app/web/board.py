@@ -41,6 +41,8 @@ def light(
                      "Only the performer can take it up again.")  # fmt: skip
     if state is State.ACTIVE:
         return Light("yes", "✓ usable")
+    if state is State.DRAFT:
+        return Light("wait", "? a draft", "It was not offered yet.", "", "Its author sends it.")
     if "performer" not in signed and contract.author_side == "licensee":
         return Light("wait", "? waits", "The performer has not signed.", "", "It is their turn.")
     return Light("wait", "? waits for you", "Your side has not signed.", "", "An approver signs.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Response
 from sqlmodel import Session
 
-from app import clock, db
+from app import clock, db, vault
 from app.access import may
 from app.gateway import shown as work
 from app.gateway.withdrawal import consequences
@@ -38,8 +38,12 @@ ContractId = str
 def desk_of(session: Session, visit: Visit) -> tuple[Seat, list[Performer]]:
     """Return who is here, and the performers of that house: as a rule themselves alone."""
     seat = seat_of(session, visit, "performer")
-    found = registry.performers_of(session, seat.organization.id)
-    return seat, [each for each in found if each.organization_id == seat.organization.id]
+    return seat, list(registry.performers_at(session, seat.organization.id))
+
+
+def _living(session: Session, performers: list[Performer]) -> list[Performer]:
+    """Leave out whose likeness was erased: that stays paused for ever."""
+    return [each for each in performers if not vault.is_erased(session, each.id)]
 
 
 @router.get("")
@@ -48,12 +52,13 @@ def show_home(visit: Visitor) -> Response:
     """Answer three questions: what is asked of me, where am I now, what did I earn."""
     with db.reading() as session:
         seat, performers = desk_of(session, visit)
-        at = clock.now()
+        living, at = _living(session, performers), clock.now()
         asked = listing.awaiting_performer(session, seat.organization.id, limit=WAITING)
         shown: dict[str, Any] = {
             "seat": seat,
             "performers": performers,
-            "paused": [each for each in performers if each.paused_at is not None],
+            "living": living,
+            "paused": [] if any(each.paused_at is None for each in living) else living,
             "asked": [(each, documents.recorded(each.document.encode())) for each in asked],
             "approvals": [
                 each
@@ -79,7 +84,7 @@ def _earned(session: Session, performers: list[Performer]) -> list[dict[str, Any
     since = clock.now() - timedelta(days=365)
     earned: dict[str, int] = {}
     owed: dict[str, int] = {}
-    for performer in performers[:1]:
+    for performer in performers:
         account = f"performer:{performer.id}:payable"
         for month in earnings.by_month(session, account, since=since):
             earned[month.currency] = earned.get(month.currency, 0) + month.amount_minor
@@ -107,7 +112,7 @@ def resume_everything(visit: Posted) -> Response:
     """Allow uses again, as far as the contracts do. Wants a passkey used minutes ago."""
     with db.writing() as session:
         visit.fresh(session)
-        for performer in _themselves(session, visit):
+        for performer in _living(session, _themselves(session, visit)):
             registry.resume(session, performer)
     return see("/performer")
 

@@ -128,12 +128,13 @@ def show_scene(visit: Visitor, contract_id: str) -> Response:
 
 @router.post("/contracts/{contract_id}/scene")
 @may("office")
-def ask_or_price(
+def ask_or_price(  # noqa: PLR0917 - FastAPI fills them in by name
     visit: Posted,
     contract_id: str,
     draft: Drafted,
     once: Annotated[str, Form(min_length=10, max_length=64, pattern=r"^[\w-]+$")],
     do: Annotated[str, Form(max_length=10)] = "try",
+    priced: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Price the scene and say whether the rules would allow it; or ask for it in earnest."""
     if do != "make":
@@ -142,11 +143,18 @@ def ask_or_price(
             return _scene(session, visit, seat, contract_id, draft)
     with db.writing() as session:
         seat = acting_seat(session, visit, "production")
-        _, performer = _under(session, seat, contract_id)
+        contract, performer = _under(session, seat, contract_id)
+        if priced != price_tag(contract, draft):
+            return _scene(session, visit, seat, contract_id, draft, changed=True)
         denied = _make_once(session, seat, performer, draft, once)
         if denied:
             return _scene(session, visit, seat, contract_id, draft, denial=json.loads(denied))
     return see("/production/films")
+
+
+def price_tag(contract: Contract, draft: Draft) -> str:
+    """Name the scene that a price was shown of, under the terms of that moment."""
+    return sha256(repr((contract.id, draft)).encode()).hexdigest()
 
 
 def _make_once(session: Session, seat: Seat, performer: Performer, draft: Draft, once: str) -> str:
@@ -174,6 +182,7 @@ def _scene(
     draft: Draft | None,
     *,
     denial: dict[str, Any] | None = None,
+    changed: bool = False,
 ) -> Response:
     contract, performer = _under(session, seat, contract_id)
     terms = documents.recorded(contract.document.encode())
@@ -213,6 +222,8 @@ def _scene(
         money=money,
         refusal=refusal,
         denial=denial,
+        changed=changed,
+        price_tag=price_tag(contract, draft) if draft else "",
     )  # fmt: skip
 
 

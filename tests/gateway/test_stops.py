@@ -86,7 +86,7 @@ class TestStop:
     def test_of_another_vendor_or_performer_stops_nothing_here(self, scene) -> None:
         with db.writing() as session:
             other = scenes.a_scene(session)
-        for kind, subject in (("vendor", "localhost"), ("performer", other.performer.id)):
+        for kind, subject in (("vendor", "google"), ("performer", other.performer.id)):
             _throw(kind, subject)
         generation_id = _asked(scene, "signed")
         pipeline.release(generation_id)
@@ -107,6 +107,7 @@ class TestStop:
         for kind, subject, reason in (
             ("installation", "local", "why"),
             ("vendor", " ", "why"),
+            ("vendor", "gogle", "why"),
             ("performer", "per_nobody", "why"),
             ("planet", "earth", "why"),
             ("installation", "", " "),

@@ -12,7 +12,7 @@ from app import clock, config, db, rates
 from app.access import ACTIONS, NAMED_ONLY, Rule
 from app.identity import api_keys, authentication
 from app.identity.errors import ApiKeyRefused, BeyondScope, NotAuthenticated
-from app.identity.models import Organization
+from app.identity.models import ApiKey, Organization
 from app.identity.principal import UNLIMITED, Principal, Scope
 from app.identity.service import create_organization
 from tests.http.house import assert_problem, question
@@ -119,6 +119,38 @@ class TestKeepAKey:
             a_key(Scope.of(["god"]))
 
     @ONE_DATABASE
+    def test_one_that_ended_is_neither_replaced_nor_counted(self, database, monkeypatch):
+        key, _ = a_key(expires_at=clock.now() + timedelta(hours=1))
+        digest = hashlib.sha256(b"mine").hexdigest()
+        with db.writing() as session:
+            key = session.get_one(ApiKey, key.id)
+            api_keys.rotate(session, key, secret_sha256=digest, overlap=timedelta(hours=24))
+            with pytest.raises(ApiKeyRefused, match="replaced"):
+                api_keys.rotate(session, key, secret_sha256=digest, overlap=timedelta(hours=24))
+        other, _ = a_key(expires_at=clock.now() + timedelta(minutes=1))
+        lasting, _ = a_key()
+        with db.writing() as session:
+            lasting = session.get_one(ApiKey, lasting.id)
+            new = api_keys.rotate(session, lasting, secret_sha256=digest, overlap=timedelta(0))
+            assert api_keys.standing_keys(session, new.organization_id) == [new.id]
+        later(monkeypatch, minutes=1)
+        with db.writing() as session:
+            other = session.get_one(ApiKey, other.id)
+            with pytest.raises(ApiKeyRefused, match="expired"):
+                api_keys.rotate(session, other, secret_sha256=digest, overlap=timedelta(0))
+
+    @ONE_DATABASE
+    def test_what_one_makes_ends_with_it(self, database):
+        end = clock.now() + timedelta(hours=1)
+        key, _ = a_key(expires_at=end)
+        with db.reading() as session:
+            assert api_keys.within_life(session, key.id, None) == end
+            sooner = end - timedelta(minutes=1)
+            assert api_keys.within_life(session, key.id, sooner) == sooner
+            with pytest.raises(BeyondScope, match="ends at"):
+                api_keys.within_life(session, key.id, end + timedelta(minutes=1))
+
+    @ONE_DATABASE
     def test_none_takes_the_name_or_the_place_of_a_person_at_a_page(self, database):
         key, _ = a_key()
         with db.writing() as session:
@@ -147,6 +179,16 @@ class TestAskWithAKey:
             key, text = api_keys.create_api_key(session, organization, name="test", scope=scope)
         house.keys[key.id] = {"Authorization": f"Bearer {text}"}
         return key.id
+
+    def test_that_was_revoked_asks_no_more_what_would_be_decided(self, house):
+        asker = self.key(house, Scope.of(["ask"]))
+        uses = {"contract_id": house.scene.contract.id}
+        assert house.post("/v1/simulations", asker, json=uses).status_code == 200
+        with db.writing() as session:
+            api_keys.revoke_api_key(session, session.get_one(ApiKey, asker))
+        for _ in range(2):
+            answer = house.post("/v1/simulations", asker, json=uses)
+            assert_problem(answer, 401, "not-authenticated")
 
     def test_for_some_actions(self, house):
         reader = self.key(house, Scope.of(["read"]))

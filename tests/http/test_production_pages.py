@@ -62,6 +62,11 @@ def form(browser, at, **changes):
     return browser.send(at, **{**SCENE, "once": browser.value("once"), **changes})
 
 
+def tag(browser, at, **changes):
+    """Have a scene priced, and return what the page names the price by."""
+    return re.search(r'name="priced" value="([0-9a-f]*)"', form(browser, at, **changes).text)[1]
+
+
 class TestBoard:
     def test_says_with_a_light_who_can_be_used_and_who_can_help(self, house, felix):
         assert "Everybody on this page can be used." in shown(felix, "/production")
@@ -108,9 +113,9 @@ class TestScene:
 
     def test_is_made_once_however_often_the_button_is_pressed(self, house, felix, at, served_here):
         shown(felix, at)
-        once = felix.value("once")
+        once, priced = felix.value("once"), tag(felix, at)
         for _ in range(2):
-            made = form(felix, at, do="make", once=once)
+            made = form(felix, at, do="make", once=once, priced=priced)
             assert made.headers["location"] == "/production/films"
         (film,) = house.get("/v1/generations").json()["items"]
         assert film["line"] == SCENE["line"]
@@ -118,10 +123,20 @@ class TestScene:
         griet = joined(served_here, house.scene.desk.organization)
         assert SCENE["line"] in shown(griet, "/performer")
 
+    def test_is_not_made_where_it_is_not_what_was_priced(self, house, felix, at):
+        shown(felix, at)
+        priced, before = tag(felix, at), rows()
+        for changed in ({"length_s": "6"}, {"line": "Other words."}, {"priced": ""}):
+            answer = form(felix, at, **{"do": "make", "priced": priced, **changed})
+            assert "so nothing was made" in answer.text, changed
+            assert "Make it</button>" in answer.text
+        assert "75.00 EUR" in form(felix, at, do="make", priced=priced, length_s="6").text
+        assert rows() == before
+
     def test_denied_is_on_record_and_said_with_what_would_help(self, house, felix, at):
         shown(felix, at)
-        before = rows()
-        denied = form(felix, at, do="make", territories="US")
+        priced, before = tag(felix, at, territories="US"), rows()
+        denied = form(felix, at, do="make", territories="US", priced=priced)
         assert denied.status_code == 403
         assert "Not permitted, so nothing was made." in denied.text
         assert "TERRITORY_NOT_LICENSED" in denied.text
@@ -137,11 +152,12 @@ class TestScene:
             {"line": ""},
             {"territories": "<b>"},
             {"once": ""},
-            {"generator": "nobody/1", "do": "make"},
         ):
             answer = form(felix, at, **wrong)
             assert 400 <= answer.status_code < 500, wrong
             assert answer.headers["content-type"].startswith("text/html")
+        nobodys = tag(felix, at, generator="nobody/1")
+        assert form(felix, at, generator="nobody/1", priced=nobodys, do="make").status_code == 422
 
 
 class TestFilms:

@@ -115,7 +115,7 @@ class TestRenderer:
                 license_ = studio.post(f"/v1/render-jobs/{job_id}/licenses").json()["license"]
             later(job_id)
             assert_problem(hand_in(studio, job_id, license_), 409, "render-job-over")
-            assert chapters(generation_id) == ["returned"]
+            assert chapters(generation_id) == ["late"]
             assert pipeline.render(generation_id) is False
             state, hold, reason = ended(generation_id)
             assert (state, hold) == ("failed", "voided")

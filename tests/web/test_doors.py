@@ -4,10 +4,13 @@ import pytest
 from fastapi import FastAPI
 from rich.console import Console
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
-from app import config, db
-from app.demo import doors
+from app import cli, config, db
+from app.demo import doors, story
 from app.identity import service as identity
+from app.identity import sessions
+from app.identity.models_people import Passkey, PersonSession
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -43,6 +46,37 @@ def test_are_not_served_to_others(database, monkeypatch):
     monkeypatch.setattr(config.settings(), "host", "0.0.0.0")
     with pytest.raises(doors.NotLocal):
         doors.serve(Console(quiet=True))
+
+
+def test_are_not_served_of_a_database_elsewhere(database, monkeypatch):
+    monkeypatch.setattr(config.settings(), "database_url", "postgresql://somewhere")
+    with pytest.raises(doors.NotLocal, match="own database"):
+        doors.serve(Console(quiet=True))
+
+
+def test_what_they_opened_ends_with_them(made):
+    (door,) = made
+    with db.writing() as session:
+        passkey = session.get_one(Passkey, door.passkey_id)
+        held, _ = sessions.sign_in(session, passkey, browser="")
+        assert sessions.stands(held)
+    doors.close(made)
+    with db.reading() as session:
+        assert not sessions.stands(session.get_one(PersonSession, held.id))
+
+
+def test_the_demo_is_an_installation_of_its_own(database, tmp_path, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere")
+    monkeypatch.setenv("UNDERSTUDY_KEYS_DIRECTORY", str(tmp_path / "real"))
+    played = {}
+    monkeypatch.setattr(
+        story, "play", lambda **_: played.update(of=config.settings()) or {"kept": 1}
+    )
+    assert CliRunner().invoke(cli.app, ["demo", "--out", str(tmp_path / "out")]).exit_code == 0
+    assert played["of"].database_url == ""
+    assert played["of"].keys_dir.is_relative_to(tmp_path / "out")
+    config.settings.cache_clear()
+    db.engine.cache_clear()
 
 
 def test_a_server_has_no_such_route(application, database):

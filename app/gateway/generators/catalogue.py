@@ -98,6 +98,23 @@ def find(model: str) -> tuple[Generator, Capability]:
     )
 
 
+def names_of_vendor(model: str) -> set[str]:
+    """Return what the vendor of a model is called: before its slash, and where tools name it."""
+    listed = {
+        generator.name
+        for generator in offered()
+        if any(each.model == model for each in generator.capabilities())
+    }
+    return {model.partition("/")[0], *listed}
+
+
+def vendors() -> set[str]:
+    """Return every name of every vendor there is here, or was."""
+    models = [each.model for generator in offered() for each in generator.capabilities()]
+    models += [gone.model for gone in RETIRED]
+    return {name for model in models for name in names_of_vendor(model)}
+
+
 def available(model: str) -> Capability:
     """Return what a model can do, where a job could be ordered now. Raises GeneratorUnavailable."""
     generator, capability = find(model)

@@ -17,6 +17,8 @@ from app.gateway.generators.veo import Veo
 from app.gateway.models import Generation
 from app.ledger import service as ledger
 from app.ledger.models import Hold
+from app.licensing.contracts import service as contracts
+from app.licensing.contracts.models import Contract
 from tests import scenes
 from tests.gateway.vendors.story import asked, came, credentials, offer, rendered
 from tests.gateway.vendors.test_veo import MODEL, PLACE
@@ -233,3 +235,47 @@ class TestPatience:
             waits = {wire._patience_s(turn) for _ in range(20)}
             assert len(waits) > 1
             assert all(0.25 * 2**turn <= wait <= 0.5 * 2**turn for wait in waits)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestConsentBeforeTheOrder:
+    """What would not be released is not bought, and no portrait leaves for it."""
+
+    def withdraw(self, scene):
+        with db.writing() as session:
+            contract = session.get_one(Contract, scene.contract.id)
+            contracts.withdraw_contract(session, contract, scene.desk.organization.id)
+
+    def test_withdrawn_while_it_waited_for_a_worker(self, scene, veo, fake, pauses):
+        generation_id = asked(scene, MODEL, "I waited.", length_s="8")
+        self.withdraw(scene)
+        rendered(generation_id, pauses)
+        found = came(generation_id, fake, "waited")
+        assert (found.state, found.hold, found.paid) == ("refused", "voided", 0)
+        assert "REVOKED" in found.reason
+
+    def test_withdrawn_while_the_vendor_was_busy(self, scene, veo, fake, pauses, monkeypatch):
+        def busy(job):
+            self.withdraw(scene)
+            raise VendorBusy("too many orders")
+
+        generation_id = asked(scene, MODEL, "I was put off.", length_s="8")
+        with monkeypatch.context() as first:
+            first.setattr(veo, "submit", busy, raising=False)
+            with pytest.raises(VendorBusy):
+                pipeline.render(generation_id)
+        pipeline.render(generation_id)
+        found = came(generation_id, fake, "put off")
+        assert (found.hold, found.paid) == ("voided", 0)
+        assert "REVOKED" in found.reason
+
+    def test_a_vendor_without_credentials_stops_no_film_that_is_made(self, scene, monkeypatch):
+        generation_id = asked(scene, MODEL, "Credentials go.", length_s="8")
+
+        def forget(reference):
+            raise VendorBusy("no credentials")
+
+        monkeypatch.setattr(Veo, "forget", lambda self, reference: forget(reference))
+        with db.writing() as session:
+            session.get_one(Generation, generation_id).state = "rendered"
+        assert pipeline.render(generation_id) is True
