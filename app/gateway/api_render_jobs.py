@@ -164,9 +164,9 @@ def _hand_in(act: Act, render_job_id: str, license_: str, film: BinaryIO) -> Res
         digest = keep(film, path, settings().verify_limit_bytes)
         with db.reading() as session:
             task = rendering.job_of(session, act.organization_id, render_job_id)
-            is_new = rendering.may_hand_in(task, shown=license_, digest=digest)
+            is_kept = rendering.may_hand_in(task, license_)
         key = rendering.key_of_film(task.generation_id, digest)
-        if is_new:
+        if is_kept:
             storage.put_new(key, path)
 
     def hand_in(session: Session) -> tuple[int, BaseModel]:

@@ -115,18 +115,13 @@ def key_of_film(generation_id: str, digest: bytes) -> str:
     return f"generations/{generation_id}/handed-in-{digest.hex()[:16]}.mp4"
 
 
-def may_hand_in(task: RenderJobOutside, *, shown: str, digest: bytes) -> bool:
-    """Say whether a film is to be stored at all: not where it was handed in, and that is repeated.
+def may_hand_in(task: RenderJobOutside, shown: str) -> bool:
+    """Say whether a film is to be stored, before it is: for this licence, while the job goes on.
 
-    Looked at before anything is kept, and again by `hand_in`, under its locks. Raises
-    RenderLicenseRefused, RenderJobOver.
+    Whether it counts is for `hand_in` to say, under its locks.
     """
-    is_repeated = task.state == "returned" and task.result_sha256 == digest.hex()
     is_open = task.state in {"waiting", "taken"} and clock.now() < task.due_at
-    if not is_open and not is_repeated:
-        raise RenderJobOver(f"{task.id} is {task.state} and was due at {task.due_at:%H:%M} UTC")
-    _check_license(task, shown)
-    return not is_repeated
+    return is_open and _is_license(task, shown)
 
 
 def hand_in(
@@ -138,7 +133,8 @@ def hand_in(
     """
     task, generation = _locked(session, organization_id, job_id)
     _check_going_on(session, task, generation)
-    _check_license(task, shown)
+    if not _is_license(task, shown):
+        raise RenderLicenseRefused("this licence is for another job, or a later one ended it")
     task.state, task.returned_at = "returned", clock.now()
     task.result_key, task.result_sha256 = key, digest.hex()
     session.add(task)
@@ -165,11 +161,9 @@ def _locked(
     return task, generation
 
 
-def _check_license(task: RenderJobOutside, shown: str) -> None:
-    if not task.licenses or not hmac.compare_digest(
-        shown.encode(), _seal("license", task).encode()
-    ):
-        raise RenderLicenseRefused("this licence is for another job, or a later one ended it")
+def _is_license(task: RenderJobOutside, shown: str) -> bool:
+    wanted = _seal("license", task)
+    return task.licenses > 0 and hmac.compare_digest(shown.encode(), wanted.encode())
 
 
 def _check_going_on(session: Session, task: RenderJobOutside, generation: Generation) -> None:

@@ -1,5 +1,6 @@
 """A renderer outside: it returns, is late, lies, never returns; each ends right."""
 
+import hashlib
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -8,9 +9,9 @@ import pytest
 from sqlmodel import select
 from typer.testing import CliRunner
 
-from app import cli, cli_renderer, config, db
+from app import cli, cli_renderer, config, db, storage
 from app.egress import Answer
-from app.gateway import pipeline, service
+from app.gateway import pipeline, rendering, service
 from app.gateway.models import Generation
 from app.gateway.models_render_jobs import RenderJobOutside
 from app.ledger.models import Hold
@@ -106,6 +107,15 @@ class TestRenderer:
         assert pipeline.render(asked["id"])
         assert pipeline.examine(asked["id"]) is False
         assert "5.00 s were asked for" in ended(asked["id"])[2]
+
+    def test_without_its_licence_or_too_late_leaves_no_film_lying(self, studio):
+        job_id, generation_id = sent_out(studio)
+        license_ = studio.post(f"/v1/render-jobs/{job_id}/licenses").json()["license"]
+        assert_problem(hand_in(studio, job_id, "0" * 64), 403, "render-license-refused")
+        later(job_id)
+        assert_problem(hand_in(studio, job_id, license_), 409, "render-job-over")
+        kept = rendering.key_of_film(generation_id, hashlib.sha256(FILM).digest())
+        assert not storage.exists(kept)
 
     def test_that_is_late_or_never_comes_back_costs_nothing_and_is_counted(self, studio):
         for taken_before in (True, False):
