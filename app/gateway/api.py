@@ -105,6 +105,10 @@ class Scene(BaseModel):
     exhibit_until: datetime | None = None
 
 
+Line = Annotated[str, Field(min_length=1, max_length=1000)]
+Length = Annotated[Decimal, Field(gt=0, le=3600, decimal_places=3)]
+
+
 class GenerationCreate(Scene):
     """One use of one or more replicas: what, where, for how long, saying which line."""
 
@@ -127,8 +131,8 @@ class GenerationCreate(Scene):
         },
     )
 
-    line: Annotated[str, Field(min_length=1, max_length=1000)]
-    length_s: Annotated[Decimal, Field(gt=0, le=3600, decimal_places=3)]
+    line: Line
+    length_s: Length
 
 
 class GenerationRead(BaseModel):

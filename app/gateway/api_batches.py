@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
@@ -13,7 +12,7 @@ from sqlmodel import Session
 
 from app.access import may
 from app.errors import AppError
-from app.gateway.api import GenerationCreate, Scene, answer_request
+from app.gateway.api import GenerationCreate, Length, Line, Scene, answer_request
 from app.identity.api_edge import Act, Acting, act_refusals, fingerprint_of
 from app.problems import problem_of
 
@@ -26,10 +25,8 @@ class BatchLine(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    line: Annotated[str, Field(min_length=1, max_length=1000)] = Field(
-        examples=["I hold the light."]
-    )
-    length_s: Annotated[Decimal, Field(gt=0, le=3600, decimal_places=3)] = Field(examples=["5"])
+    line: Line = Field(examples=["I hold the light."])
+    length_s: Length = Field(examples=["5"])
 
 
 class BatchCreate(Scene):

@@ -124,6 +124,8 @@ def open_reference(
     seal: Annotated[str, Query(pattern="^[0-9a-f]{64}$")],
 ) -> Response:
     """Send a portrait to whoever holds a link that has not expired; each opening is on record."""
+    with db.reading() as session:  # whoever has no link of ours keeps no writer waiting
+        rendering.check_link(session, render_job_id, medium, expires=expires, seal=seal)
     with db.writing() as session:
         picture, media_type = rendering.open_reference(
             session, render_job_id, medium, expires=expires, seal=seal

@@ -90,14 +90,12 @@ def open_reference(
     session: Session, job_id: str, medium_id: str, *, expires: int, seal: str
 ) -> tuple[bytes, str]:
     """Return a portrait and its media type, on record. Raises LinkExpired, RenderJobOver."""
-    found = session.get(RenderJobOutside, job_id)
-    if found is None or int(clock.now().timestamp()) > expires:
-        raise LinkExpired("this link has expired or was altered; take the job again")
+    found = check_link(session, job_id, medium_id, expires=expires, seal=seal)
     task, generation = _locked(session, found.organization_id, job_id)
-    wanted = _seal("reference", task, medium_id, str(expires))
+    check_link(session, job_id, medium_id, expires=expires, seal=seal)  # none was issued meanwhile
     media = _media_of(session, generation)
-    if not hmac.compare_digest(seal.encode(), wanted.encode()) or medium_id not in media:
-        raise LinkExpired("this link has expired or was altered; take the job again")
+    if medium_id not in media:
+        raise LinkExpired("this portrait is no longer there; take the job again")
     _check_going_on(session, task, generation)
     _check_consent(session, generation)
     picture = vault.open_bytes(
@@ -113,6 +111,18 @@ def open_reference(
 def key_of_film(generation_id: str, digest: bytes) -> str:
     """Name what is handed in by its content; it counts once it is put down."""
     return f"generations/{generation_id}/handed-in-{digest.hex()[:16]}.mp4"
+
+
+def check_link(
+    session: Session, job_id: str, medium_id: str, *, expires: int, seal: str
+) -> RenderJobOutside:
+    """Return the job of a link that is ours and has not expired. Raises LinkExpired."""
+    task = session.get(RenderJobOutside, job_id)
+    if task is not None and int(clock.now().timestamp()) <= expires:
+        wanted = _seal("reference", task, medium_id, str(expires))
+        if hmac.compare_digest(seal.encode(), wanted.encode()):
+            return task
+    raise LinkExpired("this link has expired or was altered; take the job again")
 
 
 def may_hand_in(task: RenderJobOutside, shown: str) -> bool:
