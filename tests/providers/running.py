@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from tests.providers import fake_providers
+from tests.providers.fakes import core
 
 
 @dataclass(frozen=True)
@@ -22,21 +23,21 @@ class Fake:
     def paid(self, word: str) -> int:
         """Count the jobs a vendor would bill whose prompt contains a word."""
         found = re.compile(rf"\b{word}\b")
-        return sum(bool(found.search(job.prompt)) for job in fake_providers.JOBS.values())
+        return sum(bool(found.search(job.prompt)) for job in core.JOBS.values())
 
     def requests(self) -> list[dict[str, object]]:
         """List every request there was: method, path, query, headers that matter."""
-        return list(fake_providers.LOG)
+        return list(core.LOG)
 
     def reset(self) -> None:
         """Forget everything."""
-        fake_providers.reset()
+        core.reset()
 
 
 @contextmanager
 def a_fake() -> Iterator[Fake]:
     """Run the fake on a free port of this machine."""
-    fake_providers.ENDLESS_DELAY = 0.0
+    core.ENDLESS_DELAY = 0.0
     door = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(fake_providers.app, log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)

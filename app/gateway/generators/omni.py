@@ -12,8 +12,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from app import keys
-from app.egress import Door
 from app.gateway.generators import (
     Attestation,
     Capability,
@@ -21,10 +19,10 @@ from app.gateway.generators import (
     Phase,
     RenderJob,
     ResultNotReady,
-    mismatches,
     wire,
 )
-from app.gateway.generators.errors import OrderRefused, VendorSilent
+from app.gateway.generators.errors import VendorSilent
+from app.gateway.generators.hosted import WIRE_CHECKED, Hosted
 
 VENDOR = "google-ai"
 MODEL, THEIR_MODEL = "google/gemini-omni-1.2-flash", "gemini-omni-1.2-flash"
@@ -51,39 +49,22 @@ CAPABILITY = Capability(
         "The promise not to train holds for billed accounts only: give no key of a free one.",
         "Billed by tokens; no list price is recorded here.",
     ),
-    evidence="wire-checked, never live",
+    evidence=WIRE_CHECKED,
 )
 _INTERACTION = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_-]{7,199}")
 
 
-class Omni:
-    """Gemini Omni; `base` and `private` lead to a fake of it, for tests."""
+class Omni(Hosted):
+    """Gemini Omni. The API lists no interactions: a person looks at the project's usage."""
 
-    name = VENDOR
-    idempotent = rests = False
+    name, called = VENDOR, "Google"
+    base = BASE
+    models = (CAPABILITY,)
     poll_s = 10.0
-    limit_s = 2 * 3600.0
-    keeps_s = 24 * 3600.0
+    film_limit_bytes = 256 << 20
 
-    def __init__(self, base: str = BASE, *, private: bool = False) -> None:
-        self._base, self._private = base, private
-        self.film_limit_bytes, self.timeout_s = 256 << 20, 300.0
-
-    def configured(self) -> bool:
-        """Say whether this installation has a key for the Gemini API."""
-        return keys.has_vendor_credentials(VENDOR)
-
-    def capabilities(self) -> tuple[Capability, ...]:
-        """The one model that makes films of pictures."""
-        return (CAPABILITY,)
-
-    def submit(self, job: RenderJob) -> str:
-        """Order the film, once; returns the interaction's id.
-
-        Raises OrderRefused, VendorBusy (nothing was bought) and MaybeSubmitted.
-        """
-        if found := mismatches(job, CAPABILITY):
-            raise OrderRefused(f"{job.model} does not do this: {'; '.join(found)}")
+    def order(self, job: RenderJob) -> str:
+        """Order the film, once; returns the interaction's id."""
         line = self._line()
         interaction_id = wire.order(line, PATH, _order(job), model=MODEL).get("id")
         if not isinstance(interaction_id, str) or not _INTERACTION.fullmatch(interaction_id):
@@ -115,14 +96,6 @@ class Omni:
             return False
         return True
 
-    def find(self, job_id: str) -> str | None:
-        """The API lists no interactions: a person looks at the project's usage."""
-        return None
-
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> JobStatus | None:
-        """Google sends none; whatever says it is one is not believed."""
-        return None
-
     def _ask(self, method: str, reference: str, what: str = "") -> dict[str, Any]:
         if not _INTERACTION.fullmatch(reference):
             raise VendorSilent(f"{wire.plain(reference)} is no interaction of Google's")
@@ -134,10 +107,8 @@ class Omni:
             timeout_s=self.timeout_s,
         )
 
-    def _line(self) -> wire.Line:
-        known = wire.credentials(VENDOR, "api_key")
-        headers = {"x-goog-api-key": known["api_key"]}
-        return wire.Line("Google", Door(self._base, self._private), headers)
+    def _proof(self, known: Mapping[str, str]) -> dict[str, str]:
+        return {"x-goog-api-key": known["api_key"]}
 
 
 def _order(job: RenderJob) -> dict[str, Any]:

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app import keys
-from app.egress import Door
 from app.gateway.generators import (
     UNATTESTED,
     Capability,
@@ -19,10 +17,10 @@ from app.gateway.generators import (
     Phase,
     RenderJob,
     ResultNotReady,
-    mismatches,
     wire,
 )
-from app.gateway.generators.errors import OrderRefused, VendorSilent
+from app.gateway.generators.errors import VendorSilent
+from app.gateway.generators.hosted import WIRE_CHECKED, Hosted
 
 VENDOR = "pika"
 MODEL = "pika/scenes-2.2"
@@ -42,46 +40,21 @@ CAPABILITY = Capability(
     lip_sync=False,
     attestation=UNATTESTED,
     license_notes=("Billed by fal for each film; no list price is recorded here.",),
-    evidence="wire-checked, never live",
+    evidence=WIRE_CHECKED,
 )
 _REQUEST = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{7,63}")
 _UNPROCESSABLE = 422
 
 
-class Pika:
-    """Pika's scenes; `base`, `hosts` and `private` lead to a fake of the queue, for tests."""
+class Pika(Hosted):
+    """Pika's scenes. The queue takes no word of ours along: a person looks at fal's dashboard."""
 
-    name = VENDOR
-    idempotent = rests = False
-    poll_s = 5.0
-    limit_s = 2 * 3600.0
-    keeps_s = 24 * 3600.0
+    name, called = VENDOR, "Pika"
+    base, hosts = BASE, DOWNLOAD_HOSTS
+    models = (CAPABILITY,)
 
-    def __init__(
-        self,
-        base: str = BASE,
-        *,
-        hosts: tuple[str, ...] = DOWNLOAD_HOSTS,
-        private: bool = False,
-    ) -> None:
-        self._base, self._hosts, self._private = base, hosts, private
-        self.film_limit_bytes, self.timeout_s = 512 << 20, 300.0
-
-    def configured(self) -> bool:
-        """Say whether this installation has a key of fal's."""
-        return keys.has_vendor_credentials(VENDOR)
-
-    def capabilities(self) -> tuple[Capability, ...]:
-        """The one model: scenes made of pictures."""
-        return (CAPABILITY,)
-
-    def submit(self, job: RenderJob) -> str:
-        """Order the film, once; returns the request's id.
-
-        Raises OrderRefused, VendorBusy (nothing was bought) and MaybeSubmitted.
-        """
-        if found := mismatches(job, CAPABILITY):
-            raise OrderRefused(f"{job.model} does not do this: {'; '.join(found)}")
+    def order(self, job: RenderJob) -> str:
+        """Order the film, once; returns the request's id."""
         line = self._line()
         request_id = wire.order(line, APP, _order(job), model=MODEL).get("request_id")
         if not isinstance(request_id, str) or not _REQUEST.fullmatch(request_id):
@@ -111,15 +84,7 @@ class Pika:
             raise ResultNotReady(f"{reference} has no film; poll until it succeeded")
         film = self._ask("GET", reference).get("video")
         link = film.get("url") if isinstance(film, dict) else None
-        wire.download(
-            link,
-            to,
-            vendor="Pika",
-            hosts=self._hosts,
-            private=self._private,
-            limit_bytes=self.film_limit_bytes,
-            timeout_s=self.timeout_s,
-        )
+        self._download(link, to)
 
     def cancel(self, reference: str) -> JobStatus:
         """Ask fal to stop a request: what has begun may go on and be billed."""
@@ -131,23 +96,13 @@ class Pika:
         """Say that no call is known that deletes a request and its film at fal's."""
         return False
 
-    def find(self, job_id: str) -> str | None:
-        """The queue takes no word of ours along: a person looks at fal's dashboard."""
-        return None
-
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> JobStatus | None:
-        """None is asked for: whatever says it is one is not believed."""
-        return None
-
     def _ask(self, method: str, reference: str, what: str = "") -> dict[str, Any]:
         if not _REQUEST.fullmatch(reference):
             raise VendorSilent(f"{wire.plain(reference)} is no request of fal's")
         return wire.ask(self._line(), method, f"{QUEUE}/{reference}{what}")
 
-    def _line(self) -> wire.Line:
-        known = wire.credentials(VENDOR, "api_key")
-        headers = {"Authorization": f"Key {known['api_key']}", "x-fal-no-retry": "1"}
-        return wire.Line("Pika", Door(self._base, self._private), headers)
+    def _proof(self, known: Mapping[str, str]) -> dict[str, str]:
+        return {"Authorization": f"Key {known['api_key']}", "x-fal-no-retry": "1"}
 
 
 def _order(job: RenderJob) -> dict[str, Any]:

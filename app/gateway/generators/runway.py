@@ -11,8 +11,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from app import clock, keys
-from app.egress import Door
+from app import clock
 from app.gateway.generators import (
     UNATTESTED,
     Capability,
@@ -21,10 +20,10 @@ from app.gateway.generators import (
     Price,
     RenderJob,
     ResultNotReady,
-    mismatches,
     wire,
 )
 from app.gateway.generators.errors import OrderRefused, VendorSilent
+from app.gateway.generators.hosted import WIRE_CHECKED, Hosted
 
 VENDOR = "runway"
 BASE = "https://api.dev.runwayml.com"
@@ -38,41 +37,44 @@ _TASK = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ENDED = {"SUCCEEDED": Phase.SUCCEEDED, "FAILED": Phase.FAILED, "CANCELLED": Phase.CANCELLED}
 
 
-class Runway:
-    """Runway's own video models; `base`, `hosts` and `private` lead to a fake, for tests."""
+def _capability(model: str) -> Capability:
+    return Capability(
+        model=model,
+        output="video",
+        seconds=(2, 10),
+        sizes=frozenset({(1280, 720), (720, 1280)}),
+        references=(1, 1),
+        line_limit=900,
+        audio=False,
+        lip_sync=False,
+        price=Price(
+            "second", PRICES[model], "USD", date(2026, 11, 27), "Runway API reference, credits"
+        ),
+        attestation=UNATTESTED,
+        inbound_provenance="C2PA",
+        deletion="DELETE /v1/tasks/{id}, once the film is fetched",
+        evidence=WIRE_CHECKED,
+        lengths_s=tuple(range(2, 11)),
+    )
 
-    name = VENDOR
-    idempotent = rests = False
+
+class Runway(Hosted):
+    """Runway's own models that make a film of a picture, and none that it resells.
+
+    It lists no tasks and takes no word of ours along, and sends no webhooks.
+    """
+
+    name, called = VENDOR, "Runway"
+    base, hosts = BASE, DOWNLOAD_HOSTS
+    models = tuple(_capability(model) for model in MODELS)
     poll_s = POLL_S
-    limit_s = 2 * 3600.0
-    keeps_s = 24 * 3600.0
 
-    def __init__(
-        self,
-        base: str = BASE,
-        *,
-        hosts: tuple[str, ...] = DOWNLOAD_HOSTS,
-        private: bool = False,
-    ) -> None:
-        self._base, self._hosts, self._private = base, hosts, private
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._asked_at: dict[str, datetime] = {}
-        self.film_limit_bytes, self.timeout_s = 512 << 20, 300.0
 
-    def configured(self) -> bool:
-        """Say whether this installation has a key of Runway's."""
-        return keys.has_vendor_credentials(VENDOR)
-
-    def capabilities(self) -> tuple[Capability, ...]:
-        """List Runway's own models that make a film of a picture; none it resells."""
-        return tuple(_capability(model) for model in MODELS)
-
-    def submit(self, job: RenderJob) -> str:
-        """Order the film, once; returns the task's id.
-
-        Raises OrderRefused, VendorBusy (nothing was bought) and MaybeSubmitted.
-        """
-        if found := mismatches(job, _capability(job.model)):
-            raise OrderRefused(f"{job.model} does not do this: {'; '.join(found)}")
+    def order(self, job: RenderJob) -> str:
+        """Order the film, once; returns the task's id."""
         line, content = self._line(), _order(job)
         reply = wire.order(line, "v1/image_to_video", content, model=MODELS[job.model])
         task_id = reply.get("id")
@@ -92,15 +94,7 @@ class Runway:
             raise ResultNotReady(f"{reference} is {status.phase.value}; poll until it succeeded")
         links = task.get("output")
         link = links[0] if isinstance(links, list) and links else None
-        wire.download(
-            link,
-            to,
-            vendor="Runway",
-            hosts=self._hosts,
-            private=self._private,
-            limit_bytes=self.film_limit_bytes,
-            timeout_s=self.timeout_s,
-        )
+        self._download(link, to)
 
     def cancel(self, reference: str) -> JobStatus:
         """Ask Runway to stop a task: it is billed all the same, and may go on."""
@@ -115,14 +109,6 @@ class Runway:
             return self._delete(reference)
         except VendorSilent:
             return False
-
-    def find(self, job_id: str) -> str | None:
-        """Runway lists no tasks and takes no word of ours along: nothing can be found again."""
-        return None
-
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> JobStatus | None:
-        """Runway sends none; whatever says it is one is not believed."""
-        return None
 
     def _task(self, reference: str) -> dict[str, Any]:
         """Ask about a task, never within five seconds of the last time."""
@@ -144,31 +130,8 @@ class Runway:
         wire.ask(self._line(), "DELETE", f"v1/tasks/{reference}")
         return True
 
-    def _line(self) -> wire.Line:
-        known = wire.credentials(VENDOR, "api_key")
-        headers = {"Authorization": f"Bearer {known['api_key']}", "X-Runway-Version": VERSION}
-        return wire.Line("Runway", Door(self._base, self._private), headers)
-
-
-def _capability(model: str) -> Capability:
-    return Capability(
-        model=model,
-        output="video",
-        seconds=(2, 10),
-        sizes=frozenset({(1280, 720), (720, 1280)}),
-        references=(1, 1),
-        line_limit=900,
-        audio=False,
-        lip_sync=False,
-        price=Price(
-            "second", PRICES[model], "USD", date(2026, 11, 27), "Runway API reference, credits"
-        ),
-        attestation=UNATTESTED,
-        inbound_provenance="C2PA",
-        deletion="DELETE /v1/tasks/{id}, once the film is fetched",
-        evidence="wire-checked, never live",
-        lengths_s=tuple(range(2, 11)),
-    )
+    def _proof(self, known: Mapping[str, str]) -> dict[str, str]:
+        return {**super()._proof(known), "X-Runway-Version": VERSION}
 
 
 def _order(job: RenderJob) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from app import keys
 from app.egress import Door
 from app.gateway.generators import (
     Attestation,
@@ -22,10 +21,10 @@ from app.gateway.generators import (
     Price,
     RenderJob,
     ResultNotReady,
-    mismatches,
     wire,
 )
 from app.gateway.generators.errors import OrderRefused, VendorSilent
+from app.gateway.generators.hosted import WIRE_CHECKED, Hosted
 
 VENDOR = "google"
 MODELS = {
@@ -51,35 +50,41 @@ _PLACE = re.compile(r"[a-z0-9][a-z0-9-]{0,61}")
 _FILM_LIMIT_BYTES = 256 << 20
 
 
-class Veo:
-    """Veo 3.1 of a Google Cloud project; `base` and `private` lead to a fake of it, for tests."""
+def _capability(model: str) -> Capability:
+    return Capability(
+        model=model,
+        output="video",
+        seconds=(8, 8),  # the one length that reference pictures are taken for
+        sizes=frozenset(SIZES),
+        references=(1, 3),
+        line_limit=300,
+        audio=True,
+        lip_sync=True,
+        price=Price(
+            "second", PRICES[model], "USD", date(2025, 10, 15), "Vertex AI pricing, public page"
+        ),
+        attestation=ATTESTATION,
+        inbound_provenance="SynthID; C2PA",
+        deletion="",
+        evidence=WIRE_CHECKED,
+    )
 
-    name = VENDOR
-    idempotent = rests = False
+
+class Veo(Hosted):
+    """Veo 3.1 of a Google Cloud project, at its own region's host.
+
+    It lists no operations: the project's billing has the label of each.
+    """
+
+    name, called = VENDOR, "Google"
+    base = ""  # the region's, unless a fake is named
+    models = tuple(_capability(model) for model in MODELS)
     poll_s = 10.0
-    limit_s = 2 * 3600.0
-    keeps_s = 24 * 3600.0
+    film_limit_bytes = _FILM_LIMIT_BYTES
 
-    def __init__(self, base: str | None = None, *, private: bool = False) -> None:
-        self._base, self._private = base, private
-        self.film_limit_bytes, self.timeout_s = _FILM_LIMIT_BYTES, 300.0
-
-    def configured(self) -> bool:
-        """Say whether this installation has credentials for a Google Cloud project."""
-        return keys.has_vendor_credentials(VENDOR)
-
-    def capabilities(self) -> tuple[Capability, ...]:
-        """List the models of Veo that take reference pictures."""
-        return tuple(_capability(model) for model in MODELS)
-
-    def submit(self, job: RenderJob) -> str:
-        """Order the film, once; returns the operation's name.
-
-        Raises OrderRefused, VendorBusy (nothing was bought) and MaybeSubmitted.
-        """
-        if found := mismatches(job, _capability(job.model)):
-            raise OrderRefused(f"{job.model} does not do this: {'; '.join(found)}")
-        line, place = self._line()
+    def order(self, job: RenderJob) -> str:
+        """Order the film, once; returns the operation's name."""
+        line, place = self._line_and_place()
         model = f"{place}/publishers/google/models/{MODELS[job.model]}"
         reply = wire.order(
             line, f"v1/{model}:predictLongRunning", _order(job), model=MODELS[job.model]
@@ -114,20 +119,12 @@ class Veo:
         """Say that Veo has no call that deletes; Google deletes operations by itself."""
         return False
 
-    def find(self, job_id: str) -> str | None:
-        """Veo lists no operations: look in the project's billing for the label instead."""
-        return None
-
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> JobStatus | None:
-        """Veo sends none; whatever says it is one is not believed."""
-        return None
-
     def _operation(self, reference: str) -> dict[str, Any]:
         known = _OPERATION.fullmatch(reference)
         if known is None:
             raise VendorSilent(f"{wire.plain(reference)} is no operation of Veo's")
         return wire.ask(
-            self._line()[0],
+            self._line_and_place()[0],
             "POST",
             f"v1/{known[1]}:fetchPredictOperation",
             {"operationName": reference},
@@ -135,36 +132,16 @@ class Veo:
             timeout_s=self.timeout_s,
         )
 
-    def _line(self) -> tuple[wire.Line, str]:
+    def _line_and_place(self) -> tuple[wire.Line, str]:
         """Return the line to the project's own region, and the project's place there."""
         known = wire.credentials(VENDOR, "api_key", "project", "location")
         project, location = known["project"], known["location"]
         if not (_PLACE.fullmatch(project) and _PLACE.fullmatch(location)):
             raise OrderRefused("the project or location of Google's credentials is no name of one")
-        base = self._base or f"https://{location}-aiplatform.googleapis.com"
+        base = self.base or f"https://{location}-aiplatform.googleapis.com"
         headers = {"x-goog-api-key": known["api_key"]}
         place = f"projects/{project}/locations/{location}"
         return wire.Line("Google", Door(base, self._private), headers), place
-
-
-def _capability(model: str) -> Capability:
-    return Capability(
-        model=model,
-        output="video",
-        seconds=(8, 8),  # the one length that reference pictures are taken for
-        sizes=frozenset(SIZES),
-        references=(1, 3),
-        line_limit=300,
-        audio=True,
-        lip_sync=True,
-        price=Price(
-            "second", PRICES[model], "USD", date(2025, 10, 15), "Vertex AI pricing, public page"
-        ),
-        attestation=ATTESTATION,
-        inbound_provenance="SynthID; C2PA",
-        deletion="",
-        evidence="wire-checked, never live",
-    )
 
 
 def _order(job: RenderJob) -> dict[str, Any]:

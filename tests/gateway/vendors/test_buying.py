@@ -22,7 +22,7 @@ from app.licensing.contracts.models import Contract
 from tests import scenes
 from tests.gateway.vendors.story import asked, came, credentials, offer, rendered
 from tests.gateway.vendors.test_veo import MODEL, PLACE
-from tests.providers import fake_providers
+from tests.providers.fakes.core import JOBS
 
 GOOGLE = "google"
 
@@ -73,7 +73,7 @@ class TestLostJob:
         assert (found.state, found.job, found.hold) == ("submitting", "unknown", "placed")
         assert generation_id in say("list").output
         assert waiting(generation_id) == [""]  # the story told already; the queue knows it
-        (job,) = fake_providers.JOBS.values()
+        (job,) = JOBS.values()
         place = f"projects/{PLACE['project']}/locations/{PLACE['location']}"
         name = f"{place}/publishers/google/models/veo-3.1-generate-001/operations/{job.id}"
         with pytest.raises(VendorSilent):  # what the vendor does not know is not taken

@@ -7,7 +7,7 @@ from app.gateway.generators.omni import Omni
 from app.gateway.generators.pika import Pika
 from tests import scenes
 from tests.gateway.vendors.story import Came, credentials, offer, told
-from tests.providers import fake_providers
+from tests.providers.fakes.core import JOBS
 
 PIKA, OMNI = "pika/scenes-2.2", "google/gemini-omni-1.2-flash"
 RENDERED = ("rendered", "delivered", "placed", 1, "")
@@ -91,5 +91,5 @@ class TestFault:
         self, scene, model, fake, pauses
     ):
         told(scene, fake, pauses, model, "fine", length_s=VENDORS[model][1])
-        (job,) = fake_providers.JOBS.values()
+        (job,) = JOBS.values()
         assert job.deleted == (model == OMNI)

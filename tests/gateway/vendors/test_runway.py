@@ -11,7 +11,7 @@ from app.gateway.generators.errors import VendorSilent
 from app.gateway.generators.runway import DOWNLOAD_HOSTS, POLL_S, Runway
 from tests import scenes
 from tests.gateway.vendors.story import Came, asked, credentials, offer, rendered, told
-from tests.providers import fake_providers
+from tests.providers.fakes.core import JOBS
 
 MODEL = "runway/gen4.5"
 BAD_FILM = "does not come whole, or its link is bad"
@@ -98,7 +98,7 @@ class TestFault:
 
     def test_a_film_that_was_fetched_is_deleted_at_the_vendors(self, scene, runway, fake, pauses):
         rendered(asked(scene, MODEL, "fine", length_s="8"), pauses)
-        (job,) = fake_providers.JOBS.values()
+        (job,) = JOBS.values()
         assert job.cancelled  # what the fake calls a DELETE
 
 

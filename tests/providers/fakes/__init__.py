@@ -1,0 +1,1 @@
+"""The fakes, one file a vendor; core has what they share."""
