@@ -104,7 +104,11 @@ class Settings(BaseSettings):
         description="How often one API key may ask, counted over all processes of the machine.",
     )
 
-    @field_validator("rate_lookups", "rate_files", "rate_keys")
+    rate_people: str = Field(
+        "600/minute", description="How often one person may open a page or send a form."
+    )
+
+    @field_validator("rate_lookups", "rate_files", "rate_keys", "rate_people")
     @classmethod
     def _is_a_rate(cls, text: str) -> str:
         if text:

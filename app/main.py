@@ -1,6 +1,5 @@
 """The HTTP server: every room's routes, problem documents, health and metrics."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,9 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import access, db, logs, migrate, problems, sandbox
+from app import access, bodies, db, logs, migrate, problems, sandbox
 from app.access import may
 from app.audit import api as audit
 from app.audit import api_soft_bindings as soft_bindings
@@ -67,11 +65,6 @@ from app.web import signing as signing_pages
 from app.worker import Worker
 
 logger = structlog.get_logger()
-BODY_LIMIT_BYTES = 1 << 20
-UPLOADS = re.compile(
-    r"/v1/(performers|verifications|contracts/[^/]+/paper|render-jobs/[^/]+/results)|/matches/byContent|/verify"
-)
-
 ABOUT = """
 Digital replicas act only by contract: every use is decided by written rules, every output carries
 its provenance, every second is paid.
@@ -111,30 +104,6 @@ def _publish_policies() -> None:
             published.publish_today(session)
     except sa.exc.DBAPIError:
         logger.warning("the rules are published once the database is ready: `understudy setup`")
-
-
-class BodyLimit:
-    """Stops reading a body at one mebibyte, whatever its headers claim.
-
-    Uploads have limits of their own, and are not read before it is known who sends them.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        left = BODY_LIMIT_BYTES
-
-        async def limited() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise HTTPException(413, f"bodies end at {BODY_LIMIT_BYTES} bytes here")
-            return message
-
-        uploads = scope["type"] != "http" or UPLOADS.fullmatch(scope["path"])
-        await self._app(scope, receive if uploads else limited, send)
 
 
 def create_app() -> FastAPI:
@@ -191,7 +160,7 @@ def create_app() -> FastAPI:
     app.include_router(signing_pages.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.include_router(receivables.router_of(parties_of))
-    app.add_middleware(BodyLimit)
+    app.add_middleware(bodies.Limits)
     app.add_exception_handler(AppError, problems.on_app_error)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)

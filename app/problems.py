@@ -166,7 +166,13 @@ def on_http_error(_request: Request, error: Exception) -> JSONResponse:
     """Render the framework's own refusals (no such route, wrong method) alike."""
     if not isinstance(error, HTTPException):
         raise error
-    codes = {400: BadRequest.code, 404: "not-found", 405: "method-not-allowed", 413: TooLarge.code}
+    codes = {
+        400: BadRequest.code,
+        404: "not-found",
+        405: "method-not-allowed",
+        413: TooLarge.code,
+        422: TextRefused.code,
+    }
     code = codes.get(error.status_code, "http-error")
     problem = Problem(
         title=code.replace("-", " ").capitalize(),

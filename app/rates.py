@@ -1,4 +1,4 @@
-"""How often one address, or one key, may ask: counters every process of this machine shares.
+"""How often one address, key or person may ask: counters every process of this machine shares.
 
 `limits` reads the rates and keeps the windows. What it counts in is a small SQLite file of its own
 in the data directory, whatever the database is: a stranger's question must not wait for, nor hold
@@ -56,48 +56,61 @@ def take(kind: Kind, host: str) -> None:
 
 
 def take_of_key(key_id: str) -> None:
-    """Count one request of an API key against `UNDERSTUDY_RATE_KEYS`. Raises TooManyRequests.
+    """Count one request of an API key against `UNDERSTUDY_RATE_KEYS`. Raises TooManyRequests."""
+    _take_of("keys", key_id, settings().rate_keys, "this API key")
+
+
+def take_of_person(person_id: str) -> None:
+    """Count one page or form of a person against `UNDERSTUDY_RATE_PEOPLE`. Raises TooManyRequests.
+
+    Whatever browsers and sessions they have, and whatever organizations they are in, count as one.
+    """
+    _take_of("people", person_id, settings().rate_people, "one person")
+
+
+def _take_of(kind: str, id_: str, text: str, who: str) -> None:
+    """Count one request of somebody who is known.
 
     Each process takes a hundredth of the rate from the shared counters at once, and counts that by
-    itself: a key may be refused a hundredth early for each process, and is never let in late.
+    itself: somebody may be refused a hundredth early for each process, and is never let in late.
     """
     now = clock.now().timestamp()
-    for rate in _rates(settings().rate_keys):
-        share = _shares.get((rate, key_id))
+    for rate in _rates(text):
+        share = _shares.get((rate, kind, id_))
         if share is not None and now < share.ends_at and share.left > 0:
             share.left -= 1
             continue
-        _take_share(rate, key_id, now)
+        _take_share(rate, kind, id_, who, now)
 
 
 @dataclass
 class _Share:
-    """What this process may still let in, of one key in one window."""
+    """What this process may still let in, of one key or person in one window."""
 
     left: int
     ends_at: float
 
 
-_shares: dict[tuple[RateLimitItem, str], _Share] = {}
+_shares: dict[tuple[RateLimitItem, str, str], _Share] = {}
 SHARES_MOST = 4096
 
 
-def _take_share(rate: RateLimitItem, key_id: str, now: float) -> None:
+def _take_share(rate: RateLimitItem, kind: str, id_: str, who: str, now: float) -> None:
     counters, size = _limiter(settings().data_dir), max(1, rate.amount // 100)
     try:
-        taken = counters.hit(rate, "keys", key_id, cost=size)
-        ends_at = counters.get_window_stats(rate, "keys", key_id).reset_time
+        taken = counters.hit(rate, kind, id_, cost=size)
+        ends_at = counters.get_window_stats(rate, kind, id_).reset_time
     except sqlite3.Error as error:
         logger.warning("requests are not counted", reason=str(error))
         return
     if not taken:
         wait_s = max(1, math.ceil(ends_at - now))
         raise TooManyRequests(
-            f"this API key may ask {rate}; ask again in {wait_s} s", retry_after_s=wait_s
+            f"{who} may ask {rate}; ask again in {wait_s} s", retry_after_s=wait_s
         )
     if len(_shares) >= SHARES_MOST:
         _shares.clear()
-    _shares[rate, key_id] = _Share(size - 1, ends_at)
+    _shares[rate, kind, id_] = _Share(size - 1, ends_at)
 
 
 def address_of(host: str) -> str:

@@ -114,3 +114,14 @@ def test_a_wrong_rate_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNDERSTUDY_RATE_FILES", "often")
     with pytest.raises(ValidationError, match="often"):
         config.Settings()
+
+
+class TestPeople:
+    def test_are_counted_one_by_one_whatever_process_they_ask(self, data_dir, monkeypatch):
+        monkeypatch.setattr(config.settings(), "rate_people", "3/minute")
+        for person in ("psn_1", "psn_2"):
+            for _ in range(3):
+                rates.take_of_person(person)
+            rates._shares.clear()  # another process knows of the counters only
+            with pytest.raises(rates.TooManyRequests, match="one person may ask"):
+                rates.take_of_person(person)

@@ -37,9 +37,13 @@ def limited(kind: rates.Kind) -> Any:
     """
 
     def _take(request: Request) -> None:
-        rates.take(kind, request.client.host if request.client else "")
+        rates.take(kind, _host(request))
 
     return Depends(_take)
+
+
+def _host(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def read_refusals(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
@@ -64,17 +68,24 @@ async def _caller(
     """
     if credentials is None:
         raise NotAuthenticated("send an API key: `Authorization: Bearer ustk_…`")
-    principal = await _holder(credentials.credentials)
+    principal = await _holder(request, credentials.credentials)
     rule: Rule = request.scope["route"].endpoint.may  # no route is without: access.operations
     principal.insist(rule, contract_id=request.path_params.get("contract_id"))
     return principal
 
 
-async def _holder(text: str) -> Principal:
-    """Return who holds a key; count the request, and put down now and then that it is in use."""
+async def _holder(request: Request, text: str) -> Principal:
+    """Return who holds a key; count the request, and put down now and then that it is in use.
+
+    A key that is none counts against the address that tries it: guessing is no way to ask more.
+    """
     principal = authentication.remembered(text)
     if principal is None:
-        principal = await run_in_threadpool(_authenticate, text)
+        try:
+            principal = await run_in_threadpool(_authenticate, text)
+        except NotAuthenticated:
+            rates.take("lookups", _host(request))
+            raise
     rates.take_of_key(principal.api_key_id)
     if not authentication.is_use_noted(principal):
         await run_in_threadpool(_note_use, principal)
@@ -102,6 +113,7 @@ Caller = Annotated[Principal, Depends(_caller)]
 
 
 async def _known_caller(
+    request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Principal | None:
     """Say who holds the key, where one was sent: what is public needs none, and refuses a bad one.
@@ -109,7 +121,7 @@ async def _known_caller(
     A key that does not see all that is its organization's counts as none. That it still stands is
     for the transaction to check.
     """
-    holder = None if credentials is None else await _holder(credentials.credentials)
+    holder = None if credentials is None else await _holder(request, credentials.credentials)
     return holder if holder is not None and holder.scope.sees_all else None
 
 

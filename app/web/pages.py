@@ -15,10 +15,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session
+from starlette.exceptions import HTTPException
 
-from app import db
+from app import db, rates
 from app.config import settings
-from app.errors import AppError
+from app.errors import AppError, TooLarge
 from app.identity import sessions
 from app.identity.errors import FormRefused, NotFresh, NotSignedIn
 from app.identity.models_people import Person, PersonSession
@@ -77,11 +78,13 @@ def _visit(request: Request) -> Visit:
 
 
 def _opens(secret: str) -> bool:
+    """Say whether somebody is signed in under this secret; count what they ask for."""
     with db.reading() as session:
         try:
             held = sessions.session_of(session, secret)
         except NotSignedIn:
             return False
+    rates.take_of_person(held.person_id)
     if sessions.is_quiet(held):
         with db.writing() as session:
             sessions.note_seen(session, held.id)
@@ -127,6 +130,10 @@ class PageRoute(APIRoute):
                 return see("/sign-in" if isinstance(refusal, NotSignedIn) else "/confirm")
             except AppError as refusal:
                 return _refused(refusal)
+            except HTTPException as refusal:
+                if refusal.status_code != TooLarge.status:
+                    raise
+                return _refused(TooLarge(refusal.detail))
             except RequestValidationError:
                 return _refused(InvalidRequest("something is missing; go back and fill it in"))
 

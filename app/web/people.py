@@ -58,7 +58,7 @@ def show_sign_in(visit: Visitor) -> Response:
     return page(visit, "sign_in.html", ceremony=ceremony.id, options=options, confirm=False)
 
 
-@router.post("/sign-in")
+@router.post("/sign-in", dependencies=[limited("lookups")])
 @may("anyone")
 def sign_in(visit: Posted, proof: Proven) -> Response:
     """Open a session under a new secret; whatever session this browser had before ends."""
@@ -133,7 +133,7 @@ def show_invitation(visit: Visitor, secret: str) -> Response:
     )
 
 
-@router.post("/join/{secret}")
+@router.post("/join/{secret}", dependencies=[limited("lookups")])
 @may("link")
 def join(visit: Posted, secret: str, name: Name, device: Name, proof: Proven) -> Response:
     """Make a person with their first passkey, a member of what invited them, and sign them in."""
@@ -154,7 +154,7 @@ def join(visit: Posted, secret: str, name: Name, device: Name, proof: Proven) ->
     return see("/account", secret=_kept(act))
 
 
-@router.post("/join/{secret}/accept")
+@router.post("/join/{secret}/accept", dependencies=[limited("lookups")])
 @may("link")
 def accept(visit: Posted, secret: str) -> Response:
     """Add what the link invites to, to whoever is signed in; the session's secret changes."""

@@ -58,7 +58,7 @@ class TestInvalidBodies:
             (b"", "invalid-request"),
             (b"null", "invalid-request"),
             (b"\xff\xfe", None),
-            (b"[" * 200_000, "bad-request"),
+            (b"[" * 200_000, "text-refused"),
             (b'{"public_jwk": {"kty": "\\u0000"}}', "text-refused"),
             (b'{"public_jwk": {"kty": "\\ud800"}}', "text-refused"),
             (b'{"public_jwk": {"\\ud800": 1}}', None),

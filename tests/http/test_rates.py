@@ -57,3 +57,12 @@ class TestStrangers:
     def test_and_who_holds_a_key_is_not_counted(self, once_a_minute):
         for _ in range(3 * len(LIMITED)):
             assert once_a_minute.get("/v1/contracts").status_code == 401
+
+
+class TestKeysThatAreNone:
+    def test_count_against_the_address_that_tries_them(self, client, house, monkeypatch):
+        monkeypatch.setattr(config.settings(), "rate_lookups", "3/minute")
+        guess = {"Authorization": "Bearer ustk_0000_guessed"}
+        said = [client.get("/v1/contracts", headers=guess).status_code for _ in range(5)]
+        assert said == [401, 401, 401, 429, 429]
+        assert house.get("/v1/contracts").status_code == 200  # who holds one is not shut out

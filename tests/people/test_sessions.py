@@ -2,7 +2,7 @@
 
 import pytest
 
-from app import db
+from app import config, db
 from app.identity import service as identity
 from app.identity.models_people import PersonSession
 from app.web import pages
@@ -97,3 +97,24 @@ class TestKeepASession:
         assert griet.open("/account").headers["location"] == "/sign-in"
         refused(stranger.prove("/sign-in", said), "ceremony-refused")
         refused(Browser(served).open(f"/join/{link}"), "invitation-not-found")
+
+
+class TestAskTooOften:
+    @ONE_DATABASE
+    def test_a_person_is_refused_whatever_browser_they_use(self, served, griet, monkeypatch):
+        second = Browser(served, griet.device)
+        second.sign_in()
+        monkeypatch.setattr(config.settings(), "rate_people", "4/minute")
+        said = [each.open("/account").status_code for each in (griet, second) * 3]
+        assert said == [200, 200, 200, 200, 429, 429]
+        refused(griet.open("/account"), "too-many-requests")
+        assert "Retry-After" in griet.open("/account").headers
+        assert griet.open("/performer").status_code == 429  # all pages count as one
+
+    @ONE_DATABASE
+    def test_an_address_that_cannot_sign_in_may_not_go_on_trying(self, served, monkeypatch):
+        browser = Browser(served)
+        browser.open("/sign-in")
+        monkeypatch.setattr(config.settings(), "rate_lookups", "3/minute")
+        said = [browser.send("/sign-in", ceremony="c", answer="{}").status_code for _ in range(5)]
+        assert said[3:] == [429, 429]
