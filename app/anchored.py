@@ -261,6 +261,12 @@ TABLES: dict[str, Columns] = {
     "erasure": _table(
         "id performer_id organization_id api_key_id lost stopped stays decided_at", "decided_at"
     ),
+    "vendor_copy": _table(
+        "id vendor kind what performer_id contract_id generation_id sent_at",
+        "sent_at",
+        once="reference confirmed_at",
+        moving="state detail tries next_at",
+    ),
     "vault_opening": _table("id object_id purpose subject_id opened_at", "opened_at"),
     "render_token": _table("id job_id decision_id attempt secret_sha256 issued_at", "issued_at"),
     "render_token_use": _table("token_id object_id opening_id", "token_id>render_token"),

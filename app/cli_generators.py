@@ -9,7 +9,7 @@ import typer
 from app import db, keys
 from app.cli_check import AsJson
 from app.config import settings
-from app.gateway import buying, rendering
+from app.gateway import buying, rendering, vendor_copies
 from app.gateway.generators import catalogue
 
 generator_commands = typer.Typer(
@@ -17,8 +17,10 @@ generator_commands = typer.Typer(
 )
 credential_commands = typer.Typer(no_args_is_help=True, help="What proves to vendors who calls.")
 job_commands = typer.Typer(no_args_is_help=True, help="Jobs of which nobody can tell if they run.")
+copy_commands = typer.Typer(no_args_is_help=True, help="Likenesses that vendors did not delete.")
 generator_commands.add_typer(credential_commands, name="credentials")
 generator_commands.add_typer(job_commands, name="jobs")
+generator_commands.add_typer(copy_commands, name="copies")
 Vendor = Annotated[str, typer.Argument(help="As `understudy generators list` names it.")]
 GenerationId = Annotated[str, typer.Argument(help="gen_…, as `generators jobs list` prints it.")]
 
@@ -116,3 +118,23 @@ def job_absent(generation_id: GenerationId) -> None:
     with db.writing() as session:
         buying.settle_absent(session, generation_id)
     print(f"{generation_id} has ended; nothing was charged")
+
+
+@copy_commands.command("list")
+def list_copies() -> None:
+    """List the copies at vendors that a person must ask about: no call deletes or confirms them."""
+    with db.reading() as session:
+        for copy in vendor_copies.unconfirmed(session):
+            print(f"{copy.id}  {copy.vendor}  {copy.reference or 'unnamed'}  {copy.performer_id}")
+            print(f"  {copy.what}; sent {copy.sent_at.isoformat()[:16]}; {copy.detail}")
+
+
+@copy_commands.command("confirm")
+def confirm_copy(
+    copy_id: Annotated[str, typer.Argument(help="vcp_…, as `generators copies list` prints it.")],
+    note: Annotated[str, typer.Option(help="Who at the vendor's confirmed it, and when.")],
+) -> None:
+    """Put down that you have the vendor's word that a copy is gone: certificates leave it out."""
+    with db.writing() as session:
+        vendor_copies.confirm(session, copy_id, note=note)
+    print(f"{copy_id} is gone")

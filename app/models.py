@@ -6,6 +6,7 @@ from app.gateway import models_budgets as budgets
 from app.gateway import models_previews as previews
 from app.gateway import models_render_jobs as render_jobs
 from app.gateway import models_stops as stops
+from app.gateway import models_vendor_copies as vendor_copies
 from app.gateway import models_vendor_jobs as vendor_jobs
 from app.identity import models as identity
 from app.identity import models_people as people
@@ -68,5 +69,6 @@ __all__ = [
     "transparency",
     "vault",
     "vault_tokens",
+    "vendor_copies",
     "vendor_jobs",
 ]

@@ -13,7 +13,7 @@ import app.models  # noqa: F401  every table: what it publishes is held against 
 from app import db, heartbeat, jobs, publication, sandbox, vault
 from app.config import settings
 from app.errors import AppError
-from app.gateway import pipeline, previews, workbench
+from app.gateway import pipeline, previews, vendor_copies, workbench
 from app.gateway import service as gateway
 from app.ledger import service as ledger
 from app.privacy import erasure
@@ -103,6 +103,7 @@ class Worker:
                 _expire_holds,
                 _end_silent_previews,
                 _finish_erasures,
+                vendor_copies.delete_due,
             ):
                 try:
                     chore()

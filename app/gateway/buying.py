@@ -14,7 +14,7 @@ from prometheus_client import Counter
 from sqlmodel import Session, col, select
 
 from app import clock, db
-from app.gateway import endings, service
+from app.gateway import endings, service, vendor_copies
 from app.gateway.errors import VendorJobNotFound, VendorJobSettled
 from app.gateway.generators import Connector, Phase, RenderJob, catalogue, wire
 from app.gateway.generators.errors import (
@@ -56,6 +56,8 @@ def buy(connector: Connector, job: RenderJob) -> str | None:
         before, created_at = kept.state, kept.created_at
         if first or before == "not-ordered":
             _check_may_order(session, generation)
+        if first and not connector.rests:  # who renders outside opens the portraits, on record
+            vendor_copies.order_sent(session, generation, vendor=connector.name)
         if before == "not-ordered":
             kept.state, kept.orders = "ordering", kept.orders + 1
         session.add(kept)
@@ -148,6 +150,7 @@ def settle_found(generation_id: str, reference: str) -> None:
         job.state, job.reference, job.detail = "ordered", reference, "found by a person"
         job.ordered_at = job.settled_at = clock.now()
         session.add(job)
+        vendor_copies.named(session, generation_id, reference)
 
 
 def settle_absent(session: Session, generation_id: str) -> VendorJob:
@@ -158,6 +161,7 @@ def settle_absent(session: Session, generation_id: str) -> VendorJob:
     job = _unknown(session, generation_id)
     job.state, job.detail, job.settled_at = "ended", "no such job at the vendor's", clock.now()
     session.add(job)
+    vendor_copies.absent(session, generation_id, detail="a person found no such job there")
     generation = session.get_one(Generation, generation_id)
     if generation.state not in FINAL:
         reason = f"the order to {job.vendor} got lost and bought nothing; ask again"
@@ -225,4 +229,5 @@ def _note(generation_id: str, state: str, detail: str, *, reference: str | None 
         job.state, job.detail = state, detail
         if reference is not None:
             job.reference, job.ordered_at = reference, clock.now()
+            vendor_copies.named(session, generation_id, reference)
         session.add(job)

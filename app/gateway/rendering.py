@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock, keys, vault
-from app.gateway import service, stops
+from app.gateway import service, stops, vendor_copies
 from app.gateway.errors import (
     LinkExpired,
     RenderJobNotFound,
@@ -98,6 +98,19 @@ def open_reference(
         raise LinkExpired("this portrait is no longer there; take the job again")
     _check_going_on(session, task, generation)
     _check_consent(session, generation)
+    owner_id = session.get_one(vault.VaultObject, media[medium_id][0]).owner_id
+    for member in service.cast_of(session, generation.id):
+        if member.performer_id == owner_id:
+            vendor_copies.sent(
+                session,
+                vendor=generation.generator,
+                kind="reference",
+                what="a portrait, opened by a renderer for one job",
+                performer_id=owner_id,
+                contract_id=member.contract_id,
+                generation_id=generation.id,
+                reference=task.id,
+            )
     picture = vault.open_bytes(
         session,
         media[medium_id][0],

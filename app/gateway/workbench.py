@@ -13,9 +13,9 @@ from sqlmodel import Session
 from app import db, storage, vault, vault_tokens
 from app.config import settings
 from app.errors import AppError
-from app.gateway import service
+from app.gateway import service, vendor_copies
 from app.gateway.errors import GeneratorUnavailable, JobLost, StageOvertaken
-from app.gateway.generators import Generator, Phase, RenderJob, catalogue
+from app.gateway.generators import Connector, Generator, Phase, RenderJob, catalogue
 from app.gateway.generators.errors import NotSubmitted, OrderRefused, VendorBusy, VendorSilent
 from app.gateway.models import Generation
 from app.registry import service as registry
@@ -120,7 +120,10 @@ def await_result(generator: Generator, reference: str, result: Path) -> str:
 def forget(generation: Generation) -> None:
     """Have the generator drop its copy: the quarantine has the result. Harmless to repeat."""
     with suppress(GeneratorUnavailable, VendorBusy, OrderRefused, VendorSilent, NotSubmitted):
-        catalogue.find(generation.generator)[0].forget(generation.job_reference or generation.id)
+        generator = catalogue.find(generation.generator)[0]
+        gone = generator.forget(generation.job_reference or generation.id)
+        if gone and isinstance(generator, Connector) and generation.job_reference is not None:
+            vendor_copies.job_forgotten(generation.id)
 
 
 def keep(generation_id: str, what: str, path: Path) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from app import clock, keys, storage, vault
-from app.gateway import workbench
+from app.gateway import vendor_copies, workbench
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.identity.models import Organization
 from app.identity.principal import Principal
@@ -182,8 +182,8 @@ def certificate(
 ) -> str | None:
     """Return the signed certificate (compact JWS over RFC 8785 JSON) once the key is destroyed.
 
-    `vendor_copies` lists what was handed to a generator outside this installation and whether its
-    deletion was confirmed; every generator there is today runs here and keeps nothing.
+    `vendor_copies` lists what left for a vendor and whose deletion nobody has confirmed by
+    `vendor_copies_as_of`: it gets shorter as vendors answer, so a later one may say less.
     """
     destroyed = gone_at(session, erasure)
     if destroyed is None:
@@ -197,7 +197,18 @@ def certificate(
         "destroyed": erasure.lost,
         "stopped": erasure.stopped,
         "stays": erasure.stays,
-        "vendor_copies": [],
+        "vendor_copies_as_of": _instant(clock.now()),
+        "vendor_copies": [
+            {
+                "vendor": copy.vendor,
+                "what": copy.what,
+                "reference": copy.reference,
+                "sent_at": _instant(copy.sent_at),
+                "state": copy.state,
+                "detail": copy.detail,
+            }
+            for copy in vendor_copies.unconfirmed_of(session, erasure.performer_id)
+        ],
     }
     key = sign or (lambda data: keys.sign(PURPOSE, data))
     return statements.signed(said, key, kind=CERTIFICATE_TYPE, key_id=key_id(PURPOSE))

@@ -9,6 +9,7 @@ from app.gateway import pipeline
 from app.gateway.models_budgets import Budget
 from app.gateway.models_previews import Preview, PreviewLink
 from app.gateway.models_stops import EmergencyStop
+from app.gateway.models_vendor_copies import VendorCopy
 from app.identity import service as identity
 from app.identity.models import SigningKey
 from app.identity.models_people import (
@@ -185,6 +186,14 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 contract_id=scene.contract.id, standing_offer_id=offer.id, number=1
             ),
             PolicyPublication(digest="d" * 64),
+            VendorCopy(
+                vendor="runway",
+                kind="job",
+                what="portraits inside an order",
+                performer_id=scene.performer.id,
+                contract_id=scene.contract.id,
+                generation_id=generation.id,
+            ),
             Erasure(
                 performer_id=scene.performer.id,
                 organization_id=organization_id,

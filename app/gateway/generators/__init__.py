@@ -17,6 +17,7 @@ __all__ = [
     "Attestation",
     "Capability",
     "Connector",
+    "Deletes",
     "Generator",
     "JobStatus",
     "MaybeSubmitted",
@@ -164,6 +165,17 @@ class Connector(Generator, Protocol):
     def configured(self) -> bool: ...
     def find(self, job_id: str) -> str | None: ...
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> JobStatus | None: ...
+
+
+@runtime_checkable
+class Deletes(Protocol):
+    """A vendor that deletes, when asked, what it was sent: a job, a voice, an upload.
+
+    `delete` is True once the vendor confirmed it, False where there is no call for such a kind.
+    Raises VendorSilent without a usable answer, also where the vendor knows no such thing (404).
+    """
+
+    def delete(self, kind: str, reference: str) -> bool: ...
 
 
 def mismatches(job: RenderJob, capability: Capability) -> list[str]:

@@ -96,6 +96,13 @@ class Omni(Hosted):
             return False
         return True
 
+    def delete(self, kind: str, reference: str) -> bool:
+        """Have Google delete an interaction and what came of it. Raises VendorSilent."""
+        if kind != "job":
+            return False
+        self._ask("DELETE", reference)
+        return True
+
     def _ask(self, method: str, reference: str, what: str = "") -> dict[str, Any]:
         if not _INTERACTION.fullmatch(reference):
             raise VendorSilent(f"{wire.plain(reference)} is no interaction of Google's")

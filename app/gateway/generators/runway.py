@@ -110,6 +110,10 @@ class Runway(Hosted):
         except VendorSilent:
             return False
 
+    def delete(self, kind: str, reference: str) -> bool:
+        """Have Runway delete a task with all that came of it. Raises VendorSilent."""
+        return kind == "job" and self._delete(reference)
+
     def _task(self, reference: str) -> dict[str, Any]:
         """Ask about a task, never within five seconds of the last time."""
         if not _TASK.fullmatch(reference):
