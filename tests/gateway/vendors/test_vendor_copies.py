@@ -23,7 +23,7 @@ from app.privacy import erasure
 from app.registry.models import Performer
 from tests import scenes
 from tests.gateway.vendors.story import asked, credentials, offer, rendered
-from tests.providers import fake_providers
+from tests.providers.fakes import core
 
 MODEL = "google/gemini-omni-1.2-flash"
 
@@ -70,7 +70,7 @@ class TestJob:
         (copy,) = copies()
         assert (copy.vendor, copy.kind, copy.generation_id) == ("google-ai", "job", generation_id)
         assert (copy.state, copy.performer_id) == ("deleted", scene.performer.id)
-        assert all(job.deleted for job in fake_providers.JOBS.values())
+        assert all(job.deleted for job in core.JOBS.values())
 
     def test_of_which_nobody_can_tell_is_named_without_a_reference(self, scene, omni, fake, pauses):
         rendered(asked(scene, MODEL, "CUTREPLY", length_s="8"), pauses)
@@ -95,13 +95,13 @@ class TestDeletion:
         pauses.append(61.0)
         assert vendor_copies.delete_due() == 1
         assert copies()[0].state == "deleted"
-        assert all(job.deleted for job in fake_providers.JOBS.values())
+        assert all(job.deleted for job in core.JOBS.values())
 
     def test_of_what_the_vendor_knows_no_more_is_done(self, scene, omni, fake, pauses, monkeypatch):
         with monkeypatch.context() as deaf:
             deaf.setattr(omni, "forget", lambda reference: False)
             rendered(asked(scene, MODEL, "lost", length_s="8"), pauses)
-        fake_providers.JOBS.clear()
+        core.JOBS.clear()
         assert vendor_copies.delete_due() == 1
         assert "knows it no more" in copies()[0].detail
 
