@@ -14,7 +14,7 @@ from app import clock, db
 from app.access import may
 from app.config import settings
 from app.gateway import prompts, service
-from app.gateway.api_files import send_film
+from app.gateway.api_files import send_output
 from app.gateway.budgets import BudgetExceeded
 from app.gateway.errors import (
     GenerationNotFound,
@@ -27,6 +27,7 @@ from app.gateway.errors import (
 )
 from app.gateway.generators import catalogue
 from app.gateway.models import Generation
+from app.gateway.outputs import SENT
 from app.gateway.stops import Stopped
 from app.identity.api_edge import (
     Acting,
@@ -106,11 +107,17 @@ class Scene(BaseModel):
 
 
 Line = Annotated[str, Field(min_length=1, max_length=1000)]
-Length = Annotated[Decimal, Field(gt=0, le=3600, decimal_places=3)]
+Length = Annotated[
+    Decimal,
+    Field(ge=0, le=3600, decimal_places=3, description="In seconds; a picture has none: 0."),
+]
 
 
 class GenerationCreate(Scene):
-    """One use of one or more replicas: what, where, for how long, saying which line."""
+    """One use of one or more replicas: what, where, for how long, saying which line.
+
+    Of a picture the line is what it shows.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -132,7 +139,7 @@ class GenerationCreate(Scene):
     )
 
     line: Line
-    length_s: Length
+    length_s: Length = Decimal(0)
 
 
 class GenerationRead(BaseModel):
@@ -309,7 +316,7 @@ def issue_download_link(generation_id: str, read: Reading) -> DownloadLink:
     tags=["public"],
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"video/mp4": {}}},
+        200: {"content": SENT},
         **problems(LinkExpired, OutputNotReleased),
     },
 )
@@ -322,4 +329,4 @@ def download(
     """Stream a released file to whoever holds a link that has not expired."""
     with db.reading() as session:
         generation = service.open_link(session, generation_id, expires, seal)
-    return send_film(generation, generation_id)
+    return send_output(generation, generation_id)

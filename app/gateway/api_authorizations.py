@@ -80,7 +80,7 @@ class AuthorizationCreate(BaseModel):
     languages: Annotated[list[Word], Field(max_length=50)] | None = None
     modalities: Annotated[list[Modality], Field(max_length=3)] | None = ["face", "voice"]
     generator: Word | None = None
-    length_s: Annotated[Decimal, Field(gt=0, le=10**6, decimal_places=3)] | None = None
+    length_s: Annotated[Decimal, Field(ge=0, le=10**6, decimal_places=3)] | None = None
     renders: Annotated[int, Field(ge=1, le=10**6)] = 1
     content_tags: Annotated[list[Word], Field(max_length=100)] | None = Field(
         default=[], description="What the scene shows that a contract may prohibit."

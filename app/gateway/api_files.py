@@ -1,16 +1,17 @@
-"""How a stored film is sent: in pieces, never kept by anybody on the way."""
+"""How a stored output is sent: in pieces, never kept by anybody on the way."""
 
 from collections.abc import Callable, Iterator
 
 from fastapi.responses import StreamingResponse
 
 from app import storage
+from app.gateway import outputs
 from app.gateway.models import Generation
 
 CHUNK_BYTES = 1 << 20
 
 
-def send_film(
+def send_output(
     generation: Generation, name: str, *, once_sent: Callable[[], None] = lambda: None
 ) -> StreamingResponse:
     """Stream a generation's signed file; `once_sent` is called after its last byte, if it comes."""
@@ -23,10 +24,10 @@ def send_film(
 
     return StreamingResponse(
         chunks(),
-        media_type="video/mp4",
+        media_type=outputs.media_type_of(key),
         headers={
             "Content-Length": str(size),
-            "Content-Disposition": f'attachment; filename="{name}.mp4"',
+            "Content-Disposition": f'attachment; filename="{name}{outputs.suffix_of(key)}"',
             "Cache-Control": "no-store",
         },
     )

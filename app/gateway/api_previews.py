@@ -11,7 +11,7 @@ from sqlmodel import Session
 from app import clock, db
 from app.access import may
 from app.gateway import previews
-from app.gateway.api_files import send_film
+from app.gateway.api_files import send_output
 from app.gateway.errors import (
     LinkExpired,
     PreviewAnswered,
@@ -19,6 +19,7 @@ from app.gateway.errors import (
     PreviewRefused,
     PreviewUnseen,
 )
+from app.gateway.outputs import SENT
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.problems import problems
 
@@ -149,7 +150,7 @@ def issue_preview_link(preview_id: str, act: Acting) -> Response:
     "/downloads/previews/{link_id}",
     tags=["public"],
     response_class=StreamingResponse,
-    responses={200: {"content": {"video/mp4": {}}}, **problems(LinkExpired)},
+    responses={200: {"content": SENT}, **problems(LinkExpired)},
 )
 @may("link")
 def download_preview(
@@ -165,7 +166,7 @@ def download_preview(
         with db.writing() as session:
             previews.note_opened(session, link_id)
 
-    return send_film(generation, f"{generation.id}-preview", once_sent=note)
+    return send_output(generation, f"{generation.id}-preview", once_sent=note)
 
 
 @router.post(

@@ -47,7 +47,7 @@ class PlannedUse(AuthorizationCreate):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [PLANNED]})
 
     action: Literal["generate"] = "generate"
-    length_s: Annotated[Decimal, Field(gt=0, le=10**6, decimal_places=3)]
+    length_s: Annotated[Decimal, Field(ge=0, le=10**6, decimal_places=3)]
     renders: Annotated[int, Field(ge=1, le=RENDERS_AT_ONCE)] = 1
 
 

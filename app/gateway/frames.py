@@ -1,8 +1,9 @@
-"""What is in a video, frame by frame. Runs in the sandbox, for `app/gateway/inspect.py`.
+"""What is in a film, frame by frame, or in a picture. Runs in the sandbox, for inspect.py.
 
 PyAV and dlib are imported when first used; only file formats that hold their own frames are opened.
 """
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from app.registry import faces
 
 MAX_FRAME_PIXELS = 3840 * 2160
 MAX_FRAMES = 30_000
+PICTURES = ("JPEG", "PNG", "WEBP")
+# What Pillow raises over broken pictures, beside errors of its own.
+BROKEN = (OSError, ValueError, ArithmeticError, LookupError, SyntaxError, EOFError, struct.error)
 SAMPLES = 8  # frames in which faces are looked for, evenly spread
 
 
@@ -40,6 +44,38 @@ def look_at_video(path: str) -> dict[str, Any]:
         raise MemoryError from None
     except av.error.FFmpegError:
         return {"unreadable": "damaged"}
+
+
+def look_at_picture(path: str) -> dict[str, Any]:
+    """Decode a JPEG, PNG or WebP picture, whole and upright; describe its faces. As above.
+
+    Returns the fields of OutputFacts: one frame, which lasts no time.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = None  # the header is checked below, more strictly
+    try:
+        with Image.open(path, formats=PICTURES) as opened:
+            if opened.width * opened.height > MAX_FRAME_PIXELS:
+                return {"unreadable": "too-large"}
+            if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:
+                return {"unreadable": "not-a-picture"}
+            kind = str(opened.format).lower()
+            picture = ImageOps.exif_transpose(opened).convert("RGB")
+    except UnidentifiedImageError:
+        return {"unreadable": "not-a-picture"}
+    except BROKEN:
+        return {"unreadable": "damaged"}
+    return {
+        "container": kind,
+        "streams": [f"picture {kind}"],
+        "width": picture.width,
+        "height": picture.height,
+        "frame_count": 1,
+        "frames_sampled": 1,
+        "described": _describe(np.asarray(picture), 0.0),
+    }
 
 
 def _container_of(path: Path) -> str | None:

@@ -15,6 +15,7 @@ from app import sandbox
 from app.registry.faces import OTHER_FACE_FROM, SAME_FACE_BELOW, TEMPLATE_LENGTH, distance
 
 LENGTH_TOLERANCE_S = 0.25
+STRANGE_FRAMES = 1  # of a film: one frame alone may be a detector's mistake
 OTHER_PEOPLE = "other_people"
 READ_WALL_S, READ_CPU_S, READ_MEMORY_BYTES = 180, 180, 1536 << 20
 
@@ -68,15 +69,20 @@ class _Seen(OutputFacts):
     described: list[_Face] = Field([], max_length=1000)
 
 
-def inspect_output(path: Path, templates: Sequence[Sequence[float]] = ()) -> OutputFacts:
-    """Decode a result in the sandbox and say what is in it.
+def inspect_output(
+    path: Path,
+    templates: Sequence[Sequence[float]] = (),
+    *,
+    by: str = "app.gateway.frames:look_at_video",
+) -> OutputFacts:
+    """Decode a result in the sandbox, by a function of `app.gateway.frames`; say what is in it.
 
     `templates` are those of the licensed performers' replicas. A file that cannot be read, or that
     breaks its reader, is a fact (`unreadable`) and no error; SandboxUnavailable is raised.
     """
     try:
         said = sandbox.run(
-            "app.gateway.frames:look_at_video",
+            by,
             {"path": str(path.resolve())},
             wall_s=READ_WALL_S,
             cpu_s=READ_CPU_S,
@@ -103,22 +109,23 @@ def inspect_output(path: Path, templates: Sequence[Sequence[float]] = ()) -> Out
 def check_output(
     facts: OutputFacts,
     *,
-    length_s: float,
+    length_s: float | None,
     size: Sequence[int] | None = None,
     tolerance_s: float = LENGTH_TOLERANCE_S,
     others_may_appear: bool = False,
 ) -> list[Finding]:
     """List every reason not to release a result that was asked for with this length and size.
 
-    Pure. `others_may_appear` is for scenes that were declared to show people without a replica.
+    Pure. A picture has no length: None. `others_may_appear` is for scenes that were declared to
+    show people without a replica.
     An empty list means that nothing was found, not that nothing is there.
     """
     if facts.unreadable:
-        return [Finding(facts.unreadable, "the result cannot be read as a video")]
+        return [Finding(facts.unreadable, "the result cannot be read as what was asked for")]
     if facts.frame_count == 0:
         return [Finding("no-frames", "the result has a video stream without a single frame")]
     findings = []
-    if abs(facts.duration_s - length_s) > tolerance_s:
+    if length_s is not None and abs(facts.duration_s - length_s) > tolerance_s:
         lasts = f"the result lasts {facts.duration_s:.2f} s, and {length_s:.2f} s were asked for"
         findings.append(Finding("not-the-length", lasts))
     if size is not None and (facts.width, facts.height) != tuple(size):
@@ -127,7 +134,8 @@ def check_output(
     if not facts.faces:
         nobody = f"no face was found in {facts.frames_sampled} sampled frames"
         return [*findings, Finding("no-face", nobody)]
-    return [*findings, *_check_faces(facts.faces, others_may_appear=others_may_appear)]
+    most = 0 if facts.frames_sampled == 1 else STRANGE_FRAMES
+    return [*findings, *_check_faces(facts.faces, most, others_may_appear=others_may_appear)]
 
 
 def content_tags(facts: OutputFacts, *, people: int) -> list[str]:
@@ -142,8 +150,13 @@ def content_tags(facts: OutputFacts, *, people: int) -> list[str]:
     return [OTHER_PEOPLE] if max(frames.values(), default=0) > people else []
 
 
-def _check_faces(seen: Sequence[SampledFace], *, others_may_appear: bool) -> Iterator[Finding]:
-    """Compare what was seen with who is licensed; faces without a distance say nothing."""
+def _check_faces(
+    seen: Sequence[SampledFace], most: int, *, others_may_appear: bool
+) -> Iterator[Finding]:
+    """Compare what was seen with who is licensed; faces without a distance say nothing.
+
+    In a film `most` frames may show a face that looks strange; a picture is looked at once.
+    """
     known = [(face.at_s, face.distance) for face in seen if face.distance is not None]
     nearest = min((distance for _, distance in known), default=0)
     if nearest >= SAME_FACE_BELOW:
@@ -156,6 +169,6 @@ def _check_faces(seen: Sequence[SampledFace], *, others_may_appear: bool) -> Ite
         for at_s, distance in known
         if distance >= (SAME_FACE_BELOW if at_s in settled else OTHER_FACE_FROM)
     }
-    if nearest < SAME_FACE_BELOW and len(strange) > 1 and not others_may_appear:
-        detail = f"{len(strange)} sampled frames show a face that is none of the licensed"
+    if nearest < SAME_FACE_BELOW and len(strange) > most and not others_may_appear:
+        detail = f"{len(strange)} of the sampled frames show a face that is none of the licensed"
         yield Finding("another-face", f"{detail} performers; a person should look")

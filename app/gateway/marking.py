@@ -12,15 +12,15 @@ MARK_WALL_S, MARK_CPU_S, MARK_MEMORY_BYTES = 600, 900, 3 << 30
 GROWS_AT_MOST = 16  # times; a small film may, when it is encoded better than it was
 
 
-def mark_output(source: Path, marked: Path, payload: bytes, key: bytes) -> None:
-    """Write `source` to `marked` with every frame and the sound marked.
+def mark_output(source: Path, marked: Path, payload: bytes, key: bytes, by: str) -> None:
+    """Write `source` to `marked`, marked by the function of embedding.py that `by` names.
 
     Raises what `sandbox.run` raises; a child that only says it wrote the file has not.
     """
     written = marked.parent / "marking" / marked.name
     written.parent.mkdir()
     sandbox.run(
-        "app.gateway.embedding:embed",
+        by,
         {
             "source": str(source.resolve()),
             "target": str(written.resolve()),

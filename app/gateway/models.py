@@ -32,7 +32,7 @@ class Generation(SQLModel, table=True):
 
     __table_args__ = (
         sa.CheckConstraint(f"state IN {STATES}", name="generation_state"),
-        sa.CheckConstraint("length_ms > 0", name="generation_length"),
+        sa.CheckConstraint("length_ms >= 0", name="generation_length"),
     )
 
     id: str = Field(default_factory=lambda: new_id("gen"), primary_key=True)
@@ -40,7 +40,7 @@ class Generation(SQLModel, table=True):
     decision_id: str = Field(foreign_key="decision.id")
     generator: str
     line: str
-    length_ms: int
+    length_ms: int  # a picture has none: 0
     request: dict[str, Any] = Field(sa_type=Json)
     payload_hex: str = Field(default_factory=lambda: secrets.token_hex(8), unique=True)
     state: str = Field(default="held", index=True)

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from app import clock, commits, db, keys, publication
 from app.config import settings
-from app.gateway import buying, endings, inspect, marking, previews, service, stops
+from app.gateway import buying, endings, inspect, marking, outputs, previews, service, stops
 from app.gateway.generators import Connector, Generator, RenderJob, catalogue
 from app.gateway.generators.errors import OrderRefused
 from app.gateway.models import FINAL, Generation
@@ -89,6 +89,7 @@ def render(generation_id: str) -> bool:
             ended = _end(generation_id, "failed", why)
             forget(sent)
             return ended
+        result = outputs.kind_of(generation).named(result)
         digest, key = keep(generation_id, "rendered", result)
     with db.writing() as session:
         rendered = locked(session, generation_id, "rendering")
@@ -107,15 +108,18 @@ def examine(generation_id: str) -> bool:
     if generation.state != "rendered":
         return generation.state not in FINAL
     with at_work(generation_id) as directory:
-        path = fetch(generation.rendered_key, directory / "rendered.mp4")
+        path = fetch(generation.rendered_key, directory / "rendered")
         with db.writing() as session:
             looked_at = locked(session, generation_id, "rendered")
             replicas = [member.replica_id for member in service.cast_of(session, generation_id)]
             token = token_for(session, looked_at)
             templates = registry.templates_of(session, replicas, token=token)
-        facts = inspect.inspect_output(path, templates)
+        kind = outputs.kind_of(generation)
+        facts = inspect.inspect_output(path, templates, by=kind.looked_at_by)
     findings = inspect.check_output(
-        facts, length_s=generation.length_ms / 1000, size=tuple(generation.request["size"])
+        facts,
+        length_s=generation.length_ms / 1000 if kind.lasts else None,
+        size=tuple(generation.request["size"]),
     )
     if findings:
         return _end(generation_id, "quarantined", "; ".join(findings))
@@ -130,15 +134,15 @@ def examine(generation_id: str) -> bool:
 
 
 def mark(generation_id: str) -> bool:
-    """Embed the payload in every frame and the sound."""
+    """Embed the payload in the picture, or in every frame and the sound."""
     generation = load(generation_id)
     if generation.state != "inspected":
         return generation.state not in FINAL
     with at_work(generation_id) as directory:
-        source = fetch(generation.rendered_key, directory / "rendered.mp4")
-        marked = directory / "marked.mp4"
-        payload = bytes.fromhex(generation.payload_hex)
-        marking.mark_output(source, marked, payload, keys.secret("watermark"))
+        source = fetch(generation.rendered_key, directory / "rendered")
+        kind, payload = outputs.kind_of(generation), bytes.fromhex(generation.payload_hex)
+        marked = kind.marked(source)
+        marking.mark_output(source, marked, payload, keys.secret("watermark"), kind.marked_by)
         _, key = keep(generation_id, "marked", marked)
     with db.writing() as session:
         done = locked(session, generation_id, "inspected")
@@ -158,9 +162,9 @@ def sign(generation_id: str) -> bool:
     if generation.state != "marked":
         return generation.state not in FINAL
     with at_work(generation_id) as directory:
-        source = fetch(generation.marked_key, directory / "marked.mp4")
-        rendered = fetch(generation.rendered_key, directory / "rendered.mp4")
-        signed = directory / "signed.mp4"
+        source = fetch(generation.marked_key, directory / "marked")
+        rendered = fetch(generation.rendered_key, directory / "rendered")
+        signed = source.with_stem("signed")
         with db.reading() as session:
             private = _private(session, generation)
             generators_own = provenance.with_credentials(rendered, desk=desk(), private=private)
@@ -286,7 +290,7 @@ def _statement(session: Session, generation: Generation, generators_own: Source 
     return manifest(
         generation_id=generation.id,
         payload=bytes.fromhex(generation.payload_hex),
-        media_type="video/mp4",
+        media_type=outputs.media_type_of(generation.marked_key),
         # The registry's commitment stands for the picture: its plain hash is kept nowhere.
         references=[
             Reference(medium.commitment, medium.media_type)

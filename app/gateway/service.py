@@ -20,7 +20,7 @@ from app.gateway.errors import (
     OutputNotReleased,
     ReplicaNotFound,
 )
-from app.gateway.generators import RenderJob, catalogue, mismatches
+from app.gateway.generators import Capability, RenderJob, catalogue, mismatches
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.gateway.models_render_jobs import RenderJobOutside
 from app.gateway.models_vendor_jobs import VendorJob
@@ -70,7 +70,7 @@ def request_generation(
         raise ReplicaNotFound("a replica in this request is unknown, or named twice; check the ids")
     if asked.length_s * 1000 % 1:
         raise BadRequest(f"{asked.length_s} s is finer than a millisecond; give three decimals")
-    check_offered(asked)
+    capability = check_offered(asked)
     performers = tuple(replica.performer_id for replica in known)
     if len(set(performers)) != len(performers):
         raise BadRequest("two of these replicas are of one performer; name one of them")
@@ -92,6 +92,7 @@ def request_generation(
         length_ms=int(asked.length_s * 1000),
         request={
             "size": list(asked.size),
+            "output": capability.output,
             "languages": list(use.languages or ()),
             **({"look_first": look_first} if look_first else {}),
         },
@@ -123,8 +124,11 @@ def request_generation(
     return judged.decision, generation
 
 
-def check_offered(asked: Asked) -> None:
-    """Refuse before money is held what the generator would refuse later. Raises JobNotOffered."""
+def check_offered(asked: Asked) -> Capability:
+    """Return what the model can do; refuse before money is held what it would refuse later.
+
+    Raises GeneratorUnavailable, JobNotOffered.
+    """
     capability = catalogue.available(asked.generator)
     job = RenderJob(
         generation_id="",
@@ -137,6 +141,7 @@ def check_offered(asked: Asked) -> None:
     )
     if found := mismatches(job, capability):
         raise JobNotOffered(f"{asked.generator} does not do this: {'; '.join(found)}")
+    return capability
 
 
 def waiting(session: Session) -> Sequence[tuple[str, str]]:
@@ -299,9 +304,12 @@ def usage_event(generation: Generation, use: UseRequest) -> UsageEvent:
 
 
 def usage_of(use: UseRequest, seconds: Decimal) -> UsageEvent:
-    """Say what one render of so many seconds would count as."""
+    """Say what one render of so many seconds would count as.
+
+    A picture has none: where the terms price seconds it has no price, and is refused.
+    """
     return UsageEvent(
-        seconds=str(seconds),
+        seconds=str(seconds) if seconds else None,
         renders=1,
         count=1,
         languages=len(use.languages or ()),

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from app import db, storage, vault, vault_tokens
 from app.config import settings
 from app.errors import AppError
-from app.gateway import service, vendor_copies
+from app.gateway import outputs, service, vendor_copies
 from app.gateway.errors import GeneratorUnavailable, JobLost, StageOvertaken
 from app.gateway.generators import Connector, Generator, Phase, RenderJob, catalogue
 from app.gateway.generators.errors import NotSubmitted, OrderRefused, VendorBusy, VendorSilent
@@ -133,14 +133,15 @@ def keep(generation_id: str, what: str, path: Path) -> tuple[str, str]:
     """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    key = f"generations/{generation_id}/{what}-{digest[:16]}.mp4"
+    key = f"generations/{generation_id}/{what}-{digest[:16]}{path.suffix}"
     storage.put_new(key, path)
     return digest, key
 
 
 def fetch(key: str | None, to: Path) -> Path:
-    """Bring an earlier stage's file into the private directory."""
+    """Bring an earlier stage's file into the private directory, with the suffix it was kept by."""
     if key is None:
         raise AppError("a stage has no input although its state says so; this is a defect")
+    to = to.with_suffix(outputs.suffix_of(key))
     storage.fetch(key, to)
     return to

@@ -12,7 +12,7 @@ from app import clock, db
 from app.access import may
 from app.gateway import service as gateway
 from app.gateway import shown as work
-from app.gateway.api_files import send_film
+from app.gateway.api_files import send_output
 from app.gateway.errors import OutputNotReleased
 from app.ledger import earnings
 from app.ledger import service as ledger
@@ -102,7 +102,7 @@ def play_film(visit: Visitor, generation_id: str) -> StreamingResponse:
         found = work.output_of(session, _ids(performers), generation_id).generation
         if found.state != "released":
             raise OutputNotReleased(f"{found.id} is {found.state}: there is no film to play yet")
-    answer = send_film(found, found.id)
+    answer = send_output(found, found.id)
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer
 

@@ -78,7 +78,7 @@ class Draft:
 
 def _draft(  # noqa: PLR0917 - FastAPI fills them in by name
     line: Annotated[str, Form(min_length=1, max_length=1000)],
-    length_s: Annotated[Decimal, Form(gt=0, le=3600, decimal_places=3)],
+    length_s: Annotated[Decimal, Form(ge=0, le=3600, decimal_places=3)],
     project: Word,
     purpose: Word,
     medium: Word,

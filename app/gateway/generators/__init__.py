@@ -185,7 +185,9 @@ def mismatches(job: RenderJob, capability: Capability) -> list[str]:
     """
     found = []
     shortest, longest = capability.seconds
-    if not shortest <= job.length_s <= longest:
+    if longest == 0 and job.length_s:
+        found.append("it makes pictures, which have no length: leave it out")
+    elif not shortest <= job.length_s <= longest:
         found.append(f"{job.length_s:g} s is outside {shortest:g}-{longest:g} s")
     elif capability.lengths_s and job.length_s not in capability.lengths_s:
         only = ", ".join(f"{each:g}" for each in capability.lengths_s)
