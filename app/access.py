@@ -17,6 +17,7 @@ CALLERS = {
     "agent": "the agency that is registered as the performer's",
     "licensee": "the licensee of the contract",
     "requester": "the organization that asked for the generation or the decision",
+    "uploader": "the organization that uploaded the material",
     "renderer": "the organization whose renderer has the job",
     "addressee": "whom a standing offer is made to, once it is signed",
     "subject": "the party it is about: itself, or the desk of a performer",

@@ -188,6 +188,14 @@ TABLES: dict[str, Columns] = {
     "generation_replica": _table(
         "generation_id replica_id performer_id contract_id", "generation_id>generation"
     ),
+    "material": _table(
+        "id organization_id api_key_id role media_type size_bytes length_ms width height facts"
+        " vault_object_id faces_object_id commitment_salt commitment created_at",
+        "created_at",
+        once="deleted_at",
+        moving="state reason checked_at",
+    ),
+    "generation_material": _table("generation_id role material_id", "generation_id>generation"),
     "signed_manifest": _table(
         "id generation_id label manifest_sha256 file_sha256 size_bytes media_type openings"
         " verified_by signed_at",

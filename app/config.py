@@ -84,6 +84,9 @@ class Settings(BaseSettings):
         "", description="Renderers outside: NAME=ORGANIZATION, parted by semicolons."
     )
     upload_limit_bytes: int = Field(40 << 20, gt=0, description="Largest portrait upload.")
+    material_limit_bytes: int = Field(
+        128 << 20, gt=0, description="Largest material of a scene to upload."
+    )
     verify_limit_bytes: int = Field(512 << 20, gt=0, description="Largest file to verify.")
     rate_lookups: str = Field(
         "300/minute", description="How often one address may ask without a key; empty: as it likes."

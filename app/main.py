@@ -29,6 +29,7 @@ from app.gateway import api_quotes as quotes
 from app.gateway import api_render_jobs as renderers
 from app.gateway import api_simulations as simulations
 from app.gateway import api_withdrawal as withdrawal
+from app.gateway.materials import api as materials
 from app.identity import api as identity
 from app.identity import api_api_keys as api_keys
 from app.ledger import api as ledger
@@ -65,6 +66,7 @@ from app.web import signing as signing_pages
 from app.worker import Worker
 
 logger = structlog.get_logger()
+
 ABOUT = """
 Digital replicas act only by contract: every use is decided by written rules, every output carries
 its provenance, every second is paid.
@@ -135,6 +137,7 @@ def create_app() -> FastAPI:
         contract_life,
         counsel,
         disclosures,
+        materials,
         paper,
         payouts,
         policies,

@@ -8,6 +8,7 @@ from app.gateway import models_render_jobs as render_jobs
 from app.gateway import models_stops as stops
 from app.gateway import models_vendor_copies as vendor_copies
 from app.gateway import models_vendor_jobs as vendor_jobs
+from app.gateway.materials import models as materials
 from app.identity import models as identity
 from app.identity import models_people as people
 from app.ledger import models as ledger
@@ -49,6 +50,7 @@ __all__ = [
     "identity",
     "ledger",
     "marks",
+    "materials",
     "paper",
     "payments",
     "payouts",

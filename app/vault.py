@@ -209,6 +209,14 @@ def fingerprint(content: bytes) -> bytes:
     return hmac.digest(derived.derive(keys.secret("vault-root")), content, "sha256")
 
 
+def make_unreadable(session: Session, object_id: str) -> None:
+    """Throw away the one key of one object; harmless to repeat. Its ciphertext opens no more."""
+    thing = session.get_one(VaultObject, object_id, with_for_update=True)
+    thing.wrapped_key = b""
+    session.add(thing)
+    session.flush()
+
+
 def erase_owner(session: Session, owner_id: str) -> list[VaultObject]:
     """Decide that everything of this owner is unreadable: from this commit on nothing of it opens.
 

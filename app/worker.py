@@ -15,6 +15,7 @@ from app.config import settings
 from app.errors import AppError
 from app.gateway import pipeline, previews, vendor_copies, workbench
 from app.gateway import service as gateway
+from app.gateway.materials import checking
 from app.ledger import service as ledger
 from app.privacy import erasure
 from app.provenance import rotations
@@ -100,6 +101,7 @@ class Worker:
                 self._queue_waiting,
                 self._record_rotations,
                 publication.publish_waiting,
+                checking.check_waiting,
                 _expire_holds,
                 _end_silent_previews,
                 _finish_erasures,

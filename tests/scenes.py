@@ -1,6 +1,6 @@
 """A scene ready to be asked for: two desks, an agency, an enrolled performer, a signed contract."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -47,6 +47,7 @@ class Scene:
         length_s: str = "5",
         size: tuple[int, int] = (1280, 720),
         line: str = "I hold the light.",
+        materials: Mapping[str, str] | None = None,
         **changes: Any,
     ) -> tuple[Decision, Generation | None]:
         """Ask for a generation as the production, through the gateway's own door."""
@@ -61,7 +62,9 @@ class Scene:
             **changes,
         }
         organization_id = self.production.organization.id
-        asked = gateway.Asked((self.replica.id,), generator, line, Decimal(length_s), size)
+        asked = gateway.Asked(
+            (self.replica.id,), generator, line, Decimal(length_s), size, materials or {}
+        )
         request = UseRequest(
             action="generate",
             requester_org=organization_id,

@@ -26,6 +26,8 @@ from app.gateway.errors import (
     ReplicaNotFound,
 )
 from app.gateway.generators import catalogue
+from app.gateway.materials.errors import MaterialNotFound, MaterialNotUsable
+from app.gateway.materials.models import Role
 from app.gateway.models import Generation
 from app.gateway.outputs import SENT
 from app.gateway.stops import Stopped
@@ -59,6 +61,8 @@ MODEL = {
     "sizes": [[1280, 720]],
     "reference_kinds": ["portrait"],
     "references": [1, 3],
+    "materials": ["first_frame"],
+    "materials_needed": [],
     "line_limit": 300,
     "audio": True,
     "lip_sync": True,
@@ -140,6 +144,9 @@ class GenerationCreate(Scene):
 
     line: Line
     length_s: Length = Decimal(0)
+    materials: dict[Role, Word] = Field(
+        default={}, description="What was uploaded for this scene (`/v1/materials`), by role."
+    )
 
 
 class GenerationRead(BaseModel):
@@ -203,6 +210,8 @@ def list_generators(_read: Reading) -> list[dict[str, Any]]:
         GeneratorUnavailable,
         JobNotOffered,
         LineRefused,
+        MaterialNotFound,
+        MaterialNotUsable,
         Stopped,
         BudgetExceeded,
         UseUnpriced,
@@ -231,6 +240,7 @@ def answer_request(
         line=body.line,
         length_s=body.length_s,
         size=(body.width, body.height),
+        materials=dict(body.materials.items()),
     )
     use = UseRequest(
         action="generate",

@@ -16,6 +16,7 @@ from app.config import settings
 from app.gateway import buying, endings, inspect, marking, outputs, previews, service, stops
 from app.gateway.generators import Connector, Generator, RenderJob, catalogue
 from app.gateway.generators.errors import OrderRefused
+from app.gateway.materials import service as materials
 from app.gateway.models import FINAL, Generation
 from app.gateway.workbench import (
     at_work,
@@ -334,6 +335,8 @@ def _what_stops(session: Session, generation: Generation, decision: Decision, *,
         return "the performer's side has not looked at it; ask again"
     if not ledger.holds_stand(session, generation.id):
         return "its hold ran out; ask again"
+    if unusable := materials.what_forbids(session, generation.id):
+        return unusable
     permit = session.get_one(Decision, generation.decision_id)
     event = service.usage_event(generation, decisions.use_of(permit))
     for contract in _contracts(session, generation.id):

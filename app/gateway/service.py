@@ -1,8 +1,8 @@
 """Requests for generations: facts, decision and holds in one transaction; and who may read."""
 
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -21,6 +21,7 @@ from app.gateway.errors import (
     ReplicaNotFound,
 )
 from app.gateway.generators import Capability, RenderJob, catalogue, mismatches
+from app.gateway.materials import service as materials
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.gateway.models_render_jobs import RenderJobOutside
 from app.gateway.models_vendor_jobs import VendorJob
@@ -51,6 +52,7 @@ class Asked:
     line: str
     length_s: Decimal
     size: tuple[int, int]
+    materials: Mapping[str, str] = field(default_factory=dict)  # by role, their ids
 
 
 def request_generation(
@@ -59,8 +61,9 @@ def request_generation(
     """Decide, and where it is a permit place the holds and create the generation. One transaction.
 
     A denial is an answer: the decision is recorded and returned without a generation. Raises
-    ReplicaNotFound, GeneratorUnavailable, JobNotOffered, Stopped before anything is decided;
-    Stopped, LineRefused and BudgetExceeded after a permit, of which nothing is then kept.
+    ReplicaNotFound, GeneratorUnavailable, JobNotOffered, MaterialNotFound, Stopped before anything
+    is decided; Stopped, LineRefused, MaterialNotUsable and BudgetExceeded after a permit, of which
+    nothing is then kept.
     """
     stops.lock_shared(session)
     stops.check(session, model=asked.generator)
@@ -71,6 +74,8 @@ def request_generation(
     if asked.length_s * 1000 % 1:
         raise BadRequest(f"{asked.length_s} s is finer than a millisecond; give three decimals")
     capability = check_offered(asked)
+    for material_id in asked.materials.values():
+        materials.material_of(session, organization_id, material_id)
     performers = tuple(replica.performer_id for replica in known)
     if len(set(performers)) != len(performers):
         raise BadRequest("two of these replicas are of one performer; name one of them")
@@ -83,6 +88,7 @@ def request_generation(
         return judged.decision, None
     stops.check(session, performers=performers)  # a stranger was told of no contract, no more
     look_first = prompts.check_line(session, asked.line, performers=performers)
+    used = materials.insist_usable(session, organization_id, asked.materials)
     # 2. The generation, and with it the holds: quota seconds and money, for all or for none.
     generation = Generation(
         organization_id=organization_id,
@@ -99,6 +105,7 @@ def request_generation(
     )
     session.add(generation)
     session.flush()
+    materials.use(session, generation.id, used)
     judged.decision.generation_id = generation.id
     session.add(judged.decision)
     held = []
@@ -138,6 +145,7 @@ def check_offered(asked: Asked) -> Capability:
         width=asked.size[0],
         height=asked.size[1],
         references=tuple(Path(replica) for replica in asked.replicas),
+        **{role: Path(material_id) for role, material_id in asked.materials.items()},
     )
     if found := mismatches(job, capability):
         raise JobNotOffered(f"{asked.generator} does not do this: {'; '.join(found)}")
@@ -254,7 +262,7 @@ def what_forbids(session: Session, generation: Generation) -> str:
         return ", ".join(answer.codes) or answer.outcome
     if not ledger.holds_stand(session, generation.id):
         return "its hold ran out; ask again"
-    return ""
+    return materials.what_forbids(session, generation.id)
 
 
 def download_link(generation: Generation, *, expires_at: datetime) -> str:

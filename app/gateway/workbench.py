@@ -17,6 +17,7 @@ from app.gateway import outputs, service, vendor_copies
 from app.gateway.errors import GeneratorUnavailable, JobLost, StageOvertaken
 from app.gateway.generators import Connector, Generator, Phase, RenderJob, catalogue
 from app.gateway.generators.errors import NotSubmitted, OrderRefused, VendorBusy, VendorSilent
+from app.gateway.materials import service as materials
 from app.gateway.models import Generation
 from app.registry import service as registry
 
@@ -88,6 +89,9 @@ def job_of(
                     token=token,
                 )
             references.append(path)
+    given = (
+        materials.open_for_render(session, generation.id, directory, token=token) if token else {}
+    )
     width, height = generation.request["size"]
     return RenderJob(
         generation_id=generation.id,
@@ -97,6 +101,7 @@ def job_of(
         width=width,
         height=height,
         references=tuple(references),
+        **given,
     )
 
 

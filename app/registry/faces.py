@@ -54,12 +54,12 @@ def prepare() -> None:
         load()
 
 
-def find_faces(path: str) -> dict[str, Any]:
+def find_faces(path: str, *, describe: bool = False) -> dict[str, Any]:
     """Read a picture and find the faces in it. Call it through the sandbox.
 
     Returns `media_type`, `width` and `height` in pixels as a viewer sees it (EXIF orientation
     applied), `faces` as boxes in those pixels, and `template` (128 floats) when there is exactly
-    one face. Raises what `errors.PICTURE_ERRORS` lists.
+    one face; `describe`: each face has its own. Raises what `errors.PICTURE_ERRORS` lists.
     """
     import numpy as np
 
@@ -81,7 +81,10 @@ def find_faces(path: str) -> dict[str, Any]:
         "height": height,
         "faces": [{"box": list(whole)} for whole, _, _ in sightings],
     }
-    if len(sightings) == 1:
+    if describe:
+        for face, (_, pixels, box) in zip(found["faces"], sightings, strict=True):
+            face["template"] = template_of(pixels, box)
+    elif len(sightings) == 1:
         found["template"] = template_of(*sightings[0][1:])
     return found
 

@@ -10,6 +10,7 @@ from app import db
 from app.demo import cast
 from app.identity import service as identity
 from app.licensing.strikes import service as strikes
+from tests.gateway.materials.making import a_recording
 from tests.http.house import House, a_preview, a_render_job, a_standing_offer, question
 from tests.licensing.disclosing import a_grant
 from tests.licensing.papers import a_pdf
@@ -158,6 +159,15 @@ def _answer(house: House) -> Deed:
         {"json": {"role": "performer", "answer": answer}} for answer in ("approved", "rejected")
     )
     return Deed("desk", f"/v1/approvals/{asked['id']}/answers", yes, no)
+
+
+def _material(role: str) -> dict[str, Any]:
+    content = PORTRAIT.read_bytes() if role == "first_frame" else a_recording(0.1)
+    return {"data": {"role": role}, "files": {"file": content}}
+
+
+def _sent(house: House) -> str:
+    return str(house.post("/v1/materials", **_material("voice")).json()["id"])
 
 
 def _preview(act: str) -> Callable[[House], Deed]:
@@ -338,6 +348,12 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
     "/v1/approvals/{approval_id}/answers": _answer,
     "/v1/render-jobs/{render_job_id}/licenses": _render_job("take"),
     "/v1/render-jobs/{render_job_id}/results": _render_job("hand in"),
+    "/v1/materials": lambda h: Deed(
+        "production", "/v1/materials", _material("voice"), _material("first_frame")
+    ),
+    "/v1/materials/{material_id}/deletion": lambda h: Deed(
+        "production", f"/v1/materials/{_sent(h)}/deletion", {}, status=200
+    ),
     "/v1/previews/{preview_id}/links": _preview("links"),
     "/v1/previews/{preview_id}/answers": _preview("answers"),
     "/v1/standing-offers": _draft,

@@ -30,6 +30,7 @@ KNOWN = {
     "statement_id": {"subject": "desk", "agent": "agency"},
     "payout_id": {"subject": "desk", "agent": "agency"},
     "render_job_id": {"renderer": "production"},
+    "material_id": {"uploader": "production"},
     "api_key_id": {"subject": "production"},
     "party_id": {"subject": "production"},
     "invoice_id": {"subject": "production"},

@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 from httpx import Response
+from sqlmodel import select
 
 from app import clock, db
+from app.gateway.materials.models import Material
 from app.gateway.models_previews import Preview
 from app.gateway.models_render_jobs import RenderJobOutside
+from app.identity.models import ApiKey
 from app.ledger.models import Account
 from app.ledger.models_payouts import Payout, PayoutEvent, PayoutOrder
 from app.ledger.periods import close_period
@@ -55,7 +58,19 @@ def things_of(house: House) -> dict[str, str]:
             organization_id=decision.organization_id,
             due_at=clock.now() + timedelta(days=1),
         )
-        session.add_all((approval, preview, task))
+        paper = a_paper(session, house.scene)
+        material = Material(
+            organization_id=decision.organization_id,
+            api_key_id=str(session.exec(select(ApiKey.id)).first()),
+            role="voice",
+            media_type="audio/wav",
+            size_bytes=1,
+            facts={},
+            vault_object_id=paper.vault_object_id,
+            commitment_salt="",
+            commitment="",
+        )
+        session.add_all((approval, preview, task, material))
         link = CounselLink(
             series_id=house.scene.contract.id,
             version=1,
@@ -68,7 +83,6 @@ def things_of(house: House) -> dict[str, str]:
         )
         session.add(link)
         strike = unions.proposed(session, unions.a_union(session))
-        paper = a_paper(session, house.scene)
         granted = a_grant(house.scene, "performer", house.scene.agency.organization.id)
         grant = disclosures.grant_disclosure(
             session, house.scene.contract, house.scene.desk.organization.id, **granted
@@ -129,6 +143,7 @@ def things_of(house: House) -> dict[str, str]:
         "approval_id": approval.id,
         "preview_id": preview.id,
         "render_job_id": task.id,
+        "material_id": material.id,
         "strike_id": strike.id,
         "performer_id": house.scene.performer.id,
         "standing_offer_id": a_standing_offer(house),

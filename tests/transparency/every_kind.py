@@ -6,6 +6,7 @@ from sqlmodel import Session, SQLModel, select
 
 from app import clock, vault, vault_tokens
 from app.gateway import pipeline
+from app.gateway.materials.models import GenerationMaterial, Material
 from app.gateway.models_budgets import Budget
 from app.gateway.models_previews import Preview, PreviewLink
 from app.gateway.models_stops import EmergencyStop
@@ -154,6 +155,19 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 organization_id=organization_id,
                 api_key_id=key_id,
             ),
+            Material(
+                id="mat_1",
+                organization_id=organization_id,
+                api_key_id=key_id,
+                role="voice",
+                media_type="audio/wav",
+                size_bytes=1,
+                facts={},
+                vault_object_id=medium.vault_object_id,
+                commitment_salt="",
+                commitment="",
+            ),
+            GenerationMaterial(generation_id=generation.id, role="voice", material_id="mat_1"),
             PreviewLink(
                 preview_id=preview.id,
                 organization_id=organization_id,

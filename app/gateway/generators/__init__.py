@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 
+MATERIAL_ROLES = ("first_frame", "footage", "driving", "voice")
+
+
 class Phase(enum.StrEnum):
     """Where a job stands. UNKNOWN: nobody can say; the hold stays until somebody can."""
 
@@ -80,7 +83,8 @@ class Capability:
     line_limit: int  # most characters in the spoken line
     audio: bool
     lip_sync: bool  # the mouth follows the words, not just the sound
-    alters_footage: bool = False
+    takes: tuple[str, ...] = ()  # roles of materials: first_frame, footage, driving, voice
+    needs: tuple[str, ...] = ()  # of those, the ones without which it renders nothing
     license_notes: tuple[str, ...] = ()
     reference_kinds: tuple[str, ...] = ("portrait",)
     price: Price | None = None  # None: nothing is bought, or no list price is known
@@ -97,8 +101,8 @@ class RenderJob:
     """One generation as a generator sees it. `generation_id` is the idempotency key.
 
     `references` are plaintext portraits in a private folder of the caller's, which must stay
-    until the job has ended: a generator reads them, never moves or keeps them. So is `footage`: the
-    shot to alter, where one is altered and no clip is made anew.
+    until the job has ended: a generator reads them, never moves or keeps them. So are materials:
+    the picture to begin with, the shot to alter, the performance to transfer, the voice to speak.
     """
 
     generation_id: str
@@ -108,7 +112,10 @@ class RenderJob:
     width: int
     height: int
     references: tuple[Path, ...]
+    first_frame: Path | None = None
     footage: Path | None = None
+    driving: Path | None = None
+    voice: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -198,8 +205,9 @@ def mismatches(job: RenderJob, capability: Capability) -> list[str]:
     fewest, most = capability.references
     if not fewest <= len(job.references) <= most:
         found.append(f"{len(job.references)} reference portraits are outside {fewest}-{most}")
-    if job.footage is not None and not capability.alters_footage:
-        found.append("it makes clips anew and alters no footage")
+    given = [role for role in MATERIAL_ROLES if getattr(job, role) is not None]
+    found += [f"it takes no {role}" for role in given if role not in capability.takes]
+    found += [f"it needs a material as {role}" for role in capability.needs if role not in given]
     if len(job.line) > capability.line_limit:
         found.append(f"a line of {len(job.line)} characters is over {capability.line_limit}")
     return found

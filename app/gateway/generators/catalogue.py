@@ -171,6 +171,8 @@ def _described(generator: Generator, capability: Capability) -> dict[str, Any]:
         "sizes": sorted(capability.sizes),
         "reference_kinds": capability.reference_kinds,
         "references": capability.references,
+        "materials": capability.takes,
+        "materials_needed": capability.needs,
         "line_limit": capability.line_limit,
         "audio": capability.audio,
         "lip_sync": capability.lip_sync,

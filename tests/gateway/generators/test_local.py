@@ -66,7 +66,7 @@ class TestSubmit:
             ({"length_s": float("nan")}, "nan s is outside"),
             ({"width": 1920, "height": 1080}, "1920x1080 is not among 1280x720"),
             ({"references": ()}, "0 reference portraits"),
-            ({"footage": Path("shot.mp4")}, "alters no footage"),
+            ({"footage": Path("shot.mp4")}, "takes no footage"),
             ({"references": (Path("gone.jpg"),)}, "cannot be read"),
             ({"generation_id": "../gen"}, "generation id"),
             ({"generation_id": ""}, "generation id"),

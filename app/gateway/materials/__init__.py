@@ -1,0 +1,1 @@
+"""What a production uploads for a scene: a first frame, footage, a driving performance, a voice."""
