@@ -84,6 +84,24 @@ TABLES: dict[str, Columns] = {
     "passkey_signing_key": _table(
         "passkey_id organization_id signing_key_id", "signing_key_id>signing_key"
     ),
+    # What they were told, and what proves that it arrived
+    "contact": _table(
+        "id person_id channel created_at",
+        "created_at",
+        once="verified_at ended_at",
+        moving="sealed",
+    ),
+    "notice": _table(
+        "id organization_id person_id kind subject_id alarms_id due_at once created_at",
+        "created_at",
+    ),
+    "notice_delivery": _table(
+        "id notice_id contact_id message_id created_at",
+        "created_at",
+        moving="state attempts reply settled_at",
+        next_at="when it is tried next, gone with the state that says so",
+    ),
+    "notice_seen": _table("notice_id person_id seen_at", "seen_at"),
     # Who may use what
     "contract": _table(
         "id series_id version round performer_id licensee_id author_id author_side counters_id"

@@ -20,6 +20,7 @@ from app.cli_generators import generator_commands
 from app.cli_keys import keys_commands
 from app.cli_log import log_commands
 from app.cli_money import bank_commands, credit_commands, invoice_commands, money, party_commands
+from app.cli_notices import notice_commands
 from app.cli_payouts import payout_commands
 from app.cli_people import people_commands
 from app.cli_policy import agreement_commands, policy_commands
@@ -56,6 +57,7 @@ for name, group in (
     ("credit", credit_commands),
     ("bank", bank_commands),
     ("payouts", payout_commands),
+    ("notices", notice_commands),
     ("watermark", watermark_commands),
 ):
     app.add_typer(group, name=name)

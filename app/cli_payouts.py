@@ -24,20 +24,11 @@ def order(
 
     The same name again orders nothing, and shows what was ordered.
     """
-    from functools import partial
-
-    from app.ledger.payouts import order_payouts
     from app.money import format_minor
-    from app.payments.details import paid_to
+    from app.payments import paying
 
     with db.writing() as session:
-        made = order_payouts(
-            session,
-            name=name,
-            currency=currency,
-            pay_to=partial(paid_to, session),
-            risk_carrier=risk,
-        )
+        made = paying.order(session, name=name, currency=currency, risk_carrier=risk)
         lines = [f"{made.order.id}  {name}  {len(made.payouts)} payouts"]
         for payout in made.payouts:
             amount = format_minor(payout.amount_minor, currency)
@@ -93,10 +84,10 @@ def settled(
     payouts: Annotated[list[str], typer.Argument(help="pyo_…, as many as you like")],
 ) -> None:
     """Say that the bank paid them: all of them, or none is written down. Safe to repeat."""
-    from app.ledger.payouts import settle_payout
+    from app.payments import paying
 
     with db.writing() as session:
-        events = [settle_payout(session, each) for each in payouts]
+        events = [paying.settle(session, each) for each in payouts]
     for event in events:
         print(f"{event.payout_id}: {event.state}")
 
@@ -107,10 +98,10 @@ def returned(
     reason: Annotated[str, typer.Option(help="What the bank said; the payee reads it.")],
 ) -> None:
     """Say that it came back: it is owed again, and goes into the next order. Safe to repeat."""
-    from app.ledger.payouts import return_payout
+    from app.payments import paying
 
     with db.writing() as session:
-        event = return_payout(session, payout, note=reason)
+        event = paying.give_back(session, payout, note=reason)
     print(f"{event.payout_id}: {event.state}")
 
 

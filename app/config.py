@@ -97,6 +97,14 @@ class Settings(BaseSettings):
     allow_unsandboxed_media: bool = Field(
         False, description="Parse untrusted media even where the kernel offers no isolation."
     )
+    smtp_host: str = Field("", description="Mail server that notices leave by; empty: no mail.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How it is spoken to; `none` for one on this machine only."
+    )
+    smtp_user: str = Field("", description="Name to sign in with there; empty: not at all.")
+    smtp_ca: Path | None = Field(None, description="PEM of the roots its certificate has.")
+    mail_from: str = Field("", description="Address that mails come from.")
     clock_tolerance_s: int = Field(
         300, gt=0, description="How far the clock may be off before nothing is permitted."
     )

@@ -24,6 +24,7 @@ from app.gateway import api as gateway
 from app.gateway import api_authorizations as authorizations
 from app.gateway import api_batches as batches
 from app.gateway import api_events as events
+from app.gateway import api_notification as notification
 from app.gateway import api_previews as previews
 from app.gateway import api_quotes as quotes
 from app.gateway import api_render_jobs as renderers
@@ -51,6 +52,7 @@ from app.licensing.paper import api as paper
 from app.licensing.standing import api as standing
 from app.licensing.status import api as statuses
 from app.licensing.strikes import api as strikes
+from app.notices import api as notices
 from app.payments import api as payments
 from app.payments import api_payouts as payouts
 from app.privacy import api as privacy
@@ -58,6 +60,7 @@ from app.provenance import api as certificates
 from app.registry import api as registry
 from app.registry.service import parties_of
 from app.transparency import api as transparency
+from app.web import notices as notices_pages
 from app.web import people as people_pages
 from app.web import performer, performer_data, performer_limits, performer_work, production
 from app.web import policies as policies_page
@@ -123,6 +126,7 @@ def create_app() -> FastAPI:
         events,
         batches,
         ledger,
+        notices,
         payments,
         privacy,
         audit,
@@ -138,6 +142,7 @@ def create_app() -> FastAPI:
         counsel,
         disclosures,
         materials,
+        notification,
         paper,
         payouts,
         policies,
@@ -158,6 +163,7 @@ def create_app() -> FastAPI:
     app.include_router(policies_page.router)
     app.include_router(public_pages.router)
     app.include_router(people_pages.router)
+    app.include_router(notices_pages.router)
     for portal in (performer, performer_limits, performer_work, performer_data, production):
         app.include_router(portal.router)
     app.include_router(signing_pages.router)

@@ -27,6 +27,7 @@ from app.licensing.decisions import models_policies as policies
 from app.licensing.disclosures import models as disclosures
 from app.licensing.standing import models as standing
 from app.licensing.strikes import models as strikes
+from app.notices import models as notices
 from app.payments import models as payments
 from app.payments import models_details as details
 from app.privacy import models as privacy
@@ -51,6 +52,7 @@ __all__ = [
     "ledger",
     "marks",
     "materials",
+    "notices",
     "paper",
     "payments",
     "payouts",

@@ -5,23 +5,29 @@ import shutil
 import signal
 import threading
 import time
+from collections.abc import Callable
 from typing import IO
 
 import structlog
+from sqlmodel import Session
 
 import app.models  # noqa: F401  every table: what it publishes is held against all of them
 from app import db, heartbeat, jobs, publication, sandbox, vault
 from app.config import settings
 from app.errors import AppError
-from app.gateway import pipeline, previews, vendor_copies, workbench
+from app.gateway import pipeline, previews, telling, vendor_copies, workbench
 from app.gateway import service as gateway
 from app.gateway.materials import checking
 from app.ledger import service as ledger
+from app.licensing.approvals import reminders
+from app.notices import delivery
 from app.privacy import erasure
 from app.provenance import rotations
 
 STORY = "generation"
 SWEEP_S = 0.5
+POST_S = 1.0
+REMIND_S = 30.0
 logger = structlog.get_logger()
 
 
@@ -41,6 +47,7 @@ class Worker:
         self._name: IO[str] | None = None
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         self._heart = threading.Thread(target=self._beat, name="heart", daemon=True)
+        self._postman = threading.Thread(target=self._post, name="postman", daemon=True)
 
     def start(self) -> None:
         """Take up what an earlier life of this worker left, then whatever is permitted.
@@ -61,6 +68,7 @@ class Worker:
         jobs.launch(STORY, pipeline.STAGES, pipeline.give_up)
         self._heart.start()
         self._sweeper.start()
+        self._postman.start()
         logger.info("worker started", worker=settings().worker_id)
 
     def stop(self) -> None:
@@ -69,7 +77,7 @@ class Worker:
         It leaves like one that died: where it does not come back soon, another takes over.
         """
         self._stopping.set()
-        for thread in (self._heart, self._sweeper):
+        for thread in (self._heart, self._sweeper, self._postman):
             thread.join(timeout=5)
         jobs.stop()
         if self._name is not None:
@@ -111,6 +119,22 @@ class Worker:
                     chore()
                 except Exception:
                     logger.exception("a chore failed and is tried again", chore=chore.__name__)
+
+    def _post(self) -> None:
+        """Send what people are told, and remind them; a thread of its own, since servers are slow.
+
+        What a kill interrupts is sent again under the same message id.
+        """
+        reminded = -REMIND_S
+        while not self._stopping.wait(POST_S):
+            try:
+                delivery.send_waiting()
+                if time.monotonic() - reminded >= REMIND_S:
+                    reminded = time.monotonic()
+                    for room in (reminders, telling):
+                        _remind(room.is_due, room.remind)
+            except Exception:
+                logger.exception("notices wait and are tried again")
 
     def _queue_waiting(self) -> None:
         """Queue every unfinished generation that this worker has not queued in this life."""
@@ -193,6 +217,14 @@ def _end_silent_previews() -> None:
     for generation_id in late:
         with db.writing() as session:
             previews.end_silent(session, generation_id)
+
+
+def _remind(is_due: Callable[[Session], bool], remind: Callable[[Session], None]) -> None:
+    with db.reading() as session:
+        due = is_due(session)
+    if due:
+        with db.writing() as session:
+            remind(session)
 
 
 def _finish_erasures() -> None:

@@ -13,7 +13,17 @@ from sqlmodel import Session
 
 from app import clock, commits, db, keys, publication
 from app.config import settings
-from app.gateway import buying, endings, inspect, marking, outputs, previews, service, stops
+from app.gateway import (
+    buying,
+    endings,
+    inspect,
+    marking,
+    outputs,
+    previews,
+    service,
+    stops,
+    telling,
+)
 from app.gateway.generators import Connector, Generator, RenderJob, catalogue
 from app.gateway.generators.errors import OrderRefused
 from app.gateway.materials import service as materials
@@ -233,6 +243,7 @@ def release(generation_id: str) -> bool:
             transparency.record(
                 session, "output-released", generation_id, {"sha256": generation.output_sha256}
             )
+            telling.tell_of_release(session, generation)
         else:
             generation.state = "refused"
             generation.reason = stopped

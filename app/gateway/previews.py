@@ -35,6 +35,7 @@ from app.licensing.contracts.models import Contract
 from app.licensing.deciding.governing import LICENSOR_ROLES
 from app.licensing.document import contract as documents
 from app.licensing.document.vocabulary import words
+from app.notices import service as notices
 from app.registry.models import Performer
 
 STATES = ("waiting", "released", "refused", "timed-out")
@@ -105,8 +106,25 @@ def ask_for_previews(
         )
         session.add(preview)
         asked.append(preview)
-    session.flush()
+        session.flush()
+        _tell(session, preview, contract, asked_by=generation.organization_id)
     return asked
+
+
+def _tell(session: Session, preview: Preview, contract: Contract, *, asked_by: str) -> None:
+    """Tell who may answer that something waits for them; where nobody hears it, who asked."""
+    performer = session.get_one(Performer, contract.performer_id)
+    desk = session.get_one(Organization, performer.organization_id)
+    holders = role_holders(performer, desk, contract.licensee_id)
+    for organization_id in sorted({holders[role] for role in preview.roles if role in holders}):
+        notices.tell(
+            session,
+            "preview-requested",
+            preview.id,
+            organization_id=organization_id,
+            alarms_id=asked_by,
+            due_at=preview.due_at,
+        )
 
 
 def issue_link(session: Session, principal: Principal, preview_id: str) -> PreviewLink:

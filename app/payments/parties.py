@@ -110,3 +110,13 @@ def seen_by(organization_id: str) -> sa.ColumnElement[bool]:
         (col(IssuedStatement.kind) != "performer")
         & (col(IssuedStatement.party_id) == organization_id),
     )
+
+
+def readers_of(session: Session, kind: str, party_id: str) -> list[str]:
+    """Return which organizations read a party's statement, and are told of it; as `seen_by`."""
+    if kind != "performer":
+        return [party_id] if session.get(Organization, party_id) is not None else []
+    performer = session.get(Performer, party_id)
+    if performer is None:
+        return []
+    return list(filter(None, (performer.organization_id, performer.agent_organization_id)))

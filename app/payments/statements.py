@@ -14,6 +14,7 @@ from app.ledger.statements import Entered, lines_in, moves_in, sums_before
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
 from app.licensing.words.plain_money import about_money
+from app.notices import service as notices
 from app.payments.documents import (
     Document,
     contract_part,
@@ -24,7 +25,7 @@ from app.payments.documents import (
 )
 from app.payments.errors import StatementNotFound
 from app.payments.models import IssuedStatement
-from app.payments.parties import Recipient, recipients, reports, seen_by
+from app.payments.parties import Recipient, readers_of, recipients, reports, seen_by
 from app.payments.usage import usage_report
 
 
@@ -75,6 +76,8 @@ def keep(
     kept.document_sha256 = hashlib.sha256(text).hexdigest()
     session.add(kept)
     session.flush()
+    for organization_id in readers_of(session, kind, party_id):
+        notices.tell(session, "statement-issued", kept.id, organization_id=organization_id)
     return kept
 
 

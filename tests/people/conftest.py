@@ -5,9 +5,8 @@ import pytest
 from app import config, db
 from app.identity import service as identity
 from tests.http.browser import Browser, first_link
-from tests.identity.authenticator import (
-    ORIGIN,
-)
+from tests.identity.authenticator import ORIGIN
+from tests.notices.conftest import certificate, postbox  # noqa: F401 - fixtures
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from sqlmodel import select
 
 from app import db
 from app.identity.models_people import Invitation, Membership, Passkey
-from app.web import pages
+from app.web import notices as notices_pages
+from app.web import pages, performer, performer_data, performer_limits, performer_work, production
 from app.web import people as people_pages
 from app.web import signing as signing_pages
 from tests.http.browser import OURS, Browser, first_link
@@ -16,8 +17,17 @@ from tests.people.visiting import ONE_DATABASE, refused
 
 PAGES = [
     route
-    for router in (people_pages.router, signing_pages.router)
-    for route in router.routes
+    for room in (
+        people_pages,
+        signing_pages,
+        notices_pages,
+        performer,
+        performer_data,
+        performer_limits,
+        performer_work,
+        production,
+    )
+    for route in room.router.routes
     if isinstance(route, APIRoute)
 ]
 POSTS = sorted(route.path for route in PAGES if "POST" in route.methods)

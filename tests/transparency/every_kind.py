@@ -44,6 +44,8 @@ from app.licensing.standing.models import (
     StandingOfferExecution,
 )
 from app.licensing.strikes.models import AgreementKeeper, StrikeSwitch
+from app.notices import service as notices
+from app.notices.models import Contact, NoticeDelivery, NoticeSeen
 from app.payments.models import IssuedStatement
 from app.payments.models_details import PayoutDetails
 from app.privacy.models import Erasure
@@ -268,7 +270,15 @@ def _who_came(session: Session, organization_id: str) -> list[SQLModel]:
         passkey_id=passkey.id, organization_id=organization_id, signing_key_id=key_id
     )
     here = {"person_id": person.id, "organization_id": organization_id, "role": "performer"}
-    return [linked, Membership(**here, is_admin=True, invitation_id=invitation.id)]
+    contact = Contact(person_id=person.id, channel="email", sealed="", verified_at=clock.now())
+    notice = notices.tell(session, "statement-issued", "stm_1", organization_id=organization_id)
+    session.add(contact)
+    session.flush()
+    told = {"notice_id": notice.id, "contact_id": contact.id}
+    return [
+        NoticeDelivery(**told, message_id="<one@understudy.example>"),
+        NoticeSeen(notice_id=notice.id, person_id=person.id),
+        linked, Membership(**here, is_admin=True, invitation_id=invitation.id)]  # fmt: skip
 
 
 def _what_was_billed(session: Session, organization_id: str, key_id: str) -> list[SQLModel]:

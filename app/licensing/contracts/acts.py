@@ -13,7 +13,20 @@ from app.licensing.contracts.history import By
 from app.licensing.contracts.life import Act, Actor, State
 from app.licensing.contracts.models import Contract, ContractEvent
 from app.licensing.errors import ActNotAllowed, ContractAlreadyWithdrawn, ContractNotFound
+from app.notices import service as notices
 from app.registry.models import Performer
+
+TOLD = {
+    Act.OFFER: "contract-offered",
+    Act.AMEND: "contract-offered",
+    Act.COUNTER: "contract-countered",
+    Act.DECLINE: "contract-declined",
+    Act.RETRACT: "contract-retracted",
+    Act.SIGN: "contract-signed",
+    Act.SUSPEND: "contract-suspended",
+    Act.RESUME: "contract-resumed",
+    Act.WITHDRAW: "consent-withdrawn",
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +44,9 @@ class Deed:
         """Write down that it was done; `on` another document than it began with."""
         changed = on or self.contract
         self.session.add_all([*self.documents, changed])
-        return history.record(self.session, changed, self.act, self.by, at=self.at, note=note)
+        event = history.record(self.session, changed, self.act, self.by, at=self.at, note=note)
+        tell(self.session, changed, self.act, self.by.organization_id)
+        return event
 
     @property
     def executed(self) -> Sequence[Contract]:
@@ -97,6 +112,20 @@ def lock(session: Session, contract: Contract) -> Sequence[Contract]:
     return session.exec(
         theirs.order_by(col(Contract.id)).with_for_update().execution_options(**fresh)
     ).all()
+
+
+def tell(session: Session, contract: Contract, act: Act, by: str) -> None:
+    """Tell the other parties of an act, in its transaction; of a draft nobody is told."""
+    if act not in TOLD or contract.offered_at is None:
+        return
+    performer = session.get_one(Performer, contract.performer_id)
+    notices.tell_others(
+        session,
+        TOLD[act],
+        contract.series_id,
+        to=(performer.organization_id, performer.agent_organization_id, contract.licensee_id),
+        by=by,
+    )
 
 
 def face(documents: Sequence[Contract], *, at: datetime) -> Contract:

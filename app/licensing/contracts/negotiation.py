@@ -71,7 +71,9 @@ def offer_contract(
         boundaries.check_offer(session, proposal.performer, organization_id, proposal.terms)
         contract.offered_at, contract.expires_at = at, expires_at
     session.add(contract)
-    record(session, contract, Act.DRAFT if draft else Act.OFFER, by, at=at)
+    act = Act.DRAFT if draft else Act.OFFER
+    record(session, contract, act, by, at=at)
+    acts.tell(session, contract, act, organization_id)
     return contract
 
 

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from app import clock
 from app.identity.principal import Principal
+from app.licensing.approvals import reminders
 from app.licensing.approvals.asked import Asked, approval_of, is_in, with_answers
 from app.licensing.approvals.models import ApprovalAnswer, ApprovalRequest
 from app.licensing.approvals.on_record import use_as_json, use_asked
@@ -108,6 +109,7 @@ def _ask(
             return earlier
     session.add(request)
     session.flush()
+    reminders.tell_asked(session, request)
     return request
 
 

@@ -1,0 +1,1 @@
+"""What people are told, how it reached them, and what proves it."""

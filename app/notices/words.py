@@ -1,0 +1,64 @@
+"""What a notice says: a sentence and where to look, and not one private term. Pure."""
+
+# A mail may be read by others: no names, no money, no script, no contract. What it is about is
+# behind the sign-in.
+SENTENCES = {
+    "contract-offered": "A contract is on the table and waits for you.",
+    "contract-countered": "The other side answered with other terms.",
+    "contract-declined": "What was on the table was declined.",
+    "contract-retracted": "What was on the table was taken back.",
+    "contract-signed": "The other side signed.",
+    "contract-suspended": "A contract was suspended.",
+    "contract-resumed": "A suspended contract goes on.",
+    "consent-withdrawn": "Consent was withdrawn.",
+    "offer-due": "Soon a contract on the table lapses unless you act.",
+    "approval-requested": "You are asked for a yes or a no.",
+    "approval-due": "Soon the time for your answer is over.",
+    "preview-requested": "Something was made and waits for your look before it is released.",
+    "preview-due": "Soon the time for your look is over.",
+    "released": "A new work was released.",
+    "statement-issued": "A statement of what is owed was issued.",
+    "payout-sent": "A payout was ordered.",
+    "payout-settled": "A payout was paid.",
+    "payout-returned": "A payout came back.",
+    "notice-failed": "Somebody whose answer you wait for could not be reached.",
+    "contact-added": "An address for notices was added to your account.",
+    "contact-confirmation": "An address for notices waits for its link to be opened.",
+    "contact-ended": "An address for notices was taken from your account.",
+}
+SUBJECT = "Understudy: something for you"
+
+
+def sentence_of(kind: str) -> str:
+    """Return what a notice says, in one sentence."""
+    return SENTENCES[kind]
+
+
+def path_of(kind: str, subject_id: str, house: str = "") -> str:
+    """Return the page of ours a notice is about; `house` is the kind of who is told."""
+    if kind.startswith(("contract-", "consent-", "offer-")):
+        return f"/contracts/{subject_id}/sign"
+    if house == "performer":
+        if kind.startswith(("statement-", "payout-")):
+            return "/performer/earnings"
+        return f"/performer/work/{subject_id}" if kind == "released" else "/performer"
+    if house == "production":
+        return "/production/films" if kind == "released" else "/production"
+    return "/account"
+
+
+def mail_of(kind: str, *, page: str, stop: str = "") -> str:
+    """Return the text of a mail: a sentence, a link to sign in at, and a link that stops all."""
+    said = [sentence_of(kind), "", "Read it here, after signing in:", page]
+    if stop:
+        said += ["", "Stop every use of your replica at once, without signing in:", stop]
+    return "\n".join([*said, "", "This mail holds nothing private, and wants no answer."]) + "\n"
+
+
+def confirmation_of(link: str) -> str:
+    """Return the text of the mail that confirms an address."""
+    return (
+        "Somebody, as we hope you, wants notices sent to this address.\n\n"
+        f"If it was you, confirm it within a week:\n{link}\n\n"
+        "If it was not, do nothing: nothing else will come.\n"
+    )
