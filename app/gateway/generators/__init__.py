@@ -48,7 +48,7 @@ class Phase(enum.StrEnum):
 class Price:
     """What the vendor asks, as its public list said on a day; what it bills may differ."""
 
-    unit: Literal["second", "image", "1000 characters"]
+    unit: Literal["second", "image", "film", "1000 characters"]
     amount: str  # a decimal, per unit
     currency: str
     read_on: date

@@ -1,12 +1,13 @@
 """A generation at a vendor's fake, as far as its rendering: what it came to, in one line."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from app import db, keys
 from app.gateway import pipeline
-from app.gateway.generators import Connector, catalogue
+from app.gateway.generators import Capability, Connector, catalogue
 from app.gateway.generators.errors import VendorBusy
 from app.gateway.models import Generation
 from app.gateway.models_vendor_jobs import VendorJob
@@ -62,19 +63,38 @@ def came(generation_id: str, fake: Fake, word: str) -> Came:
 
 
 def told(
-    scene: scenes.Scene,
-    fake: Fake,
-    pauses: list[float],
-    model: str,
-    word: str,
-    *,
-    length_s: str = "8",
+    scene: scenes.Scene, fake: Fake, pauses: list[float], capability: Capability, word: str
 ) -> Came:
     """Tell the story of one fault: asked, rendered, and the stage once more as after a crash."""
-    generation_id = asked(scene, model, f"{word} I hold the light.", length_s=length_s)
+    generation_id = asked(
+        scene, capability.model, f"{word} I hold the light.", **example_of(capability)
+    )
     rendered(generation_id, pauses)
     rendered(generation_id, pauses)
     return came(generation_id, fake, word)
+
+
+def example_of(capability: Capability) -> dict[str, Any]:
+    """Return a length, a size and modalities that a model takes."""
+    lengths = capability.lengths_s or (capability.seconds[1],)
+    return {
+        "length_s": f"{max(lengths):g}",
+        "size": min(capability.sizes),
+        "modalities": ("face",),
+    }
+
+
+def a_scene(session: Session, capability: Capability) -> scenes.Scene:
+    """Sign a contract for one model, paid by the render."""
+    scene = scenes.a_scene(session, generator=capability.model, signed=False)
+
+    def change(document: dict[str, Any]) -> None:
+        document["grant"] |= {"generators": [capability.model], "quota": {"max_seconds": 1000}}
+        document["compensation"] |= {"model": "per_render", "rate_minor": "2500"}
+
+    changed = scenes.offered(session, scene, change)
+    scenes.sign(session, changed)
+    return changed
 
 
 def credentials(vendor: str, key: str, **more: str) -> None:

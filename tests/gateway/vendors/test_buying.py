@@ -21,10 +21,11 @@ from app.licensing.contracts import service as contracts
 from app.licensing.contracts.models import Contract
 from tests import scenes
 from tests.gateway.vendors.story import asked, came, credentials, offer, rendered
-from tests.gateway.vendors.test_veo import MODEL, PLACE
 from tests.providers.fakes.core import JOBS
 
 GOOGLE = "google"
+MODEL = "google/veo-3.1"
+PLACE = {"project": "nightglass", "location": "us-central1"}
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What all the fakes share: jobs, faults, delivery, and how each provider says no."""
 import asyncio
+import base64
 import collections
 import dataclasses
 import json
@@ -14,6 +15,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 
 MP4 = Path(os.environ.get("FAKE_MP4") or Path(__file__).parent.parent.joinpath("sample.mp4")).read_bytes()
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 MP3 = b"ID3" + b"\0" * 4000                      # not playable; enough to count bytes
 ENDLESS_DELAY = float(os.environ.get("FAKE_ENDLESS_DELAY", "0.5"))
 PRIVATE = "http://169.254.169.254/"
@@ -109,9 +111,9 @@ def inline(job: Job, answer: dict):
     return deliver(job, json.dumps(answer).encode(), "application/json")
 
 
-def link(job: Job, req: Request) -> str:
+def link(job: Job, req: Request, suffix: str = "mp4") -> str:
     job.links += 1
-    return f"{req.base_url}cdn/{job.provider}/{job.id}/{job.links}.mp4?signature=fake"
+    return f"{req.base_url}cdn/{job.provider}/{job.id}/{job.links}.{suffix}?signature=fake"
 
 
 # ------------------------------------------------------------------ submit and poll, the same for everybody
@@ -231,4 +233,5 @@ router = APIRouter()
 def cdn(provider: str, jid: str, name: str):
     if jid not in JOBS:
         return Response(status_code=404)
-    return deliver(JOBS[jid], MP4, "video/mp4", int(name.split(".")[0]))
+    body, kind = (PNG, "image/png") if name.endswith(".png") else (MP4, "video/mp4")
+    return deliver(JOBS[jid], body, kind, int(name.split(".")[0]))

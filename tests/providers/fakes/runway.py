@@ -43,7 +43,7 @@ async def runway_task(tid: str, req: Request):
     def done():
         if moderated(j):                         # moderated and billed in full
             return {**base, "status": "FAILED", "failure": "Content moderated", "failureCode": "SAFETY.INPUT.TEXT", "cost": {"credits": 25}}
-        return {**base, "status": "SUCCEEDED", "cost": {"credits": 25}, "output": [link(j, req)]}
+        return {**base, "status": "SUCCEEDED", "cost": {"credits": 25}, "output": [link(j, req, "png" if j.body["op"] == "text_to_image" else "mp4")]}
     return poll(j, {**base, "status": "RUNNING", "progress": 0.5, "estimatedCost": {"credits": 25}}, done)
 
 
