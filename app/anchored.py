@@ -326,6 +326,7 @@ NOT_ANCHORED: dict[str, str] = {
     "worker_beat": "which workers live at this moment",
     "render_job": "what is under way at a renderer; the generation and the vault are evidence",
     "vendor_job": "what is under way at a vendor; the generation and the ledger are evidence",
+    "vendor_credential": "which sealed object opens a vendor's door now; its openings are evidence",
     "alembic_version": "which shape the database has",
 }
 

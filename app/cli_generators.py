@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from app import db, keys
+from app import db
 from app.cli_check import AsJson
 from app.config import settings
 from app.gateway import buying, rendering, vendor_copies
-from app.gateway.generators import catalogue
+from app.gateway.generators import catalogue, credentials
 
 generator_commands = typer.Typer(
     no_args_is_help=True, help="Generators: their models, vendors' credentials, jobs in doubt."
@@ -69,14 +69,31 @@ def set_credentials(vendor: Vendor) -> None:
         content = None
     if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
         raise typer.BadParameter("give one JSON object of texts, as docs/generators says")
-    keys.keep_vendor_credentials(vendor, content)
+    with db.writing() as session:
+        credentials.keep(session, vendor, content)
     print(f"kept the credentials for {vendor}: {', '.join(sorted(content))}")
+
+
+@credential_commands.command("list")
+def list_credentials(as_json: AsJson = False) -> None:
+    """List whose credentials are here, since when, and what their parts are called."""
+    with db.reading() as session:
+        rows = [
+            {"vendor": each.vendor, "names": each.names, "kept_at": each.kept_at.isoformat()}
+            for each in credentials.kept(session)
+        ]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(f"{row['vendor']:<12} {', '.join(row['names'])}  since {str(row['kept_at'])[:16]}")
 
 
 @credential_commands.command("remove")
 def remove_credentials(vendor: Vendor) -> None:
     """Forget a vendor's credentials: its models are not configured from then on."""
-    keys.drop_vendor_credentials(vendor)
+    with db.writing() as session:
+        credentials.drop(session, vendor)
     print(f"there are no credentials for {vendor}")
 
 

@@ -5,7 +5,6 @@ numbered (`claim`, `claim.2`, ...), since a rotation makes a new one, and may ha
 hardware module (`app.keys_pkcs11`), or whatever says the three lines of `Keeper`.
 """
 
-import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -120,39 +119,6 @@ def create_missing() -> list[str]:
         raw = secrets.token_bytes(32)
         made += [purpose] if _write_new(directory / f"{purpose}.key", raw) else []
     return made
-
-
-def keep_vendor_credentials(vendor: str, content: Mapping[str, str]) -> None:
-    """Keep what proves to a vendor who is calling; what was kept before is gone."""
-    path = _vendor_path(vendor)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_suffix(f".{secrets.token_hex(8)}.partial")
-    _write_new(fresh, json.dumps(dict(content)).encode())
-    fresh.replace(path)
-
-
-def drop_vendor_credentials(vendor: str) -> None:
-    """Forget a vendor's credentials; harmless where there are none."""
-    _vendor_path(vendor).unlink(missing_ok=True)
-
-
-def has_vendor_credentials(vendor: str) -> bool:
-    """Say whether there are credentials for a vendor; reads none."""
-    return _vendor_path(vendor).is_file()
-
-
-def vendor_credentials(vendor: str) -> dict[str, str]:
-    """Return what proves to a vendor who is calling; only its connector asks. Raises KeyMissing."""
-    if not has_vendor_credentials(vendor):
-        raise KeyMissing(
-            f"there are no credentials for {vendor}; run `understudy generators credentials`"
-        )
-    found: dict[str, str] = json.loads(_read(_vendor_path(vendor)))
-    return found
-
-
-def _vendor_path(vendor: str) -> Path:
-    return settings().keys_dir / "vendors" / f"{vendor}.json"
 
 
 def _write_new(path: Path, content: bytes) -> bool:

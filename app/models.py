@@ -7,6 +7,7 @@ from app.gateway import models_previews as previews
 from app.gateway import models_render_jobs as render_jobs
 from app.gateway import models_stops as stops
 from app.gateway import models_vendor_copies as vendor_copies
+from app.gateway import models_vendor_credentials as vendor_credentials
 from app.gateway import models_vendor_jobs as vendor_jobs
 from app.gateway.materials import models as materials
 from app.identity import models as identity
@@ -74,5 +75,6 @@ __all__ = [
     "vault",
     "vault_tokens",
     "vendor_copies",
+    "vendor_credentials",
     "vendor_jobs",
 ]

@@ -15,7 +15,7 @@ import app.models  # noqa: F401  every table: what it publishes is held against 
 from app import db, heartbeat, jobs, publication, sandbox, vault
 from app.config import settings
 from app.errors import AppError
-from app.gateway import pipeline, previews, telling, vendor_copies, workbench
+from app.gateway import pipeline, previews, resting, telling, vendor_copies, workbench
 from app.gateway import service as gateway
 from app.gateway.materials import checking
 from app.ledger import service as ledger
@@ -45,6 +45,7 @@ class Worker:
         self._queued: set[tuple[str, str]] = set()
         self._certificates_of = 0  # when those changed whose rotations are on the log
         self._name: IO[str] | None = None
+        self._rounds = resting.Rounds()
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         self._heart = threading.Thread(target=self._beat, name="heart", daemon=True)
         self._postman = threading.Thread(target=self._post, name="postman", daemon=True)
@@ -79,6 +80,7 @@ class Worker:
         self._stopping.set()
         for thread in (self._heart, self._sweeper, self._postman):
             thread.join(timeout=5)
+        self._rounds.stop()
         jobs.stop()
         if self._name is not None:
             self._name.close()
@@ -107,6 +109,7 @@ class Worker:
         while not self._stopping.wait(SWEEP_S):
             for chore in (
                 self._queue_waiting,
+                self._rounds.go,
                 self._record_rotations,
                 publication.publish_waiting,
                 checking.check_waiting,

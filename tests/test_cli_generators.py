@@ -1,13 +1,16 @@
 """`understudy generators` says what there is, and takes credentials from nobody's history."""
 
 import json
-import stat
 
+import pytest
+from sqlmodel import select
 from typer.testing import CliRunner
 
-from app import keys
+from app import db, vault
 from app.cli import app
 from app.config import settings
+from app.gateway.generators import credentials
+from app.vault import VaultOpening
 
 
 def listed():
@@ -15,7 +18,7 @@ def listed():
     return {each["model"]: each for each in json.loads(answer.output)}
 
 
-def test_lists_available_unconfigured_and_retired_models_with_what_is_known(data_dir):
+def test_lists_available_unconfigured_and_retired_models_with_what_is_known(database):
     models = listed()
     assert models["local/puppet-1"]["state"] == "available"
     veo = models["google/veo-3.1"]
@@ -27,17 +30,28 @@ def test_lists_available_unconfigured_and_retired_models_with_what_is_known(data
     assert "openai/sora-2" in printed
 
 
-def test_credentials_come_by_standard_input_and_are_shown_to_nobody(data_dir):
+def test_credentials_come_by_standard_input_and_lie_in_the_vault(database):
     content = json.dumps({"api_key": "sesame", "project": "p", "location": "us-central1"})
     words = ["generators", "credentials", "set", "google"]
     answer = CliRunner().invoke(app, words, input=content)
     assert answer.exit_code == 0, answer.output
-    assert "sesame" not in answer.output
-    assert "sesame" not in CliRunner().invoke(app, ["generators", "list", "--json"]).output
+    printed = CliRunner().invoke(app, ["generators", "credentials", "list"]).output
+    assert "google" in printed
+    assert "api_key, location, project" in printed
+    printed += CliRunner().invoke(app, ["generators", "list", "--json"]).output
+    assert "sesame" not in answer.output + printed
     assert listed()["google/veo-3.1"]["state"] == "available"
-    path = settings().keys_dir / "vendors" / "google.json"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert keys.vendor_credentials("google")["api_key"] == "sesame"
+    for path in settings().data_dir.rglob("*"):  # nobody finds them in a file
+        assert not path.is_file() or b"sesame" not in path.read_bytes(), path
+    assert credentials.opened("google")["api_key"] == "sesame"
+    with db.reading() as session:
+        (opening,) = session.exec(select(VaultOpening)).all()
+    assert opening.purpose == "vendor-call"
+    # Renewed: what was there before opens nowhere any more.
+    CliRunner().invoke(app, words, input=json.dumps({"api_key": "parsley"}))
+    assert credentials.opened("google")["api_key"] == "parsley"
+    with db.writing() as session, pytest.raises(vault.VaultObjectAltered):
+        vault.open_bytes(session, opening.object_id, purpose="export", subject_id="somebody")
     CliRunner().invoke(app, ["generators", "credentials", "remove", "google"])
     assert listed()["google/veo-3.1"]["state"] == "not configured"
     for bad, said in (("google", "no json"), ("nobody", content), ("google", "[1]")):

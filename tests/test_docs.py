@@ -210,8 +210,9 @@ class TestNameLicenses:
         ]
         assert unknown == []
 
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
     def test_the_switch_that_this_page_promises_takes_the_puppet_off_the_list(
-        self, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+        self, database: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from app import config
         from app.gateway.generators import catalogue

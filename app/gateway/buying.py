@@ -14,9 +14,9 @@ from prometheus_client import Counter
 from sqlmodel import Session, col, select
 
 from app import clock, db
-from app.gateway import endings, service, vendor_copies
+from app.gateway import endings, resting, service, vendor_copies
 from app.gateway.errors import VendorJobNotFound, VendorJobSettled
-from app.gateway.generators import Connector, Phase, RenderJob, catalogue, wire
+from app.gateway.generators import Connector, Phase, RenderJob, catalogue
 from app.gateway.generators.errors import (
     MaybeSubmitted,
     NotSubmitted,
@@ -31,7 +31,6 @@ from app.ledger import service as ledger
 logger = structlog.get_logger()
 UNKNOWN = Counter("understudy_vendor_jobs_unknown", "Jobs of which nobody can tell", ["vendor"])
 BUSY = timedelta(minutes=15)  # how long a vendor may be busy before the generation is given up
-LONGEST_PAUSE_S = 900.0
 SETTLING = timedelta(days=90)  # how long a hold waits for an operator at the most
 
 
@@ -85,46 +84,53 @@ def buy(connector: Connector, job: RenderJob) -> str | None:
 
 
 def collect(connector: Connector, generation_id: str, reference: str, result: Path) -> str | None:
-    """Wait for the job to end and fetch its result; return why there is none, or nothing.
+    """Fetch the result of a job that has ended; return why there is none, or nothing.
 
-    None: it goes on, and no worker waits for it.
+    None: it goes on, or nobody can tell now; its story rests, and is taken up again once something
+    is known (`resting`), or somebody handed in.
 
     A broken answer or download is asked for again, ever more rarely, as long as the vendor keeps
     the result: what was paid for is not given up for a bad connection.
     """
-    with db.reading() as session:
-        ordered_at = session.get_one(VendorJob, generation_id).ordered_at or clock.now()
-    lasts_s, pause_s, trouble = connector.limit_s, connector.poll_s, "it is not finished"
-    while True:
-        try:
+    lasts_s, trouble, silent = connector.limit_s, "it is not finished", False
+    try:
+        with resting.turn(connector, generation_id):
             status = connector.poll(reference)
-            if status.phase is Phase.SUCCEEDED:
-                lasts_s = connector.keeps_s
+        if status.phase is Phase.SUCCEEDED:
+            with resting.turn(connector, generation_id):
                 connector.fetch(reference, result)
-                _note(generation_id, "delivered", "")
-                return ""
-            if status.phase in {Phase.FAILED, Phase.CANCELLED}:
-                return _ended(generation_id, status.detail or "the vendor gave no reason")
-            if connector.rests:
-                return None
-            lasts_s, trouble = connector.limit_s, "it is not finished"
-        except (VendorSilent, NotSubmitted) as silent:
-            # Nobody said that it still runs: it may be finished, and is kept for as long.
-            lasts_s, trouble = connector.keeps_s, silent.detail
-            pause_s = max(connector.poll_s, min(2 * pause_s, LONGEST_PAUSE_S))
-        if clock.now() >= ordered_at + timedelta(seconds=lasts_s):
-            break
-        wire.pause(pause_s)
+            _note(generation_id, "delivered", "")
+            return ""
+        if status.phase in {Phase.FAILED, Phase.CANCELLED}:
+            return _ended(generation_id, status.detail or "the vendor gave no reason")
+    except (VendorSilent, NotSubmitted) as silence:
+        # Nobody said that it still runs: it may be finished, and is kept for as long.
+        lasts_s, trouble, silent = connector.keeps_s, silence.detail, True
+    if connector.rests:
+        return None
+    with db.reading() as session:
+        over = resting.is_over(session.get_one(VendorJob, generation_id), lasts_s)
+    if not over:
+        resting.rest(connector, generation_id, silent=silent)
+        return None
     try:
         connector.cancel(reference)
-    except (VendorSilent, NotSubmitted) as silent:
-        logger.warning("not cancelled", generation=generation_id, because=silent.detail)
+    except (VendorSilent, NotSubmitted) as silence:
+        logger.warning("not cancelled", generation=generation_id, because=silence.detail)
     hours = lasts_s / 3600
     return _ended(
         generation_id,
         f"{connector.name} delivered nothing within {hours:g} h: {trouble}. Nothing is charged "
         "here; the vendor may bill its job to the operator",
     )
+
+
+def needs_likeness(session: Session, connector: Connector, generation_id: str) -> bool:
+    """Say whether a job is yet to be sent: for one that was, no portrait is opened again."""
+    kept = session.get(VendorJob, generation_id)
+    if kept is None or kept.state == "not-ordered":
+        return not connector.rests
+    return kept.reference is None and connector.idempotent and not connector.rests
 
 
 def unsettled(session: Session) -> Sequence[VendorJob]:
@@ -148,7 +154,7 @@ def settle_found(generation_id: str, reference: str) -> None:
         job = _unknown(session, generation_id)
         session.get_one(Generation, generation_id).reason = ""
         job.state, job.reference, job.detail = "ordered", reference, "found by a person"
-        job.ordered_at = job.settled_at = clock.now()
+        job.ordered_at = job.settled_at = job.asked_at = clock.now()
         session.add(job)
         vendor_copies.named(session, generation_id, reference)
 

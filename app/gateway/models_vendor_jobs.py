@@ -40,3 +40,7 @@ class VendorJob(SQLModel, table=True):
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
     ordered_at: datetime | None = Field(default=None, sa_type=Instant)
     settled_at: datetime | None = Field(default=None, sa_type=Instant)  # by a person
+    poll_at: datetime | None = Field(default=None, sa_type=Instant, index=True)  # while it rests
+    asked_at: datetime | None = Field(default=None, sa_type=Instant)  # where its vendor counts
+    silences: int = 0  # questions in a row without a usable answer
+    wakes: int = 0  # how often its story was taken up again

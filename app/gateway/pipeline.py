@@ -78,8 +78,10 @@ def render(generation_id: str) -> bool:
                 endings.end(session, intent, "refused", forbidden)
             else:
                 intent.state = "submitting" if is_new else intent.state
-                rests = isinstance(generator, Connector) and generator.rests
-                job = job_of(session, intent, directory, opened=not rests)
+                opened = not isinstance(generator, Connector) or buying.needs_likeness(
+                    session, generator, generation_id
+                )
+                job = job_of(session, intent, directory, opened=opened)
         if forbidden:
             forget(generation)
             return False
@@ -95,7 +97,7 @@ def render(generation_id: str) -> bool:
         result = directory / "rendered.mp4"
         why = _collect(generator, generation_id, reference, result)
         if why is None:
-            return False  # a renderer outside has the job; the sweep sees what it hands in
+            return False  # it goes on elsewhere; the story is taken up once something is known
         if why:
             ended = _end(generation_id, "failed", why)
             forget(sent)
@@ -290,7 +292,7 @@ def _submit(generator: Generator, job: RenderJob) -> str | None:
 
 
 def _collect(generator: Generator, generation_id: str, reference: str, result: Path) -> str | None:
-    """Wait for the result; return why there is none, or nothing. None: no worker waits for it."""
+    """Fetch the result; return why there is none, or nothing. None: no worker waits for it."""
     if isinstance(generator, Connector):
         return buying.collect(generator, generation_id, reference, result)
     return await_result(generator, reference, result)

@@ -157,7 +157,8 @@ def waiting(session: Session) -> Sequence[tuple[str, str]]:
 
     Those under way are listed too: the queue knows them, or has lost them and must take them up.
     What waits for a human has nothing to do; once it is previewed, an operator has found its job
-    at the vendor's, or a renderer outside has handed in or is late, another chapter begins.
+    at the vendor's, the job has ended there, or a renderer outside has handed in or is late,
+    another chapter begins.
     """
     settled = set(
         session.exec(select(VendorJob.generation_id).where(col(VendorJob.settled_at).is_not(None)))
@@ -171,6 +172,10 @@ def waiting(session: Session) -> Sequence[tuple[str, str]]:
     )
     chapters = {id_: "returned" if returned_at else "late" for id_, returned_at in outside}
     chapters.update(dict.fromkeys(settled, "settled"))
+    woken = select(VendorJob.generation_id, VendorJob.wakes).where(
+        VendorJob.state == "ordered", VendorJob.wakes > 0
+    )
+    chapters.update({id_: f"asked-{wakes}" for id_, wakes in session.exec(woken)})
     idle = col(Generation.state).in_({*FINAL, "awaiting-preview"})
     found = select(Generation.id, Generation.state).where(~idle).order_by(col(Generation.id))
     return [

@@ -156,16 +156,19 @@ class Connector(Generator, Protocol):
 
     `idempotent`: submitting the same job again is the same job there. Where it is not, a job whose
     reply was lost is looked for (`find`, None where the vendor offers no way), never sent again.
-    `poll_s` is the least time between two polls, `limit_s` how long a job may run, `keeps_s` how
-    long the vendor keeps a result: as long it is asked for, however bad the connection. `poll`,
-    `fetch` and `cancel` raise VendorSilent where there was no usable answer.
-    `rests`: no worker waits for a job; its story rests until something is known.
+    `poll_s` is how often a job is asked about, `least_s` the least time that the vendor wants
+    between two questions on one job, `limit_s` how long a job may run, `keeps_s` how long the
+    vendor keeps a result: as long it is asked for, however bad the connection. `poll`, `fetch` and
+    `cancel` raise VendorSilent where there was no usable answer.
+    No worker waits for a job; its story rests. `rests`: nobody asks either, for whoever renders
+    comes to us.
     `parse_webhook` believes nothing it cannot verify; None: not the vendor's.
     """
 
     idempotent: bool
     rests: bool
     poll_s: float
+    least_s: float
     limit_s: float
     keeps_s: float
 

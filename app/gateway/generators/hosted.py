@@ -8,9 +8,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from app import keys
 from app.egress import Door
-from app.gateway.generators import Capability, JobStatus, RenderJob, mismatches, wire
+from app.gateway.generators import (
+    Capability,
+    JobStatus,
+    RenderJob,
+    credentials,
+    mismatches,
+    wire,
+)
 from app.gateway.generators.errors import OrderRefused
 
 WIRE_CHECKED = "wire-checked, never live"
@@ -26,6 +32,7 @@ class Hosted(ABC):
     models: tuple[Capability, ...]
     idempotent = rests = False
     poll_s = 5.0
+    least_s = 0.0
     limit_s = 2 * 3600.0
     keeps_s = 24 * 3600.0
     film_limit_bytes, timeout_s = 512 << 20, 300.0
@@ -43,7 +50,7 @@ class Hosted(ABC):
 
     def configured(self) -> bool:
         """Say whether this installation has the vendor's credentials."""
-        return keys.has_vendor_credentials(self.name)
+        return credentials.are_there(self.name)
 
     def capabilities(self) -> tuple[Capability, ...]:
         """List its models that are offered here."""
@@ -75,7 +82,7 @@ class Hosted(ABC):
 
     def _line(self) -> wire.Line:
         """Return the line to the vendor's one host, with its credentials."""
-        known = wire.credentials(self.name, "api_key")
+        known = credentials.opened(self.name, "api_key")
         return wire.Line(self.called, Door(self.base, self._private), self._proof(known))
 
     def _proof(self, known: Mapping[str, str]) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Outside:
     name = VENDOR
     idempotent = True
     rests = True
-    poll_s = 1.0
+    poll_s = least_s = 0.0
     limit_s = keeps_s = 24 * 3600.0  # a hold lasts two days
 
     def configured(self) -> bool:

@@ -7,11 +7,9 @@ each poll makes fresh ones. Portraits travel inside the order, so that they go t
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from app import clock
 from app.gateway.generators import JobStatus, Phase, RenderJob, ResultNotReady, wire
 from app.gateway.generators.errors import VendorSilent
 from app.gateway.generators.hosted import Hosted
@@ -35,11 +33,7 @@ class Runway(Hosted):
     name, called = VENDOR, "Runway"
     base, hosts = BASE, DOWNLOAD_HOSTS
     models = tuple(model.capability for model in MODELS.values())
-    poll_s = POLL_S
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._asked_at: dict[str, datetime] = {}
+    poll_s = least_s = POLL_S
 
     def order(self, job: RenderJob) -> str:
         """Order the result, once; returns the task's id."""
@@ -73,7 +67,6 @@ class Runway(Hosted):
 
     def forget(self, reference: str) -> bool:
         """Have Runway delete a task, its inputs and its films; False where it does not answer."""
-        self._asked_at.pop(reference, None)
         try:
             return self._delete(reference)
         except VendorSilent:
@@ -84,18 +77,10 @@ class Runway(Hosted):
         return kind == "job" and self._delete(reference)
 
     def _task(self, reference: str) -> dict[str, Any]:
-        """Ask about a task, never within five seconds of the last time."""
+        """Ask about a task; whoever calls sees to it that it is not asked about too often."""
         if not _TASK.fullmatch(reference):
             raise VendorSilent(f"{wire.plain(reference)} is no task of Runway's")
-        line = self._line()
-        if reference in self._asked_at:
-            since = (clock.now() - self._asked_at[reference]) / timedelta(seconds=1)
-            if since < POLL_S:
-                wire.pause(POLL_S - since)
-        try:
-            return wire.ask(line, "GET", f"v1/tasks/{reference}", least_pause_s=POLL_S)
-        finally:
-            self._asked_at[reference] = clock.now()
+        return wire.ask(self._line(), "GET", f"v1/tasks/{reference}", least_pause_s=POLL_S)
 
     def _delete(self, reference: str) -> bool:
         if not _TASK.fullmatch(reference):

@@ -21,6 +21,7 @@ from app.gateway.generators import (
     Price,
     RenderJob,
     ResultNotReady,
+    credentials,
     wire,
 )
 from app.gateway.generators.errors import OrderRefused, VendorSilent
@@ -134,7 +135,7 @@ class Veo(Hosted):
 
     def _line_and_place(self) -> tuple[wire.Line, str]:
         """Return the line to the project's own region, and the project's place there."""
-        known = wire.credentials(VENDOR, "api_key", "project", "location")
+        known = credentials.opened(VENDOR, "api_key", "project", "location")
         project, location = known["project"], known["location"]
         if not (_PLACE.fullmatch(project) and _PLACE.fullmatch(location)):
             raise OrderRefused("the project or location of Google's credentials is no name of one")

@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from app import clock, keys
+from app import clock
 from app.egress import (
     Answer,
     Body,
@@ -193,24 +193,6 @@ def write(film: bytes, to: Path) -> None:
     draft = to.with_name(f".{to.name}.part")
     draft.write_bytes(film)
     draft.replace(to)
-
-
-def credentials(vendor: str, *names: str) -> dict[str, str]:
-    """Return a vendor's credentials, each of the named ones there. Raises VendorBusy.
-
-    An operator who renews them takes them away for a moment: no job is given up for that.
-    """
-    if not keys.has_vendor_credentials(vendor):
-        raise VendorBusy(
-            f"this installation has no credentials for {vendor} now; the operator gives them with "
-            f"`understudy generators credentials set {vendor}`"
-        )
-    found = keys.vendor_credentials(vendor)
-    if missing := [name for name in names if not found.get(name)]:
-        raise OrderRefused(
-            f"the credentials for {vendor} lack {', '.join(missing)}; the operator must renew them"
-        )
-    return found
 
 
 def picture(path: Path) -> dict[str, str]:

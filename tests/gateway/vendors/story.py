@@ -1,13 +1,14 @@
 """A generation at a vendor's fake, as far as its rendering: what it came to, in one line."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, select
 
-from app import db, keys
-from app.gateway import pipeline
-from app.gateway.generators import Capability, Connector, catalogue
+from app import clock, db
+from app.gateway import pipeline, resting
+from app.gateway.generators import Capability, Connector, catalogue, credentials
 from app.gateway.generators.errors import VendorBusy
 from app.gateway.models import Generation
 from app.gateway.models_vendor_jobs import VendorJob
@@ -41,14 +42,25 @@ def asked(scene: scenes.Scene, model: str, line: str, **changes) -> str:
 
 
 def rendered(generation_id: str, pauses: list[float]) -> None:
-    """Run the stage as a worker does: again while the vendor is busy."""
+    """Do as a worker does: the stage again while the vendor is busy, rounds while it renders."""
     while True:
         try:
             pipeline.render(generation_id)
         except VendorBusy:
             pauses.append(60.0)
-        else:
+            continue
+        if not at_rest(generation_id):
             return
+        while (wait := at_rest(generation_id)) is not None:
+            pauses.append(max(0.0, (wait - clock.now()).total_seconds()))
+            resting.look_in(generation_id)
+
+
+def at_rest(generation_id: str) -> datetime | None:
+    """Say when the vendor is asked about a resting job, if it rests."""
+    with db.reading() as session:
+        job = session.get(VendorJob, generation_id)
+    return None if job is None else job.poll_at
 
 
 def came(generation_id: str, fake: Fake, word: str) -> Came:
@@ -97,5 +109,13 @@ def a_scene(session: Session, capability: Capability) -> scenes.Scene:
     return changed
 
 
-def credentials(vendor: str, key: str, **more: str) -> None:
-    keys.keep_vendor_credentials(vendor, {"api_key": key, **more})
+def configure(vendor: str, key: str, **more: str) -> None:
+    """Give a vendor's credentials, as the operator does."""
+    with db.writing() as session:
+        credentials.keep(session, vendor, {"api_key": key, **more})
+
+
+def unconfigure(vendor: str) -> None:
+    """Take a vendor's credentials away."""
+    with db.writing() as session:
+        credentials.drop(session, vendor)

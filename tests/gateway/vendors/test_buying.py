@@ -1,26 +1,34 @@
 """One paid job for one generation, whatever happens between the intent and the reply."""
 
-import base64
+import threading
 from datetime import timedelta
 
-import httpx
 import pytest
 from sqlmodel import select
 from typer.testing import CliRunner
 
-from app import cli, db, keys
-from app.gateway import pipeline, service
+from app import cli, db
+from app.gateway import pipeline, resting, service
 from app.gateway.errors import GeneratorUnavailable, JobNotOffered
 from app.gateway.generators import wire
-from app.gateway.generators.errors import NotSubmitted, VendorBusy, VendorSilent
+from app.gateway.generators.errors import VendorBusy, VendorSilent
 from app.gateway.generators.veo import Veo
 from app.gateway.models import Generation
 from app.ledger import service as ledger
 from app.ledger.models import Hold
 from app.licensing.contracts import service as contracts
 from app.licensing.contracts.models import Contract
+from app.vault import VaultOpening
 from tests import scenes
-from tests.gateway.vendors.story import asked, came, credentials, offer, rendered
+from tests.gateway.vendors.story import (
+    asked,
+    at_rest,
+    came,
+    configure,
+    offer,
+    rendered,
+    unconfigure,
+)
 from tests.providers.fakes.core import JOBS
 
 GOOGLE = "google"
@@ -38,13 +46,13 @@ def veo(fake, monkeypatch):
 
 @pytest.fixture
 def scene(database):
-    configure()
+    configure_google()
     with db.writing() as session:
         return scenes.a_scene(session, generator=MODEL, quota={"max_seconds": 1000})
 
 
-def configure():
-    credentials(GOOGLE, "key", **PLACE)
+def configure_google():
+    configure(GOOGLE, "key", **PLACE)
 
 
 def say(*words):
@@ -124,8 +132,10 @@ class TestIntent:
             patch.setattr(veo, "poll", die)
             with pytest.raises(KeyboardInterrupt):
                 pipeline.render(generation_id)
-        keys.drop_vendor_credentials(GOOGLE)  # renewed by the operator, just then
-        monkeypatch.setattr(wire, "pause", lambda s: (pauses.append(s), configure()))
+        unconfigure(GOOGLE)  # renewed by the operator, just then
+        assert pipeline.render(generation_id) is False
+        assert at_rest(generation_id)  # nobody can ask now; the job is not given up for that
+        configure_google()
         rendered(generation_id, pauses)
         found = came(generation_id, fake, "named")
         assert (found.state, found.job, found.paid) == ("rendered", "delivered", 1)
@@ -148,62 +158,13 @@ class TestBeforeMoneyIsHeld:
             assert session.exec(select(Hold)).all() == []
 
     def test_a_vendor_without_credentials_is_refused_and_says_what_to_do(self, scene, veo):
-        keys.drop_vendor_credentials(GOOGLE)
+        unconfigure(GOOGLE)
         with db.writing() as session, pytest.raises(GeneratorUnavailable, match="credentials set"):
             scene.ask(session, generator=MODEL, length_s="8")
 
     def test_sora_is_refused_with_the_day_it_was_shut_down(self, scene, veo):
         with db.writing() as session, pytest.raises(GeneratorUnavailable, match="24 September"):
             scene.ask(session, generator="openai/sora-2", length_s="8")
-
-
-@pytest.fixture
-def sent(monkeypatch):
-    """Everything that goes through the only door out: to whom, with which headers and content."""
-    told = []
-    real = httpx.Client.stream
-
-    def stream(client, method, url, *, content=None, headers, **options):
-        told.append((headers["Host"], dict(headers), content or b""))
-        return real(client, method, url, content=content, headers=headers, **options)
-
-    monkeypatch.setattr(httpx.Client, "stream", stream)
-    return told
-
-
-def strangers(sent, host):
-    """Name whoever but `host` was sent anything at all: a byte would be one too many."""
-    return {to for to, headers, content in sent if to != host and content}
-
-
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-class TestLikeness:
-    """No byte of it leaves, except to the host of the model that the contract names."""
-
-    def test_goes_to_the_host_of_the_model_and_nowhere_else(self, scene, veo, fake, pauses, sent):
-        for line in ("fine", "RATE429", "LOSTREPLY", "MODERATE"):
-            rendered(asked(scene, MODEL, line, length_s="8"), pauses)
-        host = fake.base.removeprefix("http://")
-        assert strangers(sent, host) == set()
-        portrait = base64.b64encode(scenes.PORTRAIT.read_bytes())
-        assert sum(portrait in content for _, _, content in sent) == 5  # one was busy first
-
-    def test_a_connector_that_falls_back_on_another_host_is_noticed(
-        self, scene, fake, pauses, sent, monkeypatch
-    ):
-        # The planted fault: where its own vendor is busy, it asks another one.
-        class Faithless(Veo):
-            def submit(self, job):
-                try:
-                    return super().submit(job)
-                except NotSubmitted:
-                    wire._breakers.clear()
-                    return Veo("http://localhost:" + fake.base.rpartition(":")[2],
-                               private=True).submit(job)  # fmt: skip
-
-        offer(monkeypatch, Faithless(fake.base, private=True))
-        rendered(asked(scene, MODEL, "RATE429", length_s="8"), [])
-        assert strangers(sent, fake.base.removeprefix("http://")) != set()
 
 
 class TestBreaker:
@@ -280,3 +241,77 @@ class TestConsentBeforeTheOrder:
         with db.writing() as session:
             session.get_one(Generation, generation_id).state = "rendered"
         assert pipeline.render(generation_id) is True
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestRest:
+    """While a vendor renders no worker waits; the rounds ask, and take the story up again."""
+
+    def test_a_hundred_running_jobs_take_no_slot_and_are_each_asked_about_when_due(
+        self, scene, veo, fake, pauses, monkeypatch
+    ):
+        veo.poll_s = 10.0
+        ids = [asked(scene, MODEL, f"HANG {n}", length_s="8") for n in range(3)]
+        for generation_id in ids:
+            assert pipeline.render(generation_id) is False  # the stage ends: the slot is free
+            assert pipeline.render(generation_id) is False  # as after a takeover: nothing is bought
+        portraits = [opened for opened in openings() if opened.purpose == "render"]
+        assert len(portraits) == len(ids)  # none is opened again for a job that was sent
+        with db.reading() as session:
+            assert resting.due(session) == []
+        pauses.append(10.1)
+        with db.reading() as session:
+            assert {id_ for id_, _ in resting.due(session)} == set(ids)
+        asked_about = []
+        real = veo.poll
+        monkeypatch.setattr(veo, "poll", lambda ref: (asked_about.append(ref), real(ref))[1])
+        for _ in range(3):  # three workers make their rounds at once
+            for generation_id in ids:
+                resting.look_in(generation_id)
+        assert len(asked_about) == len(ids)
+        assert all(waiting(generation_id) == [""] for generation_id in ids)
+
+    def test_what_has_ended_is_another_chapter_and_a_worker_that_died_asking_holds_up_nothing(
+        self, scene, veo, fake, pauses, monkeypatch
+    ):
+        generation_id = asked(scene, MODEL, "SLOW", length_s="8")
+        assert pipeline.render(generation_id) is False
+        pauses.append(veo.poll_s)
+
+        def die(_reference):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(veo, "poll", die)
+            with pytest.raises(KeyboardInterrupt):
+                resting.look_in(generation_id)
+        with db.reading() as session:
+            assert resting.due(session) == []  # it may still be asking
+        pauses.append(resting.ASKING.total_seconds())
+        resting.look_in(generation_id)
+        assert at_rest(generation_id)
+        pauses.append(veo.poll_s)
+        resting.look_in(generation_id)
+        assert not at_rest(generation_id)
+        assert waiting(generation_id) == ["asked-1"]
+        assert pipeline.render(generation_id) is True
+
+    def test_a_worker_makes_the_rounds_and_a_silent_vendor_holds_up_no_other(
+        self, scene, veo, fake, pauses, monkeypatch
+    ):
+        hanging, fine = threading.Event(), threading.Event()
+        monkeypatch.setattr(resting, "due", lambda _session: [("one", "slow"), ("two", "quick")])
+        monkeypatch.setattr(
+            resting, "look_in", lambda id_: hanging.wait(20) if id_ == "one" else fine.set()
+        )
+        rounds = resting.Rounds()
+        rounds.go()
+        rounds.go()
+        assert fine.wait(20)
+        hanging.set()
+        rounds.stop()
+
+
+def openings():
+    with db.reading() as session:
+        return session.exec(select(VaultOpening)).all()

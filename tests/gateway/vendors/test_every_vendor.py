@@ -17,7 +17,7 @@ from app.gateway.generators.omni import Omni
 from app.gateway.generators.pika import Pika
 from app.gateway.generators.runway import Runway
 from app.gateway.generators.veo import Veo
-from tests.gateway.vendors.story import Came, a_scene, credentials, offer, told
+from tests.gateway.vendors.story import Came, a_scene, configure, offer, told
 from tests.providers import fakes
 from tests.providers.fakes.core import JOBS
 
@@ -108,7 +108,7 @@ def test_each_fault_ends_right_with_one_paid_job_and_a_reason(
         "UNDERSTUDY_MODELS_THAT_DO_NOT_TRAIN", f"{capability.model}=A letter (2026-10-01)"
     )
     config.settings.cache_clear()
-    credentials(vendor, "key", **at.credentials)
+    configure(vendor, "key", **at.credentials)
     with db.writing() as session:
         scene = a_scene(session, capability)
 
@@ -124,7 +124,7 @@ def test_each_fault_ends_right_with_one_paid_job_and_a_reason(
     finished = next(job for job in JOBS.values() if "fine" in job.prompt)
     assert not at.deletes or getattr(finished, at.deletes)
     for key, words in KEYS if is_first else ():
-        credentials(vendor, key, **at.credentials)
+        configure(vendor, key, **at.credentials)
         came = tell(f"refused{key[-3:]}")
         assert (came.state, came.hold, came.paid) == ("failed", "voided", 0), key
         assert words in came.reason

@@ -10,7 +10,7 @@ from app import clock, config, db
 from app.gateway.generators.errors import VendorSilent
 from app.gateway.generators.runway import DOWNLOAD_HOSTS, POLL_S, Runway
 from tests import scenes
-from tests.gateway.vendors.story import asked, credentials, offer, rendered
+from tests.gateway.vendors.story import asked, configure, offer, rendered
 
 MODEL = "runway/gen4.5"
 
@@ -30,7 +30,7 @@ def scene(database, monkeypatch):
     promise = f"{MODEL}=Enterprise agreement, section 4 (2026-10-01)"
     monkeypatch.setenv("UNDERSTUDY_MODELS_THAT_DO_NOT_TRAIN", promise)
     config.settings.cache_clear()
-    credentials("runway", "key")
+    configure("runway", "key")
     with db.writing() as session:
         return scenes.a_scene(session, generator=MODEL, quota={"max_seconds": 1000})
 
@@ -40,7 +40,7 @@ class TestPolling:
     def test_a_task_is_asked_about_no_more_than_once_in_five_seconds(
         self, scene, runway, fake, pauses, monkeypatch
     ):
-        runway.poll_s = 1.0
+        runway.poll_s = 1.0  # as if more than one worker were at it
         asked_at, real = [], httpx.Client.stream
 
         def stream(client, method, url, **options):
@@ -68,6 +68,7 @@ class TestTraining:
         assert decision.codes == ["GENERATOR_NOT_ALLOWED"]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 class TestLink:
     """A link that the vendor's answer names is followed to Runway's hosts only."""
 
@@ -81,8 +82,8 @@ class TestLink:
             None,
         ],
     )
-    def test_leads_nowhere_else(self, data_dir, fake, tmp_path, monkeypatch, link):
-        credentials("runway", "key")
+    def test_leads_nowhere_else(self, database, fake, tmp_path, monkeypatch, link):
+        configure("runway", "key")
         runway = Runway(fake.base, hosts=DOWNLOAD_HOSTS, private=True)
         answer = {"status": "SUCCEEDED", "output": [link]}
         monkeypatch.setattr(runway, "_task", lambda _reference: answer)

@@ -22,7 +22,7 @@ from app.licensing.contracts.models import Contract
 from app.privacy import erasure
 from app.registry.models import Performer
 from tests import scenes
-from tests.gateway.vendors.story import asked, credentials, offer, rendered
+from tests.gateway.vendors.story import asked, configure, offer, rendered
 from tests.providers.fakes import core
 
 MODEL = "google/gemini-omni-1.2-flash"
@@ -38,7 +38,7 @@ def omni(fake, monkeypatch):
 
 @pytest.fixture
 def scene(database):
-    credentials("google-ai", "key")
+    configure("google-ai", "key")
     with db.writing() as session:
         return scenes.a_scene(session, generator=MODEL, quota={"max_seconds": 1000})
 
@@ -84,14 +84,14 @@ class TestDeletion:
         with monkeypatch.context() as deaf:
             deaf.setattr(omni, "forget", lambda reference: False)
             rendered(asked(scene, MODEL, "stubborn", length_s="8"), pauses)
-        credentials("google-ai", "key-403")
+        configure("google-ai", "key-403")
         assert vendor_copies.delete_due() == 0
         (copy,) = copies()
         assert (copy.state, copy.tries) == ("asked", 1)
         assert "(403)" in copy.detail
         assert vendor_copies.delete_due() == 0
         assert copies()[0].tries == 1  # not before its turn
-        credentials("google-ai", "key")
+        configure("google-ai", "key")
         pauses.append(61.0)
         assert vendor_copies.delete_due() == 1
         assert copies()[0].state == "deleted"
@@ -109,7 +109,7 @@ class TestDeletion:
         a_voice(scene)
         withdraw(scene)
         for _ in range(vendor_copies.TRIES):
-            credentials("google-ai", "key-403")
+            configure("google-ai", "key-403")
             omni.delete = lambda kind, reference: omni._ask("DELETE", reference)
             assert vendor_copies.delete_due() == 0
             pauses.append(timedelta(days=1).total_seconds())

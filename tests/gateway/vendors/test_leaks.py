@@ -1,0 +1,126 @@
+"""What leaves for a vendor, and where to: the likeness to its host alone, credentials nowhere."""
+
+import base64
+import json
+import logging
+
+import httpx
+import pytest
+from sqlmodel import SQLModel, select
+from structlog.testing import capture_logs
+from typer.testing import CliRunner
+
+from app import cli, config, db, models
+from app.gateway.generators import catalogue, wire
+from app.gateway.generators.errors import NotSubmitted
+from app.gateway.generators.veo import Veo
+from app.vault import VaultOpening
+from tests import scenes
+from tests.gateway.vendors.story import a_scene, asked, configure, example_of, offer, rendered
+from tests.gateway.vendors.test_every_vendor import AT_FAKE
+
+WORDS = ("fine", "RATE429", "LOSTREPLY", "MODERATE", "EXPIRED1", "REDIRECT_PRIVATE1")
+SECRET = "sesame-51f0"
+assert models
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """Everything that goes through the only door out: to whom, which path, headers, content."""
+    told = []
+    real = httpx.Client.stream
+
+    def stream(client, method, url, *, content=None, headers, **options):
+        told.append((headers["Host"], str(url), dict(headers), content or b""))
+        return real(client, method, url, content=content, headers=headers, **options)
+
+    monkeypatch.setattr(httpx.Client, "stream", stream)
+    return told
+
+
+def strangers(sent, host):
+    """Name whoever but `host` was sent anything at all: a byte would be one too many."""
+    return {to for to, _, _, content in sent if to != host and content}
+
+
+def every_row():
+    """Return every row of every table as text."""
+    with db.reading() as session:
+        return "\n".join(
+            str(tuple(row))
+            for table in SQLModel.metadata.sorted_tables
+            for row in session.execute(select(table))
+        )
+
+
+@pytest.fixture(params=[each.name for each in catalogue.VENDORS])
+def capability(request, fake, monkeypatch):
+    host, at = fake.base.removeprefix("http://"), AT_FAKE[request.param]
+    connector = at.make(fake.base, hosts=(host,), private=True)
+    connector.film_limit_bytes, connector.poll_s = 200_000, 3000.0
+    connector.keeps_s = 6 * 3600.0
+    offer(monkeypatch, connector)
+    return connector.capabilities()[0]
+
+
+@pytest.fixture
+def scene(capability, database, monkeypatch):
+    promise = f"{capability.model}=A letter (2026-10-01)"
+    monkeypatch.setenv("UNDERSTUDY_MODELS_THAT_DO_NOT_TRAIN", promise)
+    config.settings.cache_clear()
+    (vendor,) = catalogue.offered()
+    configure(vendor.name, SECRET, **AT_FAKE[vendor.name].credentials)
+    with db.writing() as session:
+        return a_scene(session, capability)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestEveryVendor:
+    def test_likeness_goes_to_its_host_alone_and_credentials_are_seen_nowhere(
+        self, scene, capability, fake, pauses, sent, caplog
+    ):
+        caplog.set_level(logging.DEBUG)
+        with capture_logs() as logged:
+            for word in WORDS:
+                rendered(asked(scene, capability.model, word, **example_of(capability)), pauses)
+        # 1. No byte of the likeness goes anywhere but to the host of the model.
+        assert strangers(sent, fake.base.removeprefix("http://")) == set()
+        portrait = base64.b64encode(scenes.PORTRAIT.read_bytes())
+        orders = [content for _, _, _, content in sent if portrait in content]
+        assert len(orders) == len(WORDS) + 1  # one was busy first
+        # 2. Credentials are in the headers of calls to the vendor, and in nothing else.
+        for _, url, headers, content in sent:
+            assert SECRET not in url
+            assert SECRET.encode() not in content
+            assert (SECRET in str(headers)) == ("/cdn/" not in url)
+        said = CliRunner().invoke(cli.app, ["generators", "list", "--json"]).output
+        said += CliRunner().invoke(cli.app, ["generators", "credentials", "list"]).output
+        for told in (every_row(), str(logged), caplog.text, said, json.dumps(catalogue.listing())):
+            assert SECRET not in told
+        # 3. The vault says what they were opened for; one opening serves for a while.
+        with db.reading() as session:
+            opened = session.exec(
+                select(VaultOpening).where(VaultOpening.purpose == "vendor-call")
+            ).all()
+        assert {each.subject_id for each in opened} == {config.settings().worker_id}
+        assert any(each.get("purpose") == "vendor-call" for each in logged)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("capability", ["google"], indirect=True)
+def test_a_connector_that_falls_back_on_another_host_is_noticed(
+    scene, capability, fake, pauses, sent, monkeypatch
+):
+    # The planted fault: where its own vendor is busy, it asks another one.
+    class Faithless(Veo):
+        def submit(self, job):
+            try:
+                return super().submit(job)
+            except NotSubmitted:
+                wire._breakers.clear()
+                elsewhere = "http://localhost:" + fake.base.rpartition(":")[2]
+                return Veo(elsewhere, private=True).submit(job)
+
+    offer(monkeypatch, Faithless(fake.base, private=True))
+    rendered(asked(scene, capability.model, "RATE429", **example_of(capability)), pauses)
+    assert strangers(sent, fake.base.removeprefix("http://")) != set()
