@@ -16,6 +16,7 @@ CALLERS = {
     "performer": "the performer's own desk",
     "agent": "the agency that is registered as the performer's",
     "licensee": "the licensee of the contract",
+    "representative": "whoever holds a mandate for it that stands ([mandates.md](mandates.md))",
     "requester": "the organization that asked for the generation or the decision",
     "uploader": "the organization that uploaded the material",
     "renderer": "the organization whose renderer has the job",
@@ -28,7 +29,7 @@ CALLERS = {
     "office": "whoever is signed in and a member of that production",
     "administrator": "whoever is signed in and administers that organization",
 }
-PARTIES = ("performer", "agent", "licensee")
+PARTIES = ("performer", "agent", "licensee", "representative")
 ACTIONS = {
     "read": "look at what is the organization's own",
     "ask": "ask what would be decided, or cost; nothing is kept but the decision",

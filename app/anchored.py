@@ -50,6 +50,22 @@ TABLES: dict[str, Columns] = {
         " commitment_salt commitment created_at",
         "created_at",
     ),
+    "mandate": _table(
+        "id performer_id holder_id role acts contract_id starts_at ends_at document"
+        " document_sha256 signature signing_key_id grantor_id granted_at confirmed_at",
+        "granted_at",
+        once="revoked_at revoked_by",
+        moving="seal",
+    ),
+    "mandate_evidence": _table(
+        "id mandate_id sha256 vault_object_id organization_id attached_at", "attached_at"
+    ),
+    "performer_life": _table(
+        "performer_id recorded_at",
+        "recorded_at",
+        once="majority_on birth_object_id died_on",
+        moving="seal",
+    ),
     # Who signs
     "organization": _table("id kind created_at", "created_at", moving="name"),
     "api_key": _table(

@@ -19,6 +19,7 @@ from app.cli_contract import contracts
 from app.cli_generators import generator_commands
 from app.cli_keys import keys_commands
 from app.cli_log import log_commands
+from app.cli_mandates import mandate_commands
 from app.cli_money import bank_commands, credit_commands, invoice_commands, money, party_commands
 from app.cli_notices import notice_commands
 from app.cli_payouts import payout_commands
@@ -43,6 +44,7 @@ organization_commands = typer.Typer(no_args_is_help=True, help="Organizations.")
 for name, group in (
     ("organization", organization_commands),
     ("people", people_commands),
+    ("mandates", mandate_commands),
     ("api-key", key_commands),
     ("agreement", agreement_commands),
     ("stop", stop_commands),

@@ -48,6 +48,7 @@ from app.licensing.decisions import api_policies as policies
 from app.licensing.decisions import published, rulebook
 from app.licensing.disclosures import api as disclosures
 from app.licensing.errors import ContractNotFound
+from app.licensing.mandates import api as mandates
 from app.licensing.paper import api as paper
 from app.licensing.standing import api as standing
 from app.licensing.status import api as statuses
@@ -141,6 +142,7 @@ def create_app() -> FastAPI:
         contract_life,
         counsel,
         disclosures,
+        mandates,
         materials,
         notification,
         paper,

@@ -34,6 +34,7 @@ from app.payments import models_details as details
 from app.privacy import models as privacy
 from app.provenance import models as provenance
 from app.registry import models as registry
+from app.registry import models_mandates as mandates
 from app.transparency import models as transparency
 from app.transparency import models_anchor as anchors
 
@@ -51,6 +52,7 @@ __all__ = [
     "heartbeat",
     "identity",
     "ledger",
+    "mandates",
     "marks",
     "materials",
     "notices",

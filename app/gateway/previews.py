@@ -36,6 +36,7 @@ from app.licensing.deciding.governing import LICENSOR_ROLES
 from app.licensing.document import contract as documents
 from app.licensing.document.vocabulary import words
 from app.notices import service as notices
+from app.registry import mandates
 from app.registry.models import Performer
 
 STATES = ("waiting", "released", "refused", "timed-out")
@@ -50,7 +51,7 @@ class Shown:
     preview: Preview
     generation: Generation
     contract: Contract
-    holders: dict[str, str]
+    holders: dict[str, frozenset[str]]
     opened_by: frozenset[str]
 
     def state(self, at: datetime) -> str:
@@ -62,7 +63,9 @@ class Shown:
 
     def roles_of(self, organization_id: str) -> list[str]:
         """Name the roles in which an organization may answer it."""
-        return [role for role in self.preview.roles if self.holders.get(role) == organization_id]
+        return [
+            role for role in self.preview.roles if organization_id in self.holders.get(role, ())
+        ]
 
     @property
     def prohibited(self) -> list[str]:
@@ -115,8 +118,9 @@ def _tell(session: Session, preview: Preview, contract: Contract, *, asked_by: s
     """Tell who may answer that something waits for them; where nobody hears it, who asked."""
     performer = session.get_one(Performer, contract.performer_id)
     desk = session.get_one(Organization, performer.organization_id)
-    holders = role_holders(performer, desk, contract.licensee_id)
-    for organization_id in sorted({holders[role] for role in preview.roles if role in holders}):
+    holders = role_holders(session, performer, desk, contract.licensee_id, contract.series_id)
+    asked = {each for role in preview.roles for each in holders.get(role, ())}
+    for organization_id in sorted(asked):
         notices.tell(
             session,
             "preview-requested",
@@ -279,6 +283,7 @@ def _asked_of(organization_id: str) -> SelectOfScalar[Preview]:
             or_(
                 col(Performer.organization_id) == organization_id,
                 col(Performer.agent_organization_id) == organization_id,
+                mandates.held_by(organization_id, col(Performer.id), col(Contract.series_id)),
             )
         )
     )
@@ -295,7 +300,7 @@ def _show(session: Session, preview: Preview) -> Shown:
         preview,
         session.get_one(Generation, preview.generation_id),
         contract,
-        role_holders(performer, desk, contract.licensee_id),
+        role_holders(session, performer, desk, contract.licensee_id, contract.series_id),
         frozenset(session.exec(opened).all()),
     )
 

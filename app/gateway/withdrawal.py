@@ -15,6 +15,7 @@ from app import clock
 from app.gateway.generators import catalogue
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.ledger import service as ledger
+from app.licensing.contracts import acts
 from app.licensing.contracts.models import Contract
 from app.licensing.contracts.service import contract_of
 from app.licensing.deciding import contract_facts
@@ -75,7 +76,10 @@ def consequences(
     """
     contract = contract_of(session, organization_id, contract_id)
     performer = session.get_one(Performer, contract.performer_id)
-    if organization_id not in {performer.organization_id, performer.agent_organization_id}:
+    mandated = acts.actors_of(
+        session, performer, contract.licensee_id, organization_id, contract_id=contract.series_id
+    )
+    if not mandated or organization_id == contract.licensee_id:
         raise ContractNotFound(f"{contract.series_id} is not a contract in which you gave consent")
     if contract.withdrawn_at is not None:
         raise ContractAlreadyWithdrawn(

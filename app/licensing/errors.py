@@ -57,6 +57,24 @@ class PointerUnknown(AppError):
     status, code = 422, "pointer-unknown"
 
 
+class MandateInvalid(AppError):
+    """The mandate does not fit its schema; `errors` point at each field."""
+
+    status, code = 422, "mandate-invalid"
+
+
+class MandateRefused(AppError):
+    """This mandate cannot be given: not in this role, to this holder, or by whoever asks."""
+
+    status, code = 422, "mandate-refused"
+
+
+class MandateNotFound(NotFound):
+    """No mandate that the caller holds, granted or is bound by has this id."""
+
+    code = "mandate-not-found"
+
+
 class DisclosureGrantInvalid(AppError):
     """The grant does not fit its schema; `errors` point at each field."""
 

@@ -15,7 +15,7 @@ from app.identity.api_edge import Act, Acting, Reading, act_refusals, read_refus
 from app.identity.errors import FileMissing, UploadMalformed
 from app.identity.uploads import file_of, form_body, keep, limited_form
 from app.problems import InvalidRequest, invalid
-from app.registry import service
+from app.registry import mandates, service
 from app.registry.errors import (
     PICTURE_ERRORS,
     ImageTooLarge,
@@ -144,12 +144,12 @@ def read_performer(performer_id: str, read: Reading) -> PerformerRead:
     response_model=PerformerRead,
     responses=act_refusals(PerformerUnknown),
 )
-@may("performer", "agent", to="pause")
+@may("performer", "agent", "representative", to="pause")
 def pause_performer(performer_id: str, act: Acting) -> Response:
     """Stop every new use of the performer's replicas, at once and until resumed."""
 
     def pause(session: Session) -> tuple[int, BaseModel]:
-        performer = service.performer_of(session, act.organization_id, performer_id)
+        performer = service.performer_to(session, act.organization_id, performer_id, mandates.PAUSE)
         return 200, _read(session, service.pause(session, performer))
 
     return act.once(b"", pause)
@@ -160,14 +160,12 @@ def pause_performer(performer_id: str, act: Acting) -> Response:
     response_model=PerformerRead,
     responses=act_refusals(PerformerUnknown, LikenessErased),
 )
-@may("performer", to="consent")
+@may("performer", "representative", to="consent")
 def resume_performer(performer_id: str, act: Acting) -> Response:
-    """Allow uses again, as far as the contracts do. The performer alone may, not an agent."""
+    """Allow uses again, as far as the contracts do. Not an agent: who signs for the performer."""
 
     def resume(session: Session) -> tuple[int, BaseModel]:
-        performer = service.performer_of(
-            session, act.organization_id, performer_id, themselves=True
-        )
+        performer = service.performer_in_place(session, act.organization_id, performer_id)
         return 200, _read(session, service.resume(session, performer))
 
     return act.once(b"", resume)

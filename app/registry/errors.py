@@ -65,3 +65,9 @@ PICTURE_ERRORS: tuple[type[AppError], ...] = (
     ImageDamaged,
 )
 """What reading a picture may be refused with: the sandbox passes these on by their code."""
+
+
+class BirthRefused(AppError):
+    """The date of birth cannot be, or is not the one on record."""
+
+    status, code = 409, "birth-refused"

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from app import clock, keys, sandbox, vault, vault_tokens
 from app.identity.models import Organization
-from app.registry import sealing
+from app.registry import mandates, sealing
 from app.registry.errors import (
     PICTURE_ERRORS,
     NoFaceFound,
@@ -205,6 +205,27 @@ def performer_of(
         if organization_id in speakers:
             return performer
     raise PerformerUnknown(f"no performer of yours has the id {performer_id[:64]}")
+
+
+def performer_to(session: Session, organization_id: str, performer_id: str, act: str) -> Performer:
+    """Return the performer this organization speaks for, or holds a mandate for this act for.
+
+    Raises PerformerUnknown as `performer_of` does.
+    """
+    if mandates.roles_of(session, performer_id, organization_id, act=act):
+        return session.get_one(Performer, performer_id)
+    return performer_of(session, organization_id, performer_id)
+
+
+def performer_in_place(session: Session, organization_id: str, performer_id: str) -> Performer:
+    """Return the performer whose own desk this is, or in whose place it signs by a mandate.
+
+    Raises PerformerUnknown as `performer_of` does.
+    """
+    signs_as = mandates.roles_of(session, performer_id, organization_id, act=mandates.SIGN)
+    if mandates.IN_PLACE.isdisjoint(signs_as):
+        return performer_of(session, organization_id, performer_id, themselves=True)
+    return session.get_one(Performer, performer_id)
 
 
 def performers_of(

@@ -34,6 +34,8 @@ class LeafKind(StrEnum):
     STRIKE_SWITCHED = "strike-switched"
     DISCLOSURE_GRANTED = "disclosure-granted"
     DISCLOSURE_REVOKED = "disclosure-revoked"
+    MANDATE_GRANTED = "mandate-granted"
+    MANDATE_REVOKED = "mandate-revoked"
     DECISION = "decision"
     OUTPUT_RELEASED = "output-released"
     JOURNAL_ENTRY = "journal-entry"

@@ -44,6 +44,8 @@ HAPPENED = {
     "strike-switched": "A union switched a strike on or off",
     "disclosure-granted": "Somebody was allowed to see more of a work",
     "disclosure-revoked": "Somebody may see less of a work again",
+    "mandate-granted": "Somebody was allowed to act for a performer",
+    "mandate-revoked": "Somebody may act for a performer no more",
     "decision": "The rules decided about one use",
     "output-released": "A finished work was handed out",
     "journal-entry": "Money was booked",

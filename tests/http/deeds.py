@@ -13,6 +13,8 @@ from app.licensing.strikes import service as strikes
 from tests.gateway.materials.making import a_recording
 from tests.http.house import House, a_preview, a_render_job, a_standing_offer, question
 from tests.licensing.disclosing import a_grant
+from tests.licensing.mandating import a_document as a_mandate
+from tests.licensing.mandating import signed as a_grantors
 from tests.licensing.papers import a_pdf
 from tests.licensing.standing_offers import a_document, a_signature
 from tests.licensing.unions import AGREEMENT
@@ -130,6 +132,23 @@ def _grants(act: str) -> Callable[[House], Deed]:
             return Deed("desk", path, this, other)
         made = house.post(path, "desk", **this).json()
         return Deed("desk", f"/v1/disclosure-grants/{made['id']}/revocation", {})
+
+    return deed
+
+
+def _mandates(act: str) -> Callable[[House], Deed]:
+    def deed(house: House) -> Deed:
+        scene = house.scene
+        path = f"/v1/performers/{scene.performer.id}/mandates"
+
+        def body(*acts: str) -> dict[str, Any]:
+            said = a_mandate(scene, scene.agency, "attorney", acts=list(acts))
+            return {"json": {"document": said, "jws": a_grantors(said, scene.desk)}}
+
+        if act == "grant":
+            return Deed("desk", path, body("pause"), body("withdraw"))
+        made = house.post(path, "desk", **body("pause")).json()
+        return Deed("desk", f"/v1/mandates/{made['id']}/revocation", {})
 
     return deed
 
@@ -343,6 +362,14 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
     "/v1/counsel/{secret}/comments": _counsel("comment"),
     "/v1/contracts/{contract_id}/disclosure-grants": _grants("grant"),
     "/v1/disclosure-grants/{grant_id}/revocation": _grants("revoke"),
+    "/v1/performers/{performer_id}/mandates": _mandates("grant"),
+    "/v1/mandates/{mandate_id}/revocation": _mandates("revoke"),
+    "/v1/performers/{performer_id}/birth": lambda h: Deed(
+        "desk",
+        f"/v1/performers/{h.scene.performer.id}/birth",
+        {"json": {"born_on": "1990-01-01"}},
+        {"json": {"born_on": "1991-01-01"}},
+    ),
     "/v1/contracts/{contract_id}/paper": _paper,
     "/v1/approvals": _approvals,
     "/v1/approvals/{approval_id}/answers": _answer,

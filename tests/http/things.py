@@ -20,12 +20,14 @@ from app.licensing.contracts.models_counsel import CounselLink
 from app.licensing.decisions.models import Decision
 from app.licensing.decisions.service import use_of
 from app.licensing.disclosures import service as disclosures
+from app.licensing.mandates import service as mandates
 from app.payments import statements
 from app.payments.documents import period_part
 from tests.http.deeds import PROFILE
 from tests.http.house import House, a_standing_offer
 from tests.licensing import unions
 from tests.licensing.disclosing import a_grant
+from tests.licensing.mandating import a_document, signed
 from tests.licensing.papers import a_paper, a_pdf
 
 UNKNOWN = "0" * 26
@@ -87,6 +89,13 @@ def things_of(house: House) -> dict[str, str]:
         grant = disclosures.grant_disclosure(
             session, house.scene.contract, house.scene.desk.organization.id, **granted
         )
+        said = a_document(house.scene, house.scene.agency, "attorney", acts=["pause"])
+        mandate = mandates.grant(
+            session,
+            house.scene.desk.organization.id,
+            said,
+            jws=signed(said, house.scene.desk),
+        )
         period = close_period(session, until=clock.now())
         performer = house.scene.performer
         said = {
@@ -134,6 +143,7 @@ def things_of(house: House) -> dict[str, str]:
         session.add(PayoutEvent(payout_id=payout.id, number=1, state="sent"))
     return {
         "paper_id": paper.id,
+        "mandate_id": mandate.id,
         "grant_id": grant.id,
         "statement_id": statement.id,
         "invoice_id": invoice.id,
@@ -176,6 +186,8 @@ def call(house: House, verb: str, address: str, who: str) -> Response:
         "answers": {"role": "performer", "answer": yes},
         "counsel-links": {"counsel": "M. Okafor"},
         "disclosure-grants": {"document": {}, "jws": "a..b"},
+        "mandates": {"document": {}, "jws": "a..b"},
+        "birth": {"born_on": "2020-01-01"},
         "boundaries": {"limits": {"v": 1, "training": "never"}},
         "profiles": PROFILE,
         "rotation": {"secret_sha256": "0" * 64},

@@ -50,7 +50,9 @@ from app.payments.models import IssuedStatement
 from app.payments.models_details import PayoutDetails
 from app.privacy.models import Erasure
 from app.provenance.models import SignedManifest, SoftBinding
+from app.registry import mandates
 from app.registry import service as registry
+from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
 from tests.scenes import Scene, a_scene
 
 LATER = timedelta(days=1)
@@ -142,6 +144,7 @@ def a_row_of_every_kind(session: Session) -> Scene:
     session.add_all([manifest, boundaries, request, keeper, preview, offer, link, statement])
     session.flush()
     session.add_all(_who_came(session, organization_id))
+    session.add_all(_who_may_act(session, scene, vault_object_id=medium.vault_object_id))
     session.add_all(_what_was_billed(session, organization_id, key_id))
     session.add_all(
         _what_was_paid_out(session, organization_id, vault_object_id=medium.vault_object_id)
@@ -279,6 +282,35 @@ def _who_came(session: Session, organization_id: str) -> list[SQLModel]:
         NoticeDelivery(**told, message_id="<one@understudy.example>"),
         NoticeSeen(notice_id=notice.id, person_id=person.id),
         linked, Membership(**here, is_admin=True, invitation_id=invitation.id)]  # fmt: skip
+
+
+def _who_may_act(session: Session, scene: Scene, *, vault_object_id: str) -> list[SQLModel]:
+    mandate = Mandate(
+        performer_id=scene.performer.id,
+        holder_id=scene.agency.organization.id,
+        role="agent",
+        acts=["pause"],
+        starts_at=clock.now(),
+        ends_at=clock.now() + LATER,
+        document="{}",
+        document_sha256="2" * 64,
+        signature="a..b",
+        signing_key_id=scene.desk.registered.id,
+        grantor_id=scene.desk.organization.id,
+        seal="",
+    )
+    life = PerformerLife(performer_id=scene.performer.id, seal="")
+    for row in (mandate, life):
+        mandates.seal(row)
+    session.add(mandate)
+    session.flush()
+    paper = MandateEvidence(
+        mandate_id=mandate.id,
+        sha256="3" * 64,
+        vault_object_id=vault_object_id,
+        organization_id=scene.agency.organization.id,
+    )
+    return [life, paper]
 
 
 def _what_was_billed(session: Session, organization_id: str, key_id: str) -> list[SQLModel]:

@@ -14,6 +14,7 @@ from app.licensing.approvals.models import ApprovalAnswer, ApprovalRequest
 from app.licensing.approvals.on_record import role_holders
 from app.licensing.contracts.models import Contract
 from app.licensing.errors import ApprovalNotFound
+from app.registry import mandates
 from app.registry.models import Performer
 
 STATES = ("waiting", "approved", "rejected", "timed-out", "expired")
@@ -26,7 +27,7 @@ class Asked:
     request: ApprovalRequest
     performer_id: str
     answers: Sequence[ApprovalAnswer]
-    holders: dict[str, str]
+    holders: dict[str, frozenset[str]]
 
     def state(self, at: datetime) -> str:
         """Say where it stands in one word of `STATES`."""
@@ -41,7 +42,9 @@ class Asked:
         """Name the roles in which an organization may answer now, or answer again."""
         heard = {answer.role for answer in self.answers}
         waiting = self.state(at) != "timed-out"
-        theirs = (role for role in self.request.roles if self.holders.get(role) == organization_id)
+        theirs = (
+            role for role in self.request.roles if organization_id in self.holders.get(role, ())
+        )
         return [role for role in theirs if waiting or role in heard]
 
 
@@ -93,7 +96,7 @@ def with_answers(session: Session, requests: Sequence[ApprovalRequest]) -> list[
 
 def _holders(
     session: Session, contract_ids: Collection[str]
-) -> dict[str, tuple[str, dict[str, str]]]:
+) -> dict[str, tuple[str, dict[str, frozenset[str]]]]:
     """Say of each contract whose likeness it is about, and who speaks in which role."""
     found = session.exec(
         select(Contract.id, Contract.licensee_id, Performer, Organization)
@@ -102,7 +105,10 @@ def _holders(
         .where(col(Contract.id).in_(contract_ids))
     )
     return {
-        contract_id: (performer.id, role_holders(performer, desk, licensee_id))
+        contract_id: (
+            performer.id,
+            role_holders(session, performer, desk, licensee_id, contract_id),
+        )
         for contract_id, licensee_id, performer, desk in found
     }
 
@@ -119,6 +125,7 @@ def _visible_to(organization_id: str) -> SelectOfScalar[ApprovalRequest]:
                 col(Contract.licensee_id) == organization_id,
                 col(Performer.organization_id) == organization_id,
                 col(Performer.agent_organization_id) == organization_id,
+                mandates.held_by(organization_id, col(Performer.id), col(Contract.series_id)),
             )
         )
     )

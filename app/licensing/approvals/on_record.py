@@ -13,6 +13,7 @@ from app.licensing.contracts.models import Contract
 from app.licensing.deciding.approvals import latest
 from app.licensing.deciding.asking import covers
 from app.licensing.deciding.inputs import ApprovalFact, UseRequest
+from app.registry import mandates
 from app.registry.models import Performer
 
 _USE = TypeAdapter(UseRequest)
@@ -49,8 +50,9 @@ def approvals_on_record(
         asked[request.id] = (request, performer.id)
         if answer is not None:
             heard.add((request.id, answer.role))
-            holder = role_holders(performer, desk, licensee_id).get(answer.role)
-            answers.append(_answered(request, answer, performer.id, use, holder=holder))
+            holders = role_holders(session, performer, desk, licensee_id, request.contract_id)
+            verified = answer.organization_id in holders.get(answer.role, ())
+            answers.append(_answered(request, answer, performer.id, use, verified=verified))
     questions = [
         _unanswered(request, role, performer_id, use)
         for request, performer_id in asked.values()
@@ -66,17 +68,27 @@ def approvals_on_record(
     return (*about_this, *(fact for fact in questions if not _stands(fact, about_this, use)))
 
 
-def role_holders(performer: Performer, desk: Organization, licensee_id: str) -> dict[str, str]:
-    """Say which organization speaks in which role, from what is registered.
+def role_holders(
+    session: Session,
+    performer: Performer,
+    desk: Organization,
+    licensee_id: str,
+    contract_id: str,
+) -> dict[str, frozenset[str]]:
+    """Say which organizations speak in which role now: from what is registered, and by mandates.
 
     The performer through their own desk, not through an agency's; the agent their registered one.
-    Nobody is registered as union, guardian, court, counsel or estate: in those nobody may answer.
+    In every other role (guardian, estate, union, court, ...) speaks who holds a mandate to approve
+    that stands; where nobody does, nobody may answer. The licensee speaks as nobody else.
     """
-    holders = {"licensee": licensee_id}
+    given = mandates.holders_of(session, performer.id, mandates.APPROVE, contract_id=contract_id)
+    holders = {role: ids - {licensee_id} for role, ids in given.items() if ids - {licensee_id}}
+    holders["licensee"] = frozenset({licensee_id})
     if desk.kind == "performer":
-        holders["performer"] = desk.id
+        holders["performer"] = frozenset({desk.id})
     if performer.agent_organization_id is not None:
-        holders["agent"] = performer.agent_organization_id
+        agents = holders.get("agent", frozenset())
+        holders["agent"] = agents | {performer.agent_organization_id}
     return holders
 
 
@@ -110,14 +122,14 @@ def _answered(
     performer_id: str,
     use: UseRequest,
     *,
-    holder: str | None,
+    verified: bool,
 ) -> ApprovalFact:
     return ApprovalFact(
         role=answer.role,
         status=answer.status,
         at=min(answer.answered_at, use.at),
         expires_at=answer.expires_at,
-        authority_verified=answer.organization_id == holder,
+        authority_verified=verified,
         **_about(request, performer_id),
     )
 

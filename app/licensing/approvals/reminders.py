@@ -117,7 +117,7 @@ def _silent(asked: Asked) -> list[str]:
     """Name the organizations that can answer in a role that was asked and has said nothing."""
     heard = {answer.role for answer in asked.answers}
     roles = [role for role in asked.request.roles if role not in heard]
-    return sorted({asked.holders[role] for role in roles if role in asked.holders})
+    return sorted({each for role in roles for each in asked.holders.get(role, ())})
 
 
 def _parties(session: Session, contract: Contract) -> list[str]:

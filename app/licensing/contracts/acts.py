@@ -1,6 +1,6 @@
 """Before and after every act on a contract: its rows locked, the table asked, the event written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from app.licensing.contracts.life import Act, Actor, State
 from app.licensing.contracts.models import Contract, ContractEvent
 from app.licensing.errors import ActNotAllowed, ContractAlreadyWithdrawn, ContractNotFound
 from app.notices import service as notices
+from app.registry import mandates
 from app.registry.models import Performer
 
 TOLD = {
@@ -27,6 +28,18 @@ TOLD = {
     Act.RESUME: "contract-resumed",
     Act.WITHDRAW: "consent-withdrawn",
 }
+# Which of a mandate's acts (`mandates.ACTS`) each act on a contract needs.
+NEEDS = {
+    **dict.fromkeys(
+        (Act.DRAFT, Act.REVISE, Act.OFFER, Act.COUNTER, Act.DECLINE, Act.RETRACT, Act.AMEND),
+        mandates.NEGOTIATE,
+    ),
+    **dict.fromkeys((Act.SIGN, Act.RESUME, Act.RATIFY), mandates.SIGN),
+    Act.SUSPEND: mandates.PAUSE,
+    Act.WITHDRAW: mandates.WITHDRAW,
+}
+_BY_MANDATE = frozenset(Actor) - {Actor.PERFORMER, Actor.LICENSEE}
+Capacities = Mapping[Actor, frozenset[str] | None]  # what a mandate allows; None: all of the role's
 
 
 @dataclass(frozen=True)
@@ -71,18 +84,20 @@ def begin(
     """
     documents = lock(session, contract)
     performer = session.get_one(Performer, contract.performer_id)
-    actors = actors_of(session, performer, contract.licensee_id, organization_id)
-    if not actors or not visible(contract, actors):
+    able_as = capacities(
+        session, performer, contract.licensee_id, organization_id, contract_id=contract.series_id
+    )
+    if not able_as or not visible(contract, list(able_as)):
         raise ContractNotFound(f"no contract of yours has the id {contract.series_id}")
     at = clock.now()
     state = life.state_of(contract, at=at)
     able = [
         each
-        for each in actors
-        if actor in (None, each) and life.may(state, act, each, author_side=contract.author_side)
+        for each in able_as
+        if actor in (None, each) and may(able_as, state, act, each, contract.author_side)
     ]
     if not able:
-        raise _refusal(contract, state, act, actors)
+        raise _refusal(contract, state, act, able_as)
     return Deed(session, act, contract, documents, By(organization_id, able[0], api_key_id), at)
 
 
@@ -123,7 +138,12 @@ def tell(session: Session, contract: Contract, act: Act, by: str) -> None:
         session,
         TOLD[act],
         contract.series_id,
-        to=(performer.organization_id, performer.agent_organization_id, contract.licensee_id),
+        to=(
+            performer.organization_id,
+            performer.agent_organization_id,
+            contract.licensee_id,
+            *mandates.parties_of(session, performer.id, contract.series_id),
+        ),
         by=by,
     )
 
@@ -147,21 +167,62 @@ def face(documents: Sequence[Contract], *, at: datetime) -> Contract:
 
 
 def actors_of(
-    session: Session, performer: Performer, licensee_id: str, organization_id: str
+    session: Session,
+    performer: Performer,
+    licensee_id: str,
+    organization_id: str,
+    *,
+    contract_id: str | None = None,
 ) -> list[Actor]:
-    """Return as whom an organization may act on contracts between these two: nobody, or more.
+    """Return as whom an organization may act on contracts between these two: nobody, or more."""
+    return list(
+        capacities(session, performer, licensee_id, organization_id, contract_id=contract_id)
+    )
+
+
+def capacities(
+    session: Session,
+    performer: Performer,
+    licensee_id: str,
+    organization_id: str,
+    *,
+    contract_id: str | None = None,
+) -> Capacities:
+    """Say as whom an organization may act, and in what: from what is registered, and by mandates.
 
     An agency that enrolled a performer is their agent: it is no desk of the performer's own.
+    Without a contract's id, mandates for a single contract do not count.
     """
-    actors = []
+    found: dict[Actor, frozenset[str] | None] = {}
     if organization_id == performer.organization_id:
         desk = session.get_one(Organization, organization_id)
-        actors.append(Actor.PERFORMER if desk.kind == "performer" else Actor.AGENT)
-    if organization_id == performer.agent_organization_id and Actor.AGENT not in actors:
-        actors.append(Actor.AGENT)
+        found[Actor.PERFORMER if desk.kind == "performer" else Actor.AGENT] = None
+    if organization_id == performer.agent_organization_id:
+        found[Actor.AGENT] = None
     if organization_id == licensee_id:
-        actors.append(Actor.LICENSEE)
-    return actors
+        found[Actor.LICENSEE] = None
+        return found  # nobody deals with themselves, whatever they were given
+    given = mandates.given_to(session, performer.id, organization_id, contract_id=contract_id)
+    for role, allowed in given.items():
+        if role in _BY_MANDATE:
+            found.setdefault(Actor(role), allowed)
+    return found
+
+
+def may(able_as: Capacities, state: State, act: Act, actor: Actor, author_side: str) -> bool:
+    """Say whether somebody may do this now as one of what they are: by the table, and a mandate."""
+    allowed = able_as[actor]
+    within = allowed is None or NEEDS[act] in allowed
+    return within and life.may(state, act, actor, author_side=author_side)
+
+
+def open_acts(able_as: Capacities, state: State, author_side: str) -> list[str]:
+    """List what somebody may do now to a document in this state."""
+    return [
+        act.value
+        for act in Act
+        if any(may(able_as, state, act, actor, author_side) for actor in able_as)
+    ]
 
 
 def visible(contract: Contract, actors: Sequence[Actor]) -> bool:
@@ -172,13 +233,13 @@ def visible(contract: Contract, actors: Sequence[Actor]) -> bool:
 
 
 def _refusal(
-    contract: Contract, state: State, act: Act, actors: Sequence[Actor]
+    contract: Contract, state: State, act: Act, able_as: Capacities
 ) -> ActNotAllowed | ContractAlreadyWithdrawn:
     if state is State.WITHDRAWN and act in (Act.WITHDRAW, Act.SIGN):
         return ContractAlreadyWithdrawn(
             f"{contract.series_id} was withdrawn at {contract.withdrawn_at}; {life.NEXT[state]}"
         )
-    allowed = life.open_acts(state, actors, author_side=contract.author_side)
+    allowed = open_acts(able_as, state, contract.author_side)
     return ActNotAllowed(
         f"{contract.series_id}, version {contract.version}, is {state}: {life.why_not(state, act)}",
         state=state.value,

@@ -55,7 +55,19 @@ class SignatureCreate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    role: Literal["performer", "licensee"]
+    role: Literal[
+        "performer",
+        "licensee",
+        "guardian",
+        "estate_rep",
+        "union_for_estate",
+        "loan_out",
+        "ratification",
+    ] = Field(
+        examples=["performer"],
+        description="Yours by what is registered, or by a mandate that stands; `ratification` is "
+        "the yes of a performer, now of age, to what was signed for them as a minor.",
+    )
     jws: str = Field(
         max_length=4096,
         examples=["eyJhbGciOiJFUzI1NiIsImtpZCI6InNpZ18wMUpEIiwicm9sZSI6InBlcmZvcm1lciJ9..MEUCIQ"],
@@ -167,12 +179,14 @@ def read_document(
         PaperMissing,
     ),
 )
-@may("performer", "licensee", to="sign")
+@may("performer", "licensee", "representative", to="sign")
 def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Response:
     """Sign what is on the table; the second party's signature executes it."""
 
     def sign(session: Session) -> tuple[int, BaseModel]:
-        contract = service.newest_document_of(session, act.organization_id, contract_id)
+        ratifies = body.role == service.RATIFICATION
+        find = service.contract_of if ratifies else service.newest_document_of
+        contract = find(session, act.organization_id, contract_id)
         service.sign_contract(
             session,
             contract,
@@ -193,9 +207,9 @@ def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Respo
     response_model=ContractRead,
     responses=act_refusals(ContractNotFound, ActNotAllowed, ContractAlreadyWithdrawn),
 )
-@may("performer", to="consent")
+@may("performer", "representative", to="consent")
 def withdraw_contract(contract_id: str, act: Acting) -> Response:
-    """Withdraw consent at once, with all versions. Only the performer may."""
+    """Withdraw consent at once, with all versions. The performer may, and whom they let."""
 
     def withdraw(session: Session) -> tuple[int, BaseModel]:
         contract = service.contract_of(session, act.organization_id, contract_id)

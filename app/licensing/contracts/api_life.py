@@ -137,16 +137,16 @@ def amend_contract(contract_id: str, body: AmendmentCreate, act: Acting) -> Resp
 
 
 @router.post("/suspend", status_code=201, response_model=ContractRead, responses=CHANGE)
-@may("performer", "agent", to="pause")
+@may("performer", "agent", "representative", to="pause")
 def suspend_contract(contract_id: str, act: Acting, body: GivenReason = NO_REASON) -> Response:
     """Stop every use under a contract until it is resumed. The performer's side may."""
     return _on_the_whole(contract_id, body, act, partial(service.suspend_contract, note=body.note))
 
 
 @router.post("/resume", status_code=201, response_model=ContractRead, responses=CHANGE)
-@may("performer", to="consent")
+@may("performer", "representative", to="consent")
 def resume_contract(contract_id: str, act: Acting, body: GivenReason = NO_REASON) -> Response:
-    """Lift a suspension. The performer alone may, not an agent."""
+    """Lift a suspension. The performer may, or who signs in their place; not an agent."""
     return _on_the_whole(contract_id, body, act, partial(service.resume_contract, note=body.note))
 
 

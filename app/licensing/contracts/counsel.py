@@ -240,7 +240,9 @@ def _said(
 
 def _sides(session: Session, contract: Contract, organization_id: str) -> list[str]:
     performer = session.get_one(Performer, contract.performer_id)
-    actors = acts.actors_of(session, performer, contract.licensee_id, organization_id)
+    actors = acts.actors_of(
+        session, performer, contract.licensee_id, organization_id, contract_id=contract.series_id
+    )
     return [life.side_of(actor) for actor in actors]
 
 

@@ -43,14 +43,20 @@ class Act(StrEnum):
     SUSPEND = "suspend"
     RESUME = "resume"
     WITHDRAW = "withdraw"
+    RATIFY = "ratify"  # what was signed for a minor, by the performer who has come of age
 
 
 class Actor(StrEnum):
-    """As whom an organization acts, from what is registered."""
+    """As whom an organization acts, from what is registered, or by a mandate that stands."""
 
     PERFORMER = "performer"  # the performer's own desk
     AGENT = "agent"  # negotiates and stops; never signs, resumes or withdraws
     LICENSEE = "licensee"
+    ATTORNEY = "attorney"  # may withdraw; never signs
+    GUARDIAN = "guardian"  # in the performer's place, until they come of age
+    ESTATE = "estate_rep"  # after the performer's death
+    UNION = "union_for_estate"  # for an estate that cannot be found
+    LOAN_OUT = "loan_out"  # the performer's own company
 
 
 class Turn(StrEnum):
@@ -75,7 +81,12 @@ def _step(who: Collection[Actor], turn: Turn, *to: State) -> Step:
 
 
 PERFORMER, AGENT, LICENSEE = Actor.PERFORMER, Actor.AGENT, Actor.LICENSEE
-ANYBODY = (PERFORMER, AGENT, LICENSEE)
+# Who may stand in the performer's place; a mandate says which of them does, and in what.
+IN_PLACE = (Actor.GUARDIAN, Actor.ESTATE, Actor.UNION)
+PERFORMERS_SIDE = (PERFORMER, AGENT, Actor.ATTORNEY, *IN_PLACE, Actor.LOAN_OUT)
+ANYBODY = (*PERFORMERS_SIDE, LICENSEE)
+STOPS = (PERFORMER, AGENT, Actor.ATTORNEY, *IN_PLACE)
+WITHDRAWS = (PERFORMER, Actor.ATTORNEY, *IN_PLACE)
 ON_THE_TABLE = (State.OFFERED, State.COUNTERED, State.SIGNED)
 EXECUTED = (State.ACTIVE, State.SUSPENDED, State.EXPIRED)
 
@@ -88,11 +99,13 @@ _TABLE = {
     Act.COUNTER: _step(ANYBODY, Turn.OTHER, State.COUNTERED),
     Act.DECLINE: _step(ANYBODY, Turn.OTHER, State.DECLINED),
     Act.RETRACT: _step(ANYBODY, Turn.AUTHOR, State.RETRACTED),
-    Act.SIGN: _step((PERFORMER, LICENSEE), Turn.EITHER, State.SIGNED, State.ACTIVE),
-    Act.WITHDRAW: _step((PERFORMER,), Turn.EITHER, State.WITHDRAWN),
+    Act.SIGN: _step(
+        (PERFORMER, LICENSEE, *IN_PLACE, Actor.LOAN_OUT), Turn.EITHER, State.SIGNED, State.ACTIVE
+    ),
+    Act.WITHDRAW: _step(WITHDRAWS, Turn.EITHER, State.WITHDRAWN),
 }
 _AMEND = _step(ANYBODY, Turn.EITHER, State.DRAFT, State.OFFERED)
-_WITHDRAW = _step((PERFORMER,), Turn.EITHER, State.WITHDRAWN)
+_WITHDRAW = _step(WITHDRAWS, Turn.EITHER, State.WITHDRAWN)
 LIFE: dict[State, dict[Act, Step]] = {
     State.DRAFT: _DRAFT,
     State.OFFERED: _TABLE,
@@ -100,13 +113,15 @@ LIFE: dict[State, dict[Act, Step]] = {
     State.SIGNED: _TABLE,
     State.ACTIVE: {
         Act.AMEND: _AMEND,
-        Act.SUSPEND: _step((PERFORMER, AGENT), Turn.EITHER, State.SUSPENDED),
+        Act.SUSPEND: _step(STOPS, Turn.EITHER, State.SUSPENDED),
         Act.WITHDRAW: _WITHDRAW,
+        Act.RATIFY: _step((PERFORMER,), Turn.EITHER, State.ACTIVE),
     },
     State.SUSPENDED: {
         Act.AMEND: _AMEND,
-        Act.RESUME: _step((PERFORMER,), Turn.EITHER, State.ACTIVE),
+        Act.RESUME: _step((PERFORMER, *IN_PLACE), Turn.EITHER, State.ACTIVE),
         Act.WITHDRAW: _WITHDRAW,
+        Act.RATIFY: _step((PERFORMER,), Turn.EITHER, State.SUSPENDED),
     },
     State.EXPIRED: {Act.WITHDRAW: _WITHDRAW},  # finished work may have to come down
     State.DECLINED: {},
@@ -191,15 +206,6 @@ def may(state: State, act: Act, actor: Actor, *, author_side: str) -> bool:
         return False
     is_author = side_of(actor) == author_side
     return step.turn is Turn.EITHER or (step.turn is Turn.AUTHOR) == is_author
-
-
-def open_acts(state: State, actors: Collection[Actor], *, author_side: str) -> list[str]:
-    """List what somebody who acts as any of these may do now."""
-    return [
-        act.value
-        for act in Act
-        if any(may(state, act, actor, author_side=author_side) for actor in actors)
-    ]
 
 
 def why_not(state: State, act: Act) -> str:

@@ -8,9 +8,12 @@ from sqlmodel import Session, col, or_, select
 
 from app import clock
 from app.identity.models import Organization
-from app.licensing.contracts.life import ON_THE_TABLE, State, state_of
+from app.licensing.contracts.life import ON_THE_TABLE, PERFORMERS_SIDE, State, state_of
 from app.licensing.contracts.models import Contract, ContractSignature
+from app.registry import mandates
 from app.registry.models import Performer
+
+PARTIES = tuple(actor.value for actor in PERFORMERS_SIDE)  # whose mandates make a party
 
 
 def contracts_of(
@@ -28,8 +31,11 @@ def contracts_of(
     at = clock.now()
     desk = col(Performer.organization_id) == organization_id
     agent = col(Performer.agent_organization_id) == organization_id
+    mandated = mandates.held_by(
+        organization_id, col(Performer.id), col(Contract.series_id), roles=PARTIES
+    )
     mine = or_(
-        sa.and_(or_(desk, agent), _seen_by("performer")),
+        sa.and_(or_(desk, agent, mandated), _seen_by("performer")),
         sa.and_(col(Contract.licensee_id) == organization_id, _seen_by("licensee")),
     )
     page = (
@@ -55,7 +61,7 @@ def awaiting_performer(
     """
     signed = sa.exists().where(
         col(ContractSignature.contract_id) == col(Contract.id),
-        col(ContractSignature.role) == "performer",
+        col(ContractSignature.role) != "licensee",
     )
     page = (
         select(Contract)

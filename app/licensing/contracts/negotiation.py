@@ -252,10 +252,11 @@ def invalid(pointer: str, message: str) -> ContractInvalid:
 def _author(
     session: Session, proposal: Proposal, organization_id: str, api_key_id: str | None
 ) -> By:
-    actors = acts.actors_of(session, proposal.performer, proposal.licensee_id, organization_id)
-    if not actors:
-        raise ContractInvalid("you are neither party of this contract; only a party offers it")
-    return By(organization_id, actors[0], api_key_id)
+    able_as = acts.capacities(session, proposal.performer, proposal.licensee_id, organization_id)
+    for actor, allowed in able_as.items():
+        if allowed is None or acts.NEEDS[Act.OFFER] in allowed:
+            return By(organization_id, actor, api_key_id)
+    raise ContractInvalid("you are neither party of this contract; only a party offers it")
 
 
 def _amending(deed: acts.Deed, document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,9 +6,9 @@ from sqlmodel import Session, col, select
 
 from app import clock
 from app.identity import passkeys
-from app.identity.models import Organization, SigningKey
+from app.identity.models import SigningKey
 from app.licensing.boundaries import service as boundaries
-from app.licensing.contracts import acts, life, papers, places
+from app.licensing.contracts import acts, life, papers, places, signatories
 from app.licensing.contracts.life import Act, Actor, State
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.contracts.negotiation import (
@@ -19,9 +19,16 @@ from app.licensing.contracts.negotiation import (
     replace_document,
     retract_offer,
 )
+from app.licensing.contracts.signatories import signer_of
 from app.licensing.contracts.signatures import check_detached, key_id_of
 from app.licensing.document import contract as documents
-from app.licensing.errors import AlreadySigned, ContractNotFound, SignatureRefused
+from app.licensing.errors import (
+    ActNotAllowed,
+    AlreadySigned,
+    ContractNotFound,
+    SignatureRefused,
+)
+from app.registry import mandates
 from app.registry.models import Performer
 from app.transparency import service as transparency
 
@@ -36,6 +43,7 @@ __all__ = [
     "newest_document_of",
     "offer_contract",
     "offer_draft",
+    "ratify_contract",
     "registered_key",
     "replace_document",
     "resume_contract",
@@ -47,7 +55,7 @@ __all__ = [
     "version_of",
     "withdraw_contract",
 ]
-REQUIRED_ROLES = frozenset({"performer", "licensee"})
+RATIFICATION = "ratification"
 
 
 def sign_contract(
@@ -70,6 +78,8 @@ def sign_contract(
         check_detached(contract.document.encode(), jws, key.public_jwk, key_id=key.id, role=role)
         return key, jws
 
+    if role == RATIFICATION:
+        return ratify_contract(session, contract, organization_id, made=made, api_key_id=api_key_id)
     return keep_signature(
         session,
         contract,
@@ -103,14 +113,10 @@ def keep_signature(
     if life.state_of(contract, at=clock.now()) is not State.WITHDRAWN:
         if any(signature.role == role for signature in signatures_of(session, contract)):
             raise AlreadySigned(f"{contract.series_id} is already signed by the {role}")
-        if organization_id != signer_of(session, contract, role):
-            raise SignatureRefused(
-                f"your organization may not sign {contract.series_id} as {role}: the performer "
-                "signs through their own desk, not through an agency, and the licensee through "
-                "theirs"
-            )
+        signatories.insist(session, contract, organization_id, role, at=clock.now())
+    actor = Actor(role)
     deed = acts.begin(
-        session, contract, Act.SIGN, organization_id, actor=Actor(role), api_key_id=api_key_id
+        session, contract, Act.SIGN, organization_id, actor=actor, api_key_id=api_key_id
     )
     papers.insist_on_paper(session, contract)
     key, text = made()
@@ -127,11 +133,56 @@ def keep_signature(
     session.add(signature)
     contract.first_signed_at = contract.first_signed_at or deed.at
     session.flush()
-    roles = {signature.role for signature in signatures_of(session, contract)}
-    if roles >= REQUIRED_ROLES:
+    roles = frozenset(signature.role for signature in signatures_of(session, contract))
+    if signatories.suffice(session, contract, roles, at=deed.at):
         execute(deed)
     else:
         deed.finish()
+    return signature
+
+
+def ratify_contract(
+    session: Session,
+    contract: Contract,
+    organization_id: str,
+    *,
+    made: Callable[[], tuple[SigningKey, str]],
+    api_key_id: str | None = None,
+) -> ContractSignature:
+    """Keep the performer's own yes, now of age, to a contract that was signed for them as a minor.
+
+    Until it is kept every use is denied from the 18th birthday on (MINOR_LICENCE_ENDED_AT_18). It
+    is a signature over the same document in the role `ratification`; `made` gives it, verified.
+    Raises ActNotAllowed, AlreadySigned, SignatureRefused.
+    """
+    deed = acts.begin(session, contract, Act.RATIFY, organization_id, api_key_id=api_key_id)
+    signed = signatures_of(session, contract)
+    if any(signature.role == RATIFICATION for signature in signed):
+        raise AlreadySigned(f"{contract.series_id} is already ratified")
+    life_known = mandates.life_of(session, contract.performer_id)
+    executed_at = contract.executed_at or deed.at
+    was = signatories.standing_of(contract, life_known, at=executed_at)
+    now = signatories.standing_of(contract, life_known, at=deed.at)
+    if (was, now) != (signatories.MINOR, signatories.ADULT):
+        raise ActNotAllowed(
+            f"{contract.series_id} is ratified by a performer who has come of age, where it was "
+            f"signed for them before: they were {was} then, and are {now} now",
+            state=life.state_of(contract, at=deed.at).value,
+            act=Act.RATIFY.value,
+            open_acts=[],
+        )
+    key, text = made()
+    signature = ContractSignature(
+        contract_id=contract.id,
+        role=RATIFICATION,
+        organization_id=organization_id,
+        signing_key_id=key.id,
+        jws=text,
+        signed_at=deed.at,
+    )
+    session.add(signature)
+    session.flush()
+    deed.finish()
     return signature
 
 
@@ -238,7 +289,9 @@ def documents_of(session: Session, organization_id: str, contract_id: str) -> Se
     if not found:
         return []
     performer = session.get_one(Performer, found[0].performer_id)
-    actors = acts.actors_of(session, performer, found[0].licensee_id, organization_id)
+    actors = acts.actors_of(
+        session, performer, found[0].licensee_id, organization_id, contract_id=contract_id
+    )
     return [each for each in found if actors and acts.visible(each, actors)]
 
 
@@ -282,15 +335,6 @@ def signatures_of(session: Session, contract: Contract) -> Sequence[ContractSign
         .where(ContractSignature.contract_id == contract.id)
         .order_by(col(ContractSignature.id))
     ).all()
-
-
-def signer_of(session: Session, contract: Contract, role: str) -> str | None:
-    """Return which organization may sign in this role, from what is registered."""
-    if role == "licensee":
-        return contract.licensee_id
-    performer = session.get_one(Performer, contract.performer_id)
-    desk = session.get_one(Organization, performer.organization_id)
-    return desk.id if role == "performer" and desk.kind == "performer" else None
 
 
 def execute(deed: acts.Deed) -> None:

@@ -166,14 +166,16 @@ def shown_whole(session: Session, contract: Contract, organization_id: str) -> C
 
 def _fields(session: Session, contract: Contract, organization_id: str) -> dict[str, Any]:
     performer = session.get_one(Performer, contract.performer_id)
-    actors = acts.actors_of(session, performer, contract.licensee_id, organization_id)
+    able_as = acts.capacities(
+        session, performer, contract.licensee_id, organization_id, contract_id=contract.series_id
+    )
     state = life.state_of(contract, at=clock.now())
     terms = documents.recorded(contract.document.encode())
     return {
         **contract.model_dump(include=set(ContractRead.model_fields) - {"id"}),
         "id": contract.series_id,
         "status": state,
-        "open_acts": life.open_acts(state, actors, author_side=contract.author_side),
+        "open_acts": acts.open_acts(able_as, state, contract.author_side),
         "signatures": _signatures(session, contract),
         "plain_language": told(
             plain_language.sections(terms, names=registered_names(session, contract))

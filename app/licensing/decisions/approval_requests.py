@@ -166,7 +166,7 @@ def _check_may_answer(asked: Asked, organization_id: str, role: str) -> None:
             f"nobody is registered here as {role[:64]}, so nobody can answer as one; agree an "
             "amendment that asks somebody who is"
         )
-    if asked.holders[role] != organization_id:
+    if organization_id not in asked.holders[role]:
         raise AnswerRefused(f"your organization is not the {role[:64]} of this contract")
 
 

@@ -4,6 +4,7 @@ Plain reads, compiled once, since every decision makes them all. What follows fr
 parsed document, a verified signature, evidence that holds) is remembered under those very rows.
 """
 
+import hmac
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -37,11 +38,14 @@ from app.licensing.document import local_days
 from app.licensing.errors import SignatureRefused
 from app.licensing.standing import acceptance
 from app.licensing.strikes import service as strikes
+from app.registry import mandates
 from app.registry.models import Performer
+from app.registry.models_mandates import PerformerLife
 from app.statements import Row, Statement
 
 logger = structlog.get_logger()
 LONG_AGO = local_days.EPOCH
+RATIFICATION = "ratification"
 _PERFORMER: sa.BindParameter[str] = sa.bindparam("performer_id")
 _LOCKED_PERFORMER = Statement(
     sa.select(col(Performer.id)).where(col(Performer.id) == _PERFORMER).with_for_update()
@@ -57,8 +61,16 @@ _LOCKED_CONTRACTS = Statement(
     .with_for_update()
 )
 _DESK = Statement(
-    sa.select(col(Organization.id), col(Organization.kind), col(Performer.paused_at))
+    sa.select(
+        col(Organization.id),
+        col(Organization.kind),
+        col(Performer.paused_at),
+        col(PerformerLife.seal),
+        col(PerformerLife.majority_on),
+        col(PerformerLife.died_on),
+    )
     .join(Organization, col(Organization.id) == col(Performer.organization_id))
+    .outerjoin(PerformerLife, col(PerformerLife.performer_id) == col(Performer.id))
     .where(col(Performer.id) == _PERFORMER)
 )
 _SIGNATURES = Statement(
@@ -151,6 +163,7 @@ def in_force(session: Session, contract: Contract) -> ContractInForce:
         raise LookupError(f"{contract.performer_id} is gone, and {contract.id} is not")
     document = contract.document.encode()
     under = ledger.used_and_unpaid(connection, contract.series_id)
+    signatures = tuple(_signature_facts(session, contract, document, desk))
     return ContractInForce(
         id=contract.series_id,
         version=contract.version,
@@ -158,13 +171,19 @@ def in_force(session: Session, contract: Contract) -> ContractInForce:
         terms=documents.recorded(document),
         executed_at=contract.executed_at,
         effective_at=contract.effective_at,
-        intact=_is_signed_text(contract),
-        signatures=tuple(_signature_facts(session, contract, document, desk)),
+        intact=_is_signed_text(contract) and _is_whole_life(contract.performer_id, desk),
+        signatures=tuple(each for each in signatures if each.role != RATIFICATION),
         usage=Usage(*under[:4]),
         withdrawn_at=contract.withdrawn_at,
         paused=desk[2] is not None,
         unpaid_since=under.unpaid_since,
-    )
+        deceased_on=desk[5],
+        court_approved=_is_approved_by_a_court(session, contract),
+        ratified_at=next(
+            (each.signed_at for each in signatures if each.role == RATIFICATION
+             and each.valid and each.authority_verified), None
+        ),
+    )  # fmt: skip
 
 
 def _signature_facts(
@@ -174,10 +193,12 @@ def _signature_facts(
 
     Where the performer signed in advance, theirs is over the standing offer the document names.
     """
-    desk_id, desk_kind, _ = desk
+    desk_id, desk_kind, *_ = desk
+    themselves = desk_id if desk_kind == "performer" else None
     signers = {
         "licensee": contract.licensee_id,
-        "performer": desk_id if desk_kind == "performer" else None,
+        "performer": themselves,
+        RATIFICATION: themselves,
     }
     in_advance = documents.recorded(document).standing_offer is not None
     for row in _SIGNATURES.rows(session.connection(), contract_id=contract.id):
@@ -193,9 +214,42 @@ def _signature_facts(
         yield SignatureFact(
             role=role,
             signed_at=signed_at,
-            authority_verified=organization_id == signers.get(role),
+            authority_verified=organization_id == signers[role]
+            if role in signers
+            else _had_mandate(session, contract, organization_id, role, at=signed_at),
             valid=valid,
         )
+
+
+def _had_mandate(
+    session: Session, contract: Contract, organization_id: str, role: str, *, at: datetime
+) -> bool:
+    """Say whether a mandate stood when somebody signed; one that was ended later stood then."""
+    return organization_id != contract.licensee_id and role in mandates.roles_of(
+        session,
+        contract.performer_id,
+        organization_id,
+        act=mandates.SIGN,
+        contract_id=contract.series_id,
+        at=at,
+    )
+
+
+def _is_approved_by_a_court(session: Session, contract: Contract) -> bool:
+    """Say whether a court's order on this contract, where it needs one, is on file and stands."""
+    terms = documents.recorded(contract.document.encode())
+    return terms.policy.minor_court_approval and "court" in mandates.holders_of(
+        session, contract.performer_id, mandates.APPROVE, contract_id=contract.series_id
+    )
+
+
+def _is_whole_life(performer_id: str, desk: Row) -> bool:
+    """Say whether what is known of a performer's majority and death is what was recorded."""
+    sealed, majority_on, died_on = desk[3:6]
+    if sealed is None:
+        return True
+    row = {"performer_id": performer_id, "majority_on": majority_on, "died_on": died_on}
+    return hmac.compare_digest(sealed, mandates.seal_of("performer-life", mandates.LIFE, row))
 
 
 @lru_cache(maxsize=2048)

@@ -1,0 +1,107 @@
+"""Who may sign a contract in which role, and whose signatures make it one: from what is registered.
+
+The performer signs through their own desk; a guardian for a minor, until they come of age; after a
+death the estate, or the union for it; the performer's own company with a mandate. An agent never.
+What a caller claims to be counts for nothing: the role must be theirs at that instant.
+"""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from app.identity.models import Organization
+from app.licensing.contracts.models import Contract
+from app.licensing.document import contract as documents
+from app.licensing.document import local_days
+from app.licensing.errors import SignatureRefused
+from app.registry import mandates
+from app.registry.models import Performer
+from app.registry.models_mandates import PerformerLife
+
+MINOR, ADULT, DEAD = "minor", "adult", "dead"
+# Of whom one signature, beside the licensee's, puts a contract in force.
+ENOUGH = {
+    MINOR: frozenset({"guardian"}),
+    ADULT: frozenset({"performer", "loan_out"}),
+    DEAD: frozenset({"estate_rep", "union_for_estate"}),
+}
+# Who may sign at all: a minor beside their guardian, too.
+MAY_SIGN = {MINOR: ENOUGH[MINOR] | {"performer"}, ADULT: ENOUGH[ADULT], DEAD: ENOUGH[DEAD]}
+ROLES = ("performer", "guardian", "estate_rep", "union_for_estate", "loan_out", "licensee")
+
+
+def standing_of(contract: Contract, life: PerformerLife | None, *, at: datetime) -> str:
+    """Say whether the performer is a minor, an adult or dead, in the contract's own days.
+
+    A minor is who is one by the document, or by the date of birth on record.
+    """
+    terms = documents.recorded(contract.document.encode())
+    today = local_days.day_of(at, terms.grant.term.tz)
+    if life is not None and life.died_on is not None and today > life.died_on:
+        return DEAD
+    dob = terms.performer.dob
+    comes_of_age = [] if dob is None else [local_days.add_years(dob, 18)]
+    if life is not None and life.majority_on is not None:
+        comes_of_age.append(life.majority_on)
+    return MINOR if any(today < day for day in comes_of_age) else ADULT
+
+
+def signer_of(session: Session, contract: Contract, role: str) -> str | None:
+    """Return which party itself signs as performer, or as licensee."""
+    if role == "licensee":
+        return contract.licensee_id
+    performer = session.get_one(Performer, contract.performer_id)
+    desk = session.get_one(Organization, performer.organization_id)
+    return desk.id if role == "performer" and desk.kind == "performer" else None
+
+
+def may_sign(session: Session, contract: Contract, organization_id: str, role: str) -> bool:
+    """Say whether an organization holds this role on a contract now: itself, or by a mandate."""
+    if role in ("performer", "licensee"):
+        return organization_id == signer_of(session, contract, role)
+    if role not in ROLES or organization_id == contract.licensee_id:
+        return False
+    return role in mandates.roles_of(
+        session,
+        contract.performer_id,
+        organization_id,
+        act=mandates.SIGN,
+        contract_id=contract.series_id,
+    )
+
+
+def insist(
+    session: Session, contract: Contract, organization_id: str, role: str, *, at: datetime
+) -> None:
+    """Refuse a signature in a role that is not the caller's, or not called for at this time of the
+    performer's life. Expects the performer's lock. Raises SignatureRefused.
+    """
+    if not may_sign(session, contract, organization_id, role):
+        raise SignatureRefused(
+            f"your organization may not sign {contract.series_id} as {role}: the performer signs "
+            "through their own desk, not through an agency, the licensee through theirs, and "
+            "anybody else with a mandate that stands, for that role and that act"
+        )
+    if role == "licensee":
+        return
+    life = mandates.life_of(session, contract.performer_id)
+    standing = standing_of(contract, life, at=at)
+    if role not in MAY_SIGN[standing]:
+        raise SignatureRefused(
+            f"for this performer signs {' or '.join(sorted(ENOUGH[standing]))}, and not the {role}"
+        )
+    dob = documents.recorded(contract.document.encode()).performer.dob
+    if (
+        life is not None
+        and life.majority_on is not None
+        and (dob is None or local_days.add_years(dob, 18) != life.majority_on)
+    ):
+        raise SignatureRefused(
+            "the document's /performer/dob is not the date of birth on record; offer one that is"
+        )
+
+
+def suffice(session: Session, contract: Contract, roles: frozenset[str], *, at: datetime) -> bool:
+    """Say whether signatures in these roles put a contract in force at this instant."""
+    life = mandates.life_of(session, contract.performer_id)
+    return "licensee" in roles and not roles.isdisjoint(ENOUGH[standing_of(contract, life, at=at)])

@@ -1,0 +1,211 @@
+"""What stands of mandates at an instant: who may act for a performer, as what, and in what.
+
+Only rows whose seal fits count. Everybody who relies on a mandate asks here, at the moment of the
+act, under the performer's lock where it acts; a signature is asked about as of its own instant.
+"""
+
+import hmac
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel, col, select
+
+from app import clock, keys
+from app.registry.models_mandates import Mandate, PerformerLife
+
+NEGOTIATE, SIGN, APPROVE, PAUSE, WITHDRAW = "negotiate", "sign", "approve", "pause", "withdraw"
+ACTS = (NEGOTIATE, SIGN, APPROVE, PAUSE, WITHDRAW)
+# What each role can be given at most, whatever a mandate says: an agent never signs.
+POWERS: dict[str, frozenset[str]] = {
+    "agent": frozenset({NEGOTIATE, APPROVE, PAUSE}),
+    "attorney": frozenset({NEGOTIATE, APPROVE, PAUSE, WITHDRAW}),
+    "guardian": frozenset(ACTS),
+    "estate_rep": frozenset(ACTS),
+    "union_for_estate": frozenset(ACTS),
+    "loan_out": frozenset({NEGOTIATE, SIGN}),
+    "union": frozenset({APPROVE}),
+    "court": frozenset({APPROVE}),
+}
+# What whoever cannot ask the performer declares themselves, with papers; the operator confirms it.
+EVIDENCE: dict[str, tuple[str, ...]] = {
+    "guardian": ("custody",),
+    "estate_rep": ("death", "letters"),
+    "union_for_estate": ("death", "search"),
+    "court": ("order",),
+}
+# Of which kind who holds one is. A production holds none: it would deal with itself.
+HOLDERS: dict[str, tuple[str, ...]] = {
+    "agent": ("agency",),
+    "attorney": ("performer", "agency"),
+    "guardian": ("performer",),
+    "estate_rep": ("performer",),
+    "union_for_estate": ("union",),
+    "loan_out": ("performer",),
+    "union": ("union",),
+    "court": ("performer", "union", "agency"),
+}
+AFTER_DEATH = frozenset({"estate_rep", "union_for_estate"})
+IN_PLACE = AFTER_DEATH | {"guardian"}  # who stands in the performer's own place
+MATERIAL = (
+    *("id", "performer_id", "holder_id", "role", "acts", "contract_id", "starts_at", "ends_at"),
+    *("document_sha256", "signature", "signing_key_id", "grantor_id", "granted_at"),
+    *("confirmed_at", "revoked_at"),
+)
+LIFE = ("performer_id", "majority_on", "died_on")
+
+
+def seal_of(what: str, names: Sequence[str], row: Mapping[str, Any]) -> str:
+    """Return the seal a row has while it is as this program wrote it: HMAC-SHA256, in hex."""
+    parts = [what, *(_plain(row[name]) for name in names)]
+    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return hmac.digest(keys.secret("evidence"), text.encode(), "sha256").hex()
+
+
+def seal(row: Mandate | PerformerLife) -> None:
+    """Seal a row as it is now; only who has just written or acted on it may."""
+    row.seal = seal_of(*_kind_of(row), row.model_dump())
+
+
+def is_whole(row: Mandate | PerformerLife) -> bool:
+    """Say whether a row is as this program wrote it."""
+    return hmac.compare_digest(row.seal, seal_of(*_kind_of(row), row.model_dump()))
+
+
+def _kind_of(row: SQLModel) -> tuple[str, tuple[str, ...]]:
+    return ("mandate", MATERIAL) if isinstance(row, Mandate) else ("performer-life", LIFE)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def of_performers(session: Session, performer_ids: Collection[str]) -> list[Mandate]:
+    """List every mandate for these performers whose seal fits, oldest first."""
+    theirs = select(Mandate).where(col(Mandate.performer_id).in_(performer_ids))
+    return [row for row in session.exec(theirs.order_by(col(Mandate.id))) if is_whole(row)]
+
+
+def stands(mandate: Mandate, *, at: datetime) -> bool:
+    """Say whether it could be acted under at an instant: granted, confirmed, not over, not revoked.
+
+    What is confirmed later was none before; what is revoked later was one until then.
+    """
+    confirmed = mandate.role not in EVIDENCE or (
+        mandate.confirmed_at is not None and mandate.confirmed_at <= at
+    )
+    return (
+        confirmed
+        and mandate.granted_at <= at
+        and mandate.starts_at <= at < mandate.ends_at
+        and (mandate.revoked_at is None or at < mandate.revoked_at)
+    )
+
+
+def allows(mandate: Mandate, act: str, *, contract_id: str | None, at: datetime) -> bool:
+    """Say whether it allows one of `ACTS` now, on this contract; None: on the performer as a whole.
+
+    A mandate for one contract allows nothing beside it.
+    """
+    return (
+        act in mandate.acts
+        and act in POWERS[mandate.role]
+        and mandate.contract_id in (None, contract_id)
+        and stands(mandate, at=at)
+    )
+
+
+def roles_of(
+    session: Session,
+    performer_id: str,
+    organization_id: str,
+    *,
+    act: str | None = None,
+    contract_id: str | None = None,
+    at: datetime | None = None,
+) -> list[str]:
+    """Name the roles in which an organization may do this for a performer; act None: anything."""
+    instant = at or clock.now()
+    return list(
+        dict.fromkeys(
+            each.role
+            for each in of_performers(session, [performer_id])
+            if each.holder_id == organization_id
+            and any(
+                allows(each, one, contract_id=contract_id, at=instant)
+                for one in ([act] if act else ACTS)
+            )
+        )
+    )
+
+
+def given_to(
+    session: Session, performer_id: str, organization_id: str, *, contract_id: str | None
+) -> dict[str, frozenset[str]]:
+    """Say in which roles an organization may act for a performer now, and what in each."""
+    at = clock.now()
+    found: dict[str, set[str]] = {}
+    for each in of_performers(session, [performer_id]):
+        if each.holder_id == organization_id:
+            acts = {act for act in ACTS if allows(each, act, contract_id=contract_id, at=at)}
+            if acts:
+                found.setdefault(each.role, set()).update(acts)
+    return {role: frozenset(acts) for role, acts in found.items()}
+
+
+def holders_of(
+    session: Session, performer_id: str, act: str, *, contract_id: str, at: datetime | None = None
+) -> dict[str, frozenset[str]]:
+    """Say which organizations may do this for a performer on a contract, by role."""
+    instant = at or clock.now()
+    found: dict[str, set[str]] = {}
+    for each in of_performers(session, [performer_id]):
+        if allows(each, act, contract_id=contract_id, at=instant):
+            found.setdefault(each.role, set()).add(each.holder_id)
+    return {role: frozenset(ids) for role, ids in found.items()}
+
+
+def parties_of(session: Session, performer_id: str, contract_id: str) -> list[str]:
+    """List who is a party of a contract by a mandate that stands now: whom to tell of it."""
+    at = clock.now()
+    return sorted(
+        {
+            each.holder_id
+            for each in of_performers(session, [performer_id])
+            if each.role not in ("union", "court")
+            and any(allows(each, act, contract_id=contract_id, at=at) for act in ACTS)
+        }
+    )
+
+
+def held_by(
+    organization_id: str, performer_id: Any, contract_id: Any, *, roles: Collection[str] = POWERS
+) -> sa.ColumnElement[bool]:
+    """Compare, in the database, with whom an organization holds a mandate for: for lists.
+
+    By columns alone: what is listed is asked about one by one before anything is done.
+    """
+    now = clock.now()
+    return (
+        sa.exists()
+        .where(
+            col(Mandate.performer_id) == performer_id,
+            col(Mandate.holder_id) == organization_id,
+            col(Mandate.role).in_(roles),
+            sa.or_(col(Mandate.contract_id).is_(None), col(Mandate.contract_id) == contract_id),
+            col(Mandate.starts_at) <= now,
+            col(Mandate.ends_at) > now,
+            col(Mandate.revoked_at).is_(None),
+            sa.or_(col(Mandate.confirmed_at).is_not(None), ~col(Mandate.role).in_(EVIDENCE)),
+        )
+        .correlate_except(Mandate)
+    )
+
+
+def life_of(session: Session, performer_id: str) -> PerformerLife | None:
+    """Return what is known of a performer's majority and death."""
+    return session.get(PerformerLife, performer_id)
