@@ -196,10 +196,11 @@ TABLES: dict[str, Columns] = {
     ),
     # What was made
     "generation": _table(
-        "id organization_id decision_id generator line length_ms request payload_hex created_at",
+        "id organization_id decision_id generator line length_ms request payload_hex shot_id take"
+        " is_draft parent_id relation created_at",
         "created_at",
         once="rendered_key rendered_sha256 marked_key output_key output_sha256 output_size_bytes"
-        " output_facts released_at",
+        " output_facts released_at delete_at deleted_at",
         moving="state reason job_reference found_tags",
     ),
     "preview": _table(
@@ -218,6 +219,9 @@ TABLES: dict[str, Columns] = {
         "id organization_id project series_id currency total_minor daily_minor total_seconds"
         " daily_seconds at_once set_at",
         "set_at",
+    ),
+    "shot": _table(
+        "id organization_id project name series_ids created_at", "created_at", moving="chosen_id"
     ),
     "generation_replica": _table(
         "generation_id replica_id performer_id contract_id", "generation_id>generation"

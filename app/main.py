@@ -29,6 +29,7 @@ from app.gateway import api_previews as previews
 from app.gateway import api_quotes as quotes
 from app.gateway import api_render_jobs as renderers
 from app.gateway import api_simulations as simulations
+from app.gateway import api_takes as takes
 from app.gateway import api_withdrawal as withdrawal
 from app.gateway.materials import api as materials
 from app.identity import api as identity
@@ -126,6 +127,7 @@ def create_app() -> FastAPI:
         gateway,
         events,
         batches,
+        takes,
         ledger,
         notices,
         payments,

@@ -6,6 +6,7 @@ from app.gateway import models_budgets as budgets
 from app.gateway import models_previews as previews
 from app.gateway import models_render_jobs as render_jobs
 from app.gateway import models_stops as stops
+from app.gateway import models_takes as takes
 from app.gateway import models_vendor_copies as vendor_copies
 from app.gateway import models_vendor_credentials as vendor_credentials
 from app.gateway import models_vendor_jobs as vendor_jobs
@@ -73,6 +74,7 @@ __all__ = [
     "statuses",
     "stops",
     "strikes",
+    "takes",
     "transparency",
     "vault",
     "vault_tokens",

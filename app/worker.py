@@ -15,7 +15,7 @@ import app.models  # noqa: F401  every table: what it publishes is held against 
 from app import db, heartbeat, jobs, publication, sandbox, vault
 from app.config import settings
 from app.errors import AppError
-from app.gateway import pipeline, previews, resting, telling, vendor_copies, workbench
+from app.gateway import pipeline, previews, resting, takes, telling, vendor_copies, workbench
 from app.gateway import service as gateway
 from app.gateway.materials import checking
 from app.ledger import service as ledger
@@ -117,6 +117,7 @@ class Worker:
                 _end_silent_previews,
                 _finish_erasures,
                 vendor_copies.delete_due,
+                takes.delete_overdue,
             ):
                 try:
                     chore()

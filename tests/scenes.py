@@ -25,6 +25,7 @@ from app.registry import service as registry
 from app.registry.models import Performer, Replica
 
 CREDIT_MINOR = 10**12
+TAKES = {"max_takes": 5, "draft_rate": "0.25", "draft_credit": "0.5", "draft_days": 30}
 PORTRAIT = Path(__file__).parent.parent / "samples" / "girl-with-a-pearl-earring.jpg"
 
 
@@ -48,6 +49,8 @@ class Scene:
         size: tuple[int, int] = (1280, 720),
         line: str = "I hold the light.",
         materials: Mapping[str, str] | None = None,
+        shot: str = "",
+        parent: tuple[str, str] = ("", ""),
         **changes: Any,
     ) -> tuple[Decision, Generation | None]:
         """Ask for a generation as the production, through the gateway's own door."""
@@ -63,8 +66,9 @@ class Scene:
         }
         organization_id = self.production.organization.id
         asked = gateway.Asked(
-            (self.replica.id,), generator, line, Decimal(length_s), size, materials or {}
-        )
+            (self.replica.id,), generator, line, Decimal(length_s), size, materials or {},
+            shot, *parent,
+        )  # fmt: skip
         request = UseRequest(
             action="generate",
             requester_org=organization_id,
@@ -163,6 +167,19 @@ def offered(session: Session, scene: Scene, change: Change) -> Scene:
     change(document)
     contract = licensing.offer_contract(session, scene.production.organization.id, document)
     return replace(scene, contract=contract)
+
+
+def with_takes(session: Session, terms: dict[str, Any] | None = TAKES) -> Scene:
+    """A scene whose contract agrees takes of a shot; without terms, none."""
+
+    def agree(document: dict[str, Any]) -> None:
+        document["grant"]["quota"] = {"max_seconds": 400}
+        if terms is not None:
+            document["compensation"]["takes"] = terms
+
+    scene = offered(session, a_scene(session, signed=False), agree)
+    sign(session, scene)
+    return scene
 
 
 def sign(session: Session, scene: Scene) -> None:

@@ -12,6 +12,7 @@ from watermark.marker import Marker
 from watermark.soundtrack import Soundtrack
 
 Progress = Callable[[float], None]
+Draw = Callable[[Any], None]
 
 _WAITING_PACKETS = 50_000  # of sound, before the first picture
 
@@ -38,6 +39,7 @@ class Order:
     crf: int
     preset: str
     progress: Progress | None
+    draw: Draw | None = None
 
 
 class Transcoding:
@@ -109,6 +111,8 @@ class Transcoding:
             frame = frame.reformat(*layout)
         frame.make_writable()
         frame.pict_type = 0  # the encoder decides anew
+        if self._order.draw:
+            self._order.draw(frame)
         marker.mark(frame)
         self._target.mux(self._out.encode(frame))
         self._frames += 1

@@ -9,7 +9,7 @@ from watermark import film, timeline
 from watermark import payload as message
 from watermark.errors import UnsupportedMedia
 from watermark.timeline import Detection
-from watermark.transcode import EmbedReport, Order, Progress, Transcoding
+from watermark.transcode import Draw, EmbedReport, Order, Progress, Transcoding
 
 __all__ = ["Detection", "EmbedReport", "detect", "embed"]
 
@@ -23,10 +23,12 @@ def embed(
     crf: int = 18,
     preset: str = "veryfast",
     progress: Progress | None = None,
+    draw: Draw | None = None,
 ) -> EmbedReport:
     """Write `src` to `dst` with every frame and every sound track marked.
 
-    `dst` appears whole or not at all. `progress` is told the share done, 0 to 1. Encodes with
+    `dst` appears whole or not at all. `progress` is told the share done, 0 to 1; `draw` may
+    change each frame (writable, as it will be encoded) before it is marked. Encodes with
     H.264 at `crf` and `preset`; memory does not grow with length. Raises BadPayload,
     UnsuitableMedia, UnsupportedMedia, MediaTooLarge or UnreadableMedia.
     """
@@ -38,7 +40,9 @@ def embed(
         except (ValueError, av.error.FFmpegError) as e:
             raise UnsupportedMedia(f"{dst.name}: no such film format can be written: {e}") from e
         with target:
-            return Transcoding(source, target, Order(payload, key, crf, preset, progress)).run()
+            return Transcoding(
+                source, target, Order(payload, key, crf, preset, progress, draw)
+            ).run()
 
 
 def detect(

@@ -48,6 +48,12 @@ def is_released(session: Session, generation_id: str) -> bool:
     return generation is not None and generation.released_at is not None
 
 
+def is_draft(session: Session, generation_id: str) -> bool:
+    """Say whether an output is a draft, that nobody may distribute."""
+    generation = session.get(Generation, generation_id)
+    return generation is not None and generation.is_draft
+
+
 def log_inclusion(session: Session, generation_id: str) -> dict[str, Any]:
     """Say whether the output's release is in the public log, and under which leaf.
 

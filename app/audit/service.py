@@ -63,7 +63,8 @@ def verify_file(
         trust_list_pem=trust_list_pem,
     )
     judged = verdict.judge(found)
-    findings = {**found.as_json(), "license": None, "log": None, "disclosed": dict(UNTOLD)}
+    findings = {**found.as_json(), "license": None, "log": None, "draft": False}
+    findings["disclosed"] = dict(UNTOLD)
     sentence = judged.sentence
     if found.manifest is not None:
         made_at = datetime.fromisoformat(found.manifest.signed_at)
@@ -74,6 +75,12 @@ def verify_file(
         findings["disclosed"] = disclosed(session, generation_id, viewer=viewer)
         then, now = (state[name].replace("-", " ") for name in ("when_made", "now"))
         sentence += f" The output it names: {then} when made, {now} now."
+        findings["draft"] = records.is_draft(session, generation_id)
+        if findings["draft"]:
+            sentence += (
+                " It is a draft: a take with a slate, made for the production to choose from, and"
+                " never released for distribution."
+            )
     return Verdict(judged.word, sentence, findings, judged.next_step)
 
 

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from app import clock, db
 from app.access import may
 from app.config import settings
-from app.gateway import prompts, service
+from app.gateway import prompts, service, takes
 from app.gateway.api_files import send_output
 from app.gateway.budgets import BudgetExceeded
 from app.gateway.errors import (
@@ -44,6 +44,7 @@ from app.ledger.errors import AmountTooLarge, EventIncomplete, FundsLacking, Ter
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.approval_requests import what_to_ask
+from app.licensing.decisions.models import Decision
 from app.licensing.errors import StandingOfferSpent, UseUnpriced
 from app.problems import Problem, problems, shows
 
@@ -110,6 +111,15 @@ class Scene(BaseModel):
     exhibit_until: datetime | None = None
 
 
+class DerivedFrom(BaseModel):
+    """The output that a new one is made from, and how: it is named in the new one's credentials."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    generation: Word
+    relation: Literal["remix", "extend", "edit"]
+
+
 Line = Annotated[str, Field(min_length=1, max_length=1000)]
 Length = Annotated[
     Decimal,
@@ -147,6 +157,12 @@ class GenerationCreate(Scene):
     materials: dict[Role, Word] = Field(
         default={}, description="What was uploaded for this scene (`/v1/materials`), by role."
     )
+    shot: Word | None = Field(
+        default=None,
+        description="The name of a shot of the project that this is a take of. It is then a draft, "
+        "under the contract's terms of takes: slated, not for distribution, at the draft's price.",
+    )
+    derives_from: DerivedFrom | None = None
 
 
 class GenerationRead(BaseModel):
@@ -165,8 +181,26 @@ class GenerationRead(BaseModel):
     length_ms: int = Field(examples=[5000])
     output_sha256: str | None = Field(examples=[None])
     output_size_bytes: int | None = Field(examples=[None])
+    shot_id: str | None = Field(default=None, examples=[None])
+    take: int | None = Field(default=None, examples=[None], description="Of its shot, from 1.")
+    is_draft: bool = Field(
+        default=False,
+        examples=[False],
+        description="A take that may be looked at and chosen, and not distributed; once released "
+        "it can be downloaded, and `released_at` stays empty.",
+    )
+    parent_id: str | None = Field(
+        default=None, examples=[None], description="The output this one derives from."
+    )
+    relation: str | None = Field(
+        default=None, examples=[None], description="How: take, remix, extend or edit."
+    )
     created_at: datetime
     released_at: datetime | None = Field(examples=[None])
+    delete_at: datetime | None = Field(
+        default=None, examples=[None], description="When a draft is deleted."
+    )
+    deleted_at: datetime | None = Field(default=None, examples=[None])
 
 
 class GenerationPage(BaseModel):
@@ -181,6 +215,7 @@ class DownloadLink(BaseModel):
 
     url: str = Field(examples=["/v1/downloads/gen_01JD?expires=1795370000&seal=9f"])
     expires_at: datetime
+    is_draft: bool = Field(examples=[False], description="True: not for distribution.")
 
 
 class GenerationDenied(NotAllowed):
@@ -213,6 +248,12 @@ def list_generators(_read: Reading) -> list[dict[str, Any]]:
         MaterialNotFound,
         MaterialNotUsable,
         Stopped,
+        GenerationNotFound,
+        takes.ParentRefused,
+        takes.TakesNotAgreed,
+        takes.TakesSpent,
+        takes.TakeChosen,
+        takes.ShotDiffers,
         BudgetExceeded,
         UseUnpriced,
         StandingOfferSpent,
@@ -241,6 +282,9 @@ def answer_request(
         length_s=body.length_s,
         size=(body.width, body.height),
         materials=dict(body.materials.items()),
+        shot=body.shot or "",
+        parent_id=body.derives_from.generation if body.derives_from else "",
+        relation=body.derives_from.relation if body.derives_from else "",
     )
     use = UseRequest(
         action="generate",
@@ -265,6 +309,18 @@ def answer_request(
     decision, generation = service.request_generation(
         session, principal.organization_id, asked, use
     )
+    return answer_decided(session, principal, decision, generation, line=body.line)
+
+
+def answer_decided(
+    session: Session,
+    principal: Principal,
+    decision: Decision,
+    generation: Generation | None,
+    *,
+    line: str,
+) -> tuple[int, BaseModel]:
+    """Return what is answered to a permit, or to a denial; within the limits of the key."""
     if generation is not None:
         if not service.is_within(session, generation, principal.scope):
             raise BeyondScope("this API key is for other contracts; nothing was kept")
@@ -276,7 +332,7 @@ def answer_request(
         title="Generation denied",
         status=403,
         code=GenerationDenied.code,
-        **denial | {"detail": denial["detail"] + prompts.said_of(body.line)},
+        **denial | {"detail": denial["detail"] + prompts.said_of(line)},
         approvals_needed=[asdict(ask) for ask in what_to_ask(session, decision)],
     )
 
@@ -317,7 +373,9 @@ def issue_download_link(generation_id: str, read: Reading) -> DownloadLink:
     service.check_handing_out(read.session, generation)
     expires_at = clock.now() + timedelta(seconds=settings().download_link_s)
     return DownloadLink(
-        url=service.download_link(generation, expires_at=expires_at), expires_at=expires_at
+        url=service.download_link(generation, expires_at=expires_at),
+        expires_at=expires_at,
+        is_draft=generation.is_draft,
     )
 
 
@@ -339,4 +397,5 @@ def download(
     """Stream a released file to whoever holds a link that has not expired."""
     with db.reading() as session:
         generation = service.open_link(session, generation_id, expires, seal)
-    return send_output(generation, generation_id)
+    name = f"DRAFT-{generation_id}" if generation.is_draft else generation_id
+    return send_output(generation, name)

@@ -18,7 +18,6 @@ from app.gateway.errors import ReplicaNotFound
 from app.identity.api_edge import Reading, read_refusals
 from app.ledger.errors import RoyaltyRefused
 from app.ledger.usage import UsageEvent
-from app.licensing.deciding.inputs import UseRequest
 from app.licensing.errors import ContractInvalid, ContractNotFound, UseUnpriced
 
 router = APIRouter(prefix="/v1", tags=["ledger"])
@@ -49,6 +48,10 @@ class PlannedUse(AuthorizationCreate):
     action: Literal["generate"] = "generate"
     length_s: Annotated[Decimal, Field(ge=0, le=10**6, decimal_places=3)]
     renders: Annotated[int, Field(ge=1, le=RENDERS_AT_ONCE)] = 1
+    takes: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=0,
+        description="Takes of each render's shot: so many drafts, and then one that is chosen.",
+    )
 
 
 class QuoteCreate(BaseModel):
@@ -77,7 +80,9 @@ class QuoteCreate(BaseModel):
             raise ValueError("a correction has no price: it gives back what was posted")
         if any(event.id is not None for event in self.events):
             raise ValueError("a planned event has no id: it has not happened")
-        asked = sum(use.renders * len(use.replicas or use.performers) for use in self.uses)
+        asked = sum(
+            use.renders * (use.takes + 1) * len(use.replicas or use.performers) for use in self.uses
+        )
         if asked > RENDERS_AT_ONCE:
             raise ValueError(f"{asked} renders are too many for one quote: ask for fewer at once")
         return self
@@ -178,11 +183,13 @@ def quote(body: QuoteCreate, read: Reading) -> dict[str, Any]:
     }
 
 
-def _planned(session: Session, asking: str, planned: PlannedUse) -> tuple[UseRequest, Decimal, int]:
+def _planned(session: Session, asking: str, planned: PlannedUse) -> quoting.Planned:
     """Return a use as the rules are asked: all its renders together; and how it is priced."""
     use = use_of(planned, performers_of(session.connection(), planned), asking)
-    whole = replace(use, seconds=planned.length_s * planned.renders)
-    return whole, planned.length_s, planned.renders
+    # A chosen take is its draft's rendering: it is counted once.
+    rendered = planned.renders * max(1, planned.takes)
+    whole = replace(use, seconds=planned.length_s * rendered)
+    return quoting.Planned(whole, planned.length_s, planned.renders, planned.takes)
 
 
 def _under_one_document(session: Session, asking: str, body: QuoteCreate) -> list[quoting.Priced]:

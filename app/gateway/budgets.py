@@ -168,8 +168,9 @@ def _seconds(session: Session, budget: Budget, since: datetime | None) -> int:
     counted = sa.exists().where(
         col(Hold.generation_id) == col(Generation.id), col(Hold.state).in_(COUNTED)
     )
+    again = col(Generation.relation).is_not_distinct_from("take")  # counted as a draft already
     summed = sa.select(sa.func.coalesce(sa.func.sum(col(Generation.length_ms)), 0)).where(
-        _of(budget), counted
+        _of(budget), counted, ~again
     )
     if since is not None:
         summed = summed.where(col(Generation.created_at) >= since)

@@ -12,8 +12,12 @@ MARK_WALL_S, MARK_CPU_S, MARK_MEMORY_BYTES = 600, 900, 3 << 30
 GROWS_AT_MOST = 16  # times; a small film may, when it is encoded better than it was
 
 
-def mark_output(source: Path, marked: Path, payload: bytes, key: bytes, by: str) -> None:
+def mark_output(
+    source: Path, marked: Path, payload: bytes, key: bytes, by: str, *, slate: str = ""
+) -> None:
     """Write `source` to `marked`, marked by the function of embedding.py that `by` names.
+
+    A `slate` is burnt in first.
 
     Raises what `sandbox.run` raises; a child that only says it wrote the file has not.
     """
@@ -26,6 +30,7 @@ def mark_output(source: Path, marked: Path, payload: bytes, key: bytes, by: str)
             "target": str(written.resolve()),
             "payload_hex": payload.hex(),
             "watermark_key_hex": key.hex(),
+            **({"slate": slate} if slate else {}),
         },
         wall_s=MARK_WALL_S,
         cpu_s=MARK_CPU_S,

@@ -54,8 +54,15 @@ class Generation(SQLModel, table=True):
     output_size_bytes: int | None = None
     output_facts: dict[str, Any] | None = Field(default=None, sa_type=Json)
     found_tags: list[str] = Field(default_factory=list, sa_type=Json)  # beside those declared
+    shot_id: str | None = Field(default=None, index=True)
+    take: int | None = None  # of its shot, from 1
+    is_draft: bool = False  # slated, and never for distribution: `released_at` stays empty
+    parent_id: str | None = Field(default=None, index=True)  # the output this one derives from
+    relation: str | None = None  # how: a chosen take, a remix, an extension, an edit
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
     released_at: datetime | None = Field(default=None, sa_type=Instant)
+    delete_at: datetime | None = Field(default=None, sa_type=Instant, index=True)
+    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class GenerationReplica(SQLModel, table=True):

@@ -22,6 +22,7 @@ from app.gateway import (
     previews,
     service,
     stops,
+    takes,
     telling,
 )
 from app.gateway.generators import Connector, Generator, RenderJob, catalogue
@@ -154,8 +155,10 @@ def mark(generation_id: str) -> bool:
     with at_work(generation_id) as directory:
         source = fetch(generation.rendered_key, directory / "rendered")
         kind, payload = outputs.kind_of(generation), bytes.fromhex(generation.payload_hex)
-        marked = kind.marked(source)
-        marking.mark_output(source, marked, payload, keys.secret("watermark"), kind.marked_by)
+        marked, secret = kind.marked(source), keys.secret("watermark")
+        with db.reading() as session:
+            slate = takes.slate_of(session, generation)
+        marking.mark_output(source, marked, payload, secret, kind.marked_by, slate=slate)
         _, key = keep(generation_id, "marked", marked)
     with db.writing() as session:
         done = locked(session, generation_id, "inspected")
@@ -181,7 +184,8 @@ def sign(generation_id: str) -> bool:
         with db.reading() as session:
             private = _private(session, generation)
             generators_own = provenance.with_credentials(rendered, desk=desk(), private=private)
-            statement = _statement(session, generation, generators_own)
+            parent = _parent(session, generation, directory)
+            statement = _statement(session, generation, generators_own, parent)
         try:
             output = provenance.sign_output(
                 source, signed, statement, desk=desk(), whose=generation.organization_id
@@ -241,11 +245,15 @@ def release(generation_id: str) -> bool:
         stopped = _what_stops(session, generation, decision, seen=seen)
         if not stopped:
             _pay(session, generation)
-            generation.state, generation.released_at = "released", clock.now()
-            transparency.record(
-                session, "output-released", generation_id, {"sha256": generation.output_sha256}
-            )
-            telling.tell_of_release(session, generation)
+            generation.state = "released"
+            if generation.is_draft:  # for the production to choose from; nothing is released by it
+                contracts = _contracts(session, generation_id)
+                generation.delete_at = clock.now() + takes.days_kept(contracts)
+            else:
+                generation.released_at = clock.now()
+                sha256 = {"sha256": generation.output_sha256}
+                transparency.record(session, "output-released", generation_id, sha256)
+                telling.tell_of_release(session, generation)
         else:
             generation.state = "refused"
             generation.reason = stopped
@@ -298,7 +306,18 @@ def _collect(generator: Generator, generation_id: str, reference: str, result: P
     return await_result(generator, reference, result)
 
 
-def _statement(session: Session, generation: Generation, generators_own: Source | None) -> Manifest:
+def _parent(session: Session, generation: Generation, directory: Path) -> Source | None:
+    """Bring the file that this output derives from, for its credentials to go in."""
+    if generation.parent_id is None:
+        return None
+    parent = session.get_one(Generation, generation.parent_id)
+    path = fetch(parent.output_key, directory / "parent")
+    return Source(path, outputs.media_type_of(parent.output_key))
+
+
+def _statement(
+    session: Session, generation: Generation, generators_own: Source | None, parent: Source | None
+) -> Manifest:
     """Say what the credentials say: who and what it came from, and which decision permitted it."""
     cast = service.cast_of(session, generation.id)
     return manifest(
@@ -319,6 +338,8 @@ def _statement(session: Session, generation: Generation, generators_own: Source 
         generator=generation.generator,
         generator_version="1",
         rendering=generators_own,
+        parent=parent,
+        draft=generation.is_draft,
     )
 
 

@@ -7,7 +7,7 @@ the ones before it in the plan: a plan may reach a dearer tier, a cap, or the en
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
@@ -27,6 +27,26 @@ from app.licensing.decisions.looking import Look, look
 from app.licensing.decisions.recording import explanations, shown_codes
 from app.licensing.errors import UseUnpriced
 from app.licensing.simulations.facts import parse_draft, terms_of
+
+
+class Planned(NamedTuple):
+    """Uses that are planned: seconds of each, how many, and how many takes before each one."""
+
+    use: UseRequest
+    seconds: Decimal
+    renders: int = 1
+    takes: int = 0
+
+    def events(self) -> list[UsageEvent]:
+        """Return what will happen: of each shot its drafts, and then the take that is chosen."""
+        whole = gateway.usage_of(self.use, self.seconds)
+        if not self.takes:
+            return [whole] * self.renders
+        return [
+            whole.model_copy(update={"shot": f"planned-{number}", kind: True})
+            for number in range(self.renders)
+            for kind in (*["draft"] * self.takes, "chosen")
+        ]
 
 
 @dataclass(frozen=True)
@@ -106,19 +126,14 @@ class _Books:
         )
 
 
-def price_uses(
-    session: Session, organization_id: str, plan: Iterable[tuple[UseRequest, Decimal, int]]
-) -> list[Priced]:
-    """Price what a licensee plans: (use, seconds of a render, renders), in order.
+def price_uses(session: Session, organization_id: str, plan: Iterable[Planned]) -> list[Priced]:
+    """Price what a licensee plans, in order.
 
     Its price is told under the caller's own contracts alone; of others it learns what a denial
     tells. A use that would be denied is priced too, where a contract of the caller's governs it.
     """
     books = _Books(session)
-    return [
-        _price_use(books, organization_id, use, [gateway.usage_of(use, seconds)] * renders)
-        for use, seconds, renders in plan
-    ]
+    return [_price_use(books, organization_id, planned.use, planned.events()) for planned in plan]
 
 
 def price_events(

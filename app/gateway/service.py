@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from app import clock, keys
 from app.errors import BadRequest
-from app.gateway import budgets, prompts, stops
+from app.gateway import budgets, prompts, stops, takes
 from app.gateway.errors import (
     GenerationNotFound,
     JobNotOffered,
@@ -53,6 +53,9 @@ class Asked:
     length_s: Decimal
     size: tuple[int, int]
     materials: Mapping[str, str] = field(default_factory=dict)  # by role, their ids
+    shot: str = ""  # its name, where this is a take of one: a draft
+    parent_id: str = ""  # the output this one derives from, and how
+    relation: str = ""
 
 
 def request_generation(
@@ -62,8 +65,9 @@ def request_generation(
 
     A denial is an answer: the decision is recorded and returned without a generation. Raises
     ReplicaNotFound, GeneratorUnavailable, JobNotOffered, MaterialNotFound, Stopped before anything
-    is decided; Stopped, LineRefused, MaterialNotUsable and BudgetExceeded after a permit, of which
-    nothing is then kept.
+    is decided; Stopped, LineRefused, MaterialNotUsable, BudgetExceeded, ParentRefused and, for a
+    take, TakesNotAgreed, TakesSpent, TakeChosen and ShotDiffers after a permit, of which nothing is
+    then kept.
     """
     stops.lock_shared(session)
     stops.check(session, model=asked.generator)
@@ -89,6 +93,8 @@ def request_generation(
     stops.check(session, performers=performers)  # a stranger was told of no contract, no more
     look_first = prompts.check_line(session, asked.line, performers=performers)
     used = materials.insist_usable(session, organization_id, asked.materials)
+    if asked.parent_id:
+        takes.parent_of(session, organization_id, asked.parent_id, performers=performers)
     # 2. The generation, and with it the holds: quota seconds and money, for all or for none.
     generation = Generation(
         organization_id=organization_id,
@@ -103,19 +109,46 @@ def request_generation(
             **({"look_first": look_first} if look_first else {}),
         },
     )
+    if asked.shot:
+        governing = [judged.contracts[performer] for performer in performers]
+        shot, generation.take = takes.place(
+            session,
+            organization_id,
+            project=use.project or "",
+            name=asked.shot,
+            contracts=governing,
+        )
+        generation.shot_id, generation.is_draft = shot.id, True
+    if asked.parent_id:
+        generation.parent_id, generation.relation = asked.parent_id, asked.relation
+    take_on(session, generation, judged, [(each.id, each.performer_id) for each in known], use)
+    materials.use(session, generation.id, used)
+    return judged.decision, generation
+
+
+def take_on(
+    session: Session,
+    generation: Generation,
+    judged: decisions.Judged,
+    cast: Sequence[tuple[str, str]],
+    use: UseRequest,
+) -> None:
+    """Keep a permitted generation with its cast (replica, performer), holds for all or none.
+
+    Raises BudgetExceeded, FundsLacking, and what a use without a price raises.
+    """
     session.add(generation)
     session.flush()
-    materials.use(session, generation.id, used)
     judged.decision.generation_id = generation.id
     session.add(judged.decision)
     held = []
-    for replica in known:
-        contract = judged.contracts[replica.performer_id]
+    for replica_id, performer_id in cast:
+        contract = judged.contracts[performer_id]
         session.add(
             GenerationReplica(
                 generation_id=generation.id,
-                replica_id=replica.id,
-                performer_id=replica.performer_id,
+                replica_id=replica_id,
+                performer_id=performer_id,
                 contract_id=contract.id,
             )
         )
@@ -123,12 +156,11 @@ def request_generation(
     session.flush()
     budgets.check(
         session,
-        organization_id,
+        generation.organization_id,
         project=use.project or "",
         series_ids=[hold.contract_id for hold in held],
         currencies=[hold.currency for hold in held],
     )
-    return judged.decision, generation
 
 
 def check_offered(asked: Asked) -> Capability:
@@ -277,6 +309,10 @@ def download_link(generation: Generation, *, expires_at: datetime) -> str:
         raise OutputNotReleased(
             f"{generation.id} is {generation.state}{why}; there is no released file to download"
         )
+    if takes.is_gone(generation):
+        raise OutputNotReleased(
+            f"{generation.id} was a draft, kept until {generation.delete_at}; make another take"
+        )
     expiry = int(expires_at.timestamp())
     return f"/v1/downloads/{generation.id}?expires={expiry}&seal={_seal(generation.id, expiry)}"
 
@@ -313,7 +349,9 @@ def check_handing_out(session: Session, generation: Generation) -> None:
 def usage_event(generation: Generation, use: UseRequest) -> UsageEvent:
     """Say what one finished generation counts as, in the words of the compensation terms."""
     seconds = Decimal(generation.length_ms) / 1000
-    return usage_of(use, seconds).model_copy(update={"id": generation.id})
+    take = {"draft" if generation.is_draft else "chosen": True, "shot": generation.shot_id}
+    said = {"id": generation.id, **(take if generation.shot_id else {})}
+    return usage_of(use, seconds).model_copy(update=said)
 
 
 def usage_of(use: UseRequest, seconds: Decimal) -> UsageEvent:
@@ -343,7 +381,8 @@ def _hold(session: Session, generation: Generation, contract: Contract, use: Use
         licensee_id=contract.licensee_id,
         amount_minor=amount_minor,
         currency=terms.currency,
-        seconds=Decimal(generation.length_ms) / 1000,
+        # Of a chosen take they were counted when it was a draft.
+        seconds=Decimal(0 if generation.relation == takes.TAKE else generation.length_ms) / 1000,
     )
 
 

@@ -126,8 +126,10 @@ def forget(generation: Generation) -> None:
     """Have the generator drop its copy: the quarantine has the result. Harmless to repeat."""
     with suppress(GeneratorUnavailable, VendorBusy, OrderRefused, VendorSilent, NotSubmitted):
         generator = catalogue.find(generation.generator)[0]
+        if isinstance(generator, Connector) and generation.job_reference is None:
+            return  # nothing was ordered, or nobody knows what it is called there
         gone = generator.forget(generation.job_reference or generation.id)
-        if gone and isinstance(generator, Connector) and generation.job_reference is not None:
+        if gone and isinstance(generator, Connector):
             vendor_copies.job_forgotten(generation.id)
 
 

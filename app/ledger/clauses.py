@@ -15,6 +15,7 @@ def what_happened(event: UsageEvent) -> str:
         "guarantee": event.period_end is not None,
         "interest": event.principal_minor is not None,
         "audit": event.actual_seconds is not None,
+        "draft": event.draft is not None,
     }
     return next((kind for kind, holds in kinds.items() if holds), "use")
 
@@ -54,7 +55,7 @@ def _rate(terms: CompensationTerms, event: UsageEvent) -> list[str]:
 
 def _changes(terms: CompensationTerms, event: UsageEvent) -> list[str]:
     """List what may have changed the price from the rate: a surcharge, a bound, an advance."""
-    if what_happened(event) not in ("use", "guarantee", "audit"):
+    if what_happened(event) not in ("use", "draft", "guarantee", "audit"):
         return []
     included = 1 if terms.included_languages is None else terms.included_languages
     applies = {
@@ -63,6 +64,7 @@ def _changes(terms: CompensationTerms, event: UsageEvent) -> list[str]:
         "floor_minor": True,
         "cap_minor": True,
         "deduction_cap": True,
+        "takes": event.shot is not None,
         "advance": terms.advance is not None and terms.advance.recoupable,
     }
     return [name for name, may in applies.items() if may and getattr(terms, name) is not None]

@@ -37,7 +37,8 @@ def refund(
     lines = tuple(
         replace(line, amount_minor=back[place]) for place, line in enumerate(posted.lines)
     )
-    return lines, _corrected(state, number, lines, _unrecouped(posted, lines), standing=True)
+    effects = add(_unrecouped(posted, lines), _drafted(posted, portion))
+    return lines, _corrected(state, number, lines, effects, standing=True)
 
 
 def _standing(state: RoyaltyState, number: int) -> Posted:
@@ -88,3 +89,13 @@ def _unrecouped(posted: Posted, lines: tuple[Line, ...]) -> Effects:
     name = next((name for name in posted.effects if name.startswith("unrecouped:")), None)
     change = sum(line.amount_minor for line in lines if line.account == "memo:unrecouped")
     return {name: Fraction(change)} if name and change else {}
+
+
+def _drafted(posted: Posted, portion: Fraction) -> Effects:
+    """What is given back of a draft is not credited once more when a take is chosen."""
+    spent = {
+        name: amount
+        for name, amount in posted.effects.items()
+        if name.startswith("drafted:") and amount > 0
+    }
+    return {name: -amount * portion for name, amount in spent.items()}

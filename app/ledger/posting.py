@@ -199,6 +199,8 @@ def _length_us(session: Session, contract_id: str, event: UsageEvent) -> int:
                 RecordedUse.contract_id == contract_id, RecordedUse.number == event.reverse
             )
         ).one()
+    if event.chosen:
+        return 0  # its seconds were counted when it was a draft: it is not rendered again
     return microseconds(event.seconds or 0)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from app.ledger.books import Effects, RoyaltyState
+from app.ledger.books import Effects, RoyaltyState, add
 from app.ledger.errors import AdvanceAlreadyPaid, EventIncomplete, TermNotAgreed
 from app.ledger.splits import half_up
 from app.ledger.terms import CompensationTerms, Model, Number, exact
@@ -49,7 +49,27 @@ def price(terms: CompensationTerms, state: RoyaltyState, event: UsageEvent) -> P
     amount = worth.amount * _surcharges(terms, event)
     if terms.floor_minor is not None:
         amount = max(amount, exact(terms.floor_minor))
+    if event.shot is not None:
+        return _take(terms, state, event, Price(amount, worth.effects))
     return Price(amount, worth.effects)
+
+
+def _take(terms: CompensationTerms, state: RoyaltyState, event: UsageEvent, whole: Price) -> Price:
+    """A draft costs its part and reaches no tier; the chosen take costs all, less the credit."""
+    if terms.takes is None:
+        raise TermNotAgreed("the terms agree no takes: every generation is a use by itself")
+    drafts, spent, chosen = (f"{name}:{event.shot}" for name in ("takes", "drafted", "chosen"))
+    amount = whole.amount or Fraction(0)
+    if event.draft:
+        if state.total(drafts) >= terms.takes.max_takes:
+            raise TermNotAgreed(f"the terms agree {terms.takes.max_takes} takes of a shot, no more")
+        # What it costs once rounded is added to `drafted:` where it is posted.
+        return Price(amount * exact(terms.takes.draft_rate), {drafts: Fraction(1)})
+    if state.total(chosen):
+        raise TermNotAgreed("a take of this shot was chosen and paid; there is one for each shot")
+    credit = min(max(Fraction(0), amount), exact(terms.takes.draft_credit) * state.total(spent))
+    settled = {spent: -state.total(spent), chosen: Fraction(1)}
+    return Price(amount - credit, add(whole.effects, settled))
 
 
 def _surcharges(terms: CompensationTerms, event: UsageEvent) -> Fraction:

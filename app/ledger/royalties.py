@@ -66,6 +66,8 @@ def _post(terms: CompensationTerms, state: RoyaltyState, event: UsageEvent) -> P
     if worth.kind in {"use", "settlement"}:
         effects = add(effects, {"billed": Fraction(gross)})
         effects = add(effects, {f"earned:{period(state)}": Fraction(gross)})
+    if event.draft:
+        effects = add(effects, {f"drafted:{event.shot}": Fraction(gross)})
     # 2. An inclusive platform fee; a recoupable advance bears none, the uses that earn it do.
     fee, mode = _fee(terms) if compensates else (Fraction(0), None)
     account = _advance_of(terms, state, event)

@@ -147,6 +147,20 @@ class PlatformFee(Strict):
     mode: Literal["on_top", "inclusive"]
 
 
+class Takes(Strict):
+    """Several takes of one shot: each is a draft at a part of the price, until one is chosen."""
+
+    max_takes: Annotated[int, Field(ge=1, le=100)] = Field(description="Takes of one shot.")
+    draft_rate: Share = Field(description="What a draft costs, as a part of the use's price.")
+    draft_credit: Share = Field(
+        description="How much of what its drafts cost is taken off the price of a shot's chosen "
+        "take; never more than that price."
+    )
+    draft_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        description="Days after which a draft is deleted."
+    )
+
+
 Tier = Annotated[list[Number | None], Field(min_length=2, max_length=2)]
 
 
@@ -205,6 +219,9 @@ class CompensationTerms(Strict):
     )
     guarantee_mode: Literal["top_up"] | None = None
     advance: Advance | None = None
+    takes: Takes | None = Field(
+        default=None, description="Null: each generation is a use at the full price."
+    )
     scale_floor_minor: Number | None = Field(
         default=None, description="Commission never takes a share below this."
     )

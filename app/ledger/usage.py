@@ -24,6 +24,10 @@ class UsageEvent(Strict):
     count: Natural | None = None
     languages: Natural | None = None
     realtime: bool | None = None
+    # a use that is a take of a shot: a draft, or the one that was chosen
+    shot: PartyId | None = None
+    draft: Literal[True] | None = None
+    chosen: Literal[True] | None = None
     # a report
     impressions: Natural | None = None
     gross_receipts_minor: Number | None = None
@@ -64,6 +68,11 @@ class UsageEvent(Strict):
         for one, other, names in pairs:
             if (one is None) != (other is None):
                 raise ValueError(f"{names} come together")
+        is_take = (self.draft is not None) + (self.chosen is not None)
+        if is_take != (self.shot is not None):
+            raise ValueError("a take names its shot, and is either a draft or the chosen one")
+        if is_take and any(act is not None for act in acts):
+            raise ValueError("a take is a use; settle and correct by events of their own")
         if self.fx is not None and exact(self.fx) == 0:
             raise ValueError("fx is zero, which would convert everything to nothing")
         if self.fx_on is not None:

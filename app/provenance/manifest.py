@@ -24,7 +24,7 @@ NAMESPACES = {
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
 }
-FOOTAGE, RENDERING = "footage", "rendering"  # what actions call these ingredients
+FOOTAGE, PARENT, RENDERING = "footage", "parent", "rendering"  # what actions call these ingredients
 MINING_USES = (
     "cawg.ai_inference",
     "cawg.ai_generative_training",
@@ -84,12 +84,15 @@ def manifest(
     generator_version: str,
     footage: Source | None = None,
     rendering: Source | None = None,
+    parent: Source | None = None,
+    draft: bool = False,
 ) -> Manifest:
     """Describe one output that an AI system rendered from reference portraits.
 
     `payload` is the watermark's 8 bytes; digests are lower-case hex SHA-256. `footage` is what was
     altered, where something was: the output's parent. `rendering` is what the generator handed
-    over, where that carries credentials of its own. Claim v2.
+    over, where that carries credentials of its own. `parent` is an output of ours that this one
+    derives from: a take, what was remixed, extended or edited. A `draft` says so. Claim v2.
     """
     if len(payload) != PAYLOAD_BYTES:
         raise ValueError(f"a watermark payload has {PAYLOAD_BYTES} bytes, this one {len(payload)}")
@@ -109,19 +112,20 @@ def manifest(
             for label, made in zip(labels, commitments, strict=True)
         ],
         "licenseStatus": license_status_url,
+        **({"draft": True} if draft else {}),
     }
     generator_info = {"name": "Understudy", "version": VERSION, "specVersion": "2.4.0"}
-    sources = _sources(footage, rendering)
+    sources = _sources(footage, rendering, parent)
     inputs = labels + [said["label"] for said, _ in sources if said["relationship"] == "inputTo"]
     agent = {"name": generator, "version": generator_version}
     definition = {
         "claim_version": 2,
-        "title": f"Understudy output {generation_id}",
+        "title": f"Understudy {'draft' if draft else 'output'} {generation_id}",
         "format": media_type,
         "claim_generator_info": [generator_info],
         "ingredients": list(map(_ingredient, labels, references)),
         "assertions": [
-            _actions(inputs, agent, altered=footage is not None),
+            _actions(inputs, agent, _opened(footage, parent), altered=footage is not None),
             _soft_binding(),
             _training_mining(),
             _metadata(generation_id, license_status_url, altered=footage is not None),
@@ -151,14 +155,25 @@ def _opening(digest_hex: str) -> dict[str, str]:
     }
 
 
+def _opened(footage: Source | None, parent: Source | None) -> str:
+    """Name the one ingredient that this output is an edited version of, or nothing."""
+    if footage is not None:
+        return FOOTAGE
+    return PARENT if parent is not None else ""
+
+
 def _sources(
-    footage: Source | None, rendering: Source | None
+    footage: Source | None, rendering: Source | None, parent: Source | None
 ) -> tuple[tuple[dict[str, Any], Source], ...]:
     """What the manifest says of each file that is read into it."""
     found = []
     if footage is not None:
         said = {"title": "Footage that was altered", "relationship": "parentOf"}
         found.append((said | _named(FOOTAGE), footage))
+    if parent is not None:  # a manifest has one parent; footage that was altered comes first
+        relationship = "parentOf" if footage is None else "inputTo"
+        said = {"title": "The output this one derives from", "relationship": relationship}
+        found.append((said | _named(PARENT), parent))
     if rendering is not None:
         said = {"title": "What the generator returned", "relationship": "inputTo"}
         found.append((said | _named(RENDERING), rendering))
@@ -169,17 +184,19 @@ def _named(label: str) -> dict[str, str]:
     return {"label": label, "instance_id": label}
 
 
-def _actions(inputs: list[str], agent: dict[str, str], *, altered: bool) -> dict[str, Any]:
+def _actions(
+    inputs: list[str], agent: dict[str, str], opened: str, *, altered: bool
+) -> dict[str, Any]:
     """Created anew, or opened and edited; then marked."""
     kind = "compositeWithTrainedAlgorithmicMedia" if altered else "trainedAlgorithmicMedia"
     made: dict[str, Any] = {
-        "action": "c2pa.edited" if altered else "c2pa.created",
+        "action": "c2pa.edited" if opened else "c2pa.created",
         "digitalSourceType": SOURCE_TYPES + kind,
         "softwareAgent": agent,
     }
     if inputs:
         made["parameters"] = {"ingredientIds": inputs}
-    opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [FOOTAGE]}}
+    first = {"action": "c2pa.opened", "parameters": {"ingredientIds": [opened]}}
     marked = {
         "action": "c2pa.watermarked.bound",
         "softwareAgent": {"name": "Understudy watermark", "version": VERSION},
@@ -188,7 +205,7 @@ def _actions(inputs: list[str], agent: dict[str, str], *, altered: bool) -> dict
         "label": "c2pa.actions.v2",
         "created": True,
         "data": {
-            "actions": [*([opened] if altered else []), made, marked],
+            "actions": [*([first] if opened else []), made, marked],
             "allActionsIncluded": True,
         },
     }

@@ -15,7 +15,7 @@ from app import clock, db
 from app.access import may
 from app.config import settings
 from app.errors import AppError
-from app.gateway import quoting
+from app.gateway import choosing, quoting, takes
 from app.gateway import service as gateway
 from app.gateway import shown as work
 from app.identity.service import answer_once
@@ -192,7 +192,7 @@ def _scene(
         use = draft.use(seat.organization.id, (performer.id,))
         try:
             (priced,) = quoting.price_uses(
-                session, seat.organization.id, [(use, draft.length_s, 1)]
+                session, seat.organization.id, [quoting.Planned(use, draft.length_s)]
             )
             money = quoting.money(session, seat.organization.id, [priced])
         except AppError as refused:
@@ -249,10 +249,34 @@ def show_films(visit: Visitor, before: Before = None) -> Response:
         shown: dict[str, Any] = {
             "seat": seat,
             "films": found,
+            "chosen": takes.chosen_in(session, [each.generation.shot_id for each in found]),
+            "gone": takes.is_gone,
             "words": WORDS,
             "more": found[-1].generation.id if len(found) == PER_PAGE else None,
         }
     return page(visit, "production_films.html", here="/production/films", **shown)
+
+
+@router.post("/films/{generation_id}/selection")
+@may("office")
+def choose(visit: Posted, generation_id: str) -> Response:
+    """Choose a take: its shot's price once, less the credit for drafts; nothing is rendered."""
+    with db.writing() as session:
+        seat = acting_seat(session, visit, "production")
+        draft = gateway.generation_of(session, seat.organization.id, generation_id)
+        decision, chosen = choosing.choose_take(session, draft)
+        if chosen is None:
+            denial = decisions.denial(decision)
+            return page(
+                visit,
+                "refused.html",
+                status=403,
+                here="/production/films",
+                seat=seat,
+                detail=f"Nothing was chosen. {denial['detail']}".removesuffix("."),
+                code=", ".join(denial["codes"]),
+            )
+    return see("/production/films")
 
 
 @router.get("/films/{generation_id}/download")

@@ -18,7 +18,7 @@ from tests.licensing.mandating import signed as a_grantors
 from tests.licensing.papers import a_pdf
 from tests.licensing.standing_offers import a_document, a_signature
 from tests.licensing.unions import AGREEMENT
-from tests.scenes import PORTRAIT, Change, an_api_key, offered, sign
+from tests.scenes import PORTRAIT, Change, an_api_key, offered, sign, with_takes
 
 
 @dataclass
@@ -56,6 +56,17 @@ def _an_api_key(house: House, verb: str) -> Deed:
         return Deed("production", f"/v1/api-keys/{made['id']}/{verb}", {})
     one, other = ({"json": {"secret_sha256": each * 64}} for each in "12")
     return Deed("production", f"/v1/api-keys/{made['id']}/{verb}", one, other)
+
+
+def _a_choice(house: House) -> Deed:
+    """Have a production of its own choose a draft that is finished."""
+    with db.writing() as session:
+        scene = with_takes(session)
+        house.keys["takes"] = an_api_key(session, scene.production.organization)
+        _, draft = scene.ask(session, shot="12A")
+        assert draft is not None
+        draft.state, draft.rendered_key = "released", f"generations/{draft.id}/rendered.mp4"
+    return Deed("takes", f"/v1/generations/{draft.id}/selection", {})
 
 
 def _enroll(name: str) -> dict[str, Any]:
@@ -344,6 +355,7 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         {"json": question(h)},
         {"json": question(h, territories=["US"])},
     ),
+    "/v1/generations/{generation_id}/selection": _a_choice,
     "/v1/generations/batches": lambda h: Deed(
         "production",
         "/v1/generations/batches",

@@ -1,12 +1,13 @@
 """The production's pages: what they say of a scene is what happens, and the performer sees it."""
 
 import re
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute
 
-from app import config, db
+from app import clock, config, db
 from app.licensing.contracts import service as licensing
 from app.registry import service as registry
 from app.registry.models import Performer
@@ -169,6 +170,17 @@ class TestFilms:
         link = felix.open(f"/production/films/{generation.id}/download").headers["location"]
         assert link.startswith("/v1/downloads/")
         assert felix.open(link).content == film.read_bytes()
+
+    def test_a_draft_is_named_and_can_be_chosen(self, house, felix, tmp_path):
+        film = a_film(tmp_path)
+        with db.writing() as session:
+            draft = released(session, house.scene, film)
+            draft.is_draft, draft.take, draft.shot_id = True, 3, "sht_1"
+            draft.delete_at = clock.now() + timedelta(days=30)
+        films = shown(felix, "/production/films")
+        assert "? a draft" in films
+        assert "take 3" in films
+        assert f"/production/films/{draft.id}/selection" in films
 
     def test_a_longer_list_takes_no_more_queries(self, house, felix, tmp_path):
         def counted():

@@ -38,6 +38,20 @@ class TestManifest:
         assert marked["action"] == "c2pa.watermarked.bound"
         assert assertion(made, "c2pa.soft-binding")["alg"] == ALGORITHM
 
+    def test_what_derives_from_an_output_opens_it_as_its_parent(self):
+        parent = Source(Path("parent.mp4"), "video/mp4")
+        made = described(parent=parent, draft=True)
+        opened, edited = assertion(made, "c2pa.actions.v2")["actions"][:2]
+        assert opened["action"] == "c2pa.opened"
+        assert opened["parameters"]["ingredientIds"] == ["parent"]
+        assert (edited["action"], edited["digitalSourceType"].rpartition("/")[2]) == (
+            "c2pa.edited",
+            "trainedAlgorithmicMedia",
+        )
+        ((said, source),) = made.sources
+        assert (said["relationship"], source) == ("parentOf", parent)
+        assert "draft" in made.definition["title"]
+
     def test_altered_footage_is_opened_as_the_parent_and_edited(self):
         footage = Source(Path("shot.mp4"), "video/mp4")
         made = described(footage=footage, rendering=Source(Path("render.mp4"), "video/mp4"))

@@ -180,6 +180,20 @@ class TestSignFile:
             "credentials": signed,
         }
 
+    def test_an_output_of_ours_goes_in_as_the_parent_of_what_derives_from_it(
+        self, authority, tmp_path
+    ):
+        first = making.signed(
+            authority, making.make_media(tmp_path / "a.jpg", seed=3), tmp_path / "parent.jpg"
+        )
+        src, out = making.make_media(tmp_path / "in.jpg"), tmp_path / "out.jpg"
+        described = making.a_manifest(src, parent=Source(tmp_path / "parent.jpg", "image/jpeg"))
+        making.signed(authority, src, out, described)
+        sign.check_release(out, **authority.trust, payload=PAYLOAD)
+        assert read(out, authority)["generation_id"] == described.generation_id
+        parent = service.manifest_label(first.manifest_bytes).encode()
+        assert parent in out.read_bytes()  # its credentials went in, whole
+
     def test_many_threads_sign_at_once(self, authority, tmp_path):
         src = making.make_media(tmp_path / "in.jpg")
 

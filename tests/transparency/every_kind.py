@@ -10,6 +10,7 @@ from app.gateway.materials.models import GenerationMaterial, Material
 from app.gateway.models_budgets import Budget
 from app.gateway.models_previews import Preview, PreviewLink
 from app.gateway.models_stops import EmergencyStop
+from app.gateway.models_takes import Shot
 from app.gateway.models_vendor_copies import VendorCopy
 from app.identity import service as identity
 from app.identity.models import SigningKey
@@ -205,6 +206,7 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 contract_id=scene.contract.id, standing_offer_id=offer.id, number=1
             ),
             PolicyPublication(digest="d" * 64),
+            Shot(organization_id=organization_id, project="P", name="12A", series_ids=["con_1"]),
             VendorCopy(
                 vendor="runway",
                 kind="job",

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from app.ledger.terms import CompensationTerms, Number, Party, Withholding, exact
-from app.licensing.words.plain_words import Sentences, currency, day, listed, named
+from app.licensing.words.plain_words import Sentences, count, currency, day, listed, named
 from app.money import format_minor, minor_digits
 
 Names = Mapping[str, str]
@@ -176,6 +176,12 @@ _SAID: Mapping[str, Callable[[CompensationTerms, Any], str]] = {
     "minimum_guarantee_minor": _money("Each period earns at least {}."),
     "guarantee_mode": lambda _terms, _mode: "Where a period earns less, the rest is added to it.",
     "advance": _advance,
+    "takes": lambda _terms, takes: (
+        f"Of one shot, up to {takes.max_takes} {'take' if takes.max_takes == 1 else 'takes'} may "
+        f"be made as drafts, not to be shown: each costs {percent(takes.draft_rate)} of the price "
+        f"and is deleted after {count(takes.draft_days, 'day')}; the one that is chosen costs the "
+        f"whole price, less {percent(takes.draft_credit)} of what the drafts of the shot cost."
+    ),
     "annual_rate": _share_of("Money that is late earns {} interest a year."),
     "payment_grace_days": lambda _terms, days: (
         f"If an invoice is unpaid {days} {'day' if days == 1 else 'days'} after it was due, "
