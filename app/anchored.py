@@ -100,6 +100,16 @@ TABLES: dict[str, Columns] = {
     "passkey_signing_key": _table(
         "passkey_id organization_id signing_key_id", "signing_key_id>signing_key"
     ),
+    # How somebody came back in without a device
+    "recovery_code": _table(
+        "id person_id code_sha256 created_at", "created_at", once="used_at retracted_at"
+    ),
+    "recovery": _table(
+        "id person_id way organization_id begun_at opens_at expires_at",
+        "begun_at",
+        once="secret_sha256 cancelled_at completed_at passkey_id",
+    ),
+    "recovery_vouch": _table("recovery_id person_id capacity vouched_at", "vouched_at"),
     # What they were told, and what proves that it arrived
     "contact": _table(
         "id person_id channel created_at",

@@ -67,6 +67,7 @@ from app.web import people as people_pages
 from app.web import performer, performer_data, performer_limits, performer_work, production
 from app.web import policies as policies_page
 from app.web import public as public_pages
+from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
 from app.worker import Worker
 
@@ -168,6 +169,7 @@ def create_app() -> FastAPI:
     app.include_router(public_pages.router)
     app.include_router(people_pages.router)
     app.include_router(notices_pages.router)
+    app.include_router(recovery_pages.router)
     for portal in (performer, performer_limits, performer_work, performer_data, production):
         app.include_router(portal.router)
     app.include_router(signing_pages.router)

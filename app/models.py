@@ -34,6 +34,7 @@ from app.payments import models as payments
 from app.payments import models_details as details
 from app.privacy import models as privacy
 from app.provenance import models as provenance
+from app.recovery import models as recovery
 from app.registry import models as registry
 from app.registry import models_mandates as mandates
 from app.transparency import models as transparency
@@ -68,6 +69,7 @@ __all__ = [
     "provenance",
     "receipts",
     "receivables",
+    "recovery",
     "registry",
     "render_jobs",
     "standing",

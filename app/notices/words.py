@@ -22,6 +22,14 @@ SENTENCES = {
     "payout-settled": "A payout was paid.",
     "payout-returned": "A payout came back.",
     "notice-failed": "Somebody whose answer you wait for could not be reached.",
+    "recovery-codes-printed": "New recovery codes were made; earlier ones no longer work.",
+    "recovery-begun": "Somebody who says to have lost every device asks to be let in. "
+    "If that is not so, sign in and stop it at once.",
+    "recovery-vouched": "Somebody vouched for who asks to be let in.",
+    "recovery-cancelled": "The attempt to be let in without a device was stopped.",
+    "recovered": "A new passkey was made after all devices were said to be lost. For seven days "
+    "nothing can be signed.",
+    "paused": "Every use of a replica was stopped.",
     "contact-added": "An address for notices was added to your account.",
     "contact-confirmation": "An address for notices waits for its link to be opened.",
     "contact-ended": "An address for notices was taken from your account.",
@@ -38,6 +46,8 @@ def path_of(kind: str, subject_id: str, house: str = "") -> str:
     """Return the page of ours a notice is about; `house` is the kind of who is told."""
     if kind.startswith(("contract-", "consent-", "offer-")):
         return f"/contracts/{subject_id}/sign"
+    if kind.startswith("recover"):
+        return "/account/recovery"
     if house == "performer":
         if kind.startswith(("statement-", "payout-")):
             return "/performer/earnings"

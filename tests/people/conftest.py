@@ -7,6 +7,8 @@ from app.identity import service as identity
 from tests.http.browser import Browser, first_link
 from tests.identity.authenticator import ORIGIN
 from tests.notices.conftest import certificate, postbox  # noqa: F401 - fixtures
+from tests.people.arriving import joined
+from tests.scenes import a_scene, represent
 
 
 @pytest.fixture
@@ -29,3 +31,21 @@ def griet(served, house):
     browser = Browser(served)
     assert browser.join(first_link(house)).status_code == 303
     return browser
+
+
+@pytest.fixture
+def scene(served):
+    with db.writing() as session:
+        scene = a_scene(session, signed=False)
+        represent(session, scene, scene.agency.organization)
+    return scene
+
+
+@pytest.fixture
+def girl(served, scene):
+    return joined(served, scene.desk.organization, "Griet")
+
+
+@pytest.fixture
+def agent(served, scene):
+    return joined(served, scene.agency.organization, "Maria")

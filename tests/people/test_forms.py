@@ -11,6 +11,7 @@ from app.identity.models_people import Invitation, Membership, Passkey
 from app.web import notices as notices_pages
 from app.web import pages, performer, performer_data, performer_limits, performer_work, production
 from app.web import people as people_pages
+from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
 from tests.http.browser import OURS, Browser, first_link
 from tests.people.visiting import ONE_DATABASE, refused
@@ -21,6 +22,7 @@ PAGES = [
         people_pages,
         signing_pages,
         notices_pages,
+        recovery_pages,
         performer,
         performer_data,
         performer_limits,

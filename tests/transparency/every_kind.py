@@ -51,6 +51,7 @@ from app.payments.models import IssuedStatement
 from app.payments.models_details import PayoutDetails
 from app.privacy.models import Erasure
 from app.provenance.models import SignedManifest, SoftBinding
+from app.recovery.models import Recovery, RecoveryCode, RecoveryVouch
 from app.registry import mandates
 from app.registry import service as registry
 from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
@@ -277,11 +278,19 @@ def _who_came(session: Session, organization_id: str) -> list[SQLModel]:
     here = {"person_id": person.id, "organization_id": organization_id, "role": "performer"}
     contact = Contact(person_id=person.id, channel="email", sealed="", verified_at=clock.now())
     notice = notices.tell(session, "statement-issued", "stm_1", organization_id=organization_id)
-    session.add(contact)
+    recovery = Recovery(
+        person_id=person.id,
+        way="codes",
+        opens_at=clock.now(),
+        expires_at=clock.now() + LATER,
+    )
+    session.add_all((contact, recovery))
     session.flush()
     told = {"notice_id": notice.id, "contact_id": contact.id}
     return [
         NoticeDelivery(**told, message_id="<one@understudy.example>"),
+        RecoveryCode(person_id=person.id, code_sha256="0" * 64),
+        RecoveryVouch(recovery_id=recovery.id, person_id=person.id, capacity="agent"),
         NoticeSeen(notice_id=notice.id, person_id=person.id),
         linked, Membership(**here, is_admin=True, invitation_id=invitation.id)]  # fmt: skip
 

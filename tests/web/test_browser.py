@@ -7,17 +7,18 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 import uvicorn
 from playwright.sync_api import expect, sync_playwright
 
-from app import config, db
+from app import clock, config, db
 from app.identity import people
 from app.identity import service as identity
 from app.licensing.contracts import signing
 from app.main import create_app
-from tests.scenes import a_scene
+from tests.scenes import a_scene, represent
 
 CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 DEVICE = {
@@ -192,3 +193,43 @@ def test_a_contract_is_read_in_plain_words_and_signed(chromium, origin, tmp_path
         download.value.save_as(tmp_path / "signature.json")
     found = signing.verified(json.loads((tmp_path / "signature.json").read_text()))
     assert (found["made_with"], found["origin"]) == ("a passkey", origin)
+
+
+def test_who_lost_every_device_comes_back_in_by_code_and_the_agents_word(
+    chromium, origin, monkeypatch
+):
+    with db.writing() as session:
+        scene = a_scene(session, signed=False)
+        represent(session, scene, scene.agency.organization)
+        doors = [
+            f"{origin}/join/{people.invite_first(session, party.organization)[1]}"
+            for party in (scene.desk, scene.agency)
+        ]
+    with a_phone(chromium) as phone, a_phone(chromium) as agents, a_phone(chromium) as new:
+        join(phone, doors[0])
+        phone.page.get_by_role("link", name="If you lose them all").click()
+        phone.page.get_by_role("button", name="Make eight new ones").click()
+        code = phone.page.locator("code").first.inner_text()
+
+        page = new.page
+        page.goto(f"{origin}/sign-in")
+        page.get_by_role("link", name="Every device lost?").click()
+        page.get_by_label("A printed code").fill(code)
+        page.get_by_role("button", name="Begin").click()
+        expect(page.get_by_text("This waits for somebody who vouches")).to_be_visible()
+        way, vouching = page.url, page.locator("code").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+        join(agents, doors[1])
+        agents.page.goto(vouching)
+        agents.page.get_by_role("button", name="Yes, it is Griet").click()
+        expect(agents.page.get_by_text("You vouched for Griet")).to_be_visible()
+
+        at = clock.now() + timedelta(hours=73)
+        monkeypatch.setattr(clock, "now", lambda: at)
+        page.goto(way)
+        page.get_by_role("button", name="Make a passkey").click()
+        expect(page.get_by_role("heading", name="Griet")).to_be_visible()
+        page.goto(f"{origin}/contracts/{scene.contract.id}/sign")
+        page.get_by_role("button", name=re.compile("Sign")).click()
+        expect(page.get_by_text("recovered-lately")).to_be_visible()

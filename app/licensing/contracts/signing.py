@@ -19,6 +19,7 @@ from app.licensing.contracts.signatures import check_signature
 from app.licensing.document import contract as documents
 from app.licensing.errors import ContractNotFound, SignatureRefused
 from app.licensing.words import plain_language
+from app.recovery import service as recovery
 
 # What one must be in the organization that signs, by the role in which it does.
 SIGNS = {"performer": ("performer",), "licensee": ("production_approver",)}
@@ -101,13 +102,14 @@ def sign(
     """Keep a person's signature: checked as anybody could later, then as any party's.
 
     Expects that the passkey answered this challenge. Raises SignatureRefused where the document is
-    no longer the one that was shown, and what `service.sign_contract` raises.
+    no longer the one that was shown, RecoveredLately, and what `service.sign_contract` raises.
     """
     if seat.role is None:
         raise SignatureRefused(
             f"you may not sign for {seat.organization.name}: the performer signs as a member with "
             "that role, a production through one of its approvers"
         )
+    recovery.check_may_sign(session, passkey.person_id)
     kept = json.loads(about)
     text = assertions.pack(kept["statement"], kept["words"], answer)
     key = passkeys.signing_key_of(session, passkey, seat.organization.id)

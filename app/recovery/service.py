@@ -1,0 +1,273 @@
+"""Back in without a device: begun, vouched for by others, told on every channel, then completed.
+
+Two ways. With a printed code, for who is alone: 72 hours must pass, and the performer's agent must
+vouch. By two administrators of the one organization the person belongs to. Neither is open to the
+operator: none of its commands begins, vouches for or completes one, and a passkey is made in a
+browser by whoever holds the link. Whoever still has a device stops either at once.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.identity import passkeys, people, sessions
+from app.identity.models_people import Ceremony, Membership, Passkey, Person
+from app.notices import service as notices
+from app.recovery import codes
+from app.recovery.errors import RecoveredLately, RecoveryNotFound, RecoveryRefused
+from app.recovery.models import Recovery, RecoveryVouch
+from app.registry import service as registry
+from app.registry.models import Performer
+
+DELAY = timedelta(hours=72)
+LASTS = timedelta(days=30)
+SIGNS_NOT_FOR = timedelta(days=7)
+ADMINISTRATORS = 2
+OWN_DESK = "performer"
+
+
+def begin_by_code(session: Session, text: str) -> tuple[Recovery, str]:
+    """Begin with a printed code, which is used up; return it with the link's secret.
+
+    Raises CodeRefused.
+    """
+    code = codes.code_of(session, text, lock=True)
+    code.used_at, secret = clock.now(), secrets.token_urlsafe(32)
+    session.add(code)
+    found = _begin(session, code.person_id, "codes", delay=DELAY)
+    found.secret_sha256 = sessions.digest(secret)
+    session.add(found)
+    session.flush()
+    return found, secret
+
+
+def begin_by_administrator(session: Session, by: Person, membership_id: str) -> Recovery:
+    """Begin for a member who lost every device, as one of two administrators.
+
+    Only for who belongs to that organization alone: nobody is let into another house by this one's
+    administrators. A performer at their own desk waits 72 hours all the same. Raises NotAllowed,
+    RecoveryRefused.
+    """
+    membership = session.get(Membership, membership_id)
+    if membership is None or membership.ended_at is not None:
+        raise RecoveryNotFound("nobody of yours is a member under this id")
+    organization = people.administered(session, by, membership.organization_id)
+    if membership.person_id == by.id:
+        raise RecoveryRefused("you are signed in: add a device on your account page")
+    if len(people.memberships_of(session, membership.person_id)) != 1:
+        raise RecoveryRefused(
+            "they belong to other organizations too, whose doors are not yours to open: a second "
+            "device or a printed code lets them in"
+        )
+    waits = organization.kind == OWN_DESK
+    found = _begin(
+        session,
+        membership.person_id,
+        "administrators",
+        delay=DELAY if waits else timedelta(0),
+        organization_id=organization.id,
+    )
+    _keep_vouch(session, found, by, "administrator")
+    return found
+
+
+def vouch(session: Session, by: Person, recovery_id: str) -> tuple[Recovery, str]:
+    """Say that it is them, as one who may; return it, with the link's secret where that is due.
+
+    The second administrator is shown the link, once, to hand over in person. Raises
+    RecoveryNotFound for who may not, RecoveryRefused.
+    """
+    found = session.get(Recovery, recovery_id, with_for_update=True, populate_existing=True)
+    capacity = None if found is None else capacity_of(session, by, found)
+    if found is None or capacity is None or not is_open(found):
+        raise _not_found()
+    if any(each.person_id == by.id for each in vouches_of(session, found)):
+        raise RecoveryRefused("you have vouched already; somebody else has to")
+    _keep_vouch(session, found, by, capacity)
+    _tell(session, "recovery-vouched", found)
+    secret = ""
+    if found.way == "administrators" and found.secret_sha256 is None:
+        secret = secrets.token_urlsafe(32)
+        found.secret_sha256 = sessions.digest(secret)
+        session.add(found)
+        session.flush()
+    return found, secret
+
+
+def capacity_of(session: Session, by: Person, recovery: Recovery) -> str | None:
+    """Say as what somebody may vouch for a recovery, if at all; nobody does for themselves."""
+    if by.id == recovery.person_id:
+        return None
+    theirs = people.memberships_of(session, by.id)
+    if recovery.way == "administrators":
+        here = recovery.organization_id
+        admins = any(house.id == here and each.is_admin for each, house in theirs)
+        return "administrator" if admins else None
+    agencies = {each.agent_organization_id for each in _performers(session, recovery.person_id)}
+    is_agent = any(each.role == "agent" and house.id in agencies for each, house in theirs)
+    return "agent" if is_agent else None
+
+
+def cancel(session: Session, by: Person, recovery_id: str) -> None:
+    """Stop a recovery of oneself at once: who has a device needs none. Raises RecoveryNotFound."""
+    found = session.get(Recovery, recovery_id, with_for_update=True, populate_existing=True)
+    if found is None or found.person_id != by.id or found.completed_at is not None:
+        raise _not_found()
+    if found.cancelled_at is None:
+        found.cancelled_at = clock.now()
+        session.add(found)
+        session.flush()
+        _tell(session, "recovery-cancelled", found)
+
+
+def recovery_behind(session: Session, secret: str, *, lock: bool = False) -> Recovery:
+    """Return the recovery a link is for, while it is open. Raises RecoveryNotFound."""
+    theirs = select(Recovery).where(Recovery.secret_sha256 == sessions.digest(secret))
+    found = session.exec(theirs.with_for_update() if lock else theirs).first()
+    if found is None or not is_open(found):
+        raise _not_found()
+    return found
+
+
+def what_is_missing(session: Session, recovery: Recovery) -> str:
+    """Say what a recovery still waits for, in words; nothing where it may be completed."""
+    capacities = [each.capacity for each in vouches_of(session, recovery)]
+    if recovery.way == "administrators" and capacities.count("administrator") < ADMINISTRATORS:
+        return "a second administrator"
+    if recovery.way == "codes" and not capacities:
+        return "somebody who vouches for you"
+    if clock.now() < recovery.opens_at:
+        return f"{recovery.opens_at:%d %B %Y, %H:%M} UTC"
+    return ""
+
+
+def complete(
+    session: Session, site: passkeys.Site, recovery: Recovery, taken: Ceremony, *, answer: str
+) -> Passkey:
+    """Enroll the passkey that was made in this browser; expects the recovery's row to be locked.
+
+    What the person had before stays theirs: older devices go on to work, and can remove the new
+    one. Raises RecoveryRefused, PasskeyRefused.
+    """
+    missing = what_is_missing(session, recovery)
+    if missing or not is_open(recovery):
+        raise RecoveryRefused(f"this waits for {missing or 'nothing any more: it is over'}")
+    person = session.get_one(Person, recovery.person_id)
+    passkey = passkeys.enroll(session, site, taken, person, answer=answer, name="After recovery")
+    recovery.completed_at, recovery.passkey_id = clock.now(), passkey.id
+    session.add(recovery)
+    session.flush()
+    _tell(session, "recovered", recovery)
+    return passkey
+
+
+def check_may_sign(session: Session, person_id: str) -> None:
+    """Raise RecoveredLately within seven days of a recovery: it might have been a thief's."""
+    lately = select(Recovery.completed_at).where(
+        Recovery.person_id == person_id, col(Recovery.completed_at) > clock.now() - SIGNS_NOT_FOR
+    )
+    at = max(filter(None, session.exec(lately)), default=None)
+    if at is not None:
+        raise RecoveredLately(
+            f"you came back in by a recovery; from {at + SIGNS_NOT_FOR:%d %B %Y, %H:%M} UTC on "
+            "you can sign. Pausing and withdrawing work now"
+        )
+
+
+def is_open(recovery: Recovery) -> bool:
+    """Say whether a recovery is neither completed, nor cancelled, nor too old."""
+    ended = recovery.completed_at or recovery.cancelled_at
+    return (
+        ended is None and sessions.is_past(recovery.begun_at) and clock.now() < recovery.expires_at
+    )
+
+
+def open_recoveries_of(session: Session, person_id: str) -> list[Recovery]:
+    """List the recoveries under way of a person, oldest first."""
+    theirs = select(Recovery).where(Recovery.person_id == person_id)
+    return [each for each in session.exec(theirs.order_by(col(Recovery.id))) if is_open(each)]
+
+
+def to_vouch_for(session: Session, by: Person) -> list[tuple[Recovery, Person]]:
+    """List what waits for this person's word as an administrator: others began it."""
+    houses = [house.id for each, house in people.memberships_of(session, by.id) if each.is_admin]
+    theirs = session.exec(
+        select(Recovery, Person)
+        .join(Person, col(Person.id) == col(Recovery.person_id))
+        .where(Recovery.way == "administrators", col(Recovery.organization_id).in_(houses))
+        .order_by(col(Recovery.id))
+    )
+    return [
+        (found, person)
+        for found, person in theirs
+        if is_open(found)
+        and person.id != by.id
+        and by.id not in {each.person_id for each in vouches_of(session, found)}
+    ]
+
+
+def recovery_to_vouch(session: Session, by: Person, recovery_id: str) -> tuple[Recovery, Person]:
+    """Return a recovery to who may vouch for it, and whose it is. Raises RecoveryNotFound."""
+    found = session.get(Recovery, recovery_id)
+    if found is None or not is_open(found) or capacity_of(session, by, found) is None:
+        raise _not_found()
+    return found, session.get_one(Person, found.person_id)
+
+
+def vouches_of(session: Session, recovery: Recovery) -> Sequence[RecoveryVouch]:
+    """List who vouched."""
+    theirs = select(RecoveryVouch).where(RecoveryVouch.recovery_id == recovery.id)
+    return session.exec(theirs.order_by(col(RecoveryVouch.vouched_at))).all()
+
+
+def _begin(
+    session: Session,
+    person_id: str,
+    way: str,
+    *,
+    delay: timedelta,
+    organization_id: str | None = None,
+) -> Recovery:
+    at = clock.now()
+    found = Recovery(
+        person_id=person_id,
+        way=way,
+        organization_id=organization_id,
+        begun_at=at,
+        opens_at=at + delay,
+        expires_at=at + LASTS,
+    )
+    session.add(found)
+    session.flush()
+    _tell(session, "recovery-begun", found)
+    return found
+
+
+def _keep_vouch(session: Session, recovery: Recovery, by: Person, capacity: str) -> None:
+    session.add(RecoveryVouch(recovery_id=recovery.id, person_id=by.id, capacity=capacity))
+    session.flush()
+
+
+def _tell(session: Session, kind: str, recovery: Recovery) -> None:
+    """Tell the person on every channel, and the agents of the performers at their desk."""
+    notices.tell(session, kind, recovery.id, person_id=recovery.person_id)
+    agents = {each.agent_organization_id for each in _performers(session, recovery.person_id)}
+    for organization_id in sorted(filter(None, agents)):
+        notices.tell(session, kind, recovery.id, organization_id=organization_id)
+
+
+def _performers(session: Session, person_id: str) -> list[Performer]:
+    """List the performers at whose own desk somebody is the performer."""
+    return [
+        performer
+        for membership, house in people.memberships_of(session, person_id)
+        if house.kind == OWN_DESK and membership.role == "performer"
+        for performer in registry.performers_at(session, house.id)
+    ]
+
+
+def _not_found() -> RecoveryNotFound:
+    return RecoveryNotFound("there is no such recovery under way, or it is not for you")

@@ -1,0 +1,188 @@
+"""Pages for who has no device at hand: stop everything, come back in, and vouch for another."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Response
+from sqlmodel import Session
+
+from app import db
+from app.access import may
+from app.identity import passkeys, people, sessions
+from app.identity.api_edge import limited
+from app.identity.models_people import Passkey, Person
+from app.recovery import codes, pausing, service
+from app.web.pages import PageRoute, Posted, Visitor, page, see, site
+from app.web.people import Proven
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+Code = Annotated[str, Form(min_length=1, max_length=64)]
+STRANGERS = [limited("lookups")]
+
+
+@router.get("/account/recovery")
+@may("person")
+def show_recovery(visit: Visitor) -> Response:
+    """Show what lets this person back in, what is under way, and who waits for their word."""
+    with db.reading() as session:
+        person = visit.person(session)
+        houses = people.memberships_of(session, person.id)
+        shown: dict[str, Any] = {
+            "codes": codes.how_many_stand(session, person.id),
+            "under_way": [
+                (each, service.what_is_missing(session, each))
+                for each in service.open_recoveries_of(session, person.id)
+            ],
+            "waiting": service.to_vouch_for(session, person),
+            "houses": [
+                (house, [each for each in people.members_of(session, person, house.id)
+                         if each[1].id != person.id])
+                for membership, house in houses
+                if membership.is_admin
+            ],
+        }  # fmt: skip
+    return page(visit, "recovery_account.html", here="/account", **shown)
+
+
+@router.post("/account/recovery/codes")
+@may("person")
+def print_codes(visit: Posted) -> Response:
+    """Make eight codes, shown this once; earlier ones end. Wants a passkey used minutes ago."""
+    with db.writing() as session:
+        printed = codes.print_codes(session, visit.fresh(session))
+    return page(visit, "recovery_codes.html", status=201, codes=printed)
+
+
+@router.post("/recoveries/{recovery_id}/cancellation")
+@may("person")
+def cancel(visit: Posted, recovery_id: str) -> Response:
+    """Stop a recovery of oneself, at once."""
+    with db.writing() as session:
+        service.cancel(session, visit.person(session), recovery_id)
+    return see("/account/recovery")
+
+
+@router.post("/memberships/{membership_id}/recovery")
+@may("administrator")
+def begin_for_member(visit: Posted, membership_id: str) -> Response:
+    """Begin a recovery for a member, as the first of two administrators."""
+    with db.writing() as session:
+        service.begin_by_administrator(session, visit.fresh(session), membership_id)
+    return see("/account/recovery")
+
+
+@router.get("/recoveries/{recovery_id}/vouch")
+@may("person")
+def show_vouching(visit: Visitor, recovery_id: str) -> Response:
+    """Ask whoever may vouch whether they saw the person; nobody else learns that it is there."""
+    with db.reading() as session:
+        found, person = service.recovery_to_vouch(session, visit.person(session), recovery_id)
+    return page(visit, "recovery_vouch.html", recovery=found, person=person)
+
+
+@router.post("/recoveries/{recovery_id}/vouch")
+@may("person")
+def vouch(visit: Posted, recovery_id: str) -> Response:
+    """Vouch; the second administrator is shown the link to hand over. Wants a fresh passkey."""
+    with db.writing() as session:
+        found, secret = service.vouch(session, visit.fresh(session), recovery_id)
+        person = session.get_one(Person, found.person_id)
+    link = f"{site().origin}/recovery/{secret}" if secret else ""
+    return page(
+        visit, "recovery_vouched.html", status=201, recovery=found, person=person, link=link
+    )
+
+
+@router.get("/recover")
+@may("anyone")
+def show_beginning(visit: Visitor) -> Response:
+    """Ask for a printed code."""
+    return page(visit, "recover.html")
+
+
+@router.post("/recover", dependencies=STRANGERS)
+@may("link")
+def begin(_visit: Posted, code: Code) -> Response:
+    """Begin a recovery with a printed code, and lead to the address it is completed at."""
+    with db.writing() as session:
+        _, secret = service.begin_by_code(session, code)
+    return see(f"/recovery/{secret}")
+
+
+@router.get("/recovery/{secret}", dependencies=STRANGERS)
+@may("link")
+def show_completion(visit: Visitor, secret: str) -> Response:
+    """Say what a recovery waits for; once nothing, ask the browser for a new passkey."""
+    with db.writing() as session:
+        found = service.recovery_behind(session, secret)
+        person = session.get_one(Person, found.person_id)
+        missing = service.what_is_missing(session, found)
+        ceremony, options = "", "{}"
+        if not missing:
+            asked = passkeys.begin(session, "enroll", visit.binder, person_id=person.id)
+            known = passkeys.passkeys_of(session, person.id)
+            ceremony = asked.id
+            options = passkeys.enrollment_options(site(), asked, name=person.name, known=known)
+    return page(
+        visit,
+        "recovery.html",
+        secret=secret,
+        recovery=found,
+        person=person,
+        missing=missing,
+        vouch_link=f"{site().origin}/recoveries/{found.id}/vouch",
+        ceremony=ceremony,
+        options=options,
+    )
+
+
+@router.post("/recovery/{secret}", dependencies=STRANGERS)
+@may("link")
+def complete(visit: Posted, secret: str, proof: Proven) -> Response:
+    """Enroll the new passkey and sign the person in; older devices go on to work."""
+    with db.writing() as session:
+        found = service.recovery_behind(session, secret, lock=True)
+        taken = passkeys.take(session, proof.ceremony, "enroll", visit.binder)
+        passkey = service.complete(session, site(), found, taken, answer=proof.answer)
+        opened = _signed_in(session, visit, passkey)
+    return see("/account", secret=opened)
+
+
+def _signed_in(session: Session, visit: Posted, passkey: Passkey) -> str:
+    if visit.secret:
+        held = visit.session(session)
+        sessions.end(session, held.person_id, held.id)
+    return sessions.sign_in(session, passkey, browser=visit.browser)[1]
+
+
+@router.get("/pause")
+@may("anyone")
+def show_stop_by_code(visit: Visitor) -> Response:
+    """Ask for a printed code, to stop everything with it."""
+    return page(visit, "stop.html", link="", names=None)
+
+
+@router.post("/pause", dependencies=STRANGERS)
+@may("link")
+def stop_by_code(visit: Posted, code: Code) -> Response:
+    """Stop every use of every replica of who holds this code; it is not used up."""
+    with db.writing() as session:
+        stopped = pausing.stop_by_code(session, code)
+    return page(visit, "stop.html", link="", names=[each.name for each in stopped])
+
+
+@router.get("/pause/{link}", dependencies=STRANGERS)
+@may("link")
+def show_stop(visit: Visitor, link: str) -> Response:
+    """Ask whether everything is to be stopped; a program that opens every link stops nothing."""
+    with db.reading() as session:
+        pausing.person_behind(session, link)
+    return page(visit, "stop.html", link=link, names=None)
+
+
+@router.post("/pause/{link}", dependencies=STRANGERS)
+@may("link")
+def stop(visit: Posted, link: str) -> Response:
+    """Stop every use of every replica of who was sent this link. Resuming needs a passkey."""
+    with db.writing() as session:
+        stopped = pausing.stop_by_link(session, link)
+    return page(visit, "stop.html", link=link, names=[each.name for each in stopped])
