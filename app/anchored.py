@@ -44,6 +44,15 @@ TABLES: dict[str, Columns] = {
         "created_at",
         moving="agent_organization_id paused_at name seal",
     ),
+    "performer_alias": _table(
+        "id performer_id organization_id api_key_id added_at",
+        "added_at",
+        once="removed_at",
+        moving="name",
+    ),
+    "matching_choice": _table(
+        "id performer_id number allowed organization_id api_key_id chosen_at", "chosen_at"
+    ),
     "replica": _table("id performer_id version created_at", "created_at"),
     "reference_medium": _table(
         "id replica_id media_type width height size_bytes vault_object_id template_object_id"

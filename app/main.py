@@ -60,6 +60,7 @@ from app.payments import api_payouts as payouts
 from app.privacy import api as privacy
 from app.provenance import api as certificates
 from app.registry import api as registry
+from app.registry import api_named as named
 from app.registry.service import parties_of
 from app.transparency import api as transparency
 from app.web import notices as notices_pages
@@ -148,6 +149,7 @@ def create_app() -> FastAPI:
         mandates,
         materials,
         notification,
+        named,
         paper,
         payouts,
         policies,

@@ -37,6 +37,7 @@ from app.provenance import models as provenance
 from app.recovery import models as recovery
 from app.registry import models as registry
 from app.registry import models_mandates as mandates
+from app.registry import models_named as named
 from app.transparency import models as transparency
 from app.transparency import models_anchor as anchors
 
@@ -57,6 +58,7 @@ __all__ = [
     "mandates",
     "marks",
     "materials",
+    "named",
     "notices",
     "paper",
     "payments",

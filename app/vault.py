@@ -34,7 +34,9 @@ from app.errors import AppError
 from app.ids import new_id
 from app.sandbox import private_directory
 
-Purpose = Literal["render", "enrollment", "owner-viewing", "export", "evidence", "vendor-call"]
+Purpose = Literal[
+    "render", "enrollment", "owner-viewing", "export", "evidence", "vendor-call", "matching"
+]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 CHUNK_BYTES = 1 << 20
 

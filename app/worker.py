@@ -23,6 +23,7 @@ from app.licensing.approvals import reminders
 from app.notices import delivery
 from app.privacy import erasure
 from app.provenance import rotations
+from app.registry import matching
 
 STORY = "generation"
 SWEEP_S = 0.5
@@ -82,6 +83,7 @@ class Worker:
             thread.join(timeout=5)
         self._rounds.stop()
         jobs.stop()
+        matching.stop()
         if self._name is not None:
             self._name.close()
 

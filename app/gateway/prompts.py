@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from app.gateway.errors import LineRefused
 from app.gateway.screening import Names, content_of, screen
+from app.registry import naming
 from app.registry.models import ERASED_NAME, Performer
 
 TOGETHER = 1000  # names made ready at a time: a new performer changes the last thousand only
@@ -48,9 +49,13 @@ def _registered(session: Session) -> list[Names]:
         (performer_id, name)
         for performer_id, name in session.exec(known.order_by(col(Performer.id)))
     ]
+    rows += naming.every_name(session)
     return [_ready(tuple(rows[at : at + TOGETHER])) for at in range(0, len(rows), TOGETHER)]
 
 
 @lru_cache(maxsize=256)
 def _ready(rows: Sequence[tuple[str, str]]) -> Names:
-    return Names({performer_id: [name] for performer_id, name in rows})
+    called: dict[str, list[str]] = {}
+    for performer_id, name in rows:
+        called.setdefault(performer_id, []).append(name)
+    return Names(called)

@@ -30,8 +30,10 @@ from app.licensing.document import contract as documents
 from app.licensing.standing.models import StandingOffer
 from app.licensing.words import plain_language
 from app.payments.models import IssuedStatement
+from app.registry import naming
 from app.registry import service as registry
 from app.registry.models import Performer
+from app.registry.models_named import MatchingChoice
 from app.vault import VaultObject, VaultOpening
 
 SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
@@ -42,6 +44,8 @@ performer.json         the entry itself
 replicas.json          each version, and what it was made from
 references/            the pictures, as they were handed in
 templates/             what a computer measured in each face: 128 numbers
+names.json             how else you are called
+matching.json          whether your face may be searched for, each time you chose
 boundaries.json        your standing limits, every version
 contracts/ID/          each document you may see, exactly as signed, and the same in plain words;
                        its signatures, its history, grants to verifiers, papers attached to it
@@ -89,6 +93,9 @@ def export(session: Session, performer: Performer, to: Path) -> None:
             READ_ME.format(performer_id=performer.id, made_at=_plain(made_at)).encode(),
         )
         bundle.add_json("performer.json", _row(performer, without={"seal"}))
+        bundle.add_json(
+            "names.json", _rows(naming.names_of(session, performer.id), without={"api_key_id"})
+        )
         _add_likeness(session, performer, bundle)
         _add_consents(session, performer, bundle)
         _add_uses(session, performer, bundle)
@@ -125,6 +132,11 @@ def _add_likeness(session: Session, performer: Performer, bundle: _Bundle) -> No
 def _add_consents(session: Session, performer: Performer, bundle: _Bundle) -> None:
     limits = select(Boundaries).where(Boundaries.performer_id == performer.id)
     bundle.add_json("boundaries.json", _rows(session.exec(limits.order_by(col(Boundaries.number)))))
+    chosen = select(MatchingChoice).where(MatchingChoice.performer_id == performer.id)
+    bundle.add_json(
+        "matching.json",
+        _rows(session.exec(chosen.order_by(col(MatchingChoice.number))), without={"api_key_id"}),
+    )
     offers = select(StandingOffer).where(StandingOffer.performer_id == performer.id)
     bundle.add_json(
         "standing-offers.json", _rows(session.exec(offers.order_by(col(StandingOffer.id))))

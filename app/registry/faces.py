@@ -39,6 +39,10 @@ DETECTION_SIDES = (1000, 700, 500)
 SAME_FACE_BELOW = 0.45  # distance under which two templates are taken for one face
 OTHER_FACE_FROM = 0.6  # from here on for two; in between, nobody knows
 
+# Of how many pairs of different faces how many lay nearer, on the pictures we have (docs/faces.md).
+DIFFERENT_PAIRS = 828
+NEARER = {SAME_FACE_BELOW: 0, OTHER_FACE_FROM: 200}
+
 EXIF_ORIENTATION = 0x0112  # 5 to 8: the picture lies on its side
 TEMPLATE_LENGTH = 128
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -109,6 +113,18 @@ def template_of(pixels: "Rgb", box: Box) -> list[float]:
 def distance(one: Sequence[float], other: Sequence[float]) -> float:
     """Return the Euclidean distance of two templates. Raises ValueError on unlike lengths."""
     return math.dist(one, other)
+
+
+def false_hits(templates: int, *, below: float = SAME_FACE_BELOW) -> float:
+    """Return how many wrong hits to reckon with when one face is searched among `templates`.
+
+    The upper end of what the measured pairs allow (95 %; "rule of three" where none was wrong),
+    not the likeliest number: so few pairs of four faces allow no better. Raises KeyError for a
+    threshold nobody measured.
+    """
+    wrong = NEARER[below]
+    most = wrong + 3 if wrong == 0 else wrong + 2 * math.sqrt(wrong)
+    return templates * most / DIFFERENT_PAIRS
 
 
 def _same_place(one: Box, other: Box) -> bool:

@@ -12,6 +12,7 @@ from app.access import may
 from app.errors import Outage
 from app.privacy import erasure, export
 from app.privacy.errors import ErasureNotFound
+from app.registry import matching
 from app.registry.models import Performer
 from app.sandbox import private_directory
 from app.web.pages import HEADERS, PageRoute, Posted, Visit, Visitor, page, see
@@ -39,7 +40,8 @@ def _held(session: Session, performer: Performer) -> dict[str, Any]:
         return {"performer": performer, "erased": made, "found": None}
     except ErasureNotFound:
         found = erasure.consequences(session, performer)
-        return {"performer": performer, "erased": None, "found": found}
+        searched = bool(matching.allow(session, [performer.id]))
+        return {"performer": performer, "erased": None, "found": found, "searched": searched}
 
 
 @router.post("/export")
@@ -56,6 +58,19 @@ def take_out(visit: Posted, performer_id: PerformerId) -> StreamingResponse:
         media_type="application/zip",
         headers=HEADERS | {"Content-Disposition": f'attachment; filename="{performer_id}.zip"'},
     )
+
+
+@router.post("/matching")
+@may("desk")
+def choose_matching(
+    visit: Posted, performer_id: PerformerId, allowed: Annotated[bool, Form()] = False
+) -> Response:
+    """Allow a search for the face, or end it. Wants a passkey used minutes ago."""
+    with db.writing() as session:
+        performer = _performer(session, visit, performer_id)
+        by = principal_of(session, acting_seat(session, visit, "performer"))
+        matching.choose(session, performer, allowed=allowed, by=by)
+    return see("/performer/data")
 
 
 @router.post("/erasure")

@@ -4,7 +4,7 @@ import pytest
 
 from app import config, db
 from app.ledger.check import check
-from tests.bench import books, log, signing
+from tests.bench import books, log, matcher, signing
 from tests.bench.__main__ import measure
 
 
@@ -44,3 +44,9 @@ def test_measures_signing(database: str) -> None:
         assert found[kind]["ms, median"]["both verifications"] > 0
     assert found["signed per second"]["2 threads"] > 0
     assert found["peak memory, MiB"]["1 MB"]["own"] > 0
+
+
+def test_measures_the_matcher() -> None:
+    found = matcher.measure(templates=(1000,), searches=3)
+    assert found["1000 templates"]["index, ms"]["median"] > 0
+    assert found["1000 templates"]["over the socket, ms"]["median"] > 0

@@ -8,9 +8,13 @@ from app.gateway import pipeline
 from app.gateway.errors import LineRefused
 from app.gateway.models import Generation
 from app.gateway.models_previews import Preview
+from app.identity.models import ApiKey
+from app.identity.principal import Principal
 from app.ledger.models import Hold
 from app.licensing.decisions.models import Decision
+from app.registry import naming
 from app.registry import service as registry
+from app.registry.errors import PerformerNameRefused
 from app.registry.models import ERASED_NAME
 from tests import scenes
 
@@ -52,6 +56,26 @@ class TestLine:
         for line in ("I am the girl, The Girl.", f"An {ERASED_NAME}."):
             _, generation = scene.ask(session, line=line)
             assert generation is not None
+
+    def test_that_says_another_name_of_somebody_is_refused_and_theirs_may_be_said(
+        self, session, scene
+    ) -> None:
+        other = scenes.a_scene(session, signed=False)
+        scenes.an_api_key(session, other.desk.organization)
+        key_id = session.exec(select(ApiKey.id)).first()
+        by = Principal(other.desk.organization.id, "performer", str(key_id))
+        naming.name_otherwise(session, other.performer, ["La Divina", "Maria  Kalogera"], by=by)
+        lines = {"I sing like LA D1VINA.": "LA D1VINA", "Ask Maria Kalogerra.": "Maria"}
+        for line, said in lines.items():
+            with pytest.raises(LineRefused, match=said):
+                scene.ask(session, line=line)
+        naming.name_otherwise(session, other.performer, ["Maria Kalogera"], by=by)
+        naming.name_otherwise(session, scene.performer, ["La Divina"], by=by)
+        assert scene.ask(session, line="I am La Divina.")[1] is not None
+        naming.forget_names(session, other.performer.id)
+        assert scene.ask(session, line="Ask Maria Kalogera.")[1] is not None
+        with pytest.raises(PerformerNameRefused):
+            naming.name_otherwise(session, scene.performer, [""], by=by)
 
     def test_of_a_stranger_learns_nothing_of_who_is_registered(self, session, scene) -> None:
         _named(session, "Anna Schmidt")

@@ -73,6 +73,12 @@ def _enroll(name: str) -> dict[str, Any]:
     return {"data": {"name": name}, "files": {"portrait": PORTRAIT.read_bytes()}}
 
 
+def _said_of_them(what: str, this: dict[str, Any], other: dict[str, Any]) -> Any:
+    return lambda h: Deed(
+        "desk", f"/v1/performers/{h.scene.performer.id}/{what}", {"json": this}, {"json": other}
+    )
+
+
 def _per(verb: str) -> Callable[[House], Deed]:
     return lambda h: Deed("desk", f"/v1/performers/{h.scene.performer.id}/{verb}", {}, status=200)
 
@@ -322,6 +328,13 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
     "/v1/performers": lambda h: Deed(
         "desk", "/v1/performers", _enroll("Griet"), _enroll("Catharina")
     ),
+    **{
+        f"/v1/performers/{{performer_id}}/{what}": _said_of_them(what, this, other)
+        for what, this, other in (
+            ("names", {"names": ["Griet of Delft"]}, {"names": []}),
+            ("matching", {"allowed": True}, {"allowed": False}),
+        )
+    },
     "/v1/performers/{performer_id}/pause": _per("pause"),
     "/v1/performers/{performer_id}/resume": _per("resume"),
     "/v1/performers/{performer_id}/erasure": lambda h: Deed(

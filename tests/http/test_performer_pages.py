@@ -175,6 +175,21 @@ class TestWithdrawal:
         assert "withdrawn" in shown(griet, "/performer/contracts")
 
 
+class TestSearchingForAFace:
+    def test_is_allowed_and_ended_by_the_desk_and_off_until_then(self, house, griet):
+        performer_id = house.scene.performer.id
+        asked = {"performer_id": performer_id}
+        assert "Nobody searches for your face." in shown(griet, "/performer/data")
+        for allowed, said in (("true", "is searched for"), ("false", "Nobody searches")):
+            assert (
+                sent(griet, "/performer/data", "/performer/data/matching", allowed=allowed, **asked)
+                == "/performer/data"
+            )
+            assert said in shown(griet, "/performer/data")
+            read = house.get(f"/v1/performers/{performer_id}/matching", "desk").json()
+            assert read["allowed"] is (allowed == "true")
+
+
 class TestLimits:
     def test_are_tried_out_before_they_count_and_then_bind_the_production(self, house, griet):
         choice = {"purposes/film_scene": "never", "content/nudity": "never", "training": "never"}

@@ -184,6 +184,8 @@ def call(house: House, verb: str, address: str, who: str) -> Response:
         "signatures": house.signature(),
         "acceptances": {"jws": "a..b"},
         "answers": {"role": "performer", "answer": yes},
+        "names": {"names": ["Griet of Delft"]},
+        "matching": {"allowed": True},
         "counsel-links": {"counsel": "M. Okafor"},
         "disclosure-grants": {"document": {}, "jws": "a..b"},
         "mandates": {"document": {}, "jws": "a..b"},

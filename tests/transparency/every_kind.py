@@ -55,6 +55,7 @@ from app.recovery.models import Recovery, RecoveryCode, RecoveryVouch
 from app.registry import mandates
 from app.registry import service as registry
 from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
+from app.registry.models_named import MatchingChoice, PerformerAlias
 from tests.scenes import Scene, a_scene
 
 LATER = timedelta(days=1)
@@ -159,6 +160,19 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 vault_object_id=medium.vault_object_id,
                 sha256="c" * 64,
                 size_bytes=10,
+                organization_id=organization_id,
+                api_key_id=key_id,
+            ),
+            PerformerAlias(
+                performer_id=scene.performer.id,
+                name="The Girl of Delft",
+                organization_id=organization_id,
+                api_key_id=key_id,
+            ),
+            MatchingChoice(
+                performer_id=scene.performer.id,
+                number=1,
+                allowed=True,
                 organization_id=organization_id,
                 api_key_id=key_id,
             ),
