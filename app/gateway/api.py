@@ -64,6 +64,7 @@ MODEL = {
     "references": [1, 3],
     "materials": ["first_frame"],
     "materials_needed": [],
+    "result_follows": [],
     "line_limit": 300,
     "audio": True,
     "lip_sync": True,

@@ -38,6 +38,7 @@ from app.gateway.workbench import (
     keep,
     load,
     locked,
+    open_footage,
     token_for,
 )
 from app.identity.models import Organization
@@ -181,11 +182,17 @@ def sign(generation_id: str) -> bool:
         source = fetch(generation.marked_key, directory / "marked")
         rendered = fetch(generation.rendered_key, directory / "rendered")
         signed = source.with_stem("signed")
+        footage = open_footage(generation_id, directory)
         with db.reading() as session:
             private = _private(session, generation)
             generators_own = provenance.with_credentials(rendered, desk=desk(), private=private)
             parent = _parent(session, generation, directory)
-            statement = _statement(session, generation, generators_own, parent)
+            altered = (
+                provenance.altered_footage(footage, desk=desk(), private=private)
+                if footage
+                else None
+            )
+            statement = _statement(session, generation, generators_own, parent, altered)
         try:
             output = provenance.sign_output(
                 source, signed, statement, desk=desk(), whose=generation.organization_id
@@ -316,7 +323,11 @@ def _parent(session: Session, generation: Generation, directory: Path) -> Source
 
 
 def _statement(
-    session: Session, generation: Generation, generators_own: Source | None, parent: Source | None
+    session: Session,
+    generation: Generation,
+    generators_own: Source | None,
+    parent: Source | None,
+    altered: Source | None,
 ) -> Manifest:
     """Say what the credentials say: who and what it came from, and which decision permitted it."""
     cast = service.cast_of(session, generation.id)
@@ -337,6 +348,7 @@ def _statement(
         license_status_url=f"{settings().public_url}/v1/licenses/{generation.id}",
         generator=generation.generator,
         generator_version="1",
+        footage=altered,
         rendering=generators_own,
         parent=parent,
         draft=generation.is_draft,

@@ -21,6 +21,7 @@ from app.gateway.errors import (
     ReplicaNotFound,
 )
 from app.gateway.generators import Capability, RenderJob, catalogue, mismatches
+from app.gateway.generators.fitting import unfit
 from app.gateway.materials import service as materials
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.gateway.models_render_jobs import RenderJobOutside
@@ -65,9 +66,9 @@ def request_generation(
 
     A denial is an answer: the decision is recorded and returned without a generation. Raises
     ReplicaNotFound, GeneratorUnavailable, JobNotOffered, MaterialNotFound, Stopped before anything
-    is decided; Stopped, LineRefused, MaterialNotUsable, BudgetExceeded, ParentRefused and, for a
-    take, TakesNotAgreed, TakesSpent, TakeChosen and ShotDiffers after a permit, of which nothing is
-    then kept.
+    is decided; Stopped, LineRefused, MaterialNotUsable, JobNotOffered, BudgetExceeded,
+    ParentRefused and, for a take, TakesNotAgreed, TakesSpent, TakeChosen and ShotDiffers after a
+    permit, of which nothing is then kept.
     """
     stops.lock_shared(session)
     stops.check(session, model=asked.generator)
@@ -95,6 +96,8 @@ def request_generation(
     used = materials.insist_usable(session, organization_id, asked.materials)
     if asked.parent_id:
         takes.parent_of(session, organization_id, asked.parent_id, performers=performers)
+    if amiss := unfit(capability, length_s=float(asked.length_s), size=asked.size, given=used):
+        raise JobNotOffered(f"{asked.generator} cannot use this: {'; '.join(amiss)}")
     # 2. The generation, and with it the holds: quota seconds and money, for all or for none.
     generation = Generation(
         organization_id=organization_id,

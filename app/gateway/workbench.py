@@ -105,6 +105,29 @@ def job_of(
     )
 
 
+def open_footage(generation_id: str, directory: Path) -> Path | None:
+    """Open the footage that a generation altered, to be named in its credentials; None: none was.
+
+    By the token of one more attempt, on record like every opening.
+    """
+    with db.reading() as session:
+        used = materials.of_generation(session, generation_id).get("footage")
+    if used is None:
+        return None
+    path = directory / ("footage.mov" if used.media_type == "video/quicktime" else "footage.mp4")
+    with db.writing() as session:
+        token = token_for(session, locked(session, generation_id))
+        vault.open_to(
+            session,
+            used.vault_object_id,
+            path,
+            purpose="render",
+            subject_id=generation_id,
+            token=token,
+        )
+    return path
+
+
 def await_result(generator: Generator, reference: str, result: Path) -> str:
     """Wait for the job to end and fetch its result; return why there is none, or nothing."""
     deadline = time.monotonic() + RENDER_LIMIT_S

@@ -33,6 +33,7 @@ ABOUT_THE_SIGNER = ("signingCredential.", "timeStamp.", "claimSignature.outsideV
 TEXT_LIMIT, LIST_LIMIT = 200, 16  # strangers' text is cut before it goes anywhere
 SHORTEST_TEXT = 6
 STORE_MARK = b"jumdc2pa"  # the description box of a manifest store begins so
+STORE_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # of its box in MP4 and QuickTime
 GENERATION_ID = re.compile(rb"gen_[0-9A-HJKMNP-TV-Z]{26}")
 MANIFEST_LABEL = re.compile(rb"urn:c2pa:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -137,6 +138,16 @@ def holds_store(path: Path) -> bool:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
         return view.find(STORE_MARK) >= 0
+
+
+def hide_store(path: Path) -> None:
+    """Make a film's manifest stores unknown boxes, where they stand: nobody reads them as such."""
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as view:
+        for mark in (STORE_UUID, STORE_MARK):
+            at = view.find(mark)
+            while at >= 0:
+                view[at : at + len(mark)] = bytes(len(mark))
+                at = view.find(mark, at)
 
 
 def spells(path: Path, texts: Iterable[str]) -> bool:

@@ -106,6 +106,17 @@ def with_credentials(path: Path, *, desk: Desk, private: Collection[str] = ()) -
     return Source(path, media_type_of(path)) if found.get("state") == "valid" else None
 
 
+def altered_footage(path: Path, *, desk: Desk, private: Collection[str] = ()) -> Source:
+    """Return the footage that an output altered, as a source to name.
+
+    Credentials of its own go along where `with_credentials` would pass them on; others are hidden
+    in this copy of it, so that the footage is named and nothing is said for it.
+    """
+    if credentials.holds_store(path) and with_credentials(path, desk=desk, private=private) is None:
+        credentials.hide_store(path)
+    return Source(path, media_type_of(path))
+
+
 def fingerprint_file(path: Path) -> dict[str, Any] | None:
     """Return a file's fingerprint, taken in a sandboxed child; None when it cannot be read."""
     answer = sandbox.run(

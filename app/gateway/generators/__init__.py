@@ -85,6 +85,7 @@ class Capability:
     lip_sync: bool  # the mouth follows the words, not just the sound
     takes: tuple[str, ...] = ()  # roles of materials: first_frame, footage, driving, voice
     needs: tuple[str, ...] = ()  # of those, the ones without which it renders nothing
+    follows: tuple[str, ...] = ()  # of those, the ones whose length and shape the result has
     license_notes: tuple[str, ...] = ()
     reference_kinds: tuple[str, ...] = ("portrait",)
     price: Price | None = None  # None: nothing is bought, or no list price is known
@@ -206,7 +207,9 @@ def mismatches(job: RenderJob, capability: Capability) -> list[str]:
         offered = ", ".join(f"{w}x{h}" for w, h in sorted(capability.sizes))
         found.append(f"{job.width}x{job.height} is not among {offered}")
     fewest, most = capability.references
-    if not fewest <= len(job.references) <= most:
+    if most == 0 and job.references:
+        found.append("it takes no portrait, so nobody's replica can be in what it makes")
+    elif not fewest <= len(job.references) <= most:
         found.append(f"{len(job.references)} reference portraits are outside {fewest}-{most}")
     given = [role for role in MATERIAL_ROLES if getattr(job, role) is not None]
     found += [f"it takes no {role}" for role in given if role not in capability.takes]

@@ -172,6 +172,7 @@ def _described(generator: Generator, capability: Capability) -> dict[str, Any]:
         "reference_kinds": capability.reference_kinds,
         "references": capability.references,
         "materials": capability.takes,
+        "result_follows": capability.follows,
         "materials_needed": capability.needs,
         "line_limit": capability.line_limit,
         "audio": capability.audio,

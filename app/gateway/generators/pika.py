@@ -1,4 +1,4 @@
-"""Pika through the fal queue: portraits become the cast of a scene, the line says what happens.
+"""Pika through the fal queue, by the models in pika_models.py.
 
 Wire-checked against our fake of it (tests/providers), never live. fal's own client sends a paid
 order up to ten times, and its queue ten more unless it is told not to: this one sends it once and
@@ -10,53 +10,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.gateway.generators import (
-    UNATTESTED,
-    Capability,
-    JobStatus,
-    Phase,
-    RenderJob,
-    ResultNotReady,
-    wire,
-)
+from app.gateway.generators import JobStatus, Phase, RenderJob, ResultNotReady, wire
 from app.gateway.generators.errors import VendorSilent
-from app.gateway.generators.hosted import WIRE_CHECKED, Hosted
+from app.gateway.generators.hosted import Hosted
+from app.gateway.generators.pika_models import MODELS
 
 VENDOR = "pika"
-MODEL = "pika/scenes-2.2"
 BASE = "https://queue.fal.run"
 DOWNLOAD_HOSTS = ("*.fal.media",)
-APP, QUEUE = "fal-ai/pika/v2.2/pikascenes", "fal-ai/pika/requests"
-RATIOS = {(1280, 720): "16:9", (720, 1280): "9:16"}
-CAPABILITY = Capability(
-    model=MODEL,
-    output="video",
-    seconds=(5, 10),
-    lengths_s=(5, 10),
-    sizes=frozenset(RATIOS),
-    references=(1, 3),
-    line_limit=900,
-    audio=False,
-    lip_sync=False,
-    attestation=UNATTESTED,
-    license_notes=("Billed by fal for each film; no list price is recorded here.",),
-    evidence=WIRE_CHECKED,
-)
+QUEUE = "fal-ai/pika/requests"
 _REQUEST = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{7,63}")
 _UNPROCESSABLE = 422
 
 
 class Pika(Hosted):
-    """Pika's scenes. The queue takes no word of ours along: a person looks at fal's dashboard."""
+    """Pika's models. The queue takes no word of ours along: a person looks at fal's dashboard."""
 
     name, called = VENDOR, "Pika"
     base, hosts = BASE, DOWNLOAD_HOSTS
-    models = (CAPABILITY,)
+    models = tuple(model.capability for model in MODELS.values())
 
     def order(self, job: RenderJob) -> str:
         """Order the film, once; returns the request's id."""
-        line = self._line()
-        request_id = wire.order(line, APP, _order(job), model=MODEL).get("request_id")
+        line, model = self._line(), MODELS[job.model]
+        request_id = wire.order(line, model.app, model.write(job), model=job.model).get(
+            "request_id"
+        )
         if not isinstance(request_id, str) or not _REQUEST.fullmatch(request_id):
             raise wire.lost(line, "its reply names no request")
         return request_id
@@ -73,7 +52,7 @@ class Pika(Hosted):
                 raise
             detail = (
                 f"Pika refused the film: {refusal.detail}. Nothing is charged here; fal may bill "
-                "the operator. Change the line or the pictures before asking again"
+                "the operator. Change the line or what goes with it before asking again"
             )
             return JobStatus(reference, Phase.FAILED, reason="moderated", detail=detail)
         return JobStatus(reference, Phase.SUCCEEDED)
@@ -103,14 +82,3 @@ class Pika(Hosted):
 
     def _proof(self, known: Mapping[str, str]) -> dict[str, str]:
         return {"Authorization": f"Key {known['api_key']}", "x-fal-no-retry": "1"}
-
-
-def _order(job: RenderJob) -> dict[str, Any]:
-    return {
-        "images": [{"image_url": wire.data_uri(path)} for path in job.references],
-        "prompt": wire.scene(job),
-        "aspect_ratio": RATIOS[job.width, job.height],
-        "resolution": "720p",
-        "duration": int(job.length_s),
-        "ingredients_mode": "precise",
-    }

@@ -2,7 +2,8 @@
 
 Wire-checked against our fake of it (tests/providers), never live. A job cannot be found again by
 anything but its id, is billed in full when moderated or cancelled, and its links expire in a day:
-each poll makes fresh ones. Portraits travel inside the order, so that they go to no other host.
+each poll makes fresh ones. Files travel inside the order, so that they go to no other host; large
+ones are uploaded first, to one host that the operator named.
 """
 
 import re
@@ -10,17 +11,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.gateway.generators import JobStatus, Phase, RenderJob, ResultNotReady, wire
-from app.gateway.generators.errors import VendorSilent
+from app.gateway.generators import (
+    JobStatus,
+    Phase,
+    RenderJob,
+    ResultNotReady,
+    credentials,
+    wire,
+)
+from app.gateway.generators.errors import OrderRefused, VendorBusy, VendorSilent
 from app.gateway.generators.hosted import Hosted
 from app.gateway.generators.runway_models import MODELS
+from app.gateway.generators.uploading import upload
 
 VENDOR = "runway"
 BASE = "https://api.dev.runwayml.com"
 DOWNLOAD_HOSTS = ("*.cloudfront.net", "*.runwayml.com")
 VERSION = "2024-11-06"
+INLINE_LIMIT_BYTES = 5 << 20  # largest data URI that Runway takes
+LEAST_BYTES = 64  # of a data URI: what stands before its Base64, and its padding
+SUFFIXES = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "video/mp4": "mp4",
+    "video/quicktime": "mov",
+}
 POLL_S = 5.0  # Runway asks for no more than one in five seconds for a task
 _TASK = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UPLOADED = re.compile(r"runway://[\x21-\x7e]{1,2000}")
 _ENDED = {"SUCCEEDED": Phase.SUCCEEDED, "FAILED": Phase.FAILED, "CANCELLED": Phase.CANCELLED}
 
 
@@ -38,7 +57,7 @@ class Runway(Hosted):
     def order(self, job: RenderJob) -> str:
         """Order the result, once; returns the task's id."""
         line, model = self._line(), MODELS[job.model]
-        content = {"model": model.theirs, **model.write(job)}
+        content = {"model": model.theirs, **model.write(job, self._bring)}
         reply = wire.order(line, model.path, content, model=model.theirs)
         task_id = reply.get("id")
         if not isinstance(task_id, str) or not _TASK.fullmatch(task_id):
@@ -75,6 +94,35 @@ class Runway(Hosted):
     def delete(self, kind: str, reference: str) -> bool:
         """Have Runway delete a task with all that came of it. Raises VendorSilent."""
         return kind == "job" and self._delete(reference)
+
+    def _bring(self, path: Path | None, what: str) -> str:
+        """Return what an order names a file by: the file itself, or where it was uploaded.
+
+        Uploads go to the one host that the operator named, whatever Runway's answer names.
+        """
+        if path is None:
+            raise OrderRefused(f"the {what} is missing; name it in the order's materials")
+        if path.stat().st_size * 4 / 3 + LEAST_BYTES <= INLINE_LIMIT_BYTES:
+            return wire.data_uri(path)
+        host = credentials.opened(self.name, "api_key").get("upload_host", "")
+        if not host:
+            raise OrderRefused(
+                f"the {what} is larger than Runway takes inside an order (5 MiB as Base64, some "
+                "3.7 MiB of file); give a smaller one, or have the operator name the host that "
+                "Runway takes uploads at (upload_host, in its credentials)"
+            )
+        named = f"material.{SUFFIXES[wire.media_type(path.read_bytes())]}"
+        try:
+            asked = {"filename": named, "type": "ephemeral"}
+            ticket = wire.ask(self._line(), "POST", "v1/uploads", asked)
+        except VendorSilent as silent:
+            refused = "answered" in silent.extra  # a plain no; all else may be better later
+            raise (OrderRefused if refused else VendorBusy)(silent.detail) from None
+        address = ticket.get("runwayUri")
+        if not isinstance(address, str) or not _UPLOADED.fullmatch(address):
+            raise VendorBusy("Runway names no place for an upload; nothing was ordered")
+        upload(ticket, path, vendor=self.called, host=host, private=self._private, named=named)
+        return address
 
     def _task(self, reference: str) -> dict[str, Any]:
         """Ask about a task; whoever calls sees to it that it is not asked about too often."""

@@ -1,6 +1,7 @@
 """Runway's own models: what each does, where it is ordered, and what the order says.
 
-A use names the model; none of those that Runway resells is offered.
+A use names the model; none of those that Runway resells is offered. A portrait that an order has no
+place for stays here: footage and first frames show whom they are of.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from app.gateway.generators import UNATTESTED, Capability, Price, RenderJob, wire
-from app.gateway.generators.errors import OrderRefused
 from app.gateway.generators.hosted import WIRE_CHECKED
 
 READ_ON = date(2026, 11, 27)
-INLINE_LIMIT_BYTES = 5 << 20  # largest data URI that Runway takes
 REFERENCE = "Runway API reference, credits"
 COPY = "A third party's copy of Runway's table of credits; the bill decides"
 FILM_SIZES = frozenset({(1280, 720), (720, 1280)})
@@ -27,13 +26,18 @@ STILL_SIZES = frozenset(
 )  # fmt: skip
 
 
+Bring = Callable[
+    [Path | None, str], str
+]  # a file, and what it is, to the address an order names it by
+
+
 @dataclass(frozen=True)
 class Model:
     """One model: Runway's name of it, the path of its orders, and how an order is written."""
 
     theirs: str
     path: str
-    write: Callable[[RenderJob], Mapping[str, Any]]
+    write: Callable[[RenderJob, Bring], Mapping[str, Any]]
     capability: Capability
 
 
@@ -48,6 +52,7 @@ def _film(model: str, amount: str) -> Capability:
         line_limit=900,
         audio=False,
         lip_sync=False,
+        takes=("first_frame",),
         price=Price("second", amount, "USD", READ_ON, REFERENCE),
         attestation=UNATTESTED,
         inbound_provenance="C2PA",
@@ -75,41 +80,94 @@ def _still(model: str, amount: str, *notes: str) -> Capability:
     )
 
 
-def inline(path: Path, what: str) -> str:
-    """Return a picture as it travels inside an order. Raises OrderRefused when it is too large."""
-    told = wire.data_uri(path)
-    if len(told) > INLINE_LIMIT_BYTES:
-        raise OrderRefused(
-            f"the {what} is larger than Runway takes inside an order (5 MiB as Base64, some 3.7 "
-            "MiB of file); give a smaller one"
-        )
-    return told
+ALEPH = Capability(
+    model="runway/aleph2",
+    output="video",
+    seconds=(2, 30),
+    sizes=FILM_SIZES,
+    references=(1, 1),
+    line_limit=900,
+    audio=False,
+    lip_sync=False,
+    takes=("footage",),
+    needs=("footage",),
+    follows=("footage",),
+    reference_kinds=(),
+    attestation=UNATTESTED,
+    license_notes=(
+        "The portrait is not sent: the footage shows whom it is of.",
+        "Billed by the second; no list price is recorded here.",
+    ),
+    inbound_provenance="C2PA",
+    deletion="DELETE /v1/tasks/{id}, once the result is fetched",
+    evidence=WIRE_CHECKED,
+)
+ACT_TWO = Capability(
+    model="runway/act_two",
+    output="video",
+    seconds=(3, 30),
+    sizes=FILM_SIZES,
+    references=(1, 1),
+    line_limit=900,
+    audio=False,
+    lip_sync=True,
+    takes=("driving",),
+    needs=("driving",),
+    follows=("driving",),
+    price=Price("second", "0.05", "USD", READ_ON, COPY),
+    attestation=UNATTESTED,
+    license_notes=(
+        "The line is not sent: it is spoken in the performance, whose performer must have agreed.",
+    ),
+    inbound_provenance="C2PA",
+    deletion="DELETE /v1/tasks/{id}, once the result is fetched",
+    evidence=WIRE_CHECKED,
+)
 
 
 def _ratio(job: RenderJob) -> str:
     return f"{job.width}:{job.height}"
 
 
-def _from_picture(job: RenderJob) -> dict[str, Any]:
-    """The portrait is the first picture of the film, the line says what happens in it."""
+def _from_picture(job: RenderJob, bring: Bring) -> dict[str, Any]:
+    """The first frame, or else the portrait, begins the film; the line says what happens in it."""
+    begins = bring(job.first_frame, "first frame") if job.first_frame else None
     return {
-        "promptImage": inline(job.references[0], "portrait"),
+        "promptImage": begins or bring(job.references[0], "portrait"),
         "promptText": wire.scene(job),
         "ratio": _ratio(job),
         "duration": int(job.length_s),
     }
 
 
-def _still_of(job: RenderJob) -> dict[str, Any]:
+def _still_of(job: RenderJob, bring: Bring) -> dict[str, Any]:
     """The portraits are references that the line speaks of by their tags."""
     tags = [f"performer{number}" for number in range(1, len(job.references) + 1)]
     return {
         "promptText": f"A photograph of {' and '.join(f'@{tag}' for tag in tags)}. {job.line}",
         "ratio": _ratio(job),
         "referenceImages": [
-            {"uri": inline(path, "portrait"), "tag": tag}
+            {"uri": bring(path, "portrait"), "tag": tag}
             for path, tag in zip(job.references, tags, strict=True)
         ],
+    }
+
+
+def _altered(job: RenderJob, bring: Bring) -> dict[str, Any]:
+    """The line says what changes in the footage."""
+    return {
+        "videoUri": bring(job.footage, "footage"),
+        "promptText": job.line,
+        "ratio": _ratio(job),
+    }
+
+
+def _performed(job: RenderJob, bring: Bring) -> dict[str, Any]:
+    """The portrait does what the person of the driving performance does."""
+    return {
+        "character": {"type": "image", "uri": bring(job.references[0], "portrait")},
+        "reference": {"type": "video", "uri": bring(job.driving, "driving performance")},
+        "ratio": _ratio(job),
     }
 
 
@@ -130,5 +188,7 @@ MODELS = {
             _still_of,
             _still("runway/gen4_image_turbo", "0.02"),
         ),
+        Model("aleph2", "v1/video_to_video", _altered, ALEPH),
+        Model("act_two", "v1/character_performance", _performed, ACT_TWO),
     )
 }

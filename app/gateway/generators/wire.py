@@ -202,20 +202,27 @@ def picture(path: Path) -> dict[str, str]:
 
 
 def data_uri(path: Path) -> str:
-    """Return a picture as a data URI."""
+    """Return a picture or film as a data URI."""
     content = path.read_bytes()
     return f"data:{media_type(content)};base64,{b64encode(content).decode()}"
 
 
 def media_type(content: bytes) -> str:
-    """Tell a JPEG, PNG or WebP picture by its first bytes."""
+    """Tell a picture (JPEG, PNG, WebP) or film (MP4, QuickTime) by its first bytes."""
+    if content[4:8] == b"ftyp":
+        return "video/quicktime" if content[8:12] == b"qt  " else "video/mp4"
     if content.startswith(b"\x89PNG"):
         return "image/png"
     return "image/webp" if content[8:12] == b"WEBP" else "image/jpeg"
 
 
 def scene(job: RenderJob) -> str:
-    """Say in one sentence what the film shows: the line is spoken, to the camera."""
+    """Say in one sentence what the film shows: the line is spoken, to the camera.
+
+    Where a first frame or footage says who is seen, the line alone says what happens.
+    """
+    if job.first_frame is not None or job.footage is not None:
+        return job.line
     return f"The person in the reference picture looks into the camera and says: {job.line}"
 
 

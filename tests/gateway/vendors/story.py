@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session, select
@@ -10,11 +11,16 @@ from app import clock, db
 from app.gateway import pipeline, resting
 from app.gateway.generators import Capability, Connector, catalogue, credentials
 from app.gateway.generators.errors import VendorBusy
+from app.gateway.generators.fitting import FILMS
 from app.gateway.models import Generation
 from app.gateway.models_vendor_jobs import VendorJob
+from app.identity.models import ApiKey
 from app.ledger.models import Hold, JournalEntry
 from tests import scenes
+from tests.gateway.materials.making import a_material
 from tests.providers.running import Fake
+
+SAMPLE = (Path(__file__).parents[2] / "providers" / "sample.mp4").read_bytes()
 
 
 @dataclass(frozen=True)
@@ -75,12 +81,16 @@ def came(generation_id: str, fake: Fake, word: str) -> Came:
 
 
 def told(
-    scene: scenes.Scene, fake: Fake, pauses: list[float], capability: Capability, word: str
+    scene: scenes.Scene,
+    fake: Fake,
+    pauses: list[float],
+    capability: Capability,
+    word: str,
+    **more: Any,
 ) -> Came:
     """Tell the story of one fault: asked, rendered, and the stage once more as after a crash."""
-    generation_id = asked(
-        scene, capability.model, f"{word} I hold the light.", **example_of(capability)
-    )
+    line = f"{word} I hold the light."
+    generation_id = asked(scene, capability.model, line, **example_of(capability), **more)
     rendered(generation_id, pauses)
     rendered(generation_id, pauses)
     return came(generation_id, fake, word)
@@ -94,6 +104,32 @@ def example_of(capability: Capability) -> dict[str, Any]:
         "size": min(capability.sizes),
         "modalities": ("face",),
     }
+
+
+def materials_for(
+    session: Session, scene: scenes.Scene, capability: Capability, directory: Path
+) -> dict[str, str]:
+    """Have the production send the materials that a model needs, as long and as large as asked."""
+    if not capability.needs:
+        return {}
+    scenes.an_api_key(session, scene.production.organization)
+    key_id = session.exec(select(ApiKey.id)).first() or ""
+    example = example_of(capability)
+    found = {}
+    for role in capability.needs:
+        material = a_material(
+            session,
+            scene,
+            key_id,
+            role,  # type: ignore[arg-type]
+            content=SAMPLE if role in FILMS else scenes.PORTRAIT.read_bytes(),
+            directory=directory,
+            length_ms=int(float(example["length_s"]) * 1000),
+            width=example["size"][0],
+            height=example["size"][1],
+        )
+        found[role] = material.id
+    return found
 
 
 def a_scene(session: Session, capability: Capability) -> scenes.Scene:

@@ -17,9 +17,10 @@ from app.gateway.generators.omni import Omni
 from app.gateway.generators.pika import Pika
 from app.gateway.generators.runway import Runway
 from app.gateway.generators.veo import Veo
-from tests.gateway.vendors.story import Came, a_scene, configure, offer, told
+from app.gateway.materials import service as materials_service
+from tests.gateway.vendors.story import Came, a_scene, configure, materials_for, offer, told
 from tests.providers import fakes
-from tests.providers.fakes.core import JOBS
+from tests.providers.fakes import core
 
 RENDERED = ("rendered", "delivered", "placed", 1, "")
 CURED = ("fine", "SLOW", "RATE429", "BADJSON1", "TRUNCATED1", "ENDLESS1")
@@ -84,6 +85,7 @@ def models() -> list[object]:
         )
         for vendor in catalogue.VENDORS
         for number, capability in enumerate(vendor.capabilities())
+        if capability.references != (0, 0)  # nobody can be cast in what it makes: never ordered
     ]
 
 
@@ -96,7 +98,7 @@ def asked(request: pytest.FixtureRequest) -> tuple[str, Capability, bool]:
 @pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_each_fault_ends_right_with_one_paid_job_and_a_reason(
-    asked, database, fake, pauses, monkeypatch
+    asked, database, fake, pauses, monkeypatch, tmp_path
 ):
     vendor, capability, is_first = asked
     at = AT_FAKE[vendor]
@@ -108,12 +110,16 @@ def test_each_fault_ends_right_with_one_paid_job_and_a_reason(
         "UNDERSTUDY_MODELS_THAT_DO_NOT_TRAIN", f"{capability.model}=A letter (2026-10-01)"
     )
     config.settings.cache_clear()
+    # Whose performance it is must have agreed: tests/gateway/materials has that.
+    monkeypatch.setattr(materials_service, "why_not", lambda _material: "")
     configure(vendor, "key", **at.credentials)
     with db.writing() as session:
         scene = a_scene(session, capability)
+        materials = materials_for(session, scene, capability, tmp_path)
 
     def tell(word: str) -> Came:
-        return told(scene, fake, pauses, capability, word)
+        monkeypatch.setattr(core, "WORDLESS", f"{word} {capability.model}")
+        return told(scene, fake, pauses, capability, word, materials=materials)
 
     wanted = expected(at)
     found = {word: tell(word) for word in (wanted if is_first else SHORT)}
@@ -121,7 +127,7 @@ def test_each_fault_ends_right_with_one_paid_job_and_a_reason(
         state, job, hold, paid, words = wanted[word]
         assert came == Came(state, job, hold, paid, came.reason), word
         assert words in came.reason, word
-    finished = next(job for job in JOBS.values() if "fine" in job.prompt)
+    finished = next(job for job in core.JOBS.values() if "fine" in job.prompt)
     assert not at.deletes or getattr(finished, at.deletes)
     for key, words in KEYS if is_first else ():
         configure(vendor, key, **at.credentials)

@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 MP4 = Path(os.environ.get("FAKE_MP4") or Path(__file__).parent.parent.joinpath("sample.mp4")).read_bytes()
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 MP3 = b"ID3" + b"\0" * 4000                      # not playable; enough to count bytes
+WORDLESS = ""                                    # what is taken for the words of an order without any
 ENDLESS_DELAY = float(os.environ.get("FAKE_ENDLESS_DELAY", "0.5"))
 PRIVATE = "http://169.254.169.254/"
 
@@ -132,7 +133,7 @@ def text_of(body) -> str:
             for v in x:
                 walk(v)
     walk(body)
-    return " ".join(found) or re.sub(r'data:[^"]*', "data:", json.dumps(body, sort_keys=True))
+    return " ".join(found) or WORDLESS or re.sub(r'data:[^"]*', "data:", json.dumps(body, sort_keys=True))
 
 
 def create(provider: str, prompt: str, body: dict, answer, *, jid: str | None = None, status: int = 200):
