@@ -65,7 +65,9 @@ class TestStageThatWasOvertaken:
         with db.writing() as session:
             session.get_one(Generation, generation_id).rendered_key = key
 
-        def embed_while_another_releases(given: Path, marked: Path, *_: object) -> None:
+        def embed_while_another_releases(
+            given: Path, marked: Path, *_: object, **__: object
+        ) -> None:
             shutil.copyfile(given, marked)
             with db.writing() as session:
                 session.get_one(Generation, generation_id).state = "signed"
