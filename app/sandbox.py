@@ -31,7 +31,7 @@ CHILD = Path(__file__).with_name("sandbox_child.py")
 OUTPUT_BYTES = 4 << 20
 STDERR_BYTES = 64 << 10
 FILE_BYTES = 64 << 20
-_PREFIX = "understudy-"
+PREFIX = "understudy-"
 _OUT_OF_MEMORY = (b"bad_alloc", b"MemoryError", b"Insufficient memory", b"Cannot allocate memory")
 
 
@@ -86,7 +86,7 @@ def run(
         "file_bytes": file_bytes,
         "reads": [str(path.resolve()) for path in reads],
         "writes": [str(path.resolve()) for path in writes],
-        "insist": not settings().allow_unsandboxed_media,
+        "insist": insists(),
     }
     for _ in range(2):  # a zygote that was killed took its children with it: once more
         with private_directory() as directory:
@@ -95,6 +95,19 @@ def run(
         if ended.stopped != "lost":
             break
     return _judge(ended, refusals, wall_s, memory_bytes)
+
+
+def insists() -> bool:
+    """Whether nothing is read here by a child that could reach the network."""
+    return not settings().allow_unsandboxed_media
+
+
+def unavailable(said: Mapping[str, Any]) -> SandboxUnavailable:
+    """Say why nothing is read here, as a child told it."""
+    return SandboxUnavailable(
+        f"no untrusted file is read here: {said.get('detail')}; "
+        "UNDERSTUDY_ALLOW_UNSANDBOXED_MEDIA=true reads them anyway"
+    )
 
 
 @lru_cache
@@ -117,7 +130,7 @@ def notice() -> str:
 @contextmanager
 def private_directory() -> Iterator[Path]:
     """Lend a directory that only this user can enter (0700); it is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as directory:
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as directory:
         yield Path(directory)
 
 
@@ -129,8 +142,8 @@ def sweep_private_directories() -> int:
     import shutil
 
     swept = 0
-    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        pid = directory.name.removeprefix(_PREFIX).split("-")[0]
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        pid = directory.name.removeprefix(PREFIX).split("-")[0]
         mine = directory.is_dir() and directory.lstat().st_uid == os.getuid()
         if mine and pid.isdigit() and not _alive(int(pid)):
             shutil.rmtree(directory, ignore_errors=True)
@@ -225,10 +238,7 @@ def _judge(
         if isinstance(refusal, dict) and refusal.get("code") == kind.code:
             raise kind(str(refusal.get("detail", "")), **_plain(refusal.get("extra")))
     if said.get("broken") == "isolation":
-        raise SandboxUnavailable(
-            f"no untrusted file is read here: {said.get('detail')}; "
-            "UNDERSTUDY_ALLOW_UNSANDBOXED_MEDIA=true reads them anyway"
-        )
+        raise unavailable(said)
     starved = any(mark in ended.complaints for mark in _OUT_OF_MEMORY)
     if ended.stopped == "memory" or said.get("broken") == "memory" or starved:
         raise SandboxMemory(

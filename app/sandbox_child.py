@@ -33,7 +33,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 def main() -> None:
     """Read the request, shut the doors, call the function, write the answer."""
     with os.fdopen(0, "rb", closefd=False) as asked:
-        request = json.loads(asked.read())
+        request = json.loads(asked.readline())  # who stays on the line speaks on it afterwards
     answer_to = os.dup(1)
     os.dup2(2, 1)  # what libraries print must not look like an answer
     os.chdir(request["directory"])

@@ -38,8 +38,9 @@ _End = Callable[[], int | None]
 class Child:
     """A child that waits for its request, and this side's ends of its pipes.
 
-    `end` kills what is left of it and returns how it ended, as subprocess has it; None says that
-    it was lost with its zygote.
+    `request` is one end of a socket where the child was asked to converse. `end` kills what is left
+    of it and returns how it ended, as subprocess has it; None says that it was lost with its
+    zygote.
     """
 
     pid: int
@@ -60,12 +61,15 @@ _zygotes: dict[Path, _Zygote] = {}  # of this process, by the script that their 
 
 
 @contextmanager
-def child(script: Path, module: str) -> Iterator[Child]:
-    """Lend a child that runs `script`, ready for a function of `module`; afterwards it is gone."""
+def child(script: Path, module: str, *, converses: bool = False) -> Iterator[Child]:
+    """Lend a child that runs `script`, ready for a function of `module`; afterwards it is gone.
+
+    One that `converses` has a socket where others have the pipe on which their request comes.
+    """
     with ExitStack() as ours:
         with ExitStack() as theirs:
-            pipes = [os.pipe() for _ in range(3)]
-            (asked, request), (answer, answering), (complaints, complaining) = pipes
+            asked, request = _two_ends() if converses else os.pipe()
+            (answer, answering), (complaints, complaining) = os.pipe(), os.pipe()
             for inner in (asked, answering, complaining):
                 theirs.callback(os.close, inner)
             asking = ours.enter_context(FileIO(request, "w"))
@@ -76,6 +80,11 @@ def child(script: Path, module: str) -> Iterator[Child]:
             pid, end = forked or _start_afresh(script, inside)
             ours.callback(end)
         yield Child(pid, asking, answers, complained, end)
+
+
+def _two_ends() -> tuple[int, int]:
+    theirs, ours = socket.socketpair()
+    return theirs.detach(), ours.detach()
 
 
 def _fork(script: Path, module: str, pipes: Sequence[int]) -> tuple[int, _End] | None:

@@ -13,13 +13,14 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import c2pa
+from typing import TYPE_CHECKING, Any
 
 from app.provenance.manifest import ALGORITHM, CONSENT_LABEL
 from app.provenance.media import sniff
 from app.provenance.structure import excess
+
+if TYPE_CHECKING:
+    import c2pa
 
 CLAIM_LIST, TIME_LIST = "urn:understudy:claim-root", "urn:understudy:time-root"
 OTHERS_LIST = "urn:understudy:trust-list"  # of other people's signers, such as C2PA's own
@@ -38,7 +39,7 @@ GENERATION_ID = re.compile(rb"gen_[0-9A-HJKMNP-TV-Z]{26}")
 MANIFEST_LABEL = re.compile(rb"urn:c2pa:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def context(claim_root_pem: str = "", tsa_root_pem: str = "") -> c2pa.Context:
+def context(claim_root_pem: str = "", tsa_root_pem: str = "") -> "c2pa.Context":
     """Return this process's context for the library: nothing fetched, no thumbnails, two lists.
 
     One per process and pair of roots: a context does not survive a fork.
@@ -48,7 +49,9 @@ def context(claim_root_pem: str = "", tsa_root_pem: str = "") -> c2pa.Context:
 
 
 @lru_cache(maxsize=8)
-def _context(_process: int, lists: tuple[tuple[str, str, str], ...]) -> c2pa.Context:
+def _context(_process: int, lists: tuple[tuple[str, str, str], ...]) -> "c2pa.Context":
+    import c2pa
+
     anchors = [
         {"trust_anchors": pem, "trust_uri": uri, "trust_kind": kind}
         for pem, uri, kind in lists
@@ -89,7 +92,9 @@ def read_credentials(
     return found
 
 
-def _read(path: str, roots: c2pa.Context) -> dict[str, Any]:
+def _read(path: str, roots: "c2pa.Context") -> dict[str, Any]:
+    import c2pa
+
     kind = sniff(Path(path))
     if kind is None:
         return _nothing("absent")

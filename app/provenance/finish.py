@@ -12,7 +12,6 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import cbor2
 
@@ -32,6 +31,17 @@ class Box:
     start: int
     end: int
     cbor: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a manifest lies in a file: pieces as (offset, length), and what a CRC after it guards.
+
+    `guarded` is (start, end) of what the four bytes at `end` are the CRC of, or empty.
+    """
+
+    pieces: tuple[tuple[int, int], ...]
+    guarded: tuple[int, int] | tuple[()]
 
 
 def finish_manifest(
@@ -73,30 +83,33 @@ def superboxes(data: bytes | bytearray) -> Iterator[Box]:
     yield from _walk(data, 0, len(data), "")
 
 
-def replace_manifest(path: Path, old: bytes, new: bytes) -> None:
-    """Put `new` where `old` lies in the file, as `put_manifest` does."""
-    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as view:
-        put_manifest(view, old, new)
-
-
-def put_manifest(whole: mmap.mmap | bytearray, old: bytes, new: bytes) -> None:
-    """Put `new` where `old` lies in a whole file; both have the same length.
+def places_of(manifest: bytes, whole: mmap.mmap | bytes) -> Places:
+    """Say where in a whole file its manifest lies, for `put_manifest`.
 
     JPEG splits a store over APP11 segments, PNG guards it with a CRC; other formats hold it whole.
     """
-    if len(old) != len(new):
-        raise SigningFailed("the finished manifest has another length than the reserved one")
     if whole[:2] == SOI:
-        _put_into_jpeg(whole, old, new)
-        return
-    at = whole.find(old)
+        return Places(_places_in_jpeg(whole, manifest), ())
+    at = whole.find(manifest)
     if at < 0:
         raise SigningFailed("the manifest the library wrote is not in the file it wrote")
-    whole[at : at + len(new)] = new
-    if whole[:8] == PNG_SIGNATURE:
-        (size,) = struct.unpack(">I", whole[at - 8 : at - 4])
-        crc = zlib.crc32(whole[at - 4 : at + size])
-        whole[at + size : at + size + 4] = struct.pack(">I", crc)
+    guarded = (at - 4, at + len(manifest)) if whole[:8] == PNG_SIGNATURE else ()
+    return Places(((at, len(manifest)),), guarded)
+
+
+def put_manifest(whole: mmap.mmap | bytearray, places: Places, old: bytes, new: bytes) -> None:
+    """Put `new` where `old` lies; both have the same length. Parses nothing: it was told where."""
+    done = 0
+    for at, length in places.pieces:
+        if at < 0 or length <= 0 or whole[at : at + length] != old[done : done + length]:
+            raise SigningFailed("the file holds another manifest than the library returned")
+        whole[at : at + length] = new[done : done + length]
+        done += length
+    if done != len(old) or len(old) != len(new):
+        raise SigningFailed("the manifest the library wrote is not whole in the file")
+    if places.guarded:
+        start, end = places.guarded
+        whole[end : end + 4] = struct.pack(">I", zlib.crc32(whole[start:end]))
 
 
 def _walk(data: bytes | bytearray, at: int, end: int, parent: str) -> Iterator[Box]:
@@ -180,23 +193,22 @@ def _signature(
     return encoded(padding)
 
 
-def _put_into_jpeg(whole: mmap.mmap | bytearray, old: bytes, new: bytes) -> None:
-    """Rewrite the store piece by piece through its APP11 segments (ISO 19566-5, annex D).
+def _places_in_jpeg(whole: mmap.mmap | bytes, manifest: bytes) -> tuple[tuple[int, int], ...]:
+    """Where a store lies, piece by piece, in the APP11 segments of a JPEG (ISO 19566-5, annex D).
 
     Each segment: marker, length, "JP", instance (2), sequence (4), then box header and data; from
     the second on the box header is repeated and is no part of the store.
     """
-    at, done = 2, 0
+    at, done, pieces = 2, 0, []
     while at + 4 <= len(whole) and whole[at] == 0xFF and whole[at + 1] != START_OF_SCAN:
         (size,) = struct.unpack(">H", whole[at + 2 : at + 4])
         if whole[at + 1] == APP11 and whole[at + 4 : at + 6] == b"JP":
             (sequence,) = struct.unpack(">I", whole[at + 8 : at + 12])
             start = at + 12 + (0 if sequence == 1 else 8)
             length = at + 2 + size - start
-            if whole[start : start + length] != old[done : done + length]:
-                raise SigningFailed("the JPEG holds another manifest than the library returned")
-            whole[start : start + length] = new[done : done + length]
+            pieces.append((start, length))
             done += length
         at += 2 + size
-    if done != len(old):
+    if done != len(manifest):
         raise SigningFailed("the manifest the library wrote is not whole in the JPEG")
+    return tuple(pieces)

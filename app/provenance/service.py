@@ -57,14 +57,23 @@ def sign_output(
         pki.renew(desk.certificates, ocsp_url=desk.ocsp_url)
         signer, staple = ocsp.signer_and_staple(desk.certificates, whose)
         try:
-            return _sign_and_check(src, dst, manifest, signer=signer, staple=staple, desk=desk)
+            return _sign_and_check(
+                src, dst, manifest, signer=signer, staple=staple, desk=desk, whose=whose
+            )
         except (ReleaseGateClosed, keys.KeyMissing, CertificateMissing):
             if ocsp.signer_and_staple(desk.certificates, whose)[0] == signer:
                 raise
 
 
 def _sign_and_check(
-    src: Path, dst: Path, manifest: Manifest, *, signer: pki.Signer, staple: bytes, desk: Desk
+    src: Path,
+    dst: Path,
+    manifest: Manifest,
+    *,
+    signer: pki.Signer,
+    staple: bytes,
+    desk: Desk,
+    whose: str,
 ) -> SignedOutput:
     signed = sign_file(
         src,
@@ -74,10 +83,14 @@ def _sign_and_check(
         chain_pem=signer.chain_pem,
         stamp=desk.stamp,
         staple=staple,
+        party=whose,
     )
     try:
-        verified_by = check_release(dst, **desk.trust, payload=manifest.payload)
+        verified_by = check_release(dst, **desk.trust, payload=manifest.payload, original=src)
         fingerprint = fingerprint_file(dst)
+        with dst.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != signed.sha256:
+                raise ReleaseGateClosed(f"{dst.name} changed while it was looked at")
     except Exception:
         dst.unlink(missing_ok=True)
         raise

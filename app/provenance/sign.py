@@ -1,26 +1,29 @@
 """Sign a finished file, then read it back before anyone may have it."""
 
 import hashlib
-import io
-from collections.abc import Callable, Mapping
+import mmap
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import c2pa
+from pydantic import Base64Bytes, BaseModel, ValidationError
 
-from app import sandbox
-from app.provenance import credentials, hardbinding, revocation, second
+from app import sandbox, sandbox_standing
+from app.provenance import hardbinding, revocation, second
 from app.provenance.certificate_files import Revocation
 from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
-from app.provenance.finish import finish_manifest, put_manifest, replace_manifest
+from app.provenance.expected import check_laid_out
+from app.provenance.finish import Places, finish_manifest, put_manifest
 from app.provenance.manifest import Manifest
 
 FIRST_VERIFIER = "c2pa-python"
 SLOWEST_BYTES_A_SECOND = 10 << 20
-IN_MEMORY_BYTES = 16 << 20  # larger files are written as the library goes along
-LayOut = Callable[[BinaryIO, BinaryIO], bytes]
+IN_MEMORY_BYTES = 16 << 20  # larger files have a child each, and are written as it goes along
+LAYING = "app.provenance.laying:serve"
 Finish = Callable[[bytes], bytes]
 MEDIA_TYPES = {
     ".jpg": "image/jpeg",
@@ -44,6 +47,23 @@ class SignedFile:
     manifest_bytes: bytes
 
 
+class LaidOut(BaseModel):
+    """What a child says of a file it laid out: a process that may have been taken over."""
+
+    manifest: Base64Bytes
+    places: Places
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a child is told of a file, what else it reads, and what is made of its manifest here."""
+
+    said: Mapping[str, Any]
+    sources: Sequence[Path]
+    finish: Finish
+    party: str
+
+
 def media_type_of(path: Path) -> str:
     """Return the MIME type a file is signed as, by its suffix. Raises UnsupportedFormat."""
     try:
@@ -64,8 +84,12 @@ def sign_file(
     chain_pem: str,
     stamp: Callable[[bytes], bytes] | None = None,
     staple: bytes | None = None,
+    party: str = "",
 ) -> SignedFile:
     """Write a signed copy of `src` to `dst`; the key is asked once and never enters the library.
+
+    The file is read in a sandboxed child, which for small files serves several of one `party` in
+    turn. It is told nothing of keys; what it lays out is signed only if it is what was ordered.
 
     `sign` is ES256 and returns raw r||s; `chain_pem` is leaf first; `stamp` returns an RFC 3161
     TimeStampToken for the bytes it is given (None: no time stamp, and the signature ends with its
@@ -73,18 +97,32 @@ def sign_file(
     replaced. Call `check_release` before handing `dst` out. Raises
     UnsupportedFormat, SigningFailed; on failure `dst` is removed.
     """
-    media_type = media_type_of(src)
+    is_small = src.stat().st_size <= IN_MEMORY_BYTES
+    said = {
+        "definition": manifest.definition,
+        "media_type": media_type_of(src),
+        "chain_pem": chain_pem,
+        "sources": [[said, source.media_type] for said, source in manifest.sources],
+        "in_memory": is_small,
+    }
 
     def finish(written: bytes) -> bytes:
+        check_laid_out(written, manifest)
         return finish_manifest(written, manifest.payload, sign=sign, stamp=stamp, staple=staple)
 
-    lay_out = partial(_lay_out, manifest=manifest, media_type=media_type, chain_pem=chain_pem)
-    write = _in_memory if src.stat().st_size <= IN_MEMORY_BYTES else _in_place
+    order = Order(said, [source.path for _, source in manifest.sources], finish, party)
+    write = _in_memory if is_small else _in_place
     try:
-        return write(src, dst, lay_out, finish)
-    except c2pa.C2paError as error:
+        try:
+            return write(src, dst, order)
+        except sandbox_standing.Lost:  # its zygote died, or its time was up: another one, once
+            sandbox_standing.end_idle()
+            return write(src, dst, order)
+    except sandbox_standing.Lost as lost:
         dst.unlink(missing_ok=True)
-        raise SigningFailed(f"{src.name} could not be signed: {error}") from error
+        raise sandbox.SandboxCrashed(
+            f"{src.name} broke the process that was to sign it ({lost})", reason="signing"
+        ) from lost
     except Exception:
         dst.unlink(missing_ok=True)
         raise
@@ -97,17 +135,17 @@ def check_release(
     tsa_root_pem: str,
     payload: bytes,
     revocations: Mapping[int, Revocation],
+    original: Path | None = None,
 ) -> tuple[str, ...]:
     """Read a signed file back as a stranger would; raise ReleaseGateClosed unless all of it holds.
 
-    Checked by two independent verifiers: hard binding, signer under our root, time stamp; and that
-    the soft binding names `payload` as bytes, and no retired key signed. Returns who verified.
-    Above the second one's limit (128 MiB) the first reads in a fresh process, and our own look at
-    the hard binding takes the place of the second.
+    Checked by two independent verifiers, each in a fresh sandboxed child: hard binding, signer
+    under our root, time stamp; and that the soft binding names `payload` as bytes, no retired key
+    signed, and the media are those of `original`, where it is given. Returns who verified.
+    Above the second one's limit (128 MiB) our own look at the hard binding takes its place.
     """
     roots = {"claim_root_pem": claim_root_pem, "tsa_root_pem": tsa_root_pem}
-    large = path.stat().st_size > second.LIMIT_BYTES
-    found = _read_afresh(path, roots) if large else _read(path, roots)
+    found = _ask(path, "app.provenance.credentials:read_credentials", roots)
     # 1. The credentials are there and every hash in them holds.
     if found["state"] != "valid":
         raise ReleaseGateClosed(
@@ -128,75 +166,92 @@ def check_release(
     if found["payload"] != payload.hex():
         raise ReleaseGateClosed(f"{path.name} names another watermark than it carries")
     # 6. Somebody else's code says so too.
+    large = path.stat().st_size > second.LIMIT_BYTES
+    compared = {
+        "original": "" if original is None else str(original.resolve()),
+        "media_type": media_type_of(path),
+    }
     if large:
-        if not hardbinding.holds(path):
+        again = _ask(path, "app.provenance.second:hash_again", compared, original)
+        if again.get("holds") is not True:
             raise ReleaseGateClosed(f"{path.name} convinces {FIRST_VERIFIER}, but not our own hash")
-        return (FIRST_VERIFIER, hardbinding.NAME)
-    again = sandbox.run(
-        "app.provenance.second:verify_again",
-        {"path": str(path.resolve()), "media_type": media_type_of(path), **roots},
-        wall_s=60,
-        cpu_s=60,
-        memory_bytes=2 << 30,
-        reads=[path],
-    )
-    if again.get("state") != "Trusted" or again.get("time_trusted") is not True:
-        raise ReleaseGateClosed(
-            f"{path.name} convinces {FIRST_VERIFIER}, but not {second.NAME}: {again}"
-        )
-    return (FIRST_VERIFIER, second.NAME)
+    else:
+        again = _ask(path, "app.provenance.second:verify_again", {**compared, **roots}, original)
+        if again.get("state") != "Trusted" or again.get("time_trusted") is not True:
+            raise ReleaseGateClosed(
+                f"{path.name} convinces {FIRST_VERIFIER}, but not {second.NAME}: {again}"
+            )
+        if again.get("label") != found["label"]:
+            raise ReleaseGateClosed(f"{path.name} shows each verifier another manifest")
+    # 7. What was signed is what was to be signed.
+    if original is not None and again.get("same_media") is not True:
+        raise ReleaseGateClosed(f"{path.name} does not hold the media it was made from")
+    return (FIRST_VERIFIER, hardbinding.NAME if large else second.NAME)
 
 
-def _read(path: Path, roots: Mapping[str, str]) -> dict[str, Any]:
-    return credentials.read_credentials(path=str(path), **roots)
-
-
-def _read_afresh(path: Path, roots: Mapping[str, str]) -> dict[str, Any]:
+def _ask(
+    path: Path, function: str, args: Mapping[str, str], original: Path | None = None
+) -> dict[str, Any]:
     """Read in a process that signed nothing, for as long as a large file takes."""
     wait_s = 60 + path.stat().st_size // SLOWEST_BYTES_A_SECOND
     return sandbox.run(
-        "app.provenance.credentials:read_credentials",
-        {"path": str(path.resolve()), **roots},
+        function,
+        {"path": str(path.resolve()), **args},
         wall_s=wait_s,
         cpu_s=wait_s,
         memory_bytes=2 << 30,
-        reads=[path],
+        reads=[path, *([] if original is None else [original])],
     )
 
 
-def _in_memory(src: Path, dst: Path, lay_out: LayOut, finish: Finish) -> SignedFile:
-    """Write a small file once, when it is finished."""
-    with io.BytesIO(src.read_bytes()) as source, io.BytesIO() as target:
-        written = lay_out(source, target)
-        whole = bytearray(target.getbuffer())
-    finished = finish(written)
-    put_manifest(whole, written, finished)
+def _in_memory(src: Path, dst: Path, order: Order) -> SignedFile:
+    """Write a small file once, when it is finished; what the child could still change is not it."""
+    with _scratch() as target:
+        with sandbox_standing.standing(LAYING, order.party) as child:
+            laid_out = _lay_out(child, order, src, target)
+        whole = bytearray(os.pread(target.fileno(), os.fstat(target.fileno()).st_size, 0))
+    finished = order.finish(laid_out.manifest)
+    put_manifest(whole, laid_out.places, laid_out.manifest, finished)
     dst.write_bytes(whole)
     return SignedFile(hashlib.sha256(whole).hexdigest(), len(whole), finished)
 
 
-def _in_place(src: Path, dst: Path, lay_out: LayOut, finish: Finish) -> SignedFile:
-    """Write a large file as the library goes along, then the manifest where it lies."""
-    with src.open("rb") as source, dst.open("w+b") as target:
-        written = lay_out(source, target)
-    finished = finish(written)
-    replace_manifest(dst, written, finished)
-    with dst.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+def _in_place(src: Path, dst: Path, order: Order) -> SignedFile:
+    """Write a large file as the library goes along, by a child that is gone before it is read."""
+    room = src.stat().st_size + sandbox.FILE_BYTES
+    with dst.open("w+b") as target:
+        with sandbox_standing.fresh(LAYING, file_bytes=room) as child:
+            laid_out = _lay_out(child, order, src, target)
+        finished = order.finish(laid_out.manifest)
+        with mmap.mmap(target.fileno(), 0) as view:
+            put_manifest(view, laid_out.places, laid_out.manifest, finished)
+        target.seek(0)
+        digest = hashlib.file_digest(target, "sha256").hexdigest()
     return SignedFile(digest, dst.stat().st_size, finished)
 
 
 def _lay_out(
-    source: BinaryIO, target: BinaryIO, *, manifest: Manifest, media_type: str, chain_pem: str
-) -> bytes:
-    """Let the library lay the manifest out, with a signature that is a placeholder."""
-    placeholder = c2pa.Signer.from_callback(
-        lambda _data: b"\x01" * 64, c2pa.C2paSigningAlg.ES256, chain_pem
-    )
-    builder = c2pa.Builder(manifest.definition, credentials.context())
-    for said, ingredient in manifest.sources:
-        with ingredient.path.open("rb") as content:
-            builder.add_ingredient(said, ingredient.media_type, content)
-    with placeholder:
-        written: bytes = builder.sign(placeholder, media_type, source, target)
-    return written
+    child: sandbox_standing.Standing, order: Order, src: Path, target: BinaryIO
+) -> LaidOut:
+    """Have the child write `src` with its manifest laid out; what it says of that is validated."""
+    wait_s = 60 + src.stat().st_size // SLOWEST_BYTES_A_SECOND
+    with ExitStack() as opened:
+        files = [opened.enter_context(path.open("rb")).fileno() for path in (src, *order.sources)]
+        files.insert(1, target.fileno())
+        said = child.ask(order.said, files, wall_s=wait_s)
+    try:
+        return LaidOut.model_validate(said)
+    except ValidationError:
+        why = str(said.get("refused", "no manifest came back"))[:500]
+        raise SigningFailed(f"{src.name} could not be signed: {why}") from None
+
+
+@contextmanager
+def _scratch() -> Iterator[BinaryIO]:
+    """Lend a file without a name: in memory where the system has that."""
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("signed"), "w+b") as file:
+            yield file
+    else:
+        with tempfile.TemporaryFile() as file:
+            yield file
