@@ -12,8 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
 from app.config import settings
 from app.errors import AppError
@@ -100,6 +101,20 @@ def is_here(name: str) -> bool:
 def secret(purpose: str) -> bytes:
     """Return the purpose's 32 secret bytes. Raises KeyMissing."""
     return _secret(purpose, settings().keys_dir)
+
+
+def sign_for_vendor(private_pem: str, data: bytes) -> bytes:
+    """Sign with a key that a vendor issued to this operator: RSA, PKCS #1 v1.5, SHA-256.
+
+    Such a key is one of that vendor's credentials, which the vault keeps. Raises ValueError.
+    """
+    try:
+        key = serialization.load_pem_private_key(private_pem.encode(), password=None)
+    except (TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError("the key is locked by a password, or of an unknown kind") from error
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("the key is no RSA key")
+    return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
 
 
 def certificate_key(purpose: str) -> ec.EllipticCurvePrivateKey:

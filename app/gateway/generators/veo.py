@@ -25,6 +25,8 @@ from app.gateway.generators import (
     wire,
 )
 from app.gateway.generators.errors import OrderRefused, VendorSilent
+from app.gateway.generators.google_tokens import BASE as TOKENS_AT
+from app.gateway.generators.google_tokens import Tokens
 from app.gateway.generators.hosted import WIRE_CHECKED, Hosted
 
 VENDOR = "google"
@@ -49,6 +51,7 @@ _OPERATION = re.compile(
 )
 _PLACE = re.compile(r"[a-z0-9][a-z0-9-]{0,61}")
 _FILM_LIMIT_BYTES = 256 << 20
+PEOPLE = ("allow_adult", "allow_all")  # whom Google lets the project show; by default adults
 
 
 def _capability(model: str) -> Capability:
@@ -61,6 +64,7 @@ def _capability(model: str) -> Capability:
         line_limit=300,
         audio=True,
         lip_sync=True,
+        takes=("first_frame",),
         price=Price(
             "second", PRICES[model], "USD", date(2025, 10, 15), "Vertex AI pricing, public page"
         ),
@@ -83,13 +87,25 @@ class Veo(Hosted):
     poll_s = 10.0
     film_limit_bytes = _FILM_LIMIT_BYTES
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._tokens = Tokens(self.base or TOKENS_AT, private=self._private)
+
     def order(self, job: RenderJob) -> str:
         """Order the film, once; returns the operation's name."""
         line, place = self._line_and_place()
         model = f"{place}/publishers/google/models/{MODELS[job.model]}"
-        reply = wire.order(
-            line, f"v1/{model}:predictLongRunning", _order(job), model=MODELS[job.model]
-        )
+        people = credentials.opened(VENDOR).get("person_generation", PEOPLE[0])
+        if people not in PEOPLE:
+            raise OrderRefused(f"person_generation in Google's credentials is none of {PEOPLE}")
+        content = _order(job, people)
+        try:
+            reply = wire.order(
+                line, f"v1/{model}:predictLongRunning", content, model=MODELS[job.model]
+            )
+        except OrderRefused:
+            self._tokens.drop()  # it may have been taken back before its time
+            raise
         name = reply.get("name")
         known = _OPERATION.fullmatch(name) if isinstance(name, str) else None
         if known is None or known[1] != model:
@@ -135,28 +151,44 @@ class Veo(Hosted):
 
     def _line_and_place(self) -> tuple[wire.Line, str]:
         """Return the line to the project's own region, and the project's place there."""
-        known = credentials.opened(VENDOR, "api_key", "project", "location")
-        project, location = known["project"], known["location"]
+        known = credentials.opened(VENDOR, "location")
+        project, location = known.get("project") or known.get("project_id", ""), known["location"]
         if not (_PLACE.fullmatch(project) and _PLACE.fullmatch(location)):
             raise OrderRefused("the project or location of Google's credentials is no name of one")
         base = self.base or f"https://{location}-aiplatform.googleapis.com"
-        headers = {"x-goog-api-key": known["api_key"]}
         place = f"projects/{project}/locations/{location}"
-        return wire.Line("Google", Door(base, self._private), headers), place
+        return wire.Line("Google", Door(base, self._private), self._proof(known)), place
+
+    def _proof(self, known: Mapping[str, str]) -> dict[str, str]:
+        """Prove who calls by a token of the service account, or by an API key of the project."""
+        if known.get("private_key"):
+            return {"Authorization": f"Bearer {self._tokens.of(known)}"}
+        if known.get("api_key"):
+            return {"x-goog-api-key": known["api_key"]}
+        raise OrderRefused(
+            "Google's credentials have neither a service account's key nor an api_key; the "
+            "operator must renew them"
+        )
 
 
-def _order(job: RenderJob) -> dict[str, Any]:
+def _order(job: RenderJob, people: str) -> dict[str, Any]:
     resolution, ratio = SIZES[job.width, job.height]
-    pictures = [{"image": wire.picture(path), "referenceType": "asset"} for path in job.references]
+    instance: dict[str, Any] = {"prompt": wire.scene(job)}
+    if job.first_frame is not None:  # Veo takes one or the other: the portrait stays here
+        instance["image"] = wire.picture(job.first_frame)
+    else:
+        instance["referenceImages"] = [
+            {"image": wire.picture(path), "referenceType": "asset"} for path in job.references
+        ]
     return {
-        "instances": [{"prompt": wire.scene(job), "referenceImages": pictures}],
+        "instances": [instance],
         "parameters": {
             "sampleCount": 1,
             "durationSeconds": int(job.length_s),
             "resolution": resolution,
             "aspectRatio": ratio,
             "generateAudio": True,
-            "personGeneration": "allow_adult",
+            "personGeneration": people,
         },
         "labels": {"understudy": job.generation_id.lower()},  # finds it in the project's billing
     }

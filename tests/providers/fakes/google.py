@@ -1,11 +1,32 @@
 """Google: Veo on Vertex and on the Gemini API, and Interactions (Omni)."""
 import base64
+import json
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
 
-from .core import JOBS, MP4, create, deliver, fail, inline, moderated, poll, refuse, text_of
+from .core import JOBS, MP4, REQUESTS, create, deliver, fail, inline, moderated, poll, refuse, text_of
 
 router = APIRouter()
+TOKEN_KEY: list = []                             # a public RSA key to check assertions with
+ASSERTED: list[dict] = []                        # what was claimed to get tokens
+
+
+@router.post("/token")
+async def token(req: Request):
+    """OAuth 2.0 for service accounts (RFC 7523); the signature is checked where TOKEN_KEY is set."""
+    form = await req.form()
+    head, claims, seal = str(form.get("assertion", "..")).split(".")
+    said = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    REQUESTS["google tokens"] += 1
+    ASSERTED.append(said)
+    if form.get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" or "refused" in said["iss"]:
+        return JSONResponse({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}, 400)
+    if TOKEN_KEY:
+        TOKEN_KEY[0].verify(base64.urlsafe_b64decode(seal + "=="), f"{head}.{claims}".encode(), padding.PKCS1v15(), hashes.SHA256())
+    return {"access_token": f"ya29.fake-{REQUESTS['google tokens']}", "expires_in": 3599, "token_type": "Bearer"}
 
 
 @router.post("/{ver}/{rest:path}:predictLongRunning")
