@@ -9,7 +9,7 @@ import re
 
 import sqlalchemy as sa
 
-from app import db
+from app import db, tenancy
 from app.errors import AppError
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -59,6 +59,7 @@ def limit(role: str) -> list[str]:
             f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
             f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}",
             *(f"REVOKE UPDATE, DELETE ON {table} FROM {role}" for table in only_grow),
+            f"GRANT {tenancy.ROLE} TO {role}",  # to look as one organization does
             f"CREATE SCHEMA IF NOT EXISTS dbos AUTHORIZATION {role}",  # its jobs are its own
         ):
             connection.execute(sa.text(statement))

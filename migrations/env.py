@@ -1,9 +1,11 @@
 """Alembic runs here, offline never: migrations are tried on the real databases."""
 
 from alembic import context
+from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
 import app.models  # noqa: F401  every table, for autogenerate
+from app import tenancy
 from app.db import Instant, Json, make_engine
 
 
@@ -31,7 +33,11 @@ def run() -> None:
             render_item=render,
         )
         with context.begin_transaction():
+            tenancy.lift(connection)
             context.run_migrations()
+            newest = ScriptDirectory.from_config(context.config).get_current_head()
+            if context.get_context().get_current_revision() == newest:
+                tenancy.lay(connection)
     engine.dispose()
 
 

@@ -16,7 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from app import commits, db, rates
+from app import commits, db, rates, tenancy
 from app.access import Rule
 from app.errors import AppError
 from app.identity import authentication, service
@@ -144,6 +144,9 @@ def _reading(request: Request, caller: Caller) -> Iterator[Read]:
     _refuse_nul(*request.path_params.values(), *request.query_params.values())
     with db.reading() as session:
         authentication.check_standing(session.connection(), caller)
+        rule: Rule = request.scope["route"].endpoint.may
+        if rule.to != "ask":  # what would be decided, the rules say, who weigh contracts of many
+            tenancy.enter(session, caller.organization_id)
         yield Read(session, caller)
 
 

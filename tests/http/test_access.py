@@ -176,6 +176,18 @@ class TestEveryOperation:
             served, everybody(client), monkeypatch
         )
 
+    @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+    def test_where_a_query_forgets_whose_a_thing_is_postgresql_does_not(self, client, monkeypatch):
+        house = a_house(client)
+        asked = house.ask().json()["id"]
+        monkeypatch.setattr(
+            gateway_api.service,
+            "generation_of",
+            lambda s, _of, id_, **_: s.get_one(Generation, id_),
+        )
+        assert house.get(f"/v1/generations/{asked}").status_code == 200
+        assert house.get(f"/v1/generations/{asked}", "stranger").status_code >= 400
+
     def test_is_named_to_those_who_do_it_in_the_tests_of_acts(self, application: FastAPI) -> None:
         acts = {each.path for each in operations_of(application) if each.verb == "POST"}
         assert {route.partition(" ")[0] for route in DEEDS} <= acts

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
 from app import clock, vault, vault_tokens
 from app.gateway import pipeline
@@ -188,7 +188,6 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 commitment_salt="",
                 commitment="",
             ),
-            GenerationMaterial(generation_id=generation.id, role="voice", material_id="mat_1"),
             PreviewLink(
                 preview_id=preview.id,
                 organization_id=organization_id,
@@ -258,6 +257,8 @@ def a_row_of_every_kind(session: Session) -> Scene:
             ),
         ]
     )
+    session.flush()
+    session.add(GenerationMaterial(generation_id=generation.id, role="voice", material_id="mat_1"))
     session.flush()
     return scene
 
@@ -408,7 +409,7 @@ def _what_was_paid_out(
         from_at=clock.now(),
     )
     order = PayoutOrder(name="2026-11", currency="USD")
-    posting = session.exec(select(Posting)).first()
+    posting = session.exec(select(Posting).where(col(Posting.account).like("performer:%"))).one()
     payout = Payout(
         order_id=order.id,
         account=posting.account,
