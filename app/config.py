@@ -15,6 +15,7 @@ ELSEWHERE = (
     "UNDERSTUDY_KEYS_DIRECTORY",
     "UNDERSTUDY_ROOT_KEYS_DIRECTORY",
     "UNDERSTUDY_PKCS11_MODULE",
+    "UNDERSTUDY_KMS_PREFIX",
     "UNDERSTUDY_OBJECT_DIRECTORY",
     "UNDERSTUDY_OBJECT_URL",
     "UNDERSTUDY_PERFORMER_KEYS_DIRECTORY",
@@ -39,6 +40,12 @@ class Settings(BaseSettings):
     )
     pkcs11_module: str = Field("", description="PKCS#11 library that keeps the certificates' keys.")
     pkcs11_token: str = Field("understudy", description="Label of the PKCS#11 token.")
+    kms_prefix: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)?$",
+        description="Keep the certificates' keys in AWS KMS, under aliases that begin so.",
+    )
+    kms_url: str = Field("", description="Endpoint of AWS KMS, where it is not the region's own.")
     object_directory: Path | None = Field(None, description="Objects; default DATA_DIR/objects.")
     object_url: str = Field("", description="A bucket for objects instead: s3://BUCKET/PREFIX.")
     object_url_over_http: bool = Field(

@@ -2,7 +2,8 @@
 
 Keys are PEM or raw files of mode 0600 in the installation's key directory. Keys of certificates are
 numbered (`claim`, `claim.2`, ...), since a rotation makes a new one, and may have another keeper: a
-hardware module (`app.keys_pkcs11`), or whatever says the three lines of `Keeper`.
+hardware module (`app.keys_pkcs11`), a cloud's key service (`app.keys_kms`), or whatever says the
+lines of `Keeper`.
 """
 
 import os
@@ -179,6 +180,10 @@ def _keeper(name: str) -> Keeper:
 
         pin = settings().keys_dir / "pkcs11.pin"
         return Token(settings().pkcs11_module, settings().pkcs11_token, pin)
+    if purpose in CERTIFIED and settings().kms_prefix:
+        from app.keys_kms import CloudKeys
+
+        return CloudKeys(settings().kms_prefix, settings().kms_url)
     return _Files(settings().keys_dir)
 
 
