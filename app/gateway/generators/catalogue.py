@@ -118,7 +118,7 @@ def vendors() -> set[str]:
 def available(model: str) -> Capability:
     """Return what a model can do, where a job could be ordered now. Raises GeneratorUnavailable."""
     generator, capability = find(model)
-    if capability.retires_on is not None and clock.now().date() >= capability.retires_on:
+    if _is_over(capability):
         raise GeneratorUnavailable(f"{model} was retired by its vendor on {capability.retires_on}")
     if not _configured(generator):
         raise GeneratorUnavailable(
@@ -157,13 +157,26 @@ def _configured(generator: Generator) -> bool:
     return not isinstance(generator, Connector) or generator.configured()
 
 
+def _is_over(capability: Capability) -> bool:
+    return capability.retires_on is not None and clock.now().date() >= capability.retires_on
+
+
+def _stands(generator: Generator, capability: Capability) -> tuple[str, str]:
+    """Say whether a model can be asked for here, and why not."""
+    if _is_over(capability):
+        return "retired", f"Its vendor retired it on {capability.retires_on}."
+    if not _configured(generator):
+        return "not configured", f"There are no credentials for {generator.name} here."
+    return "available", ""
+
+
 def _described(generator: Generator, capability: Capability) -> dict[str, Any]:
-    ready = _configured(generator)
+    state, reason = _stands(generator, capability)
     return {
         "vendor": generator.name,
         "model": capability.model,
-        "state": "available" if ready else "not configured",
-        "reason": "" if ready else f"There are no credentials for {generator.name} here.",
+        "state": state,
+        "reason": reason,
         "evidence": capability.evidence,
         "output": capability.output,
         "seconds": capability.seconds,

@@ -8,6 +8,7 @@ ones are uploaded first, to one host that the operator named.
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from app.gateway.generators import (
 from app.gateway.generators.errors import OrderRefused, VendorBusy, VendorSilent
 from app.gateway.generators.hosted import Hosted
 from app.gateway.generators.runway_models import MODELS
-from app.gateway.generators.uploading import upload
+from app.gateway.generators.uploading import on_record, upload
 
 VENDOR = "runway"
 BASE = "https://api.dev.runwayml.com"
@@ -57,7 +58,8 @@ class Runway(Hosted):
     def order(self, job: RenderJob) -> str:
         """Order the result, once; returns the task's id."""
         line, model = self._line(), MODELS[job.model]
-        content = {"model": model.theirs, **model.write(job, self._bring)}
+        bring = partial(self._bring, job.generation_id)
+        content = {"model": model.theirs, **model.write(job, bring)}
         reply = wire.order(line, model.path, content, model=model.theirs)
         task_id = reply.get("id")
         if not isinstance(task_id, str) or not _TASK.fullmatch(task_id):
@@ -95,7 +97,7 @@ class Runway(Hosted):
         """Have Runway delete a task with all that came of it. Raises VendorSilent."""
         return kind == "job" and self._delete(reference)
 
-    def _bring(self, path: Path | None, what: str) -> str:
+    def _bring(self, generation_id: str, path: Path | None, what: str) -> str:
         """Return what an order names a file by: the file itself, or where it was uploaded.
 
         Uploads go to the one host that the operator named, whatever Runway's answer names.
@@ -121,6 +123,7 @@ class Runway(Hosted):
         address = ticket.get("runwayUri")
         if not isinstance(address, str) or not _UPLOADED.fullmatch(address):
             raise VendorBusy("Runway names no place for an upload; nothing was ordered")
+        on_record(generation_id, vendor=self.name, what=what, reference=address)
         upload(ticket, path, vendor=self.called, host=host, private=self._private, named=named)
         return address
 

@@ -6,9 +6,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sqlmodel import select
+
+from app import db
 from app.egress import Body, EgressFailed, EgressRefused, door_to
 from app.gateway.generators import wire
 from app.gateway.generators.errors import OrderRefused, VendorBusy
+from app.gateway.models import GenerationReplica
+from app.gateway.models_vendor_copies import VendorCopy
+
+
+def on_record(generation_id: str, *, vendor: str, what: str, reference: str) -> None:
+    """Put down that a file leaves for a vendor, before it does, for everybody in the scene."""
+    cast = select(GenerationReplica).where(GenerationReplica.generation_id == generation_id)
+    with db.writing() as session:
+        for member in session.exec(cast).all():
+            session.add(
+                VendorCopy(
+                    vendor=vendor,
+                    kind="upload",
+                    what=f"the {what}, uploaded for an order",
+                    performer_id=member.performer_id,
+                    contract_id=member.contract_id,
+                    generation_id=generation_id,
+                    reference=reference,
+                )
+            )
 
 
 def upload(

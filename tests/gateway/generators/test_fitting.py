@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from app.gateway.generators import catalogue
 from app.gateway.generators.fitting import unfit
 from app.gateway.generators.pika_models import MODELS as PIKA
 from app.gateway.generators.runway_models import ALEPH
@@ -46,9 +45,3 @@ def test_a_first_frame_has_no_length_and_only_where_it_is_followed_a_shape():
     followed = PIKA["pika/image-2.2"].capability
     assert "shape of first_frame" in why_not(still, followed, length_s=5.0)[0]
     assert why_not(still, replace(followed, follows=())) == []
-
-
-def test_what_a_model_needs_and_follows_it_takes():
-    for vendor in catalogue.VENDORS:
-        for each in vendor.capabilities():
-            assert set(each.needs) | set(each.follows) <= set(each.takes), each.model

@@ -17,8 +17,10 @@ from app.gateway.generators.runway import Runway
 from app.gateway.generators.runway_models import ALEPH
 from app.gateway.materials.models import Material
 from app.gateway.models import Generation
+from app.gateway.models_vendor_copies import VendorCopy
 from app.provenance import credentials as found_in
 from app.provenance import service as provenance
+from tests import scenes
 from tests.gateway.vendors.story import (
     SAMPLE,
     a_scene,
@@ -58,9 +60,17 @@ class TestUpload:
     def test_goes_to_the_named_host_without_credentials_and_the_order_names_it(
         self, connector, fake, tmp_path
     ):
-        connector.submit(a_job(tmp_path))
+        with db.writing() as session:
+            scene = scenes.a_scene(session)
+            _, generation = scene.ask(session)
+        connector.submit(a_job(tmp_path, generation_id=generation.id))
+        with db.reading() as session:
+            copy = session.exec(select(VendorCopy)).one()
+        assert (copy.kind, copy.vendor, copy.performer_id, copy.contract_id) == (
+            "upload", "runway", scene.performer.id, scene.contract.id,
+        )  # fmt: skip
         (job,) = core.JOBS.values()
-        assert job.body["videoUri"].startswith("runway://")
+        assert job.body["videoUri"] == copy.reference
         assert core.REQUESTS["runway upload bytes"] == len(SAMPLE)
         sent = [each for each in fake.requests() if each["p"].startswith("/runway-upload/")]
         assert len(sent) == 1
