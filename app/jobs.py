@@ -26,6 +26,10 @@ BROKEN_OFF = {"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 VERSION = "1"  # stories started by an older release are finished by a newer one
 
 
+class StageFailed(Exception):
+    """A try of a stage failed; the operator's log says why."""
+
+
 def launch(name: str, stages: Sequence[Stage], give_up: GiveUp, *, at_once: int = 2) -> None:
     """Start this process as a worker for one story; stories it left unfinished go on at once.
 
@@ -115,6 +119,10 @@ def _through_outages(act: Callable[..., bool], *words: str) -> bool:
             logger.warning("waiting", because=what, step=act.__name__, wait_s=wait_s)
             time.sleep(wait_s)
             wait_s = min(2 * wait_s, 30.0)
+        except Exception as error:
+            # DBOS keeps what a step raises; what went wrong may name a line, or somebody.
+            logger.exception("a stage failed", stage=act.__name__, subject=words[0])
+            raise StageFailed(f"{act.__name__}: {type(error).__name__}") from None
 
 
 def stop() -> None:

@@ -69,12 +69,14 @@ def _race(scene: scenes.Scene, generation_id: str, lead_s: float) -> tuple[str, 
 def _play(rounds: int, seed: int) -> Counter[tuple[str, str]]:
     """Play so many interleavings; the lead wanders to where both outcomes are as likely."""
     fates, lead_s, seen = random.Random(seed), 0.0, Counter[tuple[str, str]]()
-    for _ in range(rounds):
+    for number in range(1, rounds + 1):
         with db.writing() as session:
             scene, generation_id = _ready(session)
         found = _race(scene, generation_id, lead_s + fates.uniform(-0.004, 0.004))
         lead_s += 0.001 if found[1] == "refused" else -0.001
         seen[found] += 1
+        if number % 500 == 0:
+            print(f"{number} of {rounds}: {dict(seen)}", flush=True)
     return seen
 
 

@@ -59,7 +59,10 @@ def _permitted(seen: Portrait, many: int) -> list[str]:
     installation.prepare()
     ids = []
     with db.writing() as session:
-        scene = a_scene(session, seen=seen, generator=instant.MODEL)
+        # As much as all of them take: the contract of other stories has 40 s.
+        scene = a_scene(
+            session, seen=seen, generator=instant.MODEL, quota={"max_seconds": 2 * many}
+        )
         for _ in range(many):
             _, generation = scene.ask(
                 session, generator=instant.MODEL, length_s=instant.LENGTH_S, size=instant.SIZE

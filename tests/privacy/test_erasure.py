@@ -66,6 +66,19 @@ def found_anywhere(needle: bytes, *places: Path) -> list[Path]:
     return [path for path in files if needle in path.read_bytes()]
 
 
+def places_of_the_database() -> list[Path]:
+    """Name the files and the write-ahead log of a PostgreSQL; SQLite's lie in the data directory."""
+    if db.engine().dialect.name == "sqlite":
+        assert list(settings().data_dir.glob("understudy.sqlite-wal"))
+        return []
+    with db.reading() as session:
+        asked = "SELECT current_setting('data_directory'), oid FROM pg_database"
+        row = session.connection().exec_driver_sql(f"{asked} WHERE datname = current_database()")
+        directory, oid = row.one()
+    files = Path(directory)
+    return [files / "base" / str(oid), files / "pg_wal"]
+
+
 class TestConsequences:
     def test_are_told_first_and_change_nothing(self, scene: Scene) -> None:
         generation_id = asked(scene)
@@ -149,7 +162,9 @@ class TestErase:
         data_dir: Path,
         tmp_path_factory: pytest.TempPathFactory,
         monkeypatch: pytest.MonkeyPatch,
+        capfdbinary: pytest.CaptureFixture[bytes],
     ) -> None:
+        """In database, write-ahead log, object store, temporary files and logs."""
         temporary = tmp_path_factory.mktemp("temporary")
         monkeypatch.setattr("tempfile.tempdir", str(temporary))
         with db.reading() as session:
@@ -159,8 +174,11 @@ class TestErase:
         sealed = [storage.get(each.storage_key) for each in things]
         erase(scene)
         publish_nothing = [PICTURE[1000:1064], TEMPLATE[:64], *(each[:64] for each in sealed)]
+        places = [data_dir, temporary, *places_of_the_database()]
+        logged = b"".join(capfdbinary.readouterr())
         for needle in publish_nothing:
-            assert found_anywhere(needle, data_dir, temporary) == []
+            assert found_anywhere(needle, *places) == []
+            assert needle not in logged
         (settings().objects_dir / "planted").write_bytes(PICTURE)
         assert found_anywhere(PICTURE[1000:1064], data_dir, temporary) != []
 
