@@ -67,7 +67,7 @@ def found_anywhere(needle: bytes, *places: Path) -> list[Path]:
 
 
 def places_of_the_database() -> list[Path]:
-    """Name the files and the write-ahead log of a PostgreSQL; SQLite's lie in the data directory."""
+    """Name a PostgreSQL's files and write-ahead log; SQLite's lie in the data directory."""
     if db.engine().dialect.name == "sqlite":
         assert list(settings().data_dir.glob("understudy.sqlite-wal"))
         return []
