@@ -41,6 +41,7 @@ from app.licensing.standing import acceptance
 from app.licensing.strikes import service as strikes
 from app.registry.models import Replica
 
+ALTERED = "footage that is altered"
 CLOCKS_DIFFER = timedelta(minutes=1)  # of workers: what one calls late is late to all
 
 
@@ -93,6 +94,8 @@ def request_generation(
         return judged.decision, None
     stops.check(session, performers=performers)  # a stranger was told of no contract, no more
     look_first = prompts.check_line(session, asked.line, performers=performers)
+    if "footage" in asked.materials:  # to alter what somebody did wants their yes to what it became
+        look_first = [*look_first, ALTERED]
     used = materials.insist_usable(session, organization_id, asked.materials)
     if asked.parent_id:
         takes.parent_of(session, organization_id, asked.parent_id, performers=performers)

@@ -169,6 +169,8 @@ def test_altered_footage_is_the_parent_and_its_private_words_are_not_passed_on(
         row = session.get_one(Generation, generation_id)
         row.state, row.marked_key, row.rendered_key = "marked", key, key
         assert session.exec(select(Material)).one().role == "footage"
+        # Whatever the contract waives, the performer's side looks at what was altered.
+        assert row.request["look_first"] == ["footage that is altered"]
     assert pipeline.sign(generation_id) is True
     row = workbench.load(generation_id)
     out = workbench.fetch(row.output_key, tmp_path / "out")
