@@ -38,7 +38,7 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print must not look like an answer
     os.chdir(request["directory"])
     os.environ.update(dict.fromkeys(("HOME", "TMPDIR"), request["directory"]))
-    _bound_resources(request["limits"], request["file_bytes"])
+    bound_resources(request["limits"], request["file_bytes"])
     if request["root"] not in sys.path:
         sys.path.append(request["root"])
     shut_doors(request)
@@ -111,7 +111,7 @@ def end_with(parent: int) -> None:
             os._exit(1)
 
 
-def _bound_resources(limits: dict[str, Any], file_bytes: int) -> None:
+def bound_resources(limits: dict[str, Any], file_bytes: int) -> None:
     """Bound memory, processor time, file size and descriptors; end by the clock.
 
     Memory is what comes on top of what the process was born with: libraries that it shares with

@@ -1,7 +1,8 @@
 """The local generator: a still portrait made to speak on this machine, an honest puppet.
 
-Each render is a process of its own (puppet/render.py): a crash or a kill of it takes nothing
-along, and dlib and OpenCV are never loaded here. All state is in the work folder, one folder a
+Each render is a process of its own (puppet/render.py), with the doors of the sandbox shut before it
+opens the portrait: a crash or a kill of it takes nothing along, and dlib and OpenCV are never
+loaded here. All state is in the work folder, one folder a
 generation, so any worker can take over: a lock that lives as long as the render says whether one
 is running, a file that appears whole is the result.
 """
@@ -17,6 +18,7 @@ import sys
 import threading
 from pathlib import Path
 
+from app import sandbox
 from app.gateway.generators import (
     NEVER_LEFT,
     Capability,
@@ -230,6 +232,7 @@ def _spawn(folder: Path, job: RenderJob, lock: int) -> subprocess.Popen[bytes]:
         "length_s": job.length_s,
         "width": job.width,
         "height": job.height,
+        "insists": sandbox.insists(),
     }
     module = "app.gateway.generators.puppet.render"
     with (folder / "progress").open("wb") as output, (folder / "errors").open("wb") as errors:

@@ -4,6 +4,10 @@ The first line of stdin is the order, as JSON; after it stdin stays open and sil
 ends, the process that gave the order is gone, and this one goes too. Progress is printed on
 stdout, a line a step. The clip appears in FOLDER under its name when it is whole, or
 `failure.json` says why there is none.
+
+The line is spoken first, by a process of its own. Then this one shuts the doors of the sandbox
+(`app/sandbox_child.py`), and only then opens the portrait: no network, no new process, no file but
+that and FOLDER.
 """
 
 import contextlib
@@ -19,14 +23,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app import sandbox_child
 from app.gateway.generators.puppet.folder import CANCELLED, FILM, PART, write_failure
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from app.gateway.generators.puppet.acting import Performance
     from app.gateway.generators.puppet.landmarks import Picture, Points
 
 FPS = 24
 DEADLINE_S = 240
+LOOK_S = 0.5  # how often it looks, while the line is spoken, whether the order stands
+LIMITS = {"wall_s": DEADLINE_S, "cpu_s": 2 * DEADLINE_S, "memory_bytes": 4 << 30}
+FILM_BYTES = 1 << 30
+ROOT = Path(__file__).parents[4]
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,7 @@ class Order:
     length_s: float
     width: int
     height: int
+    insists: bool  # whether nothing is read where the network cannot be shut
 
 
 class Cancelled(Exception):
@@ -47,31 +60,52 @@ class Cancelled(Exception):
 def main(folder: Path) -> None:
     """Render the order on stdin into `folder`; a refusal is written there, not raised."""
     order = Order(**json.loads(_first_line()))
-    threading.Thread(target=_leave_with_parent, args=(folder,), daemon=True).start()
     from app.gateway.generators.puppet.landmarks import UnusablePortrait, limit_decoding
-    from app.gateway.generators.puppet.speech import Unspeakable
+    from app.gateway.generators.puppet.speech import Unspeakable, speak
 
     limit_decoding()
     try:
-        render(order, folder)
+        say_progress(0.01)
+        with _leaving_with_parent(folder):
+            sound = speak(order.line, order.length_s, folder)
+        if not shut_doors(order, folder):
+            detail = "The network cannot be shut off here. UNDERSTUDY_ALLOW_UNSANDBOXED_MEDIA=true"
+            write_failure(folder, "sandbox-unavailable", f"{detail} renders anyway.")
+            return
+        threading.Thread(target=_leave_with_parent, args=(folder,), daemon=True).start()
+        render(order, folder, *sound)
     except (UnusablePortrait, Unspeakable) as refusal:
         write_failure(folder, refusal.reason, refusal.detail)
     except Cancelled:
         (folder / PART).unlink(missing_ok=True)
 
 
-def render(order: Order, folder: Path) -> None:
-    """Write the clip for `order` into `folder`, whole or not at all.
+def shut_doors(order: Order, folder: Path) -> bool:
+    """Give up all but the portrait and the folder; whether that is enough to open the portrait.
 
-    Raises UnusablePortrait, Unspeakable or Cancelled.
+    In a process of one thread: its doors are shut for those it starts later, and for no others.
+    """
+    request = {
+        "function": __name__,
+        "root": str(ROOT),
+        "reads": [order.portrait],
+        "writes": [str(folder)],
+    }
+    sandbox_child.bound_resources(LIMITS, FILM_BYTES)
+    sandbox_child.shut_doors(request)
+    return sandbox_child.try_doors()["network"] or not order.insists
+
+
+def render(order: Order, folder: Path, samples: "NDArray[np.float32]", rate: int) -> None:
+    """Write the clip for `order`, spoken already, into `folder`, whole or not at all.
+
+    Raises UnusablePortrait or Cancelled.
     """
     import cv2
 
-    from app.gateway.generators.puppet import acting, film, framing, landmarks, speech
+    from app.gateway.generators.puppet import acting, film, framing, landmarks
 
     cv2.setNumThreads(1)
-    say_progress(0.01)
-    samples, rate = speech.speak(order.line, order.length_s, folder)
     picture = landmarks.read_portrait(Path(order.portrait))
     found = landmarks.find_landmarks(picture)
     canvas, placed = framing.stage(picture, found, width=order.width, height=order.height)
@@ -148,16 +182,39 @@ def _first_line() -> bytes:
     return bytes(line)
 
 
+@contextlib.contextmanager
+def _leaving_with_parent(folder: Path) -> Iterator[None]:
+    """Look from time to time whether stdin has ended; without a thread, which doors would miss."""
+
+    def look(_signal: int, _frame: object) -> None:
+        if select.select([0], [], [], 0)[0]:
+            _leave(folder)
+
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, LOOK_S, LOOK_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def _leave_with_parent(folder: Path) -> None:
-    """End this process and the speaker it may be waiting for when stdin ends or time is up."""
+    """End this process when stdin ends or time is up."""
     ready, _, _ = select.select([0], [], [], DEADLINE_S)
     if not ready:
         detail = f"The render took more than {DEADLINE_S} s and was stopped. Try a shorter clip."
         write_failure(folder, "render-timeout", detail)
+    _leave(folder)
+
+
+def _leave(folder: Path) -> None:
+    """End this process, and the speaker it may be waiting for: one that has shut doors has none."""
     with contextlib.suppress(OSError):
         (folder / PART).unlink(missing_ok=True)
     if os.getpgid(0) == os.getpid():
-        os.killpg(0, signal.SIGKILL)
+        with contextlib.suppress(PermissionError):
+            os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 
