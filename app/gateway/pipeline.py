@@ -57,6 +57,11 @@ from app.registry import service as registry
 from app.transparency import service as transparency
 
 logger = structlog.get_logger()
+SUPPLIED = {  # materials as credentials call them
+    "first_frame": "First frame",
+    "driving": "Driving performance",
+    "voice": "Voice recording",
+}
 
 
 # --- 3. The intent is committed, then the generator is called, outside any transaction. ---
@@ -337,9 +342,16 @@ def _statement(
         media_type=outputs.media_type_of(generation.marked_key),
         # The registry's commitment stands for the picture: its plain hash is kept nowhere.
         references=[
-            Reference(medium.commitment, medium.media_type)
-            for member in cast
-            for medium in registry.references_of(session, member.replica_id)
+            *(
+                Reference(medium.commitment, medium.media_type)
+                for member in cast
+                for medium in registry.references_of(session, member.replica_id)
+            ),
+            *(
+                Reference(material.commitment, material.media_type, SUPPLIED[role])
+                for role, material in materials.of_generation(session, generation.id).items()
+                if role in SUPPLIED  # footage is the parent
+            ),
         ],
         decision_receipt_sha256=session.get_one(Decision, generation.decision_id).receipt_sha256,
         contract_sha256s=[

@@ -35,10 +35,14 @@ MINING_USES = (
 
 @dataclass(frozen=True)
 class Reference:
-    """One reference portrait that went into the output; only its hash is known here."""
+    """One reference portrait that went into the output; only its hash is known here.
+
+    `material`, where it is no portrait, names what it was: a production supplied it for the scene.
+    """
 
     sha256: str
     format: str = "image/jpeg"
+    material: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,13 +140,15 @@ def manifest(
 
 
 def _ingredient(label: str, reference: Reference) -> dict[str, Any]:
+    portrait = "Registered reference of a performer; not shown, committed to."
+    supplied = "What a production supplied for the scene; not shown, committed to."
     return {
-        "title": "Reference of a performer",
+        "title": reference.material or "Reference of a performer",
         "format": reference.format,
         "relationship": "inputTo",
         "label": label,
         "instance_id": label,
-        "description": "Registered reference of a performer; not shown, committed to.",
+        "description": supplied if reference.material else portrait,
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app import config, db
@@ -112,6 +113,13 @@ def test_each_fault_ends_right_with_one_paid_job_and_a_reason(
     config.settings.cache_clear()
     # Whose performance it is must have agreed: tests/gateway/materials has that.
     monkeypatch.setattr(materials_service, "why_not", lambda _material: "")
+    hosts, real = set(), httpx.Client.stream
+
+    def stream(client, method, url, *, headers, **options):
+        hosts.add(headers["Host"])
+        return real(client, method, url, headers=headers, **options)
+
+    monkeypatch.setattr(httpx.Client, "stream", stream)
     configure(vendor, "key", **at.credentials)
     with db.writing() as session:
         scene = a_scene(session, capability)
@@ -136,6 +144,7 @@ def test_each_fault_ends_right_with_one_paid_job_and_a_reason(
         assert words in came.reason
         assert "Nothing was bought" in came.reason
         assert key not in came.reason
+    assert hosts == {fake.base.removeprefix("http://")}  # no byte goes anywhere else
     for seen in fake.requests():
         if seen["p"].startswith("/cdn/"):  # no credentials to a host of downloads
             assert not {"authorization", "x-goog-api-key"} & set(seen["h"])

@@ -15,6 +15,7 @@ from app.gateway.generators.errors import OrderRefused, VendorBusy
 from app.gateway.generators.pika import Pika
 from app.gateway.generators.runway import Runway
 from app.gateway.generators.runway_models import ALEPH
+from app.gateway.materials import service as materials_service
 from app.gateway.materials.models import Material
 from app.gateway.models import Generation
 from app.gateway.models_vendor_copies import VendorCopy
@@ -163,12 +164,16 @@ def test_altered_footage_is_the_parent_and_its_private_words_are_not_passed_on(
     generation_id = asked(
         scene, ALEPH.model, "Rain falls.", materials=materials, **example_of(ALEPH)
     )
+    with db.writing() as session:
+        begins = replace(ALEPH, needs=("first_frame",), sizes=frozenset({(1280, 720)}))
+        found = materials_for(session, scene, begins, tmp_path)
+        frame = session.get_one(Material, found["first_frame"])
+        materials_service.use(session, generation_id, {"first_frame": frame})
     film = making.make_media(tmp_path / "marked.mp4")
     with db.writing() as session:
         _, key = workbench.keep(generation_id, "marked", film)
         row = session.get_one(Generation, generation_id)
         row.state, row.marked_key, row.rendered_key = "marked", key, key
-        assert session.exec(select(Material)).one().role == "footage"
         # Whatever the contract waives, the performer's side looks at what was altered.
         assert row.request["look_first"] == ["footage that is altered"]
     assert pipeline.sign(generation_id) is True
@@ -178,6 +183,8 @@ def test_altered_footage_is_the_parent_and_its_private_words_are_not_passed_on(
     assert b"compositeWithTrainedAlgorithmicMedia" in said
     assert b"c2pa.opened" in said
     assert b"parentOf" in said
+    assert b"First frame" in said
+    assert frame.commitment.encode() not in said  # committed to once more, by a salt of its own
     # Footage whose own credentials tell what is private is named, and nothing is said for it.
     own = tmp_path / "own.mp4"
     making.signed(authority, film, own)
