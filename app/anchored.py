@@ -242,6 +242,12 @@ TABLES: dict[str, Columns] = {
     "shot": _table(
         "id organization_id project name series_ids created_at", "created_at", moving="chosen_id"
     ),
+    "webhook": _table(
+        "id organization_id api_key_id url created_at",
+        "created_at",
+        once="disabled_at removed_at",
+        moving="failing_since",
+    ),
     "generation_replica": _table(
         "generation_id replica_id performer_id contract_id", "generation_id>generation"
     ),
@@ -364,6 +370,7 @@ NOT_ANCHORED: dict[str, str] = {
     "database_anchor": "opened against its leaf in the log",
     "worker_beat": "which workers live at this moment",
     "render_job": "what is under way at a renderer; the generation and the vault are evidence",
+    "webhook_delivery": "what is on its way to a webhook; the generation it tells of is evidence",
     "vendor_job": "what is under way at a vendor; the generation and the ledger are evidence",
     "vendor_credential": "which sealed object opens a vendor's door now; its openings are evidence",
     "alembic_version": "which shape the database has",

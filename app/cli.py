@@ -31,6 +31,7 @@ from app.cli_statement import statement_commands
 from app.cli_status import statuses
 from app.cli_stops import stop_commands
 from app.cli_watermark import watermark_commands
+from app.cli_webhooks import webhook_commands
 from app.config import settings
 from app.errors import AppError
 from app.licensing.deciding.rules import PolicySetInvalid
@@ -60,6 +61,7 @@ for name, group in (
     ("bank", bank_commands),
     ("payouts", payout_commands),
     ("notices", notice_commands),
+    ("webhooks", webhook_commands),
     ("watermark", watermark_commands),
 ):
     app.add_typer(group, name=name)

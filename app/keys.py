@@ -25,6 +25,7 @@ SIGNING: Mapping[str, str] = {
     "preferences": "P-256",
     "status": "P-256",
     "log": "Ed25519",
+    "webhook": "Ed25519",
 }
 # Keys that certificates name; `app.provenance.pki` makes and rotates them.
 ROOTS: Mapping[str, str] = {

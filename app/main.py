@@ -30,6 +30,7 @@ from app.gateway import api_quotes as quotes
 from app.gateway import api_render_jobs as renderers
 from app.gateway import api_simulations as simulations
 from app.gateway import api_takes as takes
+from app.gateway import api_webhooks as webhooks
 from app.gateway import api_withdrawal as withdrawal
 from app.gateway.materials import api as materials
 from app.identity import api as identity
@@ -130,6 +131,7 @@ def create_app() -> FastAPI:
         events,
         batches,
         takes,
+        webhooks,
         ledger,
         notices,
         payments,

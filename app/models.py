@@ -10,6 +10,7 @@ from app.gateway import models_takes as takes
 from app.gateway import models_vendor_copies as vendor_copies
 from app.gateway import models_vendor_credentials as vendor_credentials
 from app.gateway import models_vendor_jobs as vendor_jobs
+from app.gateway import models_webhooks as webhooks
 from app.gateway.materials import models as materials
 from app.identity import models as identity
 from app.identity import models_people as people
@@ -85,4 +86,5 @@ __all__ = [
     "vendor_copies",
     "vendor_credentials",
     "vendor_jobs",
+    "webhooks",
 ]

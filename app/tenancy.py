@@ -126,6 +126,7 @@ OWNED: dict[str, str] = {
     "preview_link": _by(preview_id="preview"),
     "shot": _MINE,
     "budget": _MINE,
+    "webhook": _MINE,
     "render_job": _by(organization_id="me", generation_id="generation"),
     "material": _MINE,
     "generation_material": _GENERATION,
@@ -187,6 +188,7 @@ CLOSED: dict[str, str] = {
     "render_token": "for workers",
     "render_token_use": "for workers",
     "vendor_job": "for workers",
+    "webhook_delivery": "for workers and the command line",
     "vendor_credential": "the operator's",
     "worker_beat": "for workers",
 }

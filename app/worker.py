@@ -15,7 +15,16 @@ import app.models  # noqa: F401  every table: what it publishes is held against 
 from app import db, heartbeat, jobs, publication, sandbox, vault
 from app.config import settings
 from app.errors import AppError
-from app.gateway import pipeline, previews, resting, takes, telling, vendor_copies, workbench
+from app.gateway import (
+    pipeline,
+    previews,
+    resting,
+    takes,
+    telling,
+    vendor_copies,
+    webhooks_sending,
+    workbench,
+)
 from app.gateway import service as gateway
 from app.gateway.materials import checking
 from app.ledger import service as ledger
@@ -135,6 +144,7 @@ class Worker:
         while not self._stopping.wait(POST_S):
             try:
                 delivery.send_waiting()
+                webhooks_sending.send_waiting()
                 if time.monotonic() - reminded >= REMIND_S:
                     reminded = time.monotonic()
                     for room in (reminders, telling):

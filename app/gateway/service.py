@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlmodel import Session, col, select
 
+import app.gateway.webhooks  # noqa: F401  states are told in the flush that changes them
 from app import clock, keys
 from app.errors import BadRequest
 from app.gateway import budgets, prompts, stops, takes

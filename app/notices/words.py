@@ -30,6 +30,7 @@ SENTENCES = {
     "recovered": "A new passkey was made after all devices were said to be lost. For seven days "
     "nothing can be signed.",
     "paused": "Every use of a replica was stopped.",
+    "webhook-disabled": "A webhook of yours failed for too long and is told nothing any more.",
     "contact-added": "An address for notices was added to your account.",
     "contact-confirmation": "An address for notices waits for its link to be opened.",
     "contact-ended": "An address for notices was taken from your account.",

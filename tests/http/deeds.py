@@ -69,6 +69,11 @@ def _a_choice(house: House) -> Deed:
     return Deed("takes", f"/v1/generations/{draft.id}/selection", {})
 
 
+def _a_removal(house: House) -> Deed:
+    made = house.post("/v1/webhooks", json={"url": "https://c.example/hooks"}).json()
+    return Deed("production", f"/v1/webhooks/{made['id']}/removal", {})
+
+
 def _enroll(name: str) -> dict[str, Any]:
     return {"data": {"name": name}, "files": {"portrait": PORTRAIT.read_bytes()}}
 
@@ -323,6 +328,13 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         {"json": {"name": "farm", "secret_sha256": "0" * 64}},
         {"json": {"name": "barn", "secret_sha256": "0" * 64}},
     ),
+    "/v1/webhooks": lambda h: Deed(
+        "production",
+        "/v1/webhooks",
+        {"json": {"url": "https://a.example/hooks"}},
+        {"json": {"url": "https://b.example/hooks"}},
+    ),
+    "/v1/webhooks/{webhook_id}/removal": _a_removal,
     "/v1/api-keys/{api_key_id}/rotation": lambda h: _an_api_key(h, "rotation"),
     "/v1/api-keys/{api_key_id}/revocation": lambda h: _an_api_key(h, "revocation"),
     "/v1/performers": lambda h: Deed(

@@ -34,6 +34,7 @@ KNOWN = {
     "material_id": {"uploader": "production"},
     "api_key_id": {"subject": "production"},
     "party_id": {"subject": "production"},
+    "webhook_id": {"subject": "production"},
     "invoice_id": {"subject": "production"},
     "strike_id": {"union": "union"},
     "link_id": {"licensee": "production"},  # of that side's own

@@ -149,6 +149,7 @@ def things_of(house: House) -> dict[str, str]:
         "invoice_id": invoice.id,
         "payout_id": payout.id,
         "api_key_id": session_key_of(house),
+        "webhook_id": a_webhook(house),
         "party_id": decision.organization_id,
         "approval_id": approval.id,
         "preview_id": preview.id,
@@ -162,6 +163,12 @@ def things_of(house: House) -> dict[str, str]:
         "decision_id": asked["decision_id"],
         "generation_id": asked["id"],
     }
+
+
+def a_webhook(house: House) -> str:
+    """Have the house's production told somewhere."""
+    said = {"url": "https://hooks.nightglass.example/understudy"}
+    return str(house.post("/v1/webhooks", json=said).json()["id"])
 
 
 def session_key_of(house: House) -> str:

@@ -12,6 +12,7 @@ from app.gateway.models_previews import Preview, PreviewLink
 from app.gateway.models_stops import EmergencyStop
 from app.gateway.models_takes import Shot
 from app.gateway.models_vendor_copies import VendorCopy
+from app.gateway.models_webhooks import Webhook
 from app.identity import service as identity
 from app.identity.models import SigningKey
 from app.identity.models_people import (
@@ -221,6 +222,7 @@ def a_row_of_every_kind(session: Session) -> Scene:
             ),
             PolicyPublication(digest="d" * 64),
             Shot(organization_id=organization_id, project="P", name="12A", series_ids=["con_1"]),
+            Webhook(organization_id=organization_id, api_key_id=key_id, url="https://a.example/"),
             VendorCopy(
                 vendor="runway",
                 kind="job",
