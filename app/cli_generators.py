@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,16 +33,29 @@ def list_generators(as_json: AsJson = False) -> None:
         print(json.dumps(models))
         return
     for model in models:
-        print(f"{model['model']:<24} {model['vendor']:<10} {model['state']}")
+        print(f"{model['model']:<29} {model['vendor']:<10} {model['state']}")
         if model["reason"]:
             print(f"  {model['reason']}")
         if "seconds" in model:
-            low, high = model["seconds"]
-            few, many = model["references"]
-            print(f"  {model['output']}, {low:g} to {high:g} s, {few} to {many} references")
-            print(f"  {model['evidence']}")
-            for text in model["license_notes"]:
+            for text in (_what_it_does(model), model["evidence"], *model["license_notes"]):
                 print(f"  {text}")
+
+
+def _what_it_does(model: dict[str, Any]) -> str:
+    """Say in one line what goes into a model, what comes out, and what its vendor asks."""
+    low, high = model["seconds"]
+    few, many = model["references"]
+    said = [model["output"] + (f" of {low:g} to {high:g} s" if high else "")]
+    said.append(f"{few} to {many} references" if many > few else f"references: {few}")
+    said += [f"needs {role}" for role in model["materials_needed"]]
+    said += [
+        f"takes {role}" for role in model["materials"] if role not in model["materials_needed"]
+    ]
+    if price := model["price"]:
+        said.append(
+            f"{price['amount']} {price['currency']} per {price['unit']} ({price['read_on']})"
+        )
+    return ", ".join(said)
 
 
 @generator_commands.command("renderers")

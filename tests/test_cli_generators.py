@@ -28,6 +28,8 @@ def test_lists_available_unconfigured_and_retired_models_with_what_is_known(data
     assert "24 September 2026" in models["openai/sora-2"]["reason"]
     printed = CliRunner().invoke(app, ["generators", "list"]).output
     assert "openai/sora-2" in printed
+    assert "video of 3 to 30 s, references: 1, needs driving, 0.05 USD per second" in printed
+    assert "image, 1 to 3 references, 0.08 USD per image (2026-11-27)" in printed
 
 
 def test_credentials_come_by_standard_input_and_lie_in_the_vault(database):
