@@ -219,7 +219,7 @@ TABLES: dict[str, Columns] = {
         " is_draft parent_id relation created_at",
         "created_at",
         once="rendered_key rendered_sha256 marked_key output_key output_sha256 output_size_bytes"
-        " output_facts released_at delete_at deleted_at",
+        " output_facts released_at taken_down_at delete_at deleted_at",
         moving="state reason job_reference found_tags",
     ),
     "preview": _table(
@@ -341,6 +341,16 @@ TABLES: dict[str, Columns] = {
     "vault_opening": _table("id object_id purpose subject_id opened_at", "opened_at"),
     "render_token": _table("id job_id decision_id attempt secret_sha256 issued_at", "issued_at"),
     "render_token_use": _table("token_id object_id opening_id", "token_id>render_token"),
+    # What is in dispute
+    "case_file": _table(
+        "id generation_id file_sha256 ground asked words side organization_id api_key_id"
+        " link_sha256 holds_payouts evidence evidence_sha256 opened_at answer_by",
+        "opened_at",
+        once="holds_from closed_at",
+        moving="decide_by outcomes",
+    ),
+    "case_side": _table("case_id organization_id side must_accept", "case_id>case_file"),
+    "case_event": _table("id case_id number kind side organization_id api_key_id words at", "at"),
     # What is promised to the log
     "log_outbox": _table(
         "id kind subject_id entry created_at",

@@ -14,6 +14,7 @@ from app import config, db
 from app.cli_api_keys import key_commands
 from app.cli_budgets import budget_commands
 from app.cli_bundle import bundles
+from app.cli_cases import case_commands
 from app.cli_check import AsJson, checks, out
 from app.cli_contract import contracts
 from app.cli_generators import generator_commands
@@ -49,6 +50,7 @@ for name, group in (
     ("api-key", key_commands),
     ("agreement", agreement_commands),
     ("stop", stop_commands),
+    ("cases", case_commands),
     ("budget", budget_commands),
     ("policy", policy_commands),
     ("generators", generator_commands),

@@ -24,11 +24,13 @@ def order(
 
     The same name again orders nothing, and shows what was ordered.
     """
+    from app.cases.service import held_entries
     from app.money import format_minor
     from app.payments import paying
 
     with db.writing() as session:
-        made = paying.order(session, name=name, currency=currency, risk_carrier=risk)
+        held = {entry: f"held by {case}" for entry, case in held_entries(session).items()}
+        made = paying.order(session, name=name, currency=currency, held=held, risk_carrier=risk)
         lines = [f"{made.order.id}  {name}  {len(made.payouts)} payouts"]
         for payout in made.payouts:
             amount = format_minor(payout.amount_minor, currency)

@@ -18,6 +18,7 @@ from app.access import may
 from app.audit import api as audit
 from app.audit import api_soft_bindings as soft_bindings
 from app.audit.bundle import api as bundles
+from app.cases import api as cases
 from app.config import settings
 from app.errors import AppError
 from app.gateway import api as gateway
@@ -64,6 +65,7 @@ from app.registry import api as registry
 from app.registry import api_named as named
 from app.registry.service import parties_of
 from app.transparency import api as transparency
+from app.web import cases as case_pages
 from app.web import notices as notices_pages
 from app.web import people as people_pages
 from app.web import performer, performer_data, performer_limits, performer_work, production
@@ -144,6 +146,7 @@ def create_app() -> FastAPI:
         approvals,
         boundaries,
         bundles,
+        cases,
         certificates,
         contract_life,
         counsel,
@@ -177,6 +180,7 @@ def create_app() -> FastAPI:
     for portal in (performer, performer_limits, performer_work, performer_data, production):
         app.include_router(portal.router)
     app.include_router(signing_pages.router)
+    app.include_router(case_pages.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.include_router(receivables.router_of(parties_of))
     app.add_middleware(bodies.Limits)

@@ -1,6 +1,7 @@
 """Every table in one import, for migrations: rooms own their tables, this file only names them."""
 
 from app import heartbeat, marks, vault, vault_tokens
+from app.cases import models as cases
 from app.gateway import models as gateway
 from app.gateway import models_budgets as budgets
 from app.gateway import models_previews as previews
@@ -47,6 +48,7 @@ __all__ = [
     "approvals",
     "boundaries",
     "budgets",
+    "cases",
     "contracts",
     "counsel",
     "decisions",

@@ -52,6 +52,7 @@ STANDS: dict[str, str] = {
     "replica": "EXISTS (SELECT FROM replica WHERE id = $1 AND tenant_performer(performer_id))",
     "medium": "EXISTS (SELECT FROM replica WHERE id = $1 AND tenant_side(performer_id))",
     "preview": "EXISTS (SELECT FROM preview WHERE id = $1 AND tenant_generation(generation_id))",
+    "case": f"EXISTS (SELECT FROM case_side WHERE case_id = $1 AND organization_id = {ME})",
     "link": f"EXISTS (SELECT FROM counsel_link WHERE id = $1 AND organization_id = {ME})",
     "request": "EXISTS (SELECT FROM approval_request WHERE id = $1"
     " AND tenant_contract(contract_id))",
@@ -113,6 +114,9 @@ OWNED: dict[str, str] = {
     "counsel_link": _MINE,
     "counsel_comment": _by(link_id="link", contract_id="contract"),
     "disclosure_grant": _by(series_id="series"),
+    "case_file": _by(id="case"),
+    "case_side": _by(case_id="case"),
+    "case_event": _by(case_id="case"),
     "standing_offer": _by(id="offer"),
     "standing_offer_audience": _by(standing_offer_id="offer"),
     "standing_offer_execution": _by(contract_id="contract", standing_offer_id="offer"),

@@ -25,6 +25,8 @@ def license_state(session: Session, generation_id: str, at: datetime) -> str:
         return "not-on-record"
     if generation.released_at is None:
         return "not-released"
+    if generation.taken_down_at is not None and at >= generation.taken_down_at:
+        return "taken-down"
     contracts = session.exec(
         select(Contract)
         .join(GenerationReplica, col(GenerationReplica.contract_id) == Contract.id)

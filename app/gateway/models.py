@@ -61,6 +61,7 @@ class Generation(SQLModel, table=True):
     relation: str | None = None  # how: a chosen take, a remix, an extension, an edit
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
     released_at: datetime | None = Field(default=None, sa_type=Instant)
+    taken_down_at: datetime | None = Field(default=None, sa_type=Instant)  # the outcome of a case
     delete_at: datetime | None = Field(default=None, sa_type=Instant, index=True)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
 

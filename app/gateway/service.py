@@ -338,6 +338,11 @@ def open_link(session: Session, generation_id: str, expires: int, seal: str) -> 
 def check_handing_out(session: Session, generation: Generation) -> None:
     """Do nothing while the file is released and may still be shown. Raises OutputNotReleased."""
     download_link(generation, expires_at=clock.now())  # raises when it is not released
+    if generation.taken_down_at is not None:
+        raise OutputNotReleased(
+            f"{generation.id} was taken down at {generation.taken_down_at:%Y-%m-%d %H:%M} UTC: "
+            "that is the outcome of a case about it"
+        )
     if stopped := what_stops(session, generation):
         raise OutputNotReleased(f"{generation.id} is not handed out now: {stopped}")
     may = may_hand_out(

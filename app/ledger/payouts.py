@@ -55,13 +55,19 @@ class _Due:
 
 
 def order_payouts(
-    session: Session, *, name: str, currency: str, pay_to: PayTo, risk_carrier: str = ""
+    session: Session,
+    *,
+    name: str,
+    currency: str,
+    pay_to: PayTo,
+    held: Mapping[str, str],
+    risk_carrier: str = "",
 ) -> Ordered:
     """Order a payout for every payee with something open, and post it as in transit.
 
-    The same name again is the first order, whatever has become open since. Raises NothingToPay
-    where no payee can be paid, saying who waits for what, and PayoutNameTaken where the name
-    ordered in another currency or at another's risk.
+    `held` names the entries that wait, and for what. The same name again is the first order,
+    whatever has become open since. Raises NothingToPay where no payee can be paid, saying who waits
+    for what, and PayoutNameTaken where the name ordered in another currency or at another's risk.
     """
     _lock(session)
     first = session.exec(select(PayoutOrder).where(PayoutOrder.name == name)).first()
@@ -72,7 +78,8 @@ def order_payouts(
                 f"{first.risk_carrier or 'nobody'}; give this order a name of its own"
             )
         return Ordered(first, payouts_of(session, first))
-    due, waiting = _plan(open_lines(session, check_currency(currency)), pay_to, bool(risk_carrier))
+    lines = open_lines(session, check_currency(currency))
+    due, waiting = _plan(lines, pay_to, held, bool(risk_carrier))
     for each in due:
         owed = -balance(session, each.account, currency)
         if each.amount_minor > owed:
@@ -90,16 +97,20 @@ def order_payouts(
 
 
 def _plan(
-    lines: Mapping[str, Sequence[OpenLine]], pay_to: PayTo, at_risk: bool
+    lines: Mapping[str, Sequence[OpenLine]], pay_to: PayTo, held: Mapping[str, str], at_risk: bool
 ) -> tuple[list[_Due], dict[str, str]]:
     """Say who is paid what, and who waits for what."""
     due: list[_Due] = []
     waiting: dict[str, str] = {}
-    for account, every in sorted(lines.items()):
+    for account, listed in sorted(lines.items()):
+        every = [line for line in listed if line.entry_id not in held]
         payable = [line for line in every if line.funded or at_risk]
         details_id = pay_to(account)
+        reasons = sorted({held[line.entry_id] for line in listed if line.entry_id in held})
         if len(payable) < len(every):
-            waiting[account] = f"{len(every) - len(payable)} entries wait for funded money"
+            reasons.append(f"{len(every) - len(payable)} entries wait for funded money")
+        if reasons:
+            waiting[account] = "; ".join(reasons)
         if sum(line.amount_minor for line in payable) <= 0:
             waiting.setdefault(account, "nothing is owed")
         elif details_id is None:

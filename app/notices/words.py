@@ -21,6 +21,9 @@ SENTENCES = {
     "payout-sent": "A payout was ordered.",
     "payout-settled": "A payout was paid.",
     "payout-returned": "A payout came back.",
+    "case-opened": "Somebody says that a work is wrong; evidence is kept, and an answer is due.",
+    "case-answered": "Something was said in a case.",
+    "case-closed": "A case has ended.",
     "notice-failed": "Somebody whose answer you wait for could not be reached.",
     "recovery-codes-printed": "New recovery codes were made; earlier ones no longer work.",
     "recovery-begun": "Somebody who says to have lost every device asks to be let in. "
@@ -47,6 +50,8 @@ def path_of(kind: str, subject_id: str, house: str = "") -> str:
     """Return the page of ours a notice is about; `house` is the kind of who is told."""
     if kind.startswith(("contract-", "consent-", "offer-")):
         return f"/contracts/{subject_id}/sign"
+    if kind.startswith("case-"):
+        return f"/cases/{subject_id}"
     if kind.startswith("recover"):
         return "/account/recovery"
     if house == "performer":

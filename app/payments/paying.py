@@ -1,5 +1,6 @@
 """Acts on payouts, and their payees told of them in the same transaction."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from sqlmodel import Session
@@ -13,13 +14,16 @@ from app.payments.details import paid_to
 from app.payments.parties import readers_of
 
 
-def order(session: Session, *, name: str, currency: str, risk_carrier: str = "") -> Ordered:
+def order(
+    session: Session, *, name: str, currency: str, held: Mapping[str, str], risk_carrier: str = ""
+) -> Ordered:
     """Order payouts as `ledger.order_payouts`, to the accounts that payees named."""
     made = ledger.order_payouts(
         session,
         name=name,
         currency=currency,
         pay_to=partial(paid_to, session),
+        held=held,
         risk_carrier=risk_carrier,
     )
     for payout in made.payouts:

@@ -14,7 +14,7 @@ from app.access import may
 from app.errors import Outage
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.privacy import erasure, export
-from app.privacy.errors import ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
+from app.privacy.errors import ErasureHeld, ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
 from app.privacy.models import Erasure
 from app.registry.errors import PerformerUnknown
 from app.sandbox import private_directory
@@ -66,6 +66,9 @@ class ErasureConsequences(BaseModel):
     generations_stopped: list[str] = Field(examples=[[]])
     outputs_that_stay: list[str] = Field(examples=[[GENERATION]])
     stays: dict[str, StaysRead] = STAYS
+    held_by_cases: list[str] = Field(
+        examples=[[]], description="Open cases: nothing is erased until they have ended."
+    )
 
 
 class ErasureRequest(BaseModel):
@@ -144,6 +147,7 @@ def preview_erasure(performer_id: str, read: Reading) -> ErasureConsequences:
         generations_stopped=list(found.in_flight),
         outputs_that_stay=list(found.outputs),
         stays={name: StaysRead(**each) for name, each in found.stays.items()},
+        held_by_cases=list(found.held_by),
     )
 
 
@@ -151,7 +155,7 @@ def preview_erasure(performer_id: str, read: Reading) -> ErasureConsequences:
     "/performers/{performer_id}/erasure",
     status_code=201,
     response_model=ErasureRead,
-    responses=act_refusals(PerformerUnknown, ErasureNotYours, ErasureNotConfirmed),
+    responses=act_refusals(PerformerUnknown, ErasureNotYours, ErasureNotConfirmed, ErasureHeld),
 )
 @may("performer", to="consent")
 def erase_performer(performer_id: str, body: ErasureRequest, act: Acting) -> Response:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from app import clock, keys, storage, vault
+from app.cases import service as cases
 from app.gateway import vendor_copies, workbench
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.identity.models import Organization
@@ -28,7 +29,7 @@ from app.licensing.decisions.models import Decision
 from app.licensing.standing import service as standing
 from app.licensing.standing.models import StandingOffer
 from app.licensing.status import statements
-from app.privacy.errors import ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
+from app.privacy.errors import ErasureHeld, ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
 from app.privacy.models import Erasure
 from app.registry import naming
 from app.registry import service as registry
@@ -59,6 +60,7 @@ class Consequences:
     in_flight: Sequence[str]  # generations that would not be released
     outputs: Sequence[str]  # released ones, which stay
     stays: dict[str, Any]
+    held_by: Sequence[str]  # open cases that bar it until they end
 
 
 def desk_of(session: Session, organization_id: str, performer_id: str) -> Performer:
@@ -90,6 +92,7 @@ def consequences(session: Session, performer: Performer) -> Consequences:
         in_flight=session.exec(flying.order_by(col(Generation.id))).all(),
         outputs=outputs,
         stays=_stays(session, performer, outputs),
+        held_by=cases.holding(session, performer.id),
     )
 
 
@@ -98,7 +101,7 @@ def erase(session: Session, performer: Performer, *, by: Principal, confirmed: s
 
     From the caller's commit on; `finish` then destroys the key. Takes the locks that
     a release takes, so nothing is released after it. A second call returns the first one's record.
-    Raises ErasureNotConfirmed.
+    Raises ErasureNotConfirmed, and ErasureHeld while a case is open.
     """
     if confirmed != performer.id:
         raise ErasureNotConfirmed(
@@ -110,6 +113,11 @@ def erase(session: Session, performer: Performer, *, by: Principal, confirmed: s
     if before is not None:
         return before
     found = consequences(session, performer)
+    if found.held_by:
+        raise ErasureHeld(
+            f"evidence about an output with you in it is kept until {' and '.join(found.held_by)} "
+            "ended; pause, and withdraw your contracts: both work at once"
+        )
     # 1. Nothing new, and nothing in flight, from here on.
     registry.pause(session, performer)
     for contract in _to_withdraw(session, performer):

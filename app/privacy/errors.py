@@ -9,6 +9,12 @@ class ErasureNotYours(AppError):
     status, code = 403, "erasure-not-yours"
 
 
+class ErasureHeld(AppError):
+    """A case is open about an output with this performer: evidence is kept until it has ended."""
+
+    status, code = 409, "erasure-held"
+
+
 class ErasureNotConfirmed(AppError):
     """Erasure is final: the request must name, a second time, whom it erases."""
 

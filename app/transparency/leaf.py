@@ -34,6 +34,8 @@ class LeafKind(StrEnum):
     STRIKE_SWITCHED = "strike-switched"
     DISCLOSURE_GRANTED = "disclosure-granted"
     DISCLOSURE_REVOKED = "disclosure-revoked"
+    CASE_OPENED = "case-opened"
+    CASE_CLOSED = "case-closed"
     MANDATE_GRANTED = "mandate-granted"
     MANDATE_REVOKED = "mandate-revoked"
     DECISION = "decision"

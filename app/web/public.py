@@ -44,6 +44,8 @@ HAPPENED = {
     "strike-switched": "A union switched a strike on or off",
     "disclosure-granted": "Somebody was allowed to see more of a work",
     "disclosure-revoked": "Somebody may see less of a work again",
+    "case-opened": "Somebody said that a work or a file is wrong",
+    "case-closed": "A case about a work or a file came to its end",
     "mandate-granted": "Somebody was allowed to act for a performer",
     "mandate-revoked": "Somebody may act for a performer no more",
     "decision": "The rules decided about one use",
@@ -127,8 +129,15 @@ async def verify_file(request: Request, visit: Visitor) -> Response:
         headline=evidence.HEADLINES[found.verdict],
         about_license=evidence.about_license(found.findings["license"]),
         tone=evidence.TONES[found.verdict],
+        wrong=_about(found.findings),
         layers=evidence.layers(found.findings),
     )
+
+
+def _about(findings: dict[str, Any]) -> str:
+    """Return what a case about this file would be about, as the query of its form."""
+    manifest = findings["manifest"]
+    return f"output={manifest['generation_id']}" if manifest else f"file={findings['sha256']}"
 
 
 def _look(file: BinaryIO, visit: Visit) -> audit.Verdict:

@@ -6,8 +6,9 @@ from typing import Any
 
 from joserfc.jwk import ECKey
 
-from app import db
+from app import clock, db
 from app.demo import cast
+from app.gateway.models import Generation
 from app.identity import service as identity
 from app.licensing.strikes import service as strikes
 from tests.gateway.materials.making import a_recording
@@ -291,6 +292,25 @@ def _confirm(house: House) -> Deed:
     return Deed("second key", f"/v1/strikes/{switch['id']}/confirmation", {})
 
 
+def _case(house: House, asked: str = "correction") -> Deed:
+    generation_id = house.ask().json()["id"]
+    with db.writing() as session:
+        session.get_one(Generation, generation_id).released_at = clock.now()
+    said = {"generation_id": generation_id, "ground": "record", "words": "The date is wrong."}
+    this, other = ({"json": {**said, "asked": each}} for each in (asked, "takedown"))
+    return Deed("desk", "/v1/cases", this, other)
+
+
+def _in_a_case(verb: str, who: str) -> Callable[[House], Deed]:
+    def deed(house: House) -> Deed:
+        wish = _case(house)
+        case = house.post(wish.path, wish.who, **wish.content).json()
+        this, other = ({"json": {"words": words}} for words in ("As agreed.", "As said."))
+        return Deed(who, f"/v1/cases/{case['id']}/{verb}", this, other)
+
+    return deed
+
+
 def _boundaries(level: str) -> dict[str, Any]:
     return {"json": {"limits": {"v": 1, "content": {"nudity": level}, "training": "never"}}}
 
@@ -438,6 +458,10 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         {"json": an_account(h)},
         {"json": an_account(h, iban="DE89370400440532013000")},
     ),
+    "/v1/cases": _case,
+    "/v1/cases/{case_id}/answers": _in_a_case("answers", "production"),
+    "/v1/cases/{case_id}/acceptance": _in_a_case("acceptance", "production"),
+    "/v1/cases/{case_id}/withdrawal": _in_a_case("withdrawal", "desk"),
     "/v1/strikes": _strike,
     "/v1/strikes/{strike_id}/confirmation": _confirm,
 }

@@ -37,6 +37,12 @@ KNOWN = {
     "webhook_id": {"subject": "production"},
     "invoice_id": {"subject": "production"},
     "strike_id": {"union": "union"},
+    "case_id": {
+        "requester": "production",
+        "performer": "desk",
+        "agent": "agency",
+        "opener": "desk",
+    },
     "link_id": {"licensee": "production"},  # of that side's own
     "grant_id": {"performer": "desk"},  # likewise
     **dict.fromkeys(("contract_id", "paper_id", "approval_id"), SIDES),

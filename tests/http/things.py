@@ -3,13 +3,18 @@
 from datetime import timedelta
 
 from httpx import Response
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from app import clock, db
+from app.cases import service as cases
+from app.cases.models import Case
 from app.gateway.materials.models import Material
+from app.gateway.models import Generation
 from app.gateway.models_previews import Preview
 from app.gateway.models_render_jobs import RenderJobOutside
-from app.identity.models import ApiKey
+from app.identity import service as identity
+from app.identity.models import ApiKey, Organization
+from app.identity.principal import UNLIMITED, Principal
 from app.ledger.models import Account
 from app.ledger.models_payouts import Payout, PayoutEvent, PayoutOrder
 from app.ledger.periods import close_period
@@ -31,6 +36,20 @@ from tests.licensing.mandating import a_document, signed
 from tests.licensing.papers import a_paper, a_pdf
 
 UNKNOWN = "0" * 26
+
+
+def _a_key(session: Session, organization: Organization) -> str:
+    return identity.create_api_key(session, organization, name="test", scope=UNLIMITED)[0].id
+
+
+def a_case(session: Session, house: House, generation_id: str) -> Case:
+    """Open a case of the desk's about an output, as if it had been released."""
+    generation = session.get_one(Generation, generation_id)
+    generation.released_at = clock.now()
+    said = cases.Complaint("beyond-consent", "correction", "No.", generation_id=generation_id)
+    desk = house.scene.desk
+    by = Principal(desk.organization.id, "performer", _a_key(session, desk.organization))
+    return cases.open_case(session, said, by)
 
 
 def things_of(house: House) -> dict[str, str]:
@@ -111,6 +130,7 @@ def things_of(house: House) -> dict[str, str]:
             kind="performer",
             party_id=performer.id,
         )
+        case = a_case(session, house, asked["id"])
         invoice = Invoice(
             kind="invoice",
             supplier_id="operator",
@@ -156,6 +176,7 @@ def things_of(house: House) -> dict[str, str]:
         "render_job_id": task.id,
         "material_id": material.id,
         "strike_id": strike.id,
+        "case_id": case.id,
         "performer_id": house.scene.performer.id,
         "standing_offer_id": a_standing_offer(house),
         "link_id": link.id,
@@ -186,11 +207,13 @@ def call(house: House, verb: str, address: str, who: str) -> Response:
         film = ("film.mp4", b"film")
         return house.post(address, who, data={"license": "0" * 64}, files={"film": film})
     yes = "release" if "/previews/" in address else "approved"
+    words = {"words": "My contract ended on 1 November."}
     bodies = {
         **{key: {"document": {}} for key in ("revision", "counter", "amendment")},
         "signatures": house.signature(),
         "acceptances": {"jws": "a..b"},
-        "answers": {"role": "performer", "answer": yes},
+        "answers": words if "/cases/" in address else {"role": "performer", "answer": yes},
+        **dict.fromkeys(("acceptance", "withdrawal"), words if "/cases/" in address else {}),
         "names": {"names": ["Griet of Delft"]},
         "matching": {"allowed": True},
         "counsel-links": {"counsel": "M. Okafor"},

@@ -56,7 +56,7 @@ def a_payee(session: Session, *, named: bool = True, uses: int = 1) -> Payee:
 
 def an_order(session: Session, name: str = "2026-12", risk: str = RISK, **said: Any) -> Ordered:
     """Order what can be paid in euros; at somebody's risk unless said otherwise."""
-    given = {"currency": "EUR", "pay_to": partial(paid_to, session), **said}
+    given = {"currency": "EUR", "pay_to": partial(paid_to, session), "held": {}, **said}
     return order_payouts(session, name=name, risk_carrier=risk, **given)
 
 

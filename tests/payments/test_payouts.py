@@ -239,7 +239,12 @@ class TestNeverExceedsWhatIsOwed:
         a_payee(session)
         with pytest.raises(NothingToPay, match="in USD"):
             order_payouts(
-                session, name="x", currency="USD", pay_to=lambda _: "pda_1", risk_carrier=RISK
+                session,
+                name="x",
+                currency="USD",
+                pay_to=lambda _: "pda_1",
+                held={},
+                risk_carrier=RISK,
             )
 
 

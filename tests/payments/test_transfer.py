@@ -86,7 +86,12 @@ class TestFiles:
         details = payee.names(session)
         a_profile(session, OPERATOR, iban=DEBTOR)
         made = order_payouts(
-            session, name="two", currency="EUR", risk_carrier=RISK, pay_to=lambda _: details.id
+            session,
+            name="two",
+            currency="EUR",
+            risk_carrier=RISK,
+            pay_to=lambda _: details.id,
+            held={},
         )
         agent, performer = made.payouts
         assert len(_rows(transfer.as_csv(session, made.order))) == 2

@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlmodel import Session, SQLModel, col, select
 
 from app import clock, vault, vault_tokens
+from app.cases.service import Complaint, open_case
 from app.gateway import pipeline
 from app.gateway.materials.models import GenerationMaterial, Material
 from app.gateway.models_budgets import Budget
@@ -22,7 +23,7 @@ from app.identity.models_people import (
     PasskeySigningKey,
     Person,
 )
-from app.identity.principal import Scope
+from app.identity.principal import Principal, Scope
 from app.ledger.models import JournalEntry, Posting
 from app.ledger.models_payouts import Payout, PayoutEvent, PayoutItem, PayoutOrder
 from app.ledger.periods import close_period
@@ -148,6 +149,9 @@ def a_row_of_every_kind(session: Session) -> Scene:
     session.add_all([manifest, boundaries, request, keeper, preview, offer, link, statement])
     session.flush()
     session.add_all(_who_came(session, organization_id))
+    said = Complaint("money", "reversal", "Too much.", generation_id=generation.id)
+    generation.released_at = generation.released_at or clock.now()
+    open_case(session, said, Principal(organization_id, "performer", key_id))
     session.add_all(_who_may_act(session, scene, vault_object_id=medium.vault_object_id))
     session.add_all(_what_was_billed(session, organization_id, key_id))
     session.add_all(
