@@ -120,6 +120,37 @@ class Door:
         finally:
             draft.unlink(missing_ok=True)
 
+    def receive(
+        self,
+        method: str,
+        path: str,
+        to: Path,
+        *,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+        limit_bytes: int,
+        timeout_s: float,
+    ) -> Answer:
+        """Ask once and stream what a 200 brings into a file, whole or not at all.
+
+        Any other answer is returned with its body, as by `ask`, and `to` is as it was. Raises
+        EgressUnsent, EgressRefused, EgressFailed.
+        """
+        ends_at = time.monotonic() + timeout_s
+        draft = to.with_name(f".{to.name}.{os.getpid()}.part")
+        try:
+            with self._opened(method, path, body, headers or {}, timeout_s) as answer:
+                chunks, said = _chunks(answer, limit_bytes, ends_at), dict(answer.headers.items())
+                if answer.status_code != 200:
+                    return Answer(answer.status_code, said, b"".join(chunks))
+                with draft.open("wb") as file:
+                    for chunk in chunks:
+                        file.write(chunk)
+            draft.replace(to)
+            return Answer(200, said, b"")
+        finally:
+            draft.unlink(missing_ok=True)
+
     def _ask(
         self, method: str, path: str, body: Body | None, limit_bytes: int, timeout_s: float
     ) -> bytes:

@@ -11,7 +11,7 @@ from watermark import audio, sound
 from watermark.arrays import Floats
 from watermark.errors import UnsupportedMedia
 
-_ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libopus"}
+_ENCODERS = {"mp3": "libmp3lame", "mp3float": "libmp3lame", "opus": "libopus", "vorbis": "libopus"}
 _GAP_S = 0.05  # a jump of time stamps longer than this ends a stretch
 _LEAST_BIT_RATE = 128_000
 

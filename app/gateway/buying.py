@@ -6,6 +6,7 @@ calls again. Such a job is `unknown`: the hold stays, and an operator is told an
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sqlmodel import Session, col, select
 from app import clock, db
 from app.gateway import endings, resting, service, vendor_copies
 from app.gateway.errors import VendorJobNotFound, VendorJobSettled
-from app.gateway.generators import Connector, Phase, RenderJob, catalogue
+from app.gateway.generators import Clones, Connector, Phase, RenderJob, catalogue
 from app.gateway.generators.errors import (
     MaybeSubmitted,
     NotSubmitted,
@@ -56,31 +57,56 @@ def buy(connector: Connector, job: RenderJob) -> str | None:
         if first or before == "not-ordered":
             _check_may_order(session, generation)
         if first and not connector.rests:  # who renders outside opens the portraits, on record
-            vendor_copies.order_sent(session, generation, vendor=connector.name)
+            kinds = catalogue.find(job.model)[1].reference_kinds
+            vendor_copies.order_sent(session, generation, vendor=connector.name, kinds=kinds)
         if before == "not-ordered":
             kept.state, kept.orders = "ordering", kept.orders + 1
         session.add(kept)
     if kept.reference is not None:
         return kept.reference
-    if not first and before != "not-ordered" and not connector.idempotent:
+    under_way = not first and before != "not-ordered"
+    if under_way and not connector.idempotent and not _only_cloning(connector, job.generation_id):
         # 2. An intent without an answer: look for the job, and never order it again.
         return _look(connector, job.generation_id, kept.detail)
-    # 3. The paid call, once.
+    # 3. The paid call, once; again where the same key is the same job.
     try:
+        if isinstance(connector, Clones):
+            job = replace(job, cloned_voice=_cloned(connector, connector.name, job))
         reference = connector.submit(job)
-    except VendorBusy as busy:
-        _note(job.generation_id, "not-ordered", busy.detail)
-        if clock.now() - created_at > BUSY:
-            raise OrderRefused(f"{busy.detail}. Nothing was bought; ask again later") from None
-        raise
-    except NotSubmitted as refusal:
-        _note(job.generation_id, "not-ordered", refusal.detail)
-        raise OrderRefused(f"{refusal.detail}. Nothing was bought") from None
-    except MaybeSubmitted as lost:
-        return _look(connector, job.generation_id, lost.detail)
+    except (NotSubmitted, MaybeSubmitted) as trouble:
+        in_time = clock.now() - created_at <= BUSY
+        may_run = under_way and connector.idempotent
+        return _in_doubt(connector, job, trouble, may_run=may_run, in_time=in_time)
     # 4. The vendor's name of it.
     _note(job.generation_id, "ordered", "", reference=reference)
     return reference
+
+
+def _in_doubt(
+    connector: Connector,
+    job: RenderJob,
+    trouble: NotSubmitted | MaybeSubmitted,
+    *,
+    may_run: bool,
+    in_time: bool,
+) -> str | None:
+    """Say what becomes of an order that got no plain yes; return the job's name if it is found.
+
+    `may_run`: an earlier call under the same key may have bought it. Raises VendorBusy where it is
+    asked again, OrderRefused where nothing was bought.
+    """
+    is_lost = isinstance(trouble, MaybeSubmitted)
+    if in_time and is_lost and connector.idempotent:
+        raise VendorBusy(f"{trouble.detail}; it is asked again under the same key") from None
+    if in_time and may_run and isinstance(trouble, VendorBusy):
+        raise trouble
+    if is_lost or may_run:
+        return _look(connector, job.generation_id, trouble.detail)
+    _note(job.generation_id, "not-ordered", trouble.detail)
+    if isinstance(trouble, VendorBusy) and in_time:
+        raise trouble
+    later = "; ask again later" if isinstance(trouble, VendorBusy) else ""
+    raise OrderRefused(f"{trouble.detail}. Nothing was bought{later}") from None
 
 
 def collect(connector: Connector, generation_id: str, reference: str, result: Path) -> str | None:
@@ -130,7 +156,41 @@ def needs_likeness(session: Session, connector: Connector, generation_id: str) -
     kept = session.get(VendorJob, generation_id)
     if kept is None or kept.state == "not-ordered":
         return not connector.rests
-    return kept.reference is None and connector.idempotent and not connector.rests
+    if kept.reference is not None or connector.rests:
+        return False
+    is_cloning = isinstance(connector, Clones) and not vendor_copies.clone_of(
+        session, generation_id
+    )
+    return connector.idempotent or is_cloning
+
+
+def _only_cloning(connector: Connector, generation_id: str) -> bool:
+    """Say whether a job was not ordered for sure: the voice it needs has no name yet."""
+    if not isinstance(connector, Clones):
+        return False
+    with db.reading() as session:
+        return not vendor_copies.clone_of(session, generation_id)
+
+
+def _cloned(connector: Clones, vendor: str, job: RenderJob) -> str:
+    """Return the vendor's name of the clone that speaks for a job; made once, recorded before.
+
+    Raises as `Connector.submit` where certainly nothing was bought, for a clone costs nothing.
+    """
+    with db.writing() as session:
+        generation = session.get_one(Generation, job.generation_id, with_for_update=True)
+        voice = vendor_copies.clone_of(session, job.generation_id)
+        is_new = vendor_copies.clone_sent(session, generation, vendor=vendor)
+    if voice:
+        return voice
+    try:
+        found = None if is_new else connector.clone_of(job.generation_id)
+        voice = found or connector.clone(job)
+    except (MaybeSubmitted, VendorSilent) as lost:
+        raise VendorBusy(f"{lost.detail}; its voices are looked through again") from None
+    with db.writing() as session:
+        vendor_copies.clone_named(session, job.generation_id, voice)
+    return voice
 
 
 def unsettled(session: Session) -> Sequence[VendorJob]:

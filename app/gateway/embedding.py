@@ -1,4 +1,4 @@
-"""Write a result again with its payload: a film, or a picture. Runs in the sandbox."""
+"""Write a result again with its payload: a film, a picture, a recording. Runs in the sandbox."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 import watermark.image
+import watermark.recording
 import watermark.video
 from app.gateway.slates import Slate
 
@@ -38,3 +39,11 @@ def embed_picture(
     if not cv2.imwrite(target, marked, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
         raise ValueError("the marked picture cannot be written")
     return {"frames": 1}
+
+
+def embed_sound(
+    *, source: str, target: str, payload_hex: str, watermark_key_hex: str
+) -> dict[str, Any]:
+    """Mark the recording `source` as `target`, in the codec it came in."""
+    payload, key = bytes.fromhex(payload_hex), bytes.fromhex(watermark_key_hex)
+    return {"tracks": watermark.recording.embed(Path(source), Path(target), payload, key)}

@@ -15,6 +15,7 @@ from app import sandbox
 from app.registry.faces import OTHER_FACE_FROM, SAME_FACE_BELOW, TEMPLATE_LENGTH, distance
 
 LENGTH_TOLERANCE_S = 0.25
+SILENCE, SHORTEST_SOUND_S = 0.001, 0.2  # root mean square (-60 dB); seconds
 STRANGE_FRAMES = 1  # of a film: one frame alone may be a detector's mistake
 OTHER_PEOPLE = "other_people"
 READ_WALL_S, READ_CPU_S, READ_MEMORY_BYTES = 180, 180, 1536 << 20
@@ -42,6 +43,8 @@ class OutputFacts(BaseModel):
     height: int = 0
     frame_count: int = Field(0, ge=0)
     frames_sampled: int = Field(0, ge=0)
+    sample_rate: int = Field(0, ge=0)
+    loudness: FiniteFloat = Field(0, description="Of a recording: root mean square, 0 to 1.")
     faces: list[SampledFace] = Field([], max_length=1000)
 
 
@@ -136,6 +139,19 @@ def check_output(
         return [*findings, Finding("no-face", nobody)]
     most = 0 if facts.frames_sampled == 1 else STRANGE_FRAMES
     return [*findings, *_check_faces(facts.faces, most, others_may_appear=others_may_appear)]
+
+
+def check_sound(facts: OutputFacts, *, longest_s: float) -> list[Finding]:
+    """List every reason not to release a recording that may last so long at the most. Pure."""
+    if facts.unreadable:
+        return [Finding(facts.unreadable, "the result cannot be read as what was asked for")]
+    findings = []
+    if facts.duration_s > longest_s + LENGTH_TOLERANCE_S:
+        lasts = f"the result lasts {facts.duration_s:.2f} s, and may last {longest_s:.2f} s"
+        findings.append(Finding("not-the-length", lasts))
+    if facts.loudness < SILENCE or facts.duration_s < SHORTEST_SOUND_S:
+        findings.append(Finding("no-sound", "nothing is to be heard in the result"))
+    return findings
 
 
 def content_tags(facts: OutputFacts, *, people: int) -> list[str]:

@@ -13,6 +13,7 @@ from app.provenance.media import sniff
 from app.provenance.sign import MEDIA_TYPES
 
 UNKNOWN = ".bin"  # of what is none of the kinds that were asked for: it is never signed
+_SOUNDS = {"audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/mp4": ".m4a"}
 _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 
 
@@ -30,6 +31,7 @@ class Kind:
     suffixes: Mapping[str, str] = field(default_factory=dict)
     suffix: str = UNKNOWN
     lasts: bool = True  # it has a length, which is asked for and paid by
+    shows: bool = True  # it has a size, and faces to compare
 
     def named(self, result: Path) -> Path:
         """Give a file that came back the suffix of its format."""
@@ -38,8 +40,8 @@ class Kind:
         return result.rename(result.with_suffix(suffix))
 
     def marked(self, source: Path) -> Path:
-        """Name the marked copy of a file, beside it: what is neither film nor JPEG becomes PNG."""
-        kept = self.suffixes == {} or source.suffix == ".jpg"
+        """Name the marked copy of a file, beside it: a picture that is no JPEG becomes PNG."""
+        kept = self.output != "image" or source.suffix == ".jpg"
         return source.with_name(f"marked{source.suffix if kept else '.png'}")
 
 
@@ -50,11 +52,13 @@ KINDS = {
              suffix=".mp4"),
         Kind("image", "app.gateway.frames:look_at_picture", "app.gateway.embedding:embed_picture",
              suffixes=_SUFFIXES, lasts=False),
+        Kind("audio", "app.gateway.sounds:look_at_sound", "app.gateway.embedding:embed_sound",
+             suffixes=_SOUNDS, shows=False),
     )
 }  # fmt: skip
 FILM = KINDS["video"]
 SENT: dict[str, dict[str, str]] = {  # as OpenAPI says what may be sent
-    media_type: {} for media_type in ("video/mp4", "image/jpeg", "image/png")
+    media_type: {} for media_type in ("video/mp4", "image/jpeg", "image/png", *_SOUNDS)
 }
 
 

@@ -129,18 +129,24 @@ def examine(generation_id: str) -> bool:
         return generation.state not in FINAL
     with at_work(generation_id) as directory:
         path = fetch(generation.rendered_key, directory / "rendered")
+        kind = outputs.kind_of(generation)
         with db.writing() as session:
             looked_at = locked(session, generation_id, "rendered")
             replicas = [member.replica_id for member in service.cast_of(session, generation_id)]
-            token = token_for(session, looked_at)
-            templates = registry.templates_of(session, replicas, token=token)
-        kind = outputs.kind_of(generation)
+            templates = []
+            if kind.shows:
+                token = token_for(session, looked_at)
+                templates = registry.templates_of(session, replicas, token=token)
         facts = inspect.inspect_output(path, templates, by=kind.looked_at_by)
-    findings = inspect.check_output(
-        facts,
-        length_s=generation.length_ms / 1000 if kind.lasts else None,
-        size=tuple(generation.request["size"]),
-    )
+    length_s = generation.length_ms / 1000
+    if kind.shows:
+        findings = inspect.check_output(
+            facts,
+            length_s=length_s if kind.lasts else None,
+            size=tuple(generation.request["size"]),
+        )
+    else:
+        findings = inspect.check_sound(facts, longest_s=length_s)
     if findings:
         return _end(generation_id, "quarantined", "; ".join(findings))
     with db.writing() as session:
@@ -344,7 +350,7 @@ def _statement(
         references=[
             *(
                 Reference(medium.commitment, medium.media_type)
-                for member in cast
+                for member in (cast if outputs.kind_of(generation).shows else ())
                 for medium in registry.references_of(session, member.replica_id)
             ),
             *(

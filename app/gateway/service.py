@@ -4,9 +4,10 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, cast
 
 from sqlmodel import Session, col, select
 
@@ -81,6 +82,7 @@ def request_generation(
     if asked.length_s * 1000 % 1:
         raise BadRequest(f"{asked.length_s} s is finer than a millisecond; give three decimals")
     capability = check_offered(asked)
+    _check_alone(asked, capability, use)
     for material_id in asked.materials.values():
         materials.material_of(session, organization_id, material_id)
     performers = tuple(replica.performer_id for replica in known)
@@ -184,11 +186,23 @@ def check_offered(asked: Asked) -> Capability:
         width=asked.size[0],
         height=asked.size[1],
         references=tuple(Path(replica) for replica in asked.replicas),
-        **{role: Path(material_id) for role, material_id in asked.materials.items()},
+        **cast("Any", {role: Path(id_) for role, id_ in asked.materials.items()}),
     )
     if found := mismatches(job, capability):
         raise JobNotOffered(f"{asked.generator} does not do this: {'; '.join(found)}")
     return capability
+
+
+def _check_alone(asked: Asked, capability: Capability, use: UseRequest) -> None:
+    """Insist that what is sound alone is asked for as a voice, and as no take of a shot."""
+    if capability.output != "audio":
+        return
+    if tuple(use.modalities or ()) != ("voice",):
+        raise JobNotOffered(
+            f'{asked.generator} makes sound alone: say so with "modalities": ["voice"]'
+        )
+    if asked.shot:
+        raise JobNotOffered("takes are of films and pictures; ask for a line without a shot")
 
 
 def waiting(session: Session) -> Sequence[tuple[str, str]]:
@@ -359,8 +373,14 @@ def check_handing_out(session: Session, generation: Generation) -> None:
 
 
 def usage_event(generation: Generation, use: UseRequest) -> UsageEvent:
-    """Say what one finished generation counts as, in the words of the compensation terms."""
+    """Say what one finished generation counts as, in the words of the compensation terms.
+
+    What is spoken counts for as long as it lasts, and never for longer than was asked for.
+    """
     seconds = Decimal(generation.length_ms) / 1000
+    if generation.request.get("output") == "audio" and generation.output_facts:
+        lasts = Decimal(str(generation.output_facts["duration_s"]))
+        seconds = min(seconds, lasts.quantize(Decimal("0.001"), ROUND_HALF_UP))
     take = {"draft" if generation.is_draft else "chosen": True, "shot": generation.shot_id}
     said = {"id": generation.id, **(take if generation.shot_id else {})}
     return usage_of(use, seconds).model_copy(update=said)
@@ -375,6 +395,7 @@ def usage_of(use: UseRequest, seconds: Decimal) -> UsageEvent:
         seconds=str(seconds) if seconds else None,
         renders=1,
         count=1,
+        lines=1 if tuple(use.modalities or ()) == ("voice",) else None,
         languages=len(use.languages or ()),
         realtime=use.realtime,
     )

@@ -72,19 +72,54 @@ def sent(
     return copy
 
 
-def order_sent(session: Session, generation: Generation, *, vendor: str) -> None:
-    """Record that the portraits of everybody in a generation leave inside its order."""
+def order_sent(
+    session: Session, generation: Generation, *, vendor: str, kinds: Sequence[str] = ("portrait",)
+) -> None:
+    """Record that what shows everybody in a generation, of these kinds, leaves inside its order."""
     cast = select(GenerationReplica).where(GenerationReplica.generation_id == generation.id)
     for member in session.exec(cast):
         sent(
             session,
             vendor=vendor,
             kind="job",
-            what="portraits inside an order, and what was rendered of them",
+            what=f"{'s and '.join(kinds)}s inside an order, and what was rendered of them",
             performer_id=member.performer_id,
             contract_id=member.contract_id,
             generation_id=generation.id,
         )
+
+
+def clone_sent(session: Session, generation: Generation, *, vendor: str) -> bool:
+    """Record that a recording leaves to be cloned for a job; True where that is new.
+
+    Under the contract of each performer in the scene: withdrawn, erased or over, the clone goes.
+    """
+    if _clones(session, generation.id):
+        return False
+    cast = select(GenerationReplica).where(GenerationReplica.generation_id == generation.id)
+    for member in session.exec(cast):
+        sent(
+            session,
+            vendor=vendor,
+            kind="voice",
+            what="a recording of a voice, and the clone that was made of it",
+            performer_id=member.performer_id,
+            contract_id=member.contract_id,
+            generation_id=generation.id,
+        )
+    return True
+
+
+def clone_named(session: Session, generation_id: str, reference: str) -> None:
+    """Put down what the vendor calls the clone that was made for a job."""
+    for copy in _clones(session, generation_id):
+        copy.reference = reference
+        session.add(copy)
+
+
+def clone_of(session: Session, generation_id: str) -> str:
+    """Return what the vendor calls the clone that was made for a job, or nothing."""
+    return next((copy.reference or "" for copy in _clones(session, generation_id)), "")
 
 
 def named(session: Session, generation_id: str, reference: str) -> None:
@@ -229,6 +264,13 @@ def _of_job(session: Session, generation_id: str) -> Sequence[VendorCopy]:
         VendorCopy.generation_id == generation_id, VendorCopy.kind == "job"
     )
     return session.exec(mine.order_by(col(VendorCopy.id)).with_for_update()).all()
+
+
+def _clones(session: Session, generation_id: str) -> Sequence[VendorCopy]:
+    mine = select(VendorCopy).where(
+        VendorCopy.generation_id == generation_id, VendorCopy.kind == "voice"
+    )
+    return session.exec(mine.order_by(col(VendorCopy.id))).all()
 
 
 def _confirm(session: Session, copy: VendorCopy, detail: str) -> None:

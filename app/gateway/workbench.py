@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, cast
 
 from sqlmodel import Session
 
@@ -75,8 +76,9 @@ def job_of(
     there; whoever renders opens them where it is.
     """
     token = token_for(session, generation) if opened else None
+    wants_portraits = "portrait" in catalogue.find(generation.generator)[1].reference_kinds
     references = []
-    for member in service.cast_of(session, generation.id):
+    for member in service.cast_of(session, generation.id) if wants_portraits else ():
         for medium in registry.references_of(session, member.replica_id):
             path = directory / medium.id
             if opened:
@@ -101,7 +103,7 @@ def job_of(
         width=width,
         height=height,
         references=tuple(references),
-        **given,
+        **cast("Any", given),
     )
 
 

@@ -16,6 +16,7 @@ from app.gateway.generators.errors import MaybeSubmitted, NotSubmitted, ResultNo
 __all__ = [
     "Attestation",
     "Capability",
+    "Clones",
     "Connector",
     "Deletes",
     "Generator",
@@ -117,6 +118,7 @@ class RenderJob:
     footage: Path | None = None
     driving: Path | None = None
     voice: Path | None = None
+    cloned_voice: str = ""  # the vendor's name of the clone made for this job
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,18 @@ class Deletes(Protocol):
     def delete(self, kind: str, reference: str) -> bool: ...
 
 
+@runtime_checkable
+class Clones(Protocol):
+    """A vendor that speaks with a clone of a voice, made of a job's recording for that job alone.
+
+    `clone` makes it under the generation's name and raises as `submit` does; `clone_of` looks for
+    one whose reply was lost, and raises VendorSilent.
+    """
+
+    def clone(self, job: RenderJob) -> str: ...
+    def clone_of(self, generation_id: str) -> str | None: ...
+
+
 def mismatches(job: RenderJob, capability: Capability) -> list[str]:
     """List, in words, what `job` asks that `capability` does not offer; empty when all is offered.
 
@@ -203,7 +217,7 @@ def mismatches(job: RenderJob, capability: Capability) -> list[str]:
     elif capability.lengths_s and job.length_s not in capability.lengths_s:
         only = ", ".join(f"{each:g}" for each in capability.lengths_s)
         found.append(f"{job.length_s:g} s is none of {only} s")
-    if (job.width, job.height) not in capability.sizes:
+    if capability.output != "audio" and (job.width, job.height) not in capability.sizes:
         offered = ", ".join(f"{w}x{h}" for w, h in sorted(capability.sizes))
         found.append(f"{job.width}x{job.height} is not among {offered}")
     fewest, most = capability.references

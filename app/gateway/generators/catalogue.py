@@ -12,6 +12,8 @@ from app import clock
 from app.config import settings
 from app.gateway.errors import GeneratorUnavailable
 from app.gateway.generators import Capability, Connector, Generator
+from app.gateway.generators.eleven import Eleven
+from app.gateway.generators.hedra import Hedra
 from app.gateway.generators.local import CAPABILITY, LICENSE_NOTICE, LocalGenerator
 from app.gateway.generators.omni import Omni
 from app.gateway.generators.outside import Outside
@@ -19,7 +21,7 @@ from app.gateway.generators.pika import Pika
 from app.gateway.generators.runway import Runway
 from app.gateway.generators.veo import Veo
 
-VENDORS: tuple[Connector, ...] = (Veo(), Runway(), Pika(), Omni())
+VENDORS: tuple[Connector, ...] = (Veo(), Runway(), Pika(), Omni(), Hedra(), Eleven())
 OUTSIDE = Outside()
 
 

@@ -41,13 +41,19 @@ from app.gateway.generators.puppet.folder import (
     remove_leftovers,
     write_failure,
 )
-from app.gateway.generators.puppet.speech import LINE_LIMIT, Unspeakable, check_line
+from app.gateway.generators.puppet.speech import LINE_LIMIT, Unspeakable, check_line, library
 
 MODEL = "local/puppet-1"
+FOLLOWS_WORDS = library() is not None
+NO_LIBRARY = (
+    "The espeak-ng library of the espeakng-loader wheel is not here: mouths follow loudness, not "
+    "words. Run `make setup` on a platform that the wheel is made for."
+)
 LICENSE_NOTES = (
     "dlib's 68-point landmark model is for non-commercial use.",
     "Video is encoded with x264, in the PyAV wheel: GPL.",
     "Speech is made by espeak-ng, in a process of its own: GPL.",
+    *(() if FOLLOWS_WORDS else (NO_LIBRARY,)),
 )
 LICENSE_NOTICE = (
     "The local generator is a stand-in for demonstrations and tests: a puppet with a robotic, "
@@ -61,7 +67,7 @@ CAPABILITY = Capability(
     references=(1, 1),
     line_limit=LINE_LIMIT,
     audio=True,
-    lip_sync=False,
+    lip_sync=FOLLOWS_WORDS,
     license_notes=LICENSE_NOTES,
     attestation=NEVER_LEFT,
     evidence="renders here; the demo and the tests run it",

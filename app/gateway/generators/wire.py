@@ -9,7 +9,7 @@ import json
 import secrets
 import time
 from base64 import b64encode
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,13 @@ from app.gateway.generators.errors import MaybeSubmitted, OrderRefused, VendorBu
 REPLY_LIMIT_BYTES = 1 << 20
 ORDER_TIMEOUT_S = 120.0
 TRIES = 4
+SOUNDS = {
+    b"ID3": "audio/mpeg",
+    b"\xff\xfb": "audio/mpeg",
+    b"fLaC": "audio/flac",
+    b"OggS": "audio/ogg",
+}
+BRANDS = {b"qt  ": "video/quicktime", b"M4A ": "audio/mp4"}
 LONGEST_WAIT_S = 300.0  # however long a vendor tells us to wait
 FAILURES, REST = 5, timedelta(minutes=1)
 
@@ -84,23 +91,82 @@ def breaker(vendor: str, model: str) -> Breaker:
 _breakers: dict[tuple[str, str], Breaker] = {}
 
 
-def order(line: Line, path: str, content: Mapping[str, Any], *, model: str) -> dict[str, Any]:
+def order(
+    line: Line,
+    path: str,
+    content: Mapping[str, Any] | Body,
+    *,
+    model: str,
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Place a paid order, once, and return the reply.
 
     Raises VendorBusy and OrderRefused where certainly nothing was bought, MaybeSubmitted where
     nobody can tell.
     """
     switch = breaker(line.vendor, model)
-    switch.check(f"{line.vendor}'s {model}")
-    try:
-        answer = line.door.ask(
+    answer = _place(
+        line,
+        switch,
+        model,
+        lambda: line.door.ask(
             "POST",
             path,
-            body=_json(content),
-            headers=line.headers,
+            body=content if isinstance(content, Body) else _json(content),
+            headers={**line.headers, **(headers or {})},
             limit_bytes=REPLY_LIMIT_BYTES,
             timeout_s=ORDER_TIMEOUT_S,
-        )
+        ),
+    )
+    reply = _parsed(answer)
+    if reply is None:
+        switch.failed()
+        raise lost(line, "its reply was garbled")
+    switch.worked()
+    return reply
+
+
+def order_sound(
+    line: Line,
+    path: str,
+    content: Mapping[str, Any],
+    to: Path,
+    *,
+    model: str,
+    limit_bytes: int,
+    timeout_s: float,
+) -> None:
+    """Place a paid order, once, whose reply is the sound itself: stored in `to` as it streams.
+
+    Raises as `order`; half a reply is MaybeSubmitted, and `to` is not there.
+    """
+    switch = breaker(line.vendor, model)
+    answer = _place(
+        line,
+        switch,
+        model,
+        lambda: line.door.receive(
+            "POST",
+            path,
+            to,
+            body=_json(content),
+            headers=line.headers,
+            limit_bytes=limit_bytes,
+            timeout_s=timeout_s,
+        ),
+    )
+    if not answer.headers.get("content-type", "").startswith("audio/"):
+        to.unlink(missing_ok=True)
+        switch.failed()
+        raise lost(line, "its reply was no sound")
+    switch.worked()
+
+
+def _place(line: Line, switch: Breaker, model: str, call: Callable[[], Answer]) -> Answer:
+    """Make the one call of an order; return its answer where that is a plain yes."""
+    switch.check(f"{line.vendor}'s {model}")
+    try:
+        answer = call()
     except EgressUnsent:
         switch.failed()
         raise VendorBusy(f"{line.vendor} cannot be reached; nothing was ordered") from None
@@ -110,12 +176,7 @@ def order(line: Line, path: str, content: Mapping[str, Any], *, model: str) -> d
         switch.failed()
         raise lost(line, "the connection broke before its reply was whole") from None
     if 200 <= answer.status < 300:
-        reply = _parsed(answer)
-        if reply is None:
-            switch.failed()
-            raise lost(line, "its reply was garbled")
-        switch.worked()
-        return reply
+        return answer
     if answer.status == 429:
         switch.rest(_retry_after_s(answer) or 1.0)
         raise VendorBusy(f"{line.vendor} is busy (429) and took nothing on")
@@ -129,11 +190,12 @@ def ask(
     line: Line,
     method: str,
     path: str,
-    content: Mapping[str, Any] | None = None,
+    content: Mapping[str, Any] | Body | None = None,
     *,
     limit_bytes: int = REPLY_LIMIT_BYTES,
     timeout_s: float = 60.0,
     least_pause_s: float = 0.0,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Ask what buys nothing, four times at most. Raises VendorSilent."""
     why = ""
@@ -143,8 +205,8 @@ def ask(
             answer = line.door.ask(
                 method,
                 path,
-                body=None if content is None else _json(content),
-                headers=line.headers,
+                body=content if content is None or isinstance(content, Body) else _json(content),
+                headers={**line.headers, **(headers or {})},
                 limit_bytes=limit_bytes,
                 timeout_s=timeout_s,
             )
@@ -188,6 +250,22 @@ def download(
         raise VendorSilent(f"{vendor}'s film does not come whole, or its link is bad") from None
 
 
+def receive(line: Line, path: str, to: Path, *, limit_bytes: int, timeout_s: float) -> None:
+    """Fetch a result from the vendor's own host, with credentials; `to` whole or not at all.
+
+    Raises VendorSilent.
+    """
+    try:
+        answer = line.door.receive(
+            "GET", path, to, headers=line.headers, limit_bytes=limit_bytes, timeout_s=timeout_s
+        )
+    except (EgressFailed, EgressRefused) as trouble:
+        logger.warning("a result cannot be fetched", vendor=line.vendor, because=trouble.detail)
+        raise VendorSilent(f"{line.vendor}'s result does not come whole") from None
+    if answer.status != 200:
+        raise VendorSilent(_refusal(line, answer), answered=answer.status)
+
+
 def write(film: bytes, to: Path) -> None:
     """Write a film whole or not at all."""
     draft = to.with_name(f".{to.name}.part")
@@ -201,6 +279,25 @@ def picture(path: Path) -> dict[str, str]:
     return {"bytesBase64Encoded": b64encode(content).decode(), "mimeType": media_type(content)}
 
 
+def form(files: Mapping[str, Path], fields: Mapping[str, str] | None = None) -> Body:
+    """Write a form with files: their names tell nothing, their bytes tell their kind."""
+    edge = secrets.token_hex(16)
+    parts = [
+        f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'.encode()
+        for name, text in (fields or {}).items()
+    ]
+    for name, path in files.items():
+        content = path.read_bytes()
+        head = (
+            f'--{edge}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n'
+            f"Content-Type: {media_type(content)}\r\n\r\n"
+        )
+        parts.append(head.encode() + content + b"\r\n")
+    return Body(
+        b"".join([*parts, f"--{edge}--\r\n".encode()]), f"multipart/form-data; boundary={edge}"
+    )
+
+
 def data_uri(path: Path) -> str:
     """Return a picture or film as a data URI."""
     content = path.read_bytes()
@@ -208,9 +305,14 @@ def data_uri(path: Path) -> str:
 
 
 def media_type(content: bytes) -> str:
-    """Tell a picture (JPEG, PNG, WebP) or film (MP4, QuickTime) by its first bytes."""
+    """Tell a picture, film or recording by its first bytes."""
+    for start, kind in SOUNDS.items():
+        if content.startswith(start):
+            return kind
+    if content[8:12] == b"WAVE":
+        return "audio/wav"
     if content[4:8] == b"ftyp":
-        return "video/quicktime" if content[8:12] == b"qt  " else "video/mp4"
+        return BRANDS.get(content[8:12], "video/mp4")
     if content.startswith(b"\x89PNG"):
         return "image/png"
     return "image/webp" if content[8:12] == b"WEBP" else "image/jpeg"

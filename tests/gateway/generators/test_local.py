@@ -9,6 +9,7 @@ import pytest
 from app.gateway.generators import Generator, NotSubmitted, Phase, ResultNotReady
 from app.gateway.generators import local as local_module
 from app.gateway.generators.local import CAPABILITY, LICENSE_NOTICE, MODEL, LocalGenerator
+from app.gateway.generators.puppet import speech
 
 
 def starts(work: Path, reference: str) -> int:
@@ -46,7 +47,7 @@ class TestOffer:
         (capability,) = generator.capabilities()
         assert capability == CAPABILITY
         assert capability.audio
-        assert not capability.lip_sync
+        assert capability.lip_sync == (speech.library() is not None)
         for word in ("non-commercial", "GPL", "x264", "espeak-ng", "puppet"):
             assert word in LICENSE_NOTICE
 

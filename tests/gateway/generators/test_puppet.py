@@ -1,11 +1,12 @@
 """The puppet's parts, each by itself: acting, framing, speech, eyes and mouth."""
 
 import stat
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from app.gateway.generators.puppet import acting, framing, landmarks, speech
+from app.gateway.generators.puppet import acting, framing, landmarks, speech, visemes
 from app.gateway.generators.puppet.face import Face, Pose, warp, warp_grid
 from app.gateway.generators.puppet.sway import Stage
 
@@ -148,7 +149,7 @@ class TestSway:
 
 class TestSpeak:
     def test_fills_the_clip_with_the_line_between_pauses(self, tmp_path):
-        samples, rate = speech.speak("Ask me first.", 3, tmp_path)
+        samples, rate, _ = speech.speak("Ask me first.", 3, tmp_path)
         assert len(samples) == 3 * rate
         assert np.abs(samples).max() > 0.1
         assert np.abs(samples[: int(0.14 * rate)]).max() == 0
@@ -176,11 +177,35 @@ class TestSpeak:
     )
     def test_reads_hostile_text_as_text(self, tmp_path, monkeypatch, line):
         monkeypatch.chdir(tmp_path)
-        samples, _ = speech.speak(line, 10, tmp_path)
+        samples = speech.speak(line, 10, tmp_path).samples
         assert np.abs(samples).max() > 0.05
         assert list(tmp_path.iterdir()) == []
 
-    def test_prefers_the_program_and_gives_it_the_line_on_stdin(self, tmp_path, monkeypatch):
+    def test_says_when_each_sound_begins_and_the_lips_meet_where_they_must(self, tmp_path):
+        samples, rate, phonemes = speech.speak("Mama, put the fish on my sofa.", 4, tmp_path)
+        names = [each.name.strip("\u02c8\u02cc\u02d0") for each in phonemes]
+        assert [name for name in names if name in {"m", "p", "f"}] == ["m", "m", "p", "f", "m", "f"]
+        heard = np.flatnonzero(np.abs(samples) > 0.01) / rate
+        assert abs(phonemes[0].at_s - heard[0]) < 0.1
+        acted = acting.perform(samples, rate, fps=24, frames=96, seed=1, phonemes=phonemes)
+        deaf = acting.perform(samples, rate, fps=24, frames=96, seed=1)
+        opens, stays_open = [], []
+        for this, after in pairwise(phonemes):
+            middle = (this.at_s + after.at_s) / 2
+            frames = [int((middle - visemes.LEADS_S) * 24) + n for n in (-1, 0, 1)]
+            if this.name == "m":
+                assert min(acted.opening[n] for n in frames) < 0.02
+                stays_open.append(min(deaf.opening[n] for n in frames))
+            if "\u0251" in this.name:
+                opens.append(max(acted.opening[n] for n in frames))
+        assert min(opens) > 0.4
+        assert max(stays_open) > 0.1  # the mouth of before: it only hears loudness
+
+    def test_without_the_library_the_program_gets_the_line_on_stdin(self, tmp_path, monkeypatch):
+        empty = tmp_path / "empty" / "espeakng_loader"
+        empty.mkdir(parents=True)
+        (empty / "__init__.py").touch()
+        monkeypatch.setenv("PYTHONPATH", str(empty.parent))
         shim = tmp_path / "bin" / "espeak-ng"
         shim.parent.mkdir()
         log = tmp_path / "log"

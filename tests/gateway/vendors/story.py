@@ -11,7 +11,6 @@ from app import clock, db
 from app.gateway import pipeline, resting
 from app.gateway.generators import Capability, Connector, catalogue, credentials
 from app.gateway.generators.errors import VendorBusy
-from app.gateway.generators.fitting import FILMS
 from app.gateway.models import Generation
 from app.gateway.models_vendor_jobs import VendorJob
 from app.identity.models import ApiKey
@@ -20,7 +19,9 @@ from tests import scenes
 from tests.gateway.materials.making import a_material
 from tests.providers.running import Fake
 
-SAMPLE = (Path(__file__).parents[2] / "providers" / "sample.mp4").read_bytes()
+PROVIDERS = Path(__file__).parents[2] / "providers"
+SAMPLE = (PROVIDERS / "sample.mp4").read_bytes()
+VOICE = (PROVIDERS / "sample.mp3").read_bytes()
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,11 @@ def told(
 
 def example_of(capability: Capability) -> dict[str, Any]:
     """Return a length, a size and modalities that a model takes."""
-    lengths = capability.lengths_s or (capability.seconds[1],)
+    lengths = capability.lengths_s or (min(capability.seconds[1], 10),)
     return {
         "length_s": f"{max(lengths):g}",
-        "size": min(capability.sizes),
-        "modalities": ("face",),
+        "size": min(capability.sizes, default=(1280, 720)),
+        "modalities": ("voice",) if capability.output == "audio" else ("face",),
     }
 
 
@@ -115,6 +116,7 @@ def materials_for(
     scenes.an_api_key(session, scene.production.organization)
     key_id = session.exec(select(ApiKey.id)).first() or ""
     example = example_of(capability)
+    contents = {"voice": VOICE, "first_frame": scenes.PORTRAIT.read_bytes()}
     found = {}
     for role in capability.needs:
         material = a_material(
@@ -122,7 +124,7 @@ def materials_for(
             scene,
             key_id,
             role,  # type: ignore[arg-type]
-            content=SAMPLE if role in FILMS else scenes.PORTRAIT.read_bytes(),
+            content=contents.get(role, SAMPLE),
             directory=directory,
             length_ms=int(float(example["length_s"]) * 1000),
             width=example["size"][0],

@@ -14,6 +14,8 @@ import pytest
 
 from app import config, db
 from app.gateway.generators import Capability, Connector, catalogue
+from app.gateway.generators.eleven import Eleven
+from app.gateway.generators.hedra import Hedra
 from app.gateway.generators.omni import Omni
 from app.gateway.generators.pika import Pika
 from app.gateway.generators.runway import Runway
@@ -42,6 +44,9 @@ class AtFake:
     credentials: dict[str, str] = field(default_factory=dict)
     header: dict[str, str] = field(default_factory=dict)  # goes with every request but downloads
     deletes: str = ""  # what the fake notes where a finished job is deleted
+    # What comes to another end than with the others: where the same key is the same job, or the
+    # reply is the result and the vendor keeps a history.
+    own: dict[str, tuple[str, str, str, int, str]] = field(default_factory=dict)
 
 
 AT_FAKE = {
@@ -56,6 +61,26 @@ AT_FAKE = {
     ),
     "pika": AtFake(
         Pika, 504, "flagged by a content checker", by_link=True, header={"x-fal-no-retry": "1"}
+    ),
+    "hedra": AtFake(
+        lambda base, **more: Hedra(f"{base}/hedra", **more),
+        503, "moderation refused the film", by_link=True,
+        own=dict.fromkeys(("LOSTREPLY", "CUTREPLY", "BADREPLY"), RENDERED),
+    ),
+    "elevenlabs": AtFake(
+        Eleven, 500, "content policy", by_link=False, deletes="deleted",
+        own={
+            **dict.fromkeys(
+                ("LOSTREPLY", "CUTREPLY", "BADREPLY", "BADJSON", "HANG", "EXPIRED", "EXPIRED1",
+                 "REDIRECT_PRIVATE", "REDIRECT_PRIVATE1"), RENDERED
+            ),
+            "MODERATE": ("failed", "not-ordered", "voided", 0, "Nothing was bought"),
+            **dict.fromkeys(
+                ("TRUNCATED", "ENDLESS"),
+                ("failed", "ended", "voided", 1, "result does not come whole"),
+            ),
+            "CUTREPLY NOHISTORY": ("submitting", "unknown", "placed", 1, "the connection broke"),
+        },
     ),
 }  # fmt: skip
 
@@ -74,6 +99,7 @@ def expected(at: AtFake) -> dict[str, tuple[str, str, str, int, str]]:
         "HANG": (*ended, "it is not finished"),
         "BADJSON": (*ended, "its answer is broken"),
         **dict.fromkeys(("TRUNCATED", "ENDLESS", *(LINKS if at.by_link else ())), (*ended, bad)),
+        **at.own,
     }
 
 
@@ -105,7 +131,7 @@ def test_each_fault_ends_right_with_one_paid_job_and_a_reason(
     at = AT_FAKE[vendor]
     connector = at.make(fake.base, hosts=(fake.base.removeprefix("http://"),), private=True)
     connector.film_limit_bytes, connector.poll_s = 200_000, 3000.0
-    connector.keeps_s = 6 * 3600.0
+    connector.keeps_s, connector.timeout_s = 6 * 3600.0, 4.0
     offer(monkeypatch, connector)
     monkeypatch.setenv(
         "UNDERSTUDY_MODELS_THAT_DO_NOT_TRAIN", f"{capability.model}=A letter (2026-10-01)"
@@ -147,7 +173,7 @@ def test_each_fault_ends_right_with_one_paid_job_and_a_reason(
     assert hosts == {fake.base.removeprefix("http://")}  # no byte goes anywhere else
     for seen in fake.requests():
         if seen["p"].startswith("/cdn/"):  # no credentials to a host of downloads
-            assert not {"authorization", "x-goog-api-key"} & set(seen["h"])
+            assert not {"authorization", "x-goog-api-key", "xi-api-key"} & set(seen["h"])
         else:
             assert at.header.items() <= seen["h"].items()
 

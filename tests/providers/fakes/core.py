@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 
 MP4 = Path(os.environ.get("FAKE_MP4") or Path(__file__).parent.parent.joinpath("sample.mp4")).read_bytes()
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
-MP3 = b"ID3" + b"\0" * 4000                      # not playable; enough to count bytes
+MP3 = Path(os.environ.get("FAKE_MP3") or Path(__file__).parent.parent.joinpath("sample.mp3")).read_bytes()
 WORDLESS = ""                                    # what is taken for the words of an order without any
 ENDLESS_DELAY = float(os.environ.get("FAKE_ENDLESS_DELAY", "0.5"))
 PRIVATE = "http://169.254.169.254/"
@@ -93,13 +93,14 @@ def endless(first: bytes, media_type: str) -> StreamingResponse:
     return StreamingResponse(chunks(), media_type=media_type)
 
 
-def deliver(job: Job, body: bytes, media_type: str, serial: int = 1):
-    """Every result that leaves the fake passes here, inline or by URL."""
+def deliver(job: Job, body: bytes, media_type: str, serial: int = 1, straight: bool = False):
+    """Every result that leaves the fake passes here, inline or by URL; `straight` ones have no link."""
     job.downloads += 1
     n = flag(job.prompt, "EXPIRED")
-    if n is not None and serial <= n and "json" not in media_type:
+    by_link = "json" not in media_type and not straight
+    if n is not None and serial <= n and by_link:
         return Response("<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>", 403, media_type="application/xml")
-    if "json" not in media_type and hit(job, "REDIRECT_PRIVATE"):
+    if by_link and hit(job, "REDIRECT_PRIVATE"):
         return RedirectResponse(PRIVATE, 302)
     if hit(job, "TRUNCATED"):
         return Cut(body, media_type)

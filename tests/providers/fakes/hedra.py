@@ -9,6 +9,14 @@ from .core import IDEMPOTENCY, JOBS, create, fail, flag, link, moderated, poll, 
 router = APIRouter()
 
 
+@router.post("/hedra/v3/files")
+async def hedra_file(req: Request):
+    if e := refuse("hedra", req):
+        return e
+    f = (await req.form())["file"]
+    return {"url": f"{req.base_url}hedra-files/{uuid.uuid4().hex}?signature=fake", "content_type": f.content_type, "expires_at": "2027-01-01T00:00:00Z"}
+
+
 @router.post("/hedra/v3/models/{model}")
 async def hedra_submit(model: str, req: Request):
     if e := refuse("hedra", req):

@@ -1,16 +1,20 @@
 """Turn speech into a performance: what mouth, lids, brows and head do in each frame.
 
-Pure: samples in, curves out. The mouth follows the sound, not the words: it is not lip-sync.
+Pure: samples in, curves out. The mouth follows the phonemes where they are known, and otherwise
+loudness and brightness of the sound, which is no lip-sync.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.gateway.generators.puppet import visemes
+from app.gateway.generators.puppet.visemes import Phoneme
+
 Curve = NDArray[np.float64]  # one value per frame
 
-MOUTH_LEADS_S = 0.045  # lips move before they are heard
 BLINK_S = (0.09, 0.05, 0.16)  # closing, closed, opening
 
 
@@ -55,7 +59,13 @@ class Moment:
 
 
 def perform(
-    samples: NDArray[np.float32], rate: int, *, fps: int, frames: int, seed: int
+    samples: NDArray[np.float32],
+    rate: int,
+    *,
+    fps: int,
+    frames: int,
+    seed: int,
+    phonemes: Sequence[Phoneme] = (),
 ) -> Performance:
     """Return what the puppet does in each of `frames` frames while `samples` are heard.
 
@@ -67,6 +77,9 @@ def perform(
     hiss = np.clip((bright - 2600) / 1400, 0, 1)
     opening = _ease(loud**0.75 * (1 - 0.75 * hiss), rise=0.75, fall=0.45)
     spread = _ease(np.clip((bright - 1250) / 900, -1, 1) * np.minimum(1, loud * 3), 0.4, 0.4)
+    if phonemes:
+        opening, spread = visemes.mouth(phonemes, fps=fps, frames=frames)
+        opening = opening * (0.65 + 0.35 * loud)
     stress = _smooth(loud, fps * 0.35)
     at = np.arange(frames) / fps
     wander = [_wander(at, rng) for _ in range(5)]
@@ -91,7 +104,7 @@ def _hear(samples: NDArray[np.float32], rate: int, *, fps: int, frames: int) -> 
     loud, bright = np.zeros(frames), np.zeros(frames)
     padded = np.concatenate([np.zeros(span), samples.astype(np.float64), np.zeros(span + rate)])
     for frame in range(frames):
-        middle = int(((frame + 0.5) / fps + MOUTH_LEADS_S) * rate) + span
+        middle = int(((frame + 0.5) / fps + visemes.LEADS_S) * rate) + span
         heard = padded[middle - span // 2 : middle - span // 2 + span]
         spectrum = np.abs(np.fft.rfft(heard * window))
         loud[frame] = np.sqrt((heard**2).mean())

@@ -27,11 +27,9 @@ from app import sandbox_child
 from app.gateway.generators.puppet.folder import CANCELLED, FILM, PART, write_failure
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from app.gateway.generators.puppet.acting import Performance
     from app.gateway.generators.puppet.landmarks import Picture, Points
+    from app.gateway.generators.puppet.speech import Spoken
 
 FPS = 24
 DEADLINE_S = 240
@@ -73,7 +71,7 @@ def main(folder: Path) -> None:
             write_failure(folder, "sandbox-unavailable", f"{detail} renders anyway.")
             return
         threading.Thread(target=_leave_with_parent, args=(folder,), daemon=True).start()
-        render(order, folder, *sound)
+        render(order, folder, sound)
     except (UnusablePortrait, Unspeakable) as refusal:
         write_failure(folder, refusal.reason, refusal.detail)
     except Cancelled:
@@ -96,7 +94,7 @@ def shut_doors(order: Order, folder: Path) -> bool:
     return sandbox_child.try_doors()["network"] or not order.insists
 
 
-def render(order: Order, folder: Path, samples: "NDArray[np.float32]", rate: int) -> None:
+def render(order: Order, folder: Path, sound: "Spoken") -> None:
     """Write the clip for `order`, spoken already, into `folder`, whole or not at all.
 
     Raises UnusablePortrait or Cancelled.
@@ -106,6 +104,7 @@ def render(order: Order, folder: Path, samples: "NDArray[np.float32]", rate: int
     from app.gateway.generators.puppet import acting, film, framing, landmarks
 
     cv2.setNumThreads(1)
+    samples, rate, phonemes = sound
     picture = landmarks.read_portrait(Path(order.portrait))
     found = landmarks.find_landmarks(picture)
     canvas, placed = framing.stage(picture, found, width=order.width, height=order.height)
@@ -113,7 +112,12 @@ def render(order: Order, folder: Path, samples: "NDArray[np.float32]", rate: int
     frames = round(order.length_s * FPS)
     seed = hashlib.sha256(order.line.encode() + picture.tobytes()).digest()[:8]
     performance = acting.perform(
-        samples, rate, fps=FPS, frames=frames, seed=int.from_bytes(seed, "big")
+        samples,
+        rate,
+        fps=FPS,
+        frames=frames,
+        seed=int.from_bytes(seed, "big"),
+        phonemes=phonemes,
     )
     part = folder / PART
     film.write_film(

@@ -1,12 +1,14 @@
 """Speak a line with espeak-ng, in a process of its own: its license (GPL) stays out of ours.
 
 Run as `python -m app.gateway.generators.puppet.speech WAV_FILE WORDS_PER_MINUTE` with the line on
-stdin, this becomes the `espeak-ng` program where there is one, and otherwise loads the library
-that the espeakng-loader wheel ships. The voice is generic and robotic, never a performer's.
+stdin, this loads the library that the espeakng-loader wheel ships, which also says when each sound
+begins; where there is none it becomes the `espeak-ng` program, which does not. The voice is generic
+and robotic, never a performer's.
 """
 
 import ctypes
 import importlib.util
+import json
 import os
 import resource
 import shutil
@@ -15,9 +17,12 @@ import sys
 import unicodedata
 import wave
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from app.gateway.generators.puppet.visemes import Phoneme
 
 VOICE = "en-us"
 PACES = (140, 165, 190, 215)  # words a minute, from calm to pressed
@@ -25,6 +30,23 @@ PAUSE_S = 0.15  # least silence before the line and after it
 LONGEST_PAUSE_S = 0.5  # before the line
 LINE_LIMIT = 300  # characters
 TIMEOUT_S = 20
+
+
+class Spoken(NamedTuple):
+    """A line as it sounds: mono samples (-1..1), their rate, and its phonemes where known."""
+
+    samples: NDArray[np.float32]
+    rate: int
+    phonemes: tuple[Phoneme, ...] = ()
+
+
+def library() -> Path | None:
+    """Return the espeak-ng library of the wheel, if it has one for this platform."""
+    spec = importlib.util.find_spec("espeakng_loader")
+    if spec is None or spec.origin is None:
+        return None
+    beside = sorted(Path(spec.origin).parent.iterdir())
+    return next((path for path in beside if path.suffix in {".so", ".dylib", ".dll"}), None)
 
 
 class Unspeakable(Exception):
@@ -57,8 +79,8 @@ def check_line(line: str) -> None:
             )
 
 
-def speak(line: str, length_s: float, folder: Path) -> tuple[NDArray[np.float32], int]:
-    """Return `length_s` seconds of mono sound (-1..1) that say `line`, and its sample rate.
+def speak(line: str, length_s: float, folder: Path) -> Spoken:
+    """Return `length_s` seconds of sound that say `line`.
 
     The pace is the calmest that fits. Raises Unspeakable("line-too-long") when the line
     still does not fit, "no-voice" when espeak-ng is missing or fails. Uses `folder` for a
@@ -68,14 +90,15 @@ def speak(line: str, length_s: float, folder: Path) -> tuple[NDArray[np.float32]
     room_s = length_s - 2 * PAUSE_S
     spoken_s = 0.0
     for pace in PACES:
-        sound, rate = _run_espeak(line, pace, folder)
+        sound, rate, phonemes = _run_espeak(line, pace, folder)
         spoken_s = len(sound) / rate
         if spoken_s <= room_s:
             samples = np.zeros(round(length_s * rate), np.float32)
             pause_s = min(LONGEST_PAUSE_S, PAUSE_S + (room_s - spoken_s) / 2)
             start = round(pause_s * rate)
             samples[start : start + len(sound)] = sound
-            return samples, rate
+            moved = (Phoneme(each.at_s + pause_s, each.name) for each in phonemes)
+            return Spoken(samples, rate, tuple(moved))
     raise Unspeakable(
         "line-too-long",
         f"The line takes {spoken_s:.1f} s to speak, pauses aside, and the clip has "
@@ -83,8 +106,9 @@ def speak(line: str, length_s: float, folder: Path) -> tuple[NDArray[np.float32]
     )
 
 
-def _run_espeak(line: str, pace: int, folder: Path) -> tuple[NDArray[np.float32], int]:
+def _run_espeak(line: str, pace: int, folder: Path) -> Spoken:
     path = folder / "speech.wav"
+    timings = path.with_suffix(".json")
     command = [
         sys.executable,
         "-P",
@@ -105,6 +129,7 @@ def _run_espeak(line: str, pace: int, folder: Path) -> tuple[NDArray[np.float32]
         with wave.open(str(path)) as sound:
             rate = sound.getframerate()
             samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
+        heard = json.loads(timings.read_text()) if timings.exists() else []
     except (subprocess.SubprocessError, OSError, EOFError, wave.Error) as error:
         said = (getattr(error, "stderr", b"") or b"").decode(errors="replace").strip()[-200:]
         raise Unspeakable(
@@ -114,11 +139,14 @@ def _run_espeak(line: str, pace: int, folder: Path) -> tuple[NDArray[np.float32]
         ) from error
     finally:
         path.unlink(missing_ok=True)
+        timings.unlink(missing_ok=True)
     loud = np.flatnonzero(np.abs(samples) > 64)
     if not loud.size:
         raise Unspeakable("no-voice", "The line has no sound in it: use words of the Latin script.")
     spoken = samples[loud[0] : loud[-1] + 1]
-    return (spoken / 32768).astype(np.float32), int(rate)
+    begins_s = float(loud[0]) / rate
+    phonemes = tuple(Phoneme(at_ms / 1000 - begins_s, name) for at_ms, name in heard)
+    return Spoken((spoken / 32768).astype(np.float32), int(rate), phonemes)
 
 
 def _plain(line: str) -> str:
@@ -130,35 +158,58 @@ def main(arguments: list[str]) -> None:
     """Become espeak-ng for one line: see the module's first lines."""
     path, pace = arguments[0], int(arguments[1])
     resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT_S, TIMEOUT_S))
-    program = shutil.which("espeak-ng")
-    if program:
+    found, program = library(), shutil.which("espeak-ng")
+    if found is not None:
+        _speak_with_library(found, sys.stdin.buffer.read(), pace, Path(path))
+    elif program:
         options = ["-v", VOICE, "-s", str(pace), "-b", "1", "--stdin", "-w", path]
         os.execv(program, ["espeak-ng", *options])  # noqa: S606 -- a list, never a shell
-    _speak_with_library(sys.stdin.buffer.read(), pace, Path(path))
+    else:
+        sys.exit("neither the espeak-ng library nor its program is installed")
 
 
-def _speak_with_library(line: bytes, pace: int, path: Path) -> None:
-    """Write `line` (UTF-8) as a WAV file, spoken by the wheel's library in this process."""
-    spec = importlib.util.find_spec("espeakng_loader")
-    if spec is None or spec.origin is None:
-        sys.exit("neither the espeak-ng program nor its library is installed")
-    home = Path(spec.origin).parent
-    library = next(p for p in sorted(home.iterdir()) if p.suffix in {".so", ".dylib", ".dll"})
+class _Event(ctypes.Structure):
+    """`espeak_EVENT` of speak_lib.h; `name` is that of a phoneme, in IPA."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("name", ctypes.c_char * 8),
+    )
+
+
+def _speak_with_library(library: Path, line: bytes, pace: int, path: Path) -> None:
+    """Write `line` (UTF-8) as a WAV file, and when each of its phonemes begins beside it."""
     espeak = ctypes.CDLL(str(library))
     synchronous, no_exit, utf8, set_rate = 2, 0x8000, 1, 1
-    data = str(home / "espeak-ng-data").encode()
-    rate = espeak.espeak_Initialize(synchronous, 0, data, no_exit)
+    phoneme_events, in_ipa, is_phoneme = 1, 2, 7
+    data = str(library.parent / "espeak-ng-data").encode()
+    options = no_exit | phoneme_events | in_ipa
+    rate = espeak.espeak_Initialize(synchronous, 0, data, options)
     if rate <= 0 or espeak.espeak_SetVoiceByName(VOICE.encode()):
         sys.exit("the espeak-ng library did not start")
-    sound = bytearray()
+    sound, heard = bytearray(), []
 
-    def keep(samples: "ctypes._Pointer[ctypes.c_short]", count: int, _events: object) -> int:
+    def keep(
+        samples: "ctypes._Pointer[ctypes.c_short]", count: int, events: "ctypes._Pointer[_Event]"
+    ) -> int:
+        number = 0
+        while events and events[number].type:
+            event = events[number]
+            if event.type == is_phoneme:
+                heard.append((event.audio_position, event.name.decode(errors="ignore")))
+            number += 1
         if samples and count > 0:
             sound.extend(ctypes.string_at(samples, 2 * count))
         return 0
 
     kind = ctypes.CFUNCTYPE(
-        ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+        ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
     )
     callback = kind(keep)
     espeak.espeak_SetSynthCallback(callback)
@@ -172,6 +223,7 @@ def _speak_with_library(line: bytes, pace: int, path: Path) -> None:
         output.setsampwidth(2)
         output.setframerate(rate)
         output.writeframes(bytes(sound))
+    path.with_suffix(".json").write_text(json.dumps(heard))
 
 
 if __name__ == "__main__":
