@@ -15,7 +15,7 @@ from tests.http.house import PROBLEM, VERIFICATION, a_house, is_open, operations
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 Schema = dict[str, Any]
 NOT_JSON = {"multipart/form-data", "text/plain", "application/octet-stream", "video/mp4",
-            "image/jpeg", "image/png",
+            "image/jpeg", "image/png", "audio/mpeg", "audio/wav", "audio/mp4",
             "application/jose", "application/ocsp-response", "application/timestamp-reply",
             "application/ocsp-request", "application/timestamp-query", "application/vc+jwt",
             "text/event-stream", "application/x-ndjson",
