@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from app import clock
 from app.identity import passkeys, people, sessions
+from app.identity.errors import NotAllowed
 from app.identity.models_people import Ceremony, Membership, Passkey, Person
 from app.notices import service as notices
 from app.recovery import codes
@@ -48,13 +49,16 @@ def begin_by_administrator(session: Session, by: Person, membership_id: str) -> 
     """Begin for a member who lost every device, as one of two administrators.
 
     Only for who belongs to that organization alone: nobody is let into another house by this one's
-    administrators. A performer at their own desk waits 72 hours all the same. Raises NotAllowed,
-    RecoveryRefused.
+    administrators. A performer at their own desk waits 72 hours all the same. Raises
+    RecoveryNotFound, RecoveryRefused.
     """
-    membership = session.get(Membership, membership_id)
+    membership, none = session.get(Membership, membership_id), "nobody of yours is a member there"
     if membership is None or membership.ended_at is not None:
-        raise RecoveryNotFound("nobody of yours is a member under this id")
-    organization = people.administered(session, by, membership.organization_id)
+        raise RecoveryNotFound(none)
+    try:
+        organization = people.administered(session, by, membership.organization_id)
+    except NotAllowed:  # whoever does not administer them learns of no member
+        raise RecoveryNotFound(none) from None
     if membership.person_id == by.id:
         raise RecoveryRefused("you are signed in: add a device on your account page")
     if len(people.memberships_of(session, membership.person_id)) != 1:
