@@ -12,6 +12,7 @@ from starlette.datastructures import UploadFile
 from app import clock, db, rates, sandbox
 from app.access import may
 from app.audit import desk, service
+from app.audit.original import NOT_SHOWN
 from app.config import settings
 from app.errors import NotFound, TooLarge
 from app.identity import authentication
@@ -42,6 +43,7 @@ EXAMPLE: JsonDict = {
         "license": {"when_made": "licensed", "now": "licensed"},
         "log": {"state": "logged", "record": "out_01JD…", "leaf_index": 12},
         "disclosed": {"level": "license"},
+        "released_original": {"still": None, "said": NOT_SHOWN},
     },
 }
 VerifierProof = Annotated[

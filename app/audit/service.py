@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from app import clock
-from app.audit import records, verdict
+from app.audit import original, records, verdict
 from app.audit.disclosed import UNTOLD, disclosed
 from app.errors import NotFound
 from app.licensing.document.disclosure import STRANGER, Viewer
@@ -50,7 +50,8 @@ def verify_file(
 
     Everybody learns: the verdict, integrity, signer, time, mark, likeness, license validity then
     and now, and whether the release is in the log. Titles, names, terms and reasons are told as far
-    as its contracts let this viewer see them. Raises nothing over the file's bytes; raises
+    as its contracts let this viewer see them; so is a still of the released original, beside a file
+    that was recovered. Raises nothing over the file's bytes; raises
     SandboxUnavailable.
     """
     found = verify.verify(
@@ -64,7 +65,7 @@ def verify_file(
     )
     judged = verdict.judge(found)
     findings = {**found.as_json(), "license": None, "log": None, "draft": False}
-    findings["disclosed"] = dict(UNTOLD)
+    findings |= {"disclosed": dict(UNTOLD), "released_original": None}
     sentence = judged.sentence
     if found.manifest is not None:
         made_at = datetime.fromisoformat(found.manifest.signed_at)
@@ -72,7 +73,10 @@ def verify_file(
         state = license_then_and_now(session, generation_id, made_at, license_state=license_state)
         findings["license"] = state
         findings["log"] = log_inclusion(session, generation_id)
-        findings["disclosed"] = disclosed(session, generation_id, viewer=viewer)
+        told = findings["disclosed"] = disclosed(session, generation_id, viewer=viewer)
+        if judged.word == "recovered":
+            level = told["level"]
+            findings["released_original"] = original.beside(session, generation_id, level=level)
         then, now = (state[name].replace("-", " ") for name in ("when_made", "now"))
         sentence += f" The output it names: {then} when made, {now} now."
         findings["draft"] = records.is_draft(session, generation_id)

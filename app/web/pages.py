@@ -38,6 +38,12 @@ HEADERS = {
     "Referrer-Policy": "same-origin",  # "no-referrer" would take the Origin from our own forms
     "X-Content-Type-Options": "nosniff",
 }
+# Of a page that shows a still of ours which has no address of its own.
+WITH_STILL = {
+    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace(
+        "img-src 'self'", "img-src 'self' data:"
+    )
+}
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 

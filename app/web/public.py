@@ -28,7 +28,15 @@ from app.licensing.status import consent_status
 from app.transparency import note, service
 from app.transparency.errors import CheckpointNotFound
 from app.web import evidence
-from app.web.pages import HERE, PageRoute, Visit, Visitor, check_sent_from_here, page
+from app.web.pages import (
+    HERE,
+    WITH_STILL,
+    PageRoute,
+    Visit,
+    Visitor,
+    check_sent_from_here,
+    page,
+)
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 PICTURES = {"girl.webp": "image/webp"}
@@ -120,7 +128,7 @@ async def verify_file(request: Request, visit: Visitor) -> Response:
             raise FileMissing("you have not chosen a file; go back and choose one")
         name = (upload.filename or "").replace("\x00", "")[:120]
         found = await run_in_threadpool(_look, upload.file, visit)
-    return page(
+    answer = page(
         visit,
         "verdict.html",
         here="/verify",
@@ -132,6 +140,9 @@ async def verify_file(request: Request, visit: Visitor) -> Response:
         wrong=_about(found.findings),
         layers=evidence.layers(found.findings),
     )
+    if found.findings["released_original"]:
+        answer.headers.update(WITH_STILL)
+    return answer
 
 
 def _about(findings: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from app import clock, config
 from app.audit import service
+from app.audit.original import NOT_SHOWN
 from app.audit.service import verify_file
 from tests.audit.evidence import (
     ONE_DATABASE,
@@ -36,6 +37,7 @@ class TestRecovered:
         cv2.imwrite(str(copy), smaller, [cv2.IMWRITE_JPEG_QUALITY, 70])
         found = look(session, copy, authority)
         assert found.verdict == "recovered"
+        assert found.findings["released_original"] == {"still": None, "said": NOT_SHOWN}
         assert found.findings["credentials"] == "absent"
         assert found.findings["manifest"]["found_by"] == "watermark"
         assert found.findings["manifest"]["generation_id"] == output.manifest.generation_id
