@@ -339,6 +339,10 @@ TABLES: dict[str, Columns] = {
         moving="state detail tries next_at",
     ),
     "vault_opening": _table("id object_id purpose subject_id opened_at", "opened_at"),
+    "operator_act": _table("id stated_name words at", "at"),
+    "operator_act_subject": _table("act_id subject_id", "act_id>operator_act"),
+    "audit_segment": _table("id number events previous_sha256 sha256 closed_at", "closed_at"),
+    "audit_segment_event": _table("event_id segment_id place sha256", "segment_id>audit_segment"),
     "render_token": _table("id job_id decision_id attempt secret_sha256 issued_at", "issued_at"),
     "render_token_use": _table("token_id object_id opening_id", "token_id>render_token"),
     # What is in dispute

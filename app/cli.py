@@ -4,14 +4,16 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import sqlalchemy as sa
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from app import config, db
 from app.cli_api_keys import key_commands
+from app.cli_audit import audit_commands
 from app.cli_budgets import budget_commands
 from app.cli_bundle import bundles
 from app.cli_cases import case_commands
@@ -62,6 +64,7 @@ for name, group in (
     ("credit", credit_commands),
     ("bank", bank_commands),
     ("payouts", payout_commands),
+    ("audit", audit_commands),
     ("notices", notice_commands),
     ("webhooks", webhook_commands),
     ("watermark", watermark_commands),
@@ -78,11 +81,64 @@ app.add_typer(money)
 err = Console(stderr=True)
 
 
+# Commands about files, rules and other installations: nothing of this one is done by them.
+ELSEWHERE = {
+    "access", "conformance", "demo", "renderer", "setup", "simulate", "verify", "verify-signature",
+    "verify-status", "watermark",
+}  # fmt: skip
+BEFORE_SETUP = {"keys init"}
+
+
+class ActNotNoted(AppError):
+    """What the operator is about to do cannot be put down, so it is not done."""
+
+    status, code = 503, "act-not-noted"
+
+
+def note(arguments: list[str]) -> None:
+    """Put down which command of the operator is about to run, before it does anything.
+
+    Raises ActNotNoted, and nothing runs, where an installation is there and cannot keep it.
+    """
+    words = words_of(arguments)
+    if not words or words[0] in ELSEWHERE or "--help" in arguments:
+        return
+    file = db.file_of(settings().database)
+    if file is not None and not file.exists():
+        return  # no installation yet
+    from app import trail
+
+    try:
+        with db.writing() as session:
+            if trail.is_kept(session):
+                trail.note_act(session, " ".join(words), arguments)
+    except sa.exc.DBAPIError:
+        if " ".join(words) not in BEFORE_SETUP:
+            raise ActNotNoted(
+                "the operator's acts are put down before they are done, and the database does not "
+                "take it: nothing was done; look at the database, then run the command again"
+            ) from None
+
+
+def words_of(arguments: list[str]) -> list[str]:
+    """Return the words of the command that these arguments call, and none of what it is given."""
+    command: Any = typer.main.get_command(app)
+    words: list[str] = []
+    for each in arguments:
+        found = getattr(command, "commands", {}).get(each)
+        if found is None:
+            break
+        command = found
+        words.append(each)
+    return words
+
+
 def main() -> None:
     """Run a command; a refusal is one clear line and exit status 1."""
     for library in ("OMP", "OPENBLAS"):  # more threads than cores slow each other down severalfold
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     try:
+        note(sys.argv[1:])
         app()
     except AppError as refusal:
         err.print(f"[bold]{refusal.code}[/]: {refusal.detail}", highlight=False)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -94,6 +95,14 @@ def make_engine(url: str) -> Engine:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file of an SQLite database; None for any other."""
+    found = sa.make_url(url)
+    if found.get_backend_name() != "sqlite" or not found.database:
+        return None
+    return Path(found.database)
 
 
 @lru_cache

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from app import access, bodies, db, logs, migrate, problems, sandbox
 from app.access import may
 from app.audit import api as audit
+from app.audit import api_events as audit_events
 from app.audit import api_soft_bindings as soft_bindings
 from app.audit.bundle import api as bundles
 from app.cases import api as cases
@@ -144,6 +145,7 @@ def create_app() -> FastAPI:
     for subject in (
         api_keys,
         approvals,
+        audit_events,
         boundaries,
         bundles,
         cases,

@@ -1,6 +1,7 @@
 """Every table in one import, for migrations: rooms own their tables, this file only names them."""
 
-from app import heartbeat, marks, vault, vault_tokens
+from app import heartbeat, marks, trail, vault, vault_tokens
+from app.audit import models_events as audit_events
 from app.cases import models as cases
 from app.gateway import models as gateway
 from app.gateway import models_budgets as budgets
@@ -46,6 +47,7 @@ from app.transparency import models_anchor as anchors
 __all__ = [
     "anchors",
     "approvals",
+    "audit_events",
     "boundaries",
     "budgets",
     "cases",
@@ -82,6 +84,7 @@ __all__ = [
     "stops",
     "strikes",
     "takes",
+    "trail",
     "transparency",
     "vault",
     "vault_tokens",

@@ -79,7 +79,8 @@ OWNED: dict[str, str] = {
     "performer": _by(organization_id="me", agent_organization_id="me", id="performer"),
     "replica": _by(performer_id="performer"),
     "reference_medium": _by(replica_id="medium"),
-    "vault_object": _by(owner_id="party"),
+    "vault_object": "tenant_party(owner_id) OR tenant_account(owner_id)"  # per_, org_, payee:…
+    " OR tenant_series(split_part(owner_id, ':', 2))",  # contract:…
     "performer_key": _by(owner_id="party"),
     "vault_opening": "EXISTS (SELECT FROM vault_object o WHERE o.id = object_id)",
     "performer_alias": _by(performer_id="side"),
@@ -88,6 +89,9 @@ OWNED: dict[str, str] = {
     "mandate": _by(id="mandate"),
     "mandate_evidence": _by(mandate_id="mandate"),
     "erasure": _by(performer_id="side"),
+    "operator_act_subject": "tenant_party(subject_id) OR tenant_contract(subject_id)"
+    " OR tenant_series(subject_id)",
+    "operator_act": "EXISTS (SELECT FROM operator_act_subject s WHERE s.act_id = operator_act.id)",
     # Who asks
     "api_key": _MINE,
     "api_key_terms": _by(api_key_id="key"),
@@ -172,6 +176,8 @@ OPEN: dict[str, str] = {
     "agreement_keeper": "which union keeps an agreement is public",
     "strike_switch": "a strike is public once it is confirmed; the service holds back what is not",
     "emergency_stop": "whoever is stopped is told so",
+    "audit_segment": "digests that the public log commits to",
+    "audit_segment_event": "likewise",
     "ledger_period": "when books were closed, and how many entries they had",
     "payout_order": "a name and a currency",
     "alembic_version": "which shape the database has",

@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 import app.models  # noqa: F401  every table: what it publishes is held against all of them
 from app import db, heartbeat, jobs, publication, sandbox, vault
+from app.audit import events as audit
 from app.config import settings
 from app.errors import AppError
 from app.gateway import (
@@ -147,8 +148,12 @@ class Worker:
                 webhooks_sending.send_waiting()
                 if time.monotonic() - reminded >= REMIND_S:
                     reminded = time.monotonic()
-                    for room in (reminders, telling):
-                        _remind(room.is_due, room.remind)
+                    for is_due, act in (
+                        (reminders.is_due, reminders.remind),
+                        (telling.is_due, telling.remind),
+                        (audit.is_due, audit.close_segment),
+                    ):
+                        _remind(is_due, act)
             except Exception:
                 logger.exception("notices wait and are tried again")
 
@@ -235,7 +240,7 @@ def _end_silent_previews() -> None:
             previews.end_silent(session, generation_id)
 
 
-def _remind(is_due: Callable[[Session], bool], remind: Callable[[Session], None]) -> None:
+def _remind(is_due: Callable[[Session], bool], remind: Callable[[Session], object]) -> None:
     with db.reading() as session:
         due = is_due(session)
     if due:

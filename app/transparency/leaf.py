@@ -44,6 +44,7 @@ class LeafKind(StrEnum):
     PERIOD_CLOSED = "period-closed"
     KEY_ROTATED = "key-rotated"
     POLICY_PUBLISHED = "policy-published"
+    AUDIT_SEGMENT = "audit-segment"
     DATABASE_ANCHORED = "database-anchored"
 
 

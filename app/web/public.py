@@ -62,6 +62,7 @@ HAPPENED = {
     "period-closed": "A period of the books was closed",
     "key-rotated": "A key was replaced",
     "policy-published": "A set of rules came into force",
+    "audit-segment": "Openings of the vault and the operator's acts were chained",
     "database-anchored": "The records were sealed",
 }
 STANDS = {

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from sqlmodel import Session, SQLModel, col, select
 
-from app import clock, vault, vault_tokens
+from app import clock, trail, vault, vault_tokens
+from app.audit.events import close_segment
 from app.cases.service import Complaint, open_case
 from app.gateway import pipeline
 from app.gateway.materials.models import GenerationMaterial, Material
@@ -308,6 +309,8 @@ def _who_came(session: Session, organization_id: str) -> list[SQLModel]:
     session.add_all((contact, recovery))
     session.flush()
     told = {"notice_id": notice.id, "contact_id": contact.id}
+    trail.note_act(session, "people invite", [organization_id])
+    close_segment(session)
     return [
         NoticeDelivery(**told, message_id="<one@understudy.example>"),
         RecoveryCode(person_id=person.id, code_sha256="0" * 64),
