@@ -15,6 +15,7 @@ from app import clock, commits, db, keys, publication
 from app.config import settings
 from app.gateway import (
     buying,
+    costs,
     endings,
     inspect,
     marking,
@@ -275,7 +276,11 @@ def release(generation_id: str) -> bool:
         else:
             generation.state = "refused"
             generation.reason = stopped
+            stands = ledger.holds_stand(session, generation_id)
             ledger.void_hold(session, generation_id, reason=generation.reason)
+            if costs.is_stopped(decision, holds_stand=stands):
+                costs.settle_stopped(session, generation, reason=stopped)
+                telling.tell_of_stop(session, generation)
         return generation.state
 
     if ended := commits.queue().run(decide_and_settle):

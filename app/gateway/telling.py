@@ -17,6 +17,15 @@ from app.registry.models import Performer
 
 def tell_of_release(session: Session, generation: Generation) -> None:
     """Tell of a release, in its own transaction; a desk that is not reached alarms who asked."""
+    _tell_both(session, generation, "released")
+
+
+def tell_of_stop(session: Session, generation: Generation) -> None:
+    """Tell both sides of a render that was stopped before its release, in its transaction."""
+    _tell_both(session, generation, "render-stopped")
+
+
+def _tell_both(session: Session, generation: Generation, kind: str) -> None:
     asked = generation.organization_id
     sides: dict[str, None] = {}
     for performer in _cast(session, generation):
@@ -25,7 +34,7 @@ def tell_of_release(session: Session, generation: Generation) -> None:
     for organization_id in {**sides, asked: None}:
         notices.tell(
             session,
-            "released",
+            kind,
             generation.id,
             organization_id=organization_id,
             alarms_id=None if organization_id == asked else asked,

@@ -16,15 +16,18 @@ def what_happened(event: UsageEvent) -> str:
         "interest": event.principal_minor is not None,
         "audit": event.actual_seconds is not None,
         "draft": event.draft is not None,
+        "stopped render": event.stopped_cost_minor is not None,
     }
     return next((kind for kind, holds in kinds.items() if holds), "use")
 
 
 def quantities(event: UsageEvent) -> dict[str, str]:
     """Return what of an event is counted, as exact text."""
-    counted = ("seconds", "renders", "lines", "days", "count", "languages", "impressions",
-               "gross_receipts_minor", "deductions_minor", "days_late", "principal_minor",
-               "reported_seconds", "actual_seconds", "audit_cost_minor")  # fmt: skip
+    counted = (
+        *("seconds", "renders", "lines", "days", "count", "languages", "impressions"),
+        *("gross_receipts_minor", "deductions_minor", "days_late", "principal_minor"),
+        *("reported_seconds", "actual_seconds", "audit_cost_minor", "stopped_cost_minor"),
+    )
     given = event.model_dump(include=set(counted), exclude_none=True)
     return {name: str(given[name]) for name in counted if name in given}
 
@@ -46,6 +49,8 @@ def _rate(terms: CompensationTerms, event: UsageEvent) -> list[str]:
         return ["minimum_guarantee_minor"]
     if kind == "interest":
         return ["annual_rate"]
+    if kind == "stopped render":
+        return ["stopped_share"]
     priced = sorted(
         {name for group in RATES[terms.model] for name in group}
         & {name for name in terms.model_fields_set if getattr(terms, name) is not None}

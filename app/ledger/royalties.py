@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from app.ledger.books import Effects, Line, Posted, RoyaltyState, add, check_balanced, merge
 from app.ledger.corrections import refund, reverse
-from app.ledger.errors import AmountTooLarge, EventIncomplete
+from app.ledger.errors import AmountTooLarge, EventIncomplete, TermNotAgreed
 from app.ledger.rates import Price, period, price
 from app.ledger.splits import half_up, split_by_weight
 from app.ledger.terms import CompensationTerms, Party, PensionAndHealth, exact
@@ -34,12 +34,30 @@ def post_event(
     elif event.refund_of is not None and event.amount_minor is not None:
         lines, after = refund(state, event.refund_of, event.amount_minor)
     else:
-        posted = _post(terms, state, event)
+        is_bill = event.stopped_cost_minor is not None
+        posted = _stopped(terms, event) if is_bill else _post(terms, state, event)
         lines, after = posted.lines, state.after(posted)
     check_balanced(lines)
     if any(abs(line.amount_minor) > LARGEST_MINOR for line in lines):
         raise AmountTooLarge("one line would move more than 10^15 minor units; split the event")
     return lines, replace(after, seen=after.seen | ({event.id} if event.id else frozenset()))
+
+
+def _stopped(terms: CompensationTerms, event: UsageEvent) -> Posted:
+    """Share a vendor's bill between licensee and platform, in its own currency; rounded half-up.
+
+    It is no compensation: neither capped nor recouped, and nobody is paid a share of it.
+    """
+    if terms.stopped_share is None:
+        raise TermNotAgreed("the terms do not say who bears the cost of a stopped render")
+    cost, currency = event.stopped_cost_minor or 0, event.cost_currency or terms.currency
+    borne = half_up(cost * exact(terms.stopped_share))
+    lines = (
+        Line("licensee:receivable", currency, borne),
+        Line("platform:stopped_renders", currency, cost - borne),
+        Line(f"vendor:{event.vendor}:payable", currency, -cost),
+    )
+    return Posted(lines, {})
 
 
 @dataclass(frozen=True)

@@ -222,6 +222,12 @@ class CompensationTerms(Strict):
     takes: Takes | None = Field(
         default=None, description="Null: each generation is a use at the full price."
     )
+    stopped_share: Share | None = Field(
+        default=None,
+        description="How much of a vendor's bill the licensee bears for a render that a "
+        "withdrawal, a suspension, a pause, a strike or a lost hold stops; the platform bears the "
+        "rest, the performer's side never any. Null: it stays the platform's, outside these books.",
+    )
     scale_floor_minor: Number | None = Field(
         default=None, description="Commission never takes a share below this."
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from app.ledger.terms import Decimal, Natural, Number, PartyId, Strict, exact
+from app.ledger.terms import Currency, Decimal, Natural, Number, PartyId, Strict, exact
 
 
 class UsageEvent(Strict):
@@ -40,6 +40,10 @@ class UsageEvent(Strict):
     reported_seconds: Number | None = None
     actual_seconds: Number | None = None
     audit_cost_minor: Number | None = None
+    # a vendor's bill for a render that was stopped
+    stopped_cost_minor: Natural | None = None
+    cost_currency: Currency | None = None
+    vendor: PartyId | None = None
     # a correction of the event with this number, counted from 0
     reverse: Natural | None = None
     refund_of: Natural | None = None
@@ -55,6 +59,7 @@ class UsageEvent(Strict):
             self.period_end,
             self.principal_minor,
             self.actual_seconds,
+            self.stopped_cost_minor,
             self.reverse,
             self.refund_of,
         ]
@@ -65,6 +70,9 @@ class UsageEvent(Strict):
             (self.principal_minor, self.days_late, "principal_minor and days_late"),
             (self.actual_seconds, self.reported_seconds, "actual_seconds and reported_seconds"),
         )
+        bill = (self.stopped_cost_minor, self.cost_currency, self.vendor)
+        if len({part is None for part in bill}) > 1:
+            raise ValueError("stopped_cost_minor, cost_currency and vendor come together")
         for one, other, names in pairs:
             if (one is None) != (other is None):
                 raise ValueError(f"{names} come together")

@@ -17,6 +17,7 @@ SENTENCES = {
     "preview-requested": "Something was made and waits for your look before it is released.",
     "preview-due": "Soon the time for your look is over.",
     "released": "A new work was released.",
+    "render-stopped": "A work under way was stopped before its release; it stays in quarantine.",
     "statement-issued": "A statement of what is owed was issued.",
     "payout-sent": "A payout was ordered.",
     "payout-settled": "A payout was paid.",

@@ -182,6 +182,11 @@ _SAID: Mapping[str, Callable[[CompensationTerms, Any], str]] = {
         f"and is deleted after {count(takes.draft_days, 'day')}; the one that is chosen costs the "
         f"whole price, less {percent(takes.draft_credit)} of what the drafts of the shot cost."
     ),
+    "stopped_share": lambda _terms, share: (
+        "If a withdrawal, a pause, a suspension, a strike or a hold that ran out stops a render "
+        f"that another company already bills, the licensee bears {percent(share)} of that bill and "
+        "the platform the rest; the performer's side bears nothing."
+    ),
     "annual_rate": _share_of("Money that is late earns {} interest a year."),
     "payment_grace_days": lambda _terms, days: (
         f"If an invoice is unpaid {days} {'day' if days == 1 else 'days'} after it was due, "
