@@ -118,6 +118,8 @@ def request_generation(
             **({"look_first": look_first} if look_first else {}),
         },
     )
+    if asked.shot and capability.output == "audio":
+        raise JobNotOffered("a sound has no picture to slate: ask for it without a shot")
     if asked.shot:
         governing = [judged.contracts[performer] for performer in performers]
         shot, generation.take = takes.place(

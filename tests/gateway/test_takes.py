@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
-from app import clock, db, storage
-from app.gateway import choosing, pipeline, quoting, service, takes
+import watermark.video
+from app import clock, db, keys, storage
+from app.gateway import choosing, marking, pipeline, quoting, service, takes
 from app.gateway.embedding import embed_picture
 from app.gateway.errors import OutputNotReleased
 from app.gateway.models import Generation
@@ -23,6 +24,7 @@ from app.ledger.models import Hold, RecordedUse
 from app.licensing.decisions.models import Decision
 from app.licensing.words.plain_language import sentences
 from tests import scenes
+from tests.provenance import making
 
 # 5 s at 12.50 EUR: 62.50; a draft a quarter of it, rounded up to 15.63.
 WHOLE, DRAFT = 6250, 1563
@@ -246,6 +248,18 @@ class TestSlate:
         assert luma[2, 320] == 16  # the band
         assert luma[:32].max() == 235  # the words in it
         assert len(np.unique(luma[120:240])) > 1  # the large word
+
+    def test_is_in_the_marked_film_from_first_to_last_and_the_mark_is_found_in_it(
+        self, data_dir, tmp_path
+    ):
+        source, marked = making.make_media(tmp_path / "in.mp4"), tmp_path / "marked.mp4"
+        payload, key = bytes(range(8)), keys.secret("watermark")
+        by = "app.gateway.embedding:embed"
+        marking.mark_output(source, marked, payload, key, by, slate="DRAFT - shot 12A, take 3")
+        with av.open(str(marked)) as film:
+            bands = [frame.to_ndarray(format="gray")[1].mean() for frame in film.decode(video=0)]
+        assert max(bands) < 8  # plain footage is lighter
+        assert [each.payload for each in watermark.video.detect(marked, key)] == [payload]
 
     def test_is_burnt_into_a_picture(self, tmp_path: Path):
         cv2.imwrite(str(tmp_path / "plain.png"), np.full((480, 640, 3), 90, np.uint8))
