@@ -15,8 +15,11 @@ from app.gateway import pipeline, rendering, service
 from app.gateway.models import Generation
 from app.gateway.models_render_jobs import RenderJobOutside
 from app.ledger.models import Hold
+from app.registry import service as registry
 from app.vault import VaultOpening
+from tests.gateway import videos
 from tests.http.house import House, a_house, assert_problem
+from tests.scenes import PORTRAIT
 
 MODEL = "renderer/nightglass-vfx"
 FILM = (Path(__file__).parents[1] / "providers" / "sample.mp4").read_bytes()
@@ -26,7 +29,11 @@ SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.fixture
 def studio(client, monkeypatch) -> House:
     """A house whose contract names a renderer, and a production that is one."""
-    house = a_house(client, generators=[MODEL])
+    return a_studio(client, monkeypatch)
+
+
+def a_studio(client, monkeypatch, **scene) -> House:
+    house = a_house(client, generators=[MODEL], **scene)
     organization_id = house.scene.production.organization.id
     monkeypatch.setenv("UNDERSTUDY_RENDERERS", f"nightglass-vfx={organization_id}")
     promise = f"{MODEL}=Our own house rules (2026-11-01)"
@@ -107,6 +114,24 @@ class TestRenderer:
         assert pipeline.render(asked["id"])
         assert pipeline.examine(asked["id"]) is False
         assert "5.00 s were asked for" in ended(asked["id"])[2]
+
+    def test_that_returns_another_persons_face_is_quarantined_and_costs_nothing(
+        self, client, monkeypatch
+    ):
+        girl = registry.inspect_portrait(PORTRAIT)
+        studio = a_studio(client, monkeypatch, seen=girl)
+        for name, is_her in (("girl-with-a-pearl-earring", True), ("isaac-newton", False)):
+            job_id, generation_id = sent_out(studio)
+            license_ = studio.post(f"/v1/render-jobs/{job_id}/licenses").json()["license"]
+            film = videos.film([videos.scene(name, size=(640, 360))] * 20)
+            assert hand_in(studio, job_id, license_, film).status_code == 201
+            assert pipeline.render(generation_id)
+            assert pipeline.examine(generation_id) is is_her
+            state, hold, reason = ended(generation_id)
+            assert (state, hold) == (
+                ("inspected", "placed") if is_her else ("quarantined", "voided")
+            )
+            assert ("not-the-performer" in reason) is not is_her
 
     def test_without_its_licence_or_too_late_leaves_no_film_lying(self, studio):
         job_id, generation_id = sent_out(studio)
