@@ -223,6 +223,7 @@ def ask(
                 raise VendorSilent(_refusal(line, answer), answered=answer.status)
             wait_s = _retry_after_s(answer)
             why = f"it answered {answer.status}" if answer.status != 200 else "its answer is broken"
+            why = "it is busy (429)" if answer.status == 429 else why
         if turn + 1 < TRIES:
             pause(max(_patience_s(turn) if wait_s is None else wait_s, least_pause_s))
     raise VendorSilent(f"{line.vendor} gives no usable answer: {why}")
