@@ -59,6 +59,13 @@ TABLES: dict[str, Columns] = {
         " commitment_salt commitment created_at",
         "created_at",
     ),
+    "identity_proof": _table(
+        "id performer_id replica_id level organization_id document signature signing_key_id"
+        " reference proven_at ends_at",
+        "proven_at",
+        once="revoked_at",
+        moving="seal",
+    ),
     "mandate": _table(
         "id performer_id holder_id role acts contract_id starts_at ends_at document"
         " document_sha256 signature signing_key_id grantor_id granted_at confirmed_at",
@@ -365,6 +372,7 @@ TABLES: dict[str, Columns] = {
 }
 
 NOT_ANCHORED: dict[str, str] = {
+    "external_id": "numbers of other houses; nothing is decided by them",
     "account": "names only; a posting holds the name itself",
     "contract_book": f"running totals, {CACHE}",
     "funds": "a lock; it holds no amount",

@@ -88,6 +88,20 @@ def record_birth(
     print(f"{performer_id} comes of age on {life.majority_on}")
 
 
+@mandate_commands.command("document")
+def record_document(
+    performer_id: Annotated[str, typer.Argument(help="per_…")],
+    reference: Annotated[str, typer.Option(help="Who checked it, and under which number.")],
+) -> None:
+    """Record that a performer's document was checked elsewhere; the document stays there."""
+    from app.licensing.mandates import service, vouching
+
+    with db.writing() as session:
+        performer = service.lock(session, performer_id)
+        proof = vouching.record_document(session, performer, reference)
+    print(f"{proof.id} {performer_id}: document, until {proof.ends_at:%Y-%m-%d}")
+
+
 def _says(acts: list[str]) -> str:
     return ", ".join(acts)
 

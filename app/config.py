@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     performer_keys_url: str = Field("", description="A bucket for performers' keys instead.")
     policy_directory: Path | None = Field(None, description="Cedar rules; default: shipped.")
     policy_packs: str = Field("", description="Packs on for every contract, parted by commas.")
+    installation: Literal["sandbox", "production"] = Field(
+        "sandbox", description="Outside a sandbox somebody vouches for a performer before any use."
+    )
     host: str = Field("127.0.0.1", description="Address the server binds to.")
     port: int = Field(8420, ge=0, le=65535, description="Port the server binds to.")
     public_url: str = Field(
@@ -147,6 +150,11 @@ class Settings(BaseSettings):
     def packs_on(self) -> tuple[str, ...]:
         """The packs of rules that are on for every contract of this installation."""
         return tuple(filter(None, (name.strip() for name in self.policy_packs.split(","))))
+
+    @property
+    def identity_floor(self) -> int:
+        """How far a performer's identity is proven before any use: in a sandbox, not at all."""
+        return 0 if self.installation == "sandbox" else 1
 
     @cached_property
     def promised_not_to_train(self) -> dict[str, str]:

@@ -53,6 +53,7 @@ from app.licensing.decisions import published, rulebook
 from app.licensing.disclosures import api as disclosures
 from app.licensing.errors import ContractNotFound
 from app.licensing.mandates import api as mandates
+from app.licensing.mandates import api_identity as identities
 from app.licensing.paper import api as paper
 from app.licensing.standing import api as standing
 from app.licensing.status import api as statuses
@@ -153,6 +154,7 @@ def create_app() -> FastAPI:
         contract_life,
         counsel,
         disclosures,
+        identities,
         mandates,
         materials,
         notification,

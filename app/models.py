@@ -39,6 +39,7 @@ from app.privacy import models as privacy
 from app.provenance import models as provenance
 from app.recovery import models as recovery
 from app.registry import models as registry
+from app.registry import models_identity as identities
 from app.registry import models_mandates as mandates
 from app.registry import models_named as named
 from app.transparency import models as transparency
@@ -58,6 +59,7 @@ __all__ = [
     "disclosures",
     "gateway",
     "heartbeat",
+    "identities",
     "identity",
     "ledger",
     "mandates",

@@ -31,7 +31,7 @@ from app.licensing.standing.models import StandingOffer
 from app.licensing.status import statements
 from app.privacy.errors import ErasureHeld, ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
 from app.privacy.models import Erasure
-from app.registry import naming
+from app.registry import identities, naming
 from app.registry import service as registry
 from app.registry.models import ERASED_NAME, Performer
 from app.vault import PerformerKey, VaultObject
@@ -131,6 +131,7 @@ def erase(session: Session, performer: Performer, *, by: Principal, confirmed: s
         )
     # 2. Nothing opens from here on.
     vault.erase_owner(session, performer.id)
+    identities.forget_external_ids(session, performer.id)
     performer.name = ERASED_NAME
     naming.forget_names(session, performer.id)
     session.add(performer)

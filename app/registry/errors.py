@@ -71,3 +71,15 @@ class BirthRefused(AppError):
     """The date of birth cannot be, or is not the one on record."""
 
     status, code = 409, "birth-refused"
+
+
+class IdentityRefused(AppError):
+    """This does not prove who a performer is, or not by whoever says so."""
+
+    status, code = 422, "identity-refused"
+
+
+class ExternalIdRefused(AppError):
+    """There is no such number of another house."""
+
+    status, code = 422, "external-id-refused"

@@ -15,11 +15,12 @@ from tests.gateway.materials.making import a_recording
 from tests.http.house import House, a_preview, a_render_job, a_standing_offer, question
 from tests.licensing.disclosing import a_grant
 from tests.licensing.mandating import a_document as a_mandate
+from tests.licensing.mandating import a_vouching, ink_for
 from tests.licensing.mandating import signed as a_grantors
 from tests.licensing.papers import a_pdf
 from tests.licensing.standing_offers import a_document, a_signature
 from tests.licensing.unions import AGREEMENT
-from tests.scenes import PORTRAIT, Change, an_api_key, offered, sign, with_takes
+from tests.scenes import PORTRAIT, Change, an_api_key, offered, represent, sign, with_takes
 
 
 @dataclass
@@ -174,6 +175,24 @@ def _mandates(act: str) -> Callable[[House], Deed]:
         return Deed("desk", f"/v1/mandates/{made['id']}/revocation", {})
 
     return deed
+
+
+def _vouching(house: House, *, back: bool = False) -> Deed:
+    scene = house.scene
+    path = f"/v1/performers/{scene.performer.id}/vouchings"
+    with db.writing() as session:
+        represent(session, scene, scene.agency.organization)
+    if back:
+        return Deed("agency", f"{path}/revocation", {}, status=200)
+    body = {"json": a_vouching(scene)}
+    return Deed("agency", path, body, {"json": a_vouching(scene) | {"jws": "a..b"}})
+
+
+def _ink(house: House) -> Deed:
+    with db.writing() as session:
+        body = {"json": ink_for(session, house.scene)}
+    path = f"/v1/contracts/{house.scene.contract.id}/ink-signatures"
+    return Deed("desk", path, body, {"json": body["json"] | {"jws": "a..b"}})
 
 
 def _paper(house: House) -> Deed:
@@ -421,6 +440,15 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
     "/v1/disclosure-grants/{grant_id}/revocation": _grants("revoke"),
     "/v1/performers/{performer_id}/mandates": _mandates("grant"),
     "/v1/mandates/{mandate_id}/revocation": _mandates("revoke"),
+    "/v1/performers/{performer_id}/vouchings": _vouching,
+    "/v1/performers/{performer_id}/vouchings/revocation": lambda h: _vouching(h, back=True),
+    "/v1/performers/{performer_id}/external-ids": lambda h: Deed(
+        "desk",
+        f"/v1/performers/{h.scene.performer.id}/external-ids",
+        {"json": {"kind": "imdb", "value": "nm0000001"}},
+        {"json": {"kind": "imdb", "value": "nm0000002"}},
+    ),
+    "/v1/contracts/{contract_id}/ink-signatures": _ink,
     "/v1/performers/{performer_id}/birth": lambda h: Deed(
         "desk",
         f"/v1/performers/{h.scene.performer.id}/birth",
@@ -468,6 +496,7 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
 # Their houses begin with an offer that nobody has signed.
 UNSIGNED = {
     "/v1/contracts/{contract_id}/signatures",
+    "/v1/contracts/{contract_id}/ink-signatures",
     "/v1/contracts/{contract_id}/counsel-links",
     "/v1/counsel-links/{link_id}/revocation",
     "/v1/counsel/{secret}/comments",

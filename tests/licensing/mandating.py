@@ -19,6 +19,7 @@ from app.registry import lives, mandates
 from app.registry import service as registry
 from app.registry.models_mandates import Mandate
 from tests.licensing.negotiating import wording
+from tests.licensing.papers import a_pdf, attached
 from tests.scenes import Scene
 
 OF_AGE_IN = timedelta(days=40)  # a minor's birthday, after a mandate's thirty days
@@ -102,3 +103,42 @@ def trials(scene: Scene, holder: Party, role: str) -> dict[str, Callable[[Sessio
         "pause": pause,
         "withdraw": lambda session: contracts.withdraw_contract(session, scene.contract, by),
     }
+
+
+def a_vouching(scene: Scene, by: Party | None = None, **said: Any) -> dict[str, Any]:
+    """The body with which an agency or a union vouches for a scene's performer."""
+    voucher = by or scene.agency
+    document = {
+        "v": 1,
+        "type": "understudy-vouching",
+        "performer": scene.performer.id,
+        "replica": scene.replica.id,
+        "says": "I know this person, and they are who the registry says they are.",
+        **said,
+    }
+    text = bytes(rfc8785.dumps(document))
+    jws = sign_detached(text, voucher.key, key_id=voucher.registered.id, role="voucher")
+    return {"document": document, "jws": jws}
+
+
+def ink_for(
+    session: Session, scene: Scene, witness: Party | None = None, **said: Any
+) -> dict[str, Any]:
+    """The body with which a performer hands in their signature on paper, which is attached."""
+    seen_by = witness or register_party(session, "A notary", "union")
+    desk = scene.desk.organization.id
+    paper = attached(session, scene.contract, a_pdf(), organization_id=desk)
+    statement = {
+        "v": 1,
+        "type": "understudy-ink-signature",
+        "contract_sha256": scene.contract.document_sha256,
+        "paper_sha256": paper.sha256,
+        "role": "performer",
+        "organization": desk,
+        "signer": "The Girl",
+        "signed_on": "2026-11-27",
+        **said,
+    }
+    text = bytes(rfc8785.dumps(statement))
+    jws = sign_detached(text, seen_by.key, key_id=seen_by.registered.id, role="witness")
+    return {"statement": statement, "jws": jws}

@@ -38,6 +38,8 @@ class TestPolicyFiles:
         assert by_outcome["deny"] == set(suite["deny_codes"]) | {
             "POLICY_PACK_UNKNOWN",
             "LICENSEE_IN_ARREARS",
+            "IDENTITY_NOT_PROVEN",
+            "INK_NOT_ACCEPTED",
         }
         assert by_outcome["needs-approval"] == set(suite["approval_codes"])
         assert set(POLICIES.standing_obligations) == set(suite["always_on_permit"])
@@ -56,6 +58,7 @@ class TestPolicyFiles:
             place = a_document()
             for step in rule.clause.split("/")[1:]:
                 optional = {"max_term_years", "minor_court_approval", "packs", "payment_grace_days"}
+                optional |= {"performer_identity", "ink"}
                 assert step in place or step in optional, rule.clause
                 place = place.get(step, {})
 

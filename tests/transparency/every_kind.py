@@ -55,7 +55,7 @@ from app.payments.models_details import PayoutDetails
 from app.privacy.models import Erasure
 from app.provenance.models import SignedManifest, SoftBinding
 from app.recovery.models import Recovery, RecoveryCode, RecoveryVouch
-from app.registry import mandates
+from app.registry import identities, mandates
 from app.registry import service as registry
 from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
 from app.registry.models_named import MatchingChoice, PerformerAlias
@@ -345,7 +345,11 @@ def _who_may_act(session: Session, scene: Scene, *, vault_object_id: str) -> lis
         vault_object_id=vault_object_id,
         organization_id=scene.agency.organization.id,
     )
-    return [life, paper]
+    proof = identities.keep(
+        session, scene.performer, scene.replica.id, "document", reference="checked elsewhere"
+    )
+    known_as = identities.keep_external_id(session, scene.performer, "imdb", "nm0000001")
+    return [life, paper, proof, known_as]
 
 
 def _what_was_billed(session: Session, organization_id: str, key_id: str) -> list[SQLModel]:

@@ -81,6 +81,36 @@ class SignatureCreate(BaseModel):
     )
 
 
+class InkCreate(BaseModel):
+    """A signature in ink on the contract's PDF, as its witness saw it. See docs/paper.md."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    statement: dict[str, Any] = Field(
+        examples=[
+            {
+                "v": 1,
+                "type": "understudy-ink-signature",
+                "contract_sha256": "0" * 64,
+                "paper_sha256": "1" * 64,
+                "role": "performer",
+                "organization": "org_01JD3Z6N8Q4C0R2T5V7X9Y1B3D",
+                "signer": "Griet of Delft",
+                "signed_on": "2026-11-27",
+            }
+        ]
+    )
+    jws: str = Field(
+        max_length=4096,
+        examples=["eyJhbGciOiJFUzI1NiJ9..c2lnbmF0dXJl"],
+        description="The witness's detached JWS over the statement's RFC 8785 form; `role` in its "
+        "header is `witness`, `kid` a key registered for the witness.",
+    )
+    acknowledged: list[Annotated[str, Field(max_length=400)]] = Field(
+        default=[], max_length=1000, examples=[["/content/nudity"]]
+    )
+
+
 @router.get(
     "/schemas/contract",
     tags=["public"],
@@ -192,6 +222,40 @@ def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Respo
             contract,
             act.organization_id,
             role=body.role,
+            jws=body.jws,
+            acknowledged=body.acknowledged,
+            api_key_id=act.principal.api_key_id,
+        )
+        return 201, shown(session, contract, act.organization_id)
+
+    return act.once(fingerprint_of(body), sign)
+
+
+@router.post(
+    "/contracts/{contract_id}/ink-signatures",
+    status_code=201,
+    response_model=ContractRead,
+    responses=act_refusals(
+        ContractNotFound,
+        AlreadySigned,
+        ActNotAllowed,
+        ContractAlreadyWithdrawn,
+        SignatureRefused,
+        BoundariesNotAcknowledged,
+        PaperMissing,
+    ),
+)
+@may("performer", "licensee", "representative", to="sign")
+def sign_contract_in_ink(contract_id: str, body: InkCreate, act: Acting) -> Response:
+    """Hand in your signature on paper, as a witness saw it; a contract may refuse such ones."""
+
+    def sign(session: Session) -> tuple[int, BaseModel]:
+        contract = service.newest_document_of(session, act.organization_id, contract_id)
+        service.sign_in_ink(
+            session,
+            contract,
+            act.organization_id,
+            statement=body.statement,
             jws=body.jws,
             acknowledged=body.acknowledged,
             api_key_id=act.principal.api_key_id,

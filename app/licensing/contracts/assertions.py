@@ -96,7 +96,7 @@ def pack(said: Mapping[str, Any], words: str, answer: str) -> str:
 
 def is_assertion(text: str) -> bool:
     """Say whether a kept signature is a passkey's, not a JWS."""
-    return text.startswith("{")
+    return text.startswith('{"authenticator_data":')
 
 
 def check(document: bytes, text: str, public_jwk: Mapping[str, Any], *, role: str) -> Asserted:

@@ -1,6 +1,7 @@
 """Contracts in force: signed, suspended, resumed, withdrawn; who may see one, and sign it."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -8,7 +9,7 @@ from app import clock
 from app.identity import passkeys
 from app.identity.models import SigningKey
 from app.licensing.boundaries import service as boundaries
-from app.licensing.contracts import acts, life, papers, places, signatories
+from app.licensing.contracts import acts, ink, life, papers, places, signatories
 from app.licensing.contracts.life import Act, Actor, State
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.contracts.negotiation import (
@@ -20,7 +21,7 @@ from app.licensing.contracts.negotiation import (
     retract_offer,
 )
 from app.licensing.contracts.signatories import signer_of
-from app.licensing.contracts.signatures import check_detached, key_id_of
+from app.licensing.contracts.signatures import check_detached, check_signature, key_id_of
 from app.licensing.document import contract as documents
 from app.licensing.errors import (
     ActNotAllowed,
@@ -49,6 +50,7 @@ __all__ = [
     "resume_contract",
     "retract_offer",
     "sign_contract",
+    "sign_in_ink",
     "signatures_of",
     "signer_of",
     "suspend_contract",
@@ -85,6 +87,58 @@ def sign_contract(
         contract,
         organization_id,
         role=role,
+        made=made,
+        acknowledged=acknowledged,
+        api_key_id=api_key_id,
+    )
+
+
+def sign_in_ink(
+    session: Session,
+    contract: Contract,
+    organization_id: str,
+    *,
+    statement: Mapping[str, Any],
+    jws: str,
+    acknowledged: Collection[str] = (),
+    api_key_id: str | None = None,
+) -> ContractSignature:
+    """Keep a party's signature in ink, handed in by that party, as its witness saw it.
+
+    The witness is another organization with a registered key: no party of the contract, and nobody
+    who acts for the performer, so that no agent signs by witnessing. The paper is attached before.
+    Raises what `keep_signature` does.
+    """
+    said = ink.read(statement)
+
+    def made() -> tuple[SigningKey, str]:
+        text = ink.pack(statement, jws)
+        key = session.get(SigningKey, key_id_of(jws))
+        if key is None or key.revoked_at is not None or passkeys.is_of_passkey(session, key):
+            raise SignatureRefused("the JWS names a key (kid) that is no witness's")
+        check_signature(
+            contract.document.encode(),
+            text,
+            key.public_jwk,
+            key_id=key.id,
+            organization_id=key.organization_id,
+            role=said.role,
+        )
+        if not signatories.may_witness(session, contract, said.organization, key.organization_id):
+            raise SignatureRefused(
+                "a witness is neither party nor acts for the performer; name another one"
+            )
+        if said.paper_sha256 not in {each.sha256 for each in papers.papers_of(session, contract)}:
+            raise SignatureRefused("attach the signed paper first: POST /v1/contracts/{id}/paper")
+        return key, text
+
+    if said.organization != organization_id:
+        raise SignatureRefused("a signature in ink is handed in by the party whose it is")
+    return keep_signature(
+        session,
+        contract,
+        organization_id,
+        role=said.role,
         made=made,
         acknowledged=acknowledged,
         api_key_id=api_key_id,

@@ -70,6 +70,19 @@ def may_sign(session: Session, contract: Contract, organization_id: str, role: s
     )
 
 
+def may_witness(session: Session, contract: Contract, party_id: str, witness_id: str) -> bool:
+    """Say whether an organization may witness a party's ink: no party, and nobody's agent here."""
+    performer = session.get_one(Performer, contract.performer_id)
+    sides = {
+        party_id,
+        contract.licensee_id,
+        performer.organization_id,
+        performer.agent_organization_id,
+        *mandates.parties_of(session, performer.id, contract.series_id),
+    }
+    return witness_id not in sides
+
+
 def insist(
     session: Session, contract: Contract, organization_id: str, role: str, *, at: datetime
 ) -> None:

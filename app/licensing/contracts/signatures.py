@@ -1,7 +1,7 @@
-"""A party's signature over a contract, of either kind: a detached JWS, or a passkey's assertion.
+"""A party's signature over a contract: a detached JWS, a passkey's assertion, or ink and a witness.
 
 A JWS is made by a system; its header says in which role it signs. What a person's passkey asserts
-is checked in `assertions.py`.
+is checked in `assertions.py`, what a witness saw in `ink.py`.
 """
 
 import base64
@@ -14,7 +14,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
-from app.licensing.contracts import assertions
+from app.licensing.contracts import assertions, ink
 from app.licensing.errors import SignatureRefused
 
 ALGORITHMS = ("ES256", "EdDSA", "Ed25519")
@@ -45,15 +45,22 @@ def check_signature(
     organization_id: str,
     role: str,
 ) -> None:
-    """Verify a kept signature of either kind over the canonical bytes.
+    """Verify a kept signature of any kind over the canonical bytes.
 
-    A JWS names the key, which is an organization's; an assertion names the organization itself.
+    A JWS names the key, which is an organization's; an assertion names the organization itself; of
+    ink the key is the witness's.
     Raises SignatureRefused.
     """
     if assertions.is_assertion(text):
         asserted = assertions.check(document, text, public_jwk, role=role)
         if asserted.organization_id != organization_id:
             raise SignatureRefused("the passkey signed for another organization")
+    elif ink.is_ink(text):
+        said, signed, jws = ink.unpack(text)
+        ink.insist(document, said, role=role)
+        check_detached(
+            signed, jws, public_jwk, key_id=key_id, role=ink.WITNESS, of="the witness's statement"
+        )
     else:
         check_detached(document, text, public_jwk, key_id=key_id, role=role)
 
@@ -95,6 +102,8 @@ def algorithm_of(text: str) -> str:
     """Return the algorithm a signature that was checked once says it was made with."""
     if assertions.is_assertion(text):
         return "passkey (WebAuthn)"
+    if ink.is_ink(text):
+        return "ink, before a witness"
     return str(_header(text)["alg"])
 
 

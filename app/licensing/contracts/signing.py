@@ -12,7 +12,7 @@ from sqlmodel import Session
 from app.identity import passkeys, people
 from app.identity.models import Organization, SigningKey
 from app.identity.models_people import Passkey, Person
-from app.licensing.contracts import assertions, service
+from app.licensing.contracts import assertions, ink, service, signatories
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.contracts.names import registered_names
 from app.licensing.contracts.signatures import check_signature
@@ -22,7 +22,14 @@ from app.licensing.words import plain_language
 from app.recovery import service as recovery
 
 # What one must be in the organization that signs, by the role in which it does.
-SIGNS = {"performer": ("performer",), "licensee": ("production_approver",)}
+SIGNS = {
+    "performer": ("performer",),
+    "guardian": ("guardian",),
+    "estate_rep": ("estate",),
+    "union_for_estate": ("union_officer",),
+    "loan_out": ("loan_out",),
+    "licensee": ("production_approver",),
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,10 @@ def seat_of(session: Session, person: Person, contract_id: str) -> Seat:
         except ContractNotFound:
             continue
         for role, those in SIGNS.items():
-            signer = service.signer_of(session, contract, role)
-            if signer == organization.id and membership.role in those:
+            holds = membership.role in those and signatories.may_sign(
+                session, contract, organization.id, role
+            )
+            if holds:
                 return Seat(contract, organization, role)
         looking = looking or Seat(contract, organization, None)
     if looking is None:
@@ -107,7 +116,8 @@ def sign(
     if seat.role is None:
         raise SignatureRefused(
             f"you may not sign for {seat.organization.name}: the performer signs as a member with "
-            "that role, a production through one of its approvers"
+            "that role, a production through one of its approvers, a guardian, an estate or a "
+            "union by a mandate"
         )
     recovery.check_may_sign(session, passkey.person_id)
     kept = json.loads(about)
@@ -160,6 +170,9 @@ def verified(said: dict[str, Any]) -> dict[str, Any]:
             raise SignatureRefused("this file is of another format or version")
         found: dict[str, Any] = {"role": role, **named}
         check_signature(document, text, jwk, role=role, **named)
+        if ink.is_ink(text):
+            seen, _, _ = ink.unpack(text)
+            return found | {"made_with": "ink, before a witness", "signer": seen.signer}
         if not assertions.is_assertion(text):
             return found | {"made_with": "a registered key (JWS)"}
         asserted = assertions.check(document, text, jwk, role=role)

@@ -28,7 +28,8 @@ SCHEMA = "consent-scenarios/1"
 SERVER_FACTS = frozenset(
     "id version status executed_at effective_at document_sha256_ok signatures "
     "ratified_at ratified ratified_on ratification ratified_at_18 "
-    "court_approved court_approval court_approved_at paused unpaid_since".split()
+    "court_approved court_approval court_approved_at paused unpaid_since "
+    "identity_level identity_floor".split()
 )
 
 
@@ -108,6 +109,7 @@ def _contract(item: dict[str, Any], state: dict[str, Any]) -> ContractInForce:
                 signed_at=_instant(signature.get("signed_at")),
                 authority_verified=signature.get("authority") == "verified",
                 valid=signature.get("valid") is True,
+                in_ink=signature.get("in_ink") is True,
             )
             for signature in item["signatures"]
         ),
@@ -123,6 +125,8 @@ def _contract(item: dict[str, Any], state: dict[str, Any]) -> ContractInForce:
         deceased_on=None if deceased_on is None else date.fromisoformat(deceased_on),
         court_approved=any(bool(item.get(name)) for name in SERVER_FACTS if "court" in name),
         ratified_at=_ratified_at(item),
+        identity_level=item.get("identity_level") or 0,
+        identity_floor=item.get("identity_floor") or 0,
     )
 
 

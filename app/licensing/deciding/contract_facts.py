@@ -14,7 +14,7 @@ from app.licensing.deciding import approvals
 from app.licensing.deciding.facts import NEVER, Facts, at_or_never, length
 from app.licensing.deciding.inputs import ContractInForce, State, UseRequest
 from app.licensing.document import languages, local_days, territories
-from app.licensing.document.vocabulary import words
+from app.licensing.document.vocabulary import identity_level, words
 
 HOUR = 3600 * 1_000_000
 # What may change while the document stands. Every field counts, those added later too.
@@ -75,6 +75,7 @@ def _lasting_facts(remembered: _Remembered) -> Facts:
         **_people_facts(contract),
         **ending_facts(contract),
         **_payment_facts(contract),
+        **_assurance_facts(contract),
     }
 
 
@@ -218,6 +219,17 @@ def _payment_facts(contract: ContractInForce) -> Facts:
     days = PAYMENT_GRACE_DAYS if agreed is None else agreed
     due_at = local_days.micros(contract.unpaid_since)
     return {"payment_grace_ends_at": local_days.add_days(due_at, days, tz)}
+
+
+def _assurance_facts(contract: ContractInForce) -> Facts:
+    policy = contract.terms.policy
+    asked = 0 if policy.performer_identity is None else identity_level(policy.performer_identity)
+    return {
+        "identity_level": contract.identity_level,
+        "identity_required": max(asked, contract.identity_floor),
+        "signed_in_ink": any(each.valid and each.in_ink for each in contract.signatures),
+        "ink_refused": policy.ink == "refused",
+    }
 
 
 def _limit(seconds: float | None) -> int:

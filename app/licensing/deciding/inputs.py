@@ -30,6 +30,7 @@ class SignatureFact:
     signed_at: datetime | None = None
     authority_verified: bool = False
     valid: bool = False
+    in_ink: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class ContractInForce:
     "withdrawn", "draft", ...). `intact` says that the stored document still has the signed hash.
     `withdrawn_at` is the earliest withdrawal. `paused` is the performer's own pause.
     `unpaid_since` is when the oldest invoice for its uses that is not paid fell due, or will.
+    `identity_level` is how far the performer's identity is proven, `identity_floor` how far this
+    installation wants it: places in `document.vocabulary.IDENTITY_LEVELS`.
     """
 
     id: str
@@ -71,6 +74,8 @@ class ContractInForce:
     deceased_on: date | None = None
     court_approved: bool = False
     ratified_at: datetime | None = None
+    identity_level: int = 0
+    identity_floor: int = 0
 
 
 @dataclass(frozen=True, slots=True)

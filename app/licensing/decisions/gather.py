@@ -21,7 +21,7 @@ from app.config import settings
 from app.identity.models import Organization, SigningKey
 from app.ledger import service as ledger
 from app.licensing.approvals.on_record import approvals_on_record
-from app.licensing.contracts import history
+from app.licensing.contracts import history, ink
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.contracts.signatures import check_signature
 from app.licensing.deciding import approvals
@@ -38,7 +38,7 @@ from app.licensing.document import local_days
 from app.licensing.errors import SignatureRefused
 from app.licensing.standing import acceptance
 from app.licensing.strikes import service as strikes
-from app.registry import mandates
+from app.registry import identities, mandates
 from app.registry.models import Performer
 from app.registry.models_mandates import PerformerLife
 from app.statements import Row, Statement
@@ -178,6 +178,8 @@ def in_force(session: Session, contract: Contract) -> ContractInForce:
         paused=desk[2] is not None,
         unpaid_since=under.unpaid_since,
         deceased_on=desk[5],
+        identity_level=_identity_level(session, contract),
+        identity_floor=settings().identity_floor,
         court_approved=_is_approved_by_a_court(session, contract),
         ratified_at=next(
             (each.signed_at for each in signatures if each.role == RATIFICATION
@@ -211,13 +213,16 @@ def _signature_facts(
             valid = _verifies(
                 document, jws, jwk, key_id=key_id, organization_id=organization_id, role=role
             )
+        in_ink = ink.is_ink(jws)
+        party = ink.unpack(jws)[0].organization if in_ink and valid else organization_id
         yield SignatureFact(
             role=role,
             signed_at=signed_at,
-            authority_verified=organization_id == signers[role]
+            authority_verified=party == signers[role]
             if role in signers
-            else _had_mandate(session, contract, organization_id, role, at=signed_at),
+            else _had_mandate(session, contract, party, role, at=signed_at),
             valid=valid,
+            in_ink=in_ink,
         )
 
 
@@ -241,6 +246,15 @@ def _is_approved_by_a_court(session: Session, contract: Contract) -> bool:
     return terms.policy.minor_court_approval and "court" in mandates.holders_of(
         session, contract.performer_id, mandates.APPROVE, contract_id=contract.series_id
     )
+
+
+def _identity_level(session: Session, contract: Contract) -> int:
+    """Say how far the performer's identity is proven; nobody looks where nothing asks."""
+    policy = documents.recorded(contract.document.encode()).policy
+    asked = policy.performer_identity is not None or policy.packs or settings().packs_on
+    if not asked and settings().identity_floor == 0:
+        return 0
+    return identities.level_of(session, contract.performer_id)
 
 
 def _is_whole_life(performer_id: str, desk: Row) -> bool:

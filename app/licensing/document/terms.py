@@ -27,6 +27,7 @@ from app.licensing.document.parts import (
     offered,
     refuse,
 )
+from app.licensing.document.vocabulary import IDENTITY_LEVELS
 
 
 class Performer(Part):
@@ -121,6 +122,12 @@ class PolicyPack(Part):
     max_term_years: Years | None = None
     minor_court_approval: bool = False
     packs: Names = ()
+    performer_identity: Annotated[str, OneOf(*IDENTITY_LEVELS)] | None = Field(
+        default=None, description="How far it must be proven who the performer is, to use this."
+    )
+    ink: Annotated[str, OneOf("accepted", "refused")] | None = Field(
+        default=None, description="Whether a party may sign in ink before a witness; null: it may."
+    )
 
     @model_validator(mode="after")
     def _names_packs_on_file(self, info: ValidationInfo) -> Self:

@@ -59,3 +59,12 @@ def category_chain(category: str | None) -> tuple[str, ...]:
         chain.append(step)
         step = PARENT_CATEGORY.get(step)
     return tuple(chain)
+
+
+# How far it is proven who a performer is; each proves more than the one before.
+IDENTITY_LEVELS = ("self_asserted", "vouched", "live", "document")
+
+
+def identity_level(word: str) -> int:
+    """Return a level's place in the order; a word without meaning is above them all."""
+    return IDENTITY_LEVELS.index(word) if word in IDENTITY_LEVELS else len(IDENTITY_LEVELS)

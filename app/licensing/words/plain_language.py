@@ -21,6 +21,7 @@ from app.licensing.words.plain_grant import (
 from app.licensing.words.plain_money import about_money
 from app.licensing.words.plain_words import (
     AGREEMENTS,
+    IDENTITY,
     INSTRUMENTS,
     Sentences,
     count,
@@ -116,6 +117,12 @@ def _who(terms: Contract, names: Names) -> Sentences:
     said.append(
         (f"If the performer is a child, a court {court} agree.", "/policy/minor_court_approval")
     )
+    if terms.policy.performer_identity is not None:
+        proof = IDENTITY[terms.policy.performer_identity]
+        said.append((f"Who the performer is: {proof}.", "/policy/performer_identity"))
+    if terms.policy.ink is not None:
+        ink = either(terms.policy.ink == "accepted", "may", "may not")
+        said.append((f"A party {ink} sign in ink before a witness.", "/policy/ink"))
     if terms.policy.packs:
         packs = ", ".join(written(pack) for pack in terms.policy.packs)
         said.append((f"It is also held to these packs of rules: {packs}.", "/policy/packs"))

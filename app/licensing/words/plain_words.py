@@ -67,6 +67,12 @@ WORDS: Mapping[str, str] = {
     "soft_drinks": "soft drinks",
     "ev": "electric cars",
 }
+IDENTITY: Mapping[str, str] = {
+    "self_asserted": "their own word is enough",
+    "vouched": "an agency or a union must have vouched for them",
+    "live": "their face must have been checked live",
+    "document": "their document must have been checked",
+}
 INSTRUMENTS: Mapping[str, str] = {
     "EBDR": "a replica made for a job the performer is hired for",
     "ICDR": "a replica made without the performer working on it",
