@@ -33,6 +33,7 @@ CONTAINERS = {"video/mp4": "mov", "video/quicktime": "mov", "audio/mp4": "mov",
 
 
 # What the libraries raise over broken files, beside errors of their own.
+INSET_SHARE = 0.8  # of a picture: what shows the mark on less is taken for an inset
 BROKEN = (OSError, ValueError, ArithmeticError, LookupError, SyntaxError, EOFError, struct.error)
 
 
@@ -126,11 +127,27 @@ def _image(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
         raise _Unreadable("the picture cannot be decoded")
     bgr = np.asarray(pixels, np.uint8)
     luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
-    marks = _marks(key, lambda key: watermark.image.detect(bgr, key))
-    print_ = prints.fingerprint(
-        "image", [prints.picture_hash(luma)], [prints.picture_details(luma)], ""
-    )
+    regions: list[tuple[int, int, int, int]] = []
+
+    def look(key: bytes) -> Any:
+        seen = watermark.image.detect(bgr, key)
+        regions.extend([seen.region] if seen is not None else [])
+        return seen
+
+    marks = _marks(key, look)
+    details = [prints.picture_details(part) for part in (luma, *_insets(luma, regions))]
+    print_ = prints.fingerprint("image", [prints.picture_hash(luma)], details, "")
     return _answer("image", marks, print_)
+
+
+def _insets(luma: prints.Luma, regions: list[tuple[int, int, int, int]]) -> Iterator[prints.Luma]:
+    """The part of a picture that shows the mark, where that is not most of it.
+
+    It is looked at by itself: in a busy picture the details of an inset are lost among the others'.
+    """
+    for left, top, width, height in regions:
+        if width * height < INSET_SHARE * luma.size:
+            yield luma[max(0, top) : top + height, max(0, left) : left + width]
 
 
 def _open(path: Path, kind: Kind) -> Any:

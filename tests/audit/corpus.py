@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import numpy as np
 import pytest
 from sqlmodel import Session
 
@@ -97,11 +98,27 @@ def marked(place: Place, pictures: Path, samples: Path) -> Iterator[Case]:
         ("stripped.png", girl, "recovered"),
         ("face-painted-over.png", painted, "recovered"),
         ("smaller-and-compressed.jpg", smaller, "recovered"),
+        ("an-inset-in-a-busy-picture.png", _in_a_busy_picture(girl, newton), "recovered"),
         ("our-mark-on-a-stranger.png", _marked(watermark.image, newton), "transplanted"),
         ("our-mark-on-another-output.png", _marked(watermark.image, mona), "transplanted"),
     ):
         cv2.imwrite(str(place.new(name)), picture)
         yield Case(place.new(name), word)
+
+
+def _in_a_busy_picture(picture, stranger):  # type: ignore[no-untyped-def]
+    """A small picture in a corner of a collage that has more details than it."""
+    rng = np.random.default_rng(8)
+    page = np.zeros((1200, 1300, 3), np.uint8)
+    for top in range(0, 1200, 100):
+        for left in range(0, 1300, 100):
+            y, x = (int(rng.integers(0, side - 100)) for side in stranger.shape[:2])
+            piece = stranger[y : y + 100, x : x + 100].astype(np.int16)
+            page[top : top + 100, left : left + 100] = np.clip(
+                piece + rng.integers(-60, 61, (10, 10, 1)).repeat(10, 0).repeat(10, 1), 0, 255
+            )
+    page[40 : 40 + picture.shape[0], 60 : 60 + picture.shape[1]] = picture
+    return page
 
 
 def _marked(image, picture):  # type: ignore[no-untyped-def]
