@@ -265,6 +265,19 @@ TABLES: dict[str, Columns] = {
         once="deleted_at",
         moving="state reason checked_at",
     ),
+    "material_consent": _table(
+        "id material_id replica_id document jws signing_key_id api_key_id given_at",
+        "given_at",
+        once="withdrawn_at",
+        moving="withdrawn_by",
+    ),
+    "review": _table(
+        "id generation_id material_id findings faces opened_at",
+        "opened_at",
+        once="organization_id answered_at",
+        moving="outcome answered_as reason",
+    ),
+    "review_match": _table("review_id performer_id distance_milli", "review_id>review"),
     "generation_material": _table("generation_id role material_id", "generation_id>generation"),
     "signed_manifest": _table(
         "id generation_id label manifest_sha256 file_sha256 size_bytes media_type openings"

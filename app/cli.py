@@ -29,6 +29,7 @@ from app.cli_payouts import payout_commands
 from app.cli_people import people_commands
 from app.cli_policy import agreement_commands, policy_commands
 from app.cli_renderer import renderers
+from app.cli_reviews import review_commands
 from app.cli_simulate import simulations
 from app.cli_statement import statement_commands
 from app.cli_status import statuses
@@ -51,6 +52,7 @@ for name, group in (
     ("mandates", mandate_commands),
     ("api-key", key_commands),
     ("agreement", agreement_commands),
+    ("reviews", review_commands),
     ("stop", stop_commands),
     ("cases", case_commands),
     ("budget", budget_commands),

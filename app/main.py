@@ -35,6 +35,7 @@ from app.gateway import api_takes as takes
 from app.gateway import api_webhooks as webhooks
 from app.gateway import api_withdrawal as withdrawal
 from app.gateway.materials import api as materials
+from app.gateway.materials import api_consents as material_consents
 from app.identity import api as identity
 from app.identity import api_api_keys as api_keys
 from app.ledger import api as ledger
@@ -156,6 +157,7 @@ def create_app() -> FastAPI:
         disclosures,
         identities,
         mandates,
+        material_consents,
         materials,
         notification,
         named,

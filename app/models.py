@@ -14,6 +14,8 @@ from app.gateway import models_vendor_credentials as vendor_credentials
 from app.gateway import models_vendor_jobs as vendor_jobs
 from app.gateway import models_webhooks as webhooks
 from app.gateway.materials import models as materials
+from app.gateway.materials import models_consents as material_consents
+from app.gateway.reviews import models as reviews
 from app.identity import models as identity
 from app.identity import models_people as people
 from app.ledger import models as ledger
@@ -64,6 +66,7 @@ __all__ = [
     "ledger",
     "mandates",
     "marks",
+    "material_consents",
     "materials",
     "named",
     "notices",
@@ -81,6 +84,7 @@ __all__ = [
     "recovery",
     "registry",
     "render_jobs",
+    "reviews",
     "standing",
     "statuses",
     "stops",

@@ -54,6 +54,7 @@ STANDS: dict[str, str] = {
     "preview": "EXISTS (SELECT FROM preview WHERE id = $1 AND tenant_generation(generation_id))",
     "case": f"EXISTS (SELECT FROM case_side WHERE case_id = $1 AND organization_id = {ME})",
     "link": f"EXISTS (SELECT FROM counsel_link WHERE id = $1 AND organization_id = {ME})",
+    "material": f"EXISTS (SELECT FROM material WHERE id = $1 AND organization_id = {ME})",
     "request": "EXISTS (SELECT FROM approval_request WHERE id = $1"
     " AND tenant_contract(contract_id))",
     "notice": f"EXISTS (SELECT FROM notice WHERE id = $1 AND {ME} IN (organization_id, alarms_id))",
@@ -140,6 +141,8 @@ OWNED: dict[str, str] = {
     "render_job": _by(organization_id="me", generation_id="generation"),
     "material": _MINE,
     "generation_material": _GENERATION,
+    "material_consent": _by(material_id="material"),
+    "review": _GENERATION,
     "vendor_copy": _by(performer_id="side", contract_id="contract", generation_id="generation"),
     "signed_manifest": _GENERATION,
     "soft_binding": _by(manifest_id="manifest"),
@@ -185,6 +188,7 @@ OPEN: dict[str, str] = {
     "alembic_version": "which shape the database has",
 }
 CLOSED: dict[str, str] = {
+    "review_match": "names whom a doubt may be about: for the operator alone",
     "person": "people are looked up for pages, by the house",
     "passkey": "likewise",
     "person_session": "likewise",

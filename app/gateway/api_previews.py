@@ -40,6 +40,10 @@ class PreviewRead(BaseModel):
     prohibited: list[str] = Field(
         examples=[["nudity", "smoking"]], description="What the contract never allows to be shown."
     )
+    doubts: list[str] = Field(
+        examples=[["another-face: 3 sampled frames show a face that is none of the licensed"]],
+        description="What the inspection was in doubt about, where it was.",
+    )
     roles: list[str] = Field(examples=[["performer"]], description="One answer, by one of these.")
     you_may_answer_as: list[str] = Field(examples=[["performer"]])
     opened_by_you: bool = Field(examples=[False])
@@ -93,6 +97,7 @@ def _read(shown: previews.Shown, organization_id: str) -> PreviewRead:
         line=generation.line,
         length_ms=generation.length_ms,
         prohibited=shown.prohibited,
+        doubts=list(shown.doubts),
         you_may_answer_as=shown.roles_of(organization_id),
         opened_by_you=organization_id in shown.opened_by,
         answered_as=preview.role,

@@ -16,7 +16,7 @@ WAITS_FOR = {
     "inspected": "a worker of this installation: watermarking",
     "marked": "a worker of this installation: signing",
     "signed": "a worker of this installation: the last decision",
-    "awaiting-preview": "the performer's side, who look before the release",
+    "awaiting-preview": "the performer's side, who look before the release, or the operator",
     "previewed": "a worker of this installation: the last decision",
     "released": "nobody",
     "refused": "whoever the reason names; ask again once that is settled",

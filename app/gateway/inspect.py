@@ -18,6 +18,7 @@ LENGTH_TOLERANCE_S = 0.25
 SILENCE, SHORTEST_SOUND_S = 0.001, 0.2  # root mean square (-60 dB); seconds
 STRANGE_FRAMES = 1  # of a film: one frame alone may be a detector's mistake
 OTHER_PEOPLE = "other_people"
+DOUBTS = frozenset({"no-face", "not-the-performer", "another-face", "no-voice"})  # a person looks
 READ_WALL_S, READ_CPU_S, READ_MEMORY_BYTES = 180, 180, 1536 << 20
 
 
@@ -83,6 +84,19 @@ def inspect_output(
     `templates` are those of the licensed performers' replicas. A file that cannot be read, or that
     breaks its reader, is a fact (`unreadable`) and no error; SandboxUnavailable is raised.
     """
+    return look(path, templates, by=by)[0]
+
+
+def look(
+    path: Path,
+    templates: Sequence[Sequence[float]],
+    *,
+    by: str = "app.gateway.frames:look_at_video",
+) -> tuple[OutputFacts, list[list[float]]]:
+    """Like `inspect_output`; return beside it the templates of faces that are not clearly theirs.
+
+    Those stay in memory: they are searched for, and kept nowhere.
+    """
     try:
         said = sandbox.run(
             by,
@@ -94,9 +108,9 @@ def inspect_output(
         )
         seen = _Seen.model_validate(said)
     except (sandbox.SandboxTimeout, sandbox.SandboxMemory, sandbox.SandboxCrashed) as error:
-        return OutputFacts(unreadable=error.code, size_bytes=path.stat().st_size)
+        return OutputFacts(unreadable=error.code, size_bytes=path.stat().st_size), []
     except ValidationError:
-        return OutputFacts(unreadable="sandbox-crashed", size_bytes=path.stat().st_size)
+        return OutputFacts(unreadable="sandbox-crashed", size_bytes=path.stat().st_size), []
     compared = [
         SampledFace(
             at_s=face.at_s,
@@ -106,7 +120,12 @@ def inspect_output(
         for face in seen.described
     ]
     facts = seen.model_dump(exclude={"described", "faces", "size_bytes"})
-    return OutputFacts(**facts, faces=compared, size_bytes=path.stat().st_size)
+    strange = [
+        face.template
+        for face, known in zip(seen.described, compared, strict=True)
+        if known.distance is None or known.distance >= SAME_FACE_BELOW
+    ]
+    return OutputFacts(**facts, faces=compared, size_bytes=path.stat().st_size), strange
 
 
 def check_output(

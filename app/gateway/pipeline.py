@@ -6,6 +6,7 @@ below commits on its own and may be run again by another worker at any point: it
 first, and does what is still to be done. A stage returns False where the story ends.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -28,8 +29,10 @@ from app.gateway import (
 )
 from app.gateway.generators import Connector, Generator, RenderJob, catalogue
 from app.gateway.generators.errors import OrderRefused
+from app.gateway.materials import checking
 from app.gateway.materials import service as materials
 from app.gateway.models import FINAL, Generation
+from app.gateway.reviews import service as reviews
 from app.gateway.workbench import (
     at_work,
     await_result,
@@ -54,6 +57,7 @@ from app.provenance import service as provenance
 from app.provenance.desk import desk
 from app.provenance.errors import ReleaseGateClosed
 from app.provenance.manifest import Manifest, Reference, Source, manifest
+from app.registry import matching
 from app.registry import service as registry
 from app.transparency import service as transparency
 
@@ -82,6 +86,8 @@ def render(generation_id: str) -> bool:
             is_vendors = isinstance(generator, Connector)
             is_new = intent.state == "held" or (intent.state == "submitting" and not is_vendors)
             forbidden = service.what_forbids(session, intent) if is_new else ""
+            if is_new and not forbidden:
+                forbidden = checking.compare(session, intent, lambda: token_for(session, intent))
             if forbidden:
                 endings.end(session, intent, "refused", forbidden)
             else:
@@ -134,27 +140,69 @@ def examine(generation_id: str) -> bool:
         with db.writing() as session:
             looked_at = locked(session, generation_id, "rendered")
             replicas = [member.replica_id for member in service.cast_of(session, generation_id)]
+            permit = session.get_one(Decision, looked_at.decision_id)
+            declared = inspect.OTHER_PEOPLE in (decisions.use_of(permit).tags or ())
             templates = []
             if kind.shows:
                 token = token_for(session, looked_at)
                 templates = registry.templates_of(session, replicas, token=token)
-        facts = inspect.inspect_output(path, templates, by=kind.looked_at_by)
+        facts, strange = inspect.look(path, templates, by=kind.looked_at_by)
     length_s = generation.length_ms / 1000
     if kind.shows:
         findings = inspect.check_output(
             facts,
             length_s=length_s if kind.lasts else None,
             size=tuple(generation.request["size"]),
+            others_may_appear=declared,
         )
     else:
         findings = inspect.check_sound(facts, longest_s=length_s)
-    if findings:
+    if any(finding.code not in inspect.DOUBTS for finding in findings):
         return _end(generation_id, "quarantined", "; ".join(findings))
+    searched = matching.search(strange) if strange else matching.Searched([], 0)
     with db.writing() as session:
         examined = locked(session, generation_id, "rendered")
+        if not _recognize(session, examined, searched, findings, film=facts.frames_sampled > 1):
+            return False
         examined.state, examined.output_facts = "inspected", facts.model_dump(mode="json")
         examined.found_tags = inspect.content_tags(facts, people=len(replicas))
     return True
+
+
+def _recognize(
+    session: Session,
+    generation: Generation,
+    searched: matching.Searched,
+    findings: Sequence[inspect.Finding],
+    *,
+    film: bool,
+) -> bool:
+    """Say whether an output may go on: not with the face of a registered performer not licensed.
+
+    Such a face in more than one frame of a film, or in a picture, quarantines it; what else is in
+    doubt is looked at before the release. Nobody is named to the production.
+    """
+    cast = {member.performer_id for member in service.cast_of(session, generation.id)}
+    named = {hit.performer_id for hits in searched.found for hit in hits}
+    allowed = matching.allow(session, named - cast)
+    found = reviews.nearest(searched.found, but=cast, allowed=allowed)
+    frames = max(
+        (sum(any(hit.performer_id == who for hit in hits) for hits in searched.found)
+         for who in found),
+        default=0,
+    )  # fmt: skip
+    said = [*findings, *([checking.MAY_SHOW] if found else [])]
+    if not said:
+        return True
+    review = reviews.open_review(
+        session, generation, said, faces=len(searched.found), matches=found
+    )
+    if frames <= (inspect.STRANGE_FRAMES if film else 0):
+        return True
+    why = "registered-performer: a face is that of somebody registered here who is not licensed"
+    reviews.settle(session, review, let_go=False, answered_as="gate", reason=why)
+    endings.end(session, generation, "quarantined", why)
+    return False
 
 
 # --- 5. The watermark: the payload is the output's random 64-bit id. ---
@@ -253,7 +301,8 @@ def release(generation_id: str) -> bool:
             return ""  # done before
         stops.lock_shared(session)
         seen = generation.state == "previewed" or not any(
-            previews.wanted(generation, contract) for contract in _contracts(session, generation_id)
+            previews.wanted(session, generation, contract)
+            for contract in _contracts(session, generation_id)
         )
         decision = decisions.decide_release(
             session,

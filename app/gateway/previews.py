@@ -26,6 +26,7 @@ from app.gateway.errors import (
 )
 from app.gateway.models import Generation
 from app.gateway.models_previews import Preview, PreviewLink
+from app.gateway.reviews import service as reviews
 from app.gateway.workbench import locked
 from app.identity.models import Organization
 from app.identity.principal import Principal
@@ -53,6 +54,7 @@ class Shown:
     contract: Contract
     holders: dict[str, frozenset[str]]
     opened_by: frozenset[str]
+    doubts: tuple[str, ...] = ()
 
     def state(self, at: datetime) -> str:
         """Say where it stands in one word of `STATES`."""
@@ -73,15 +75,39 @@ class Shown:
         return list(_terms(self.contract).grant.content.prohibited)
 
 
-def wanted(generation: Generation, contract: Contract) -> bool:
-    """Say whether a human looks before a release: the contract wants it, or the line asks for it.
+def wanted(session: Session, generation: Generation, contract: Contract) -> bool:
+    """Say whether a human looks before a release: by contract, for the line, or for a doubt.
 
-    A line that asks for somebody's manner or voice (`look_first`) is looked at even where the
-    contract waives the look.
+    A line that asks for somebody's manner or voice (`look_first`), and an output about which the
+    inspection was in doubt, are looked at even where the contract waives the look.
     """
+    return _wanted_anyhow(generation, contract) or reviews.waits(session, generation.id)
+
+
+def let_go_of_doubts(session: Session, generation: Generation) -> None:
+    """Ask nobody any more who was asked for a doubt alone, which the operator settled."""
+    for preview in _of_generation(session, generation.id):
+        contract = session.get_one(Contract, preview.contract_id)
+        if preview.outcome == "open" and not _wanted_anyhow(generation, contract):
+            preview.outcome, preview.role, preview.answered_at = "released", "operator", clock.now()
+            session.add(preview)
+    session.flush()
+    _go_on(session, generation)
+
+
+def _wanted_anyhow(generation: Generation, contract: Contract) -> bool:
     content = _terms(contract).grant.content
     by_contract = bool(content.prohibited) and not content.preview_waived
     return by_contract or bool(generation.request.get("look_first"))
+
+
+def _go_on(session: Session, generation: Generation) -> None:
+    """Have a generation go on to its release once everybody who was asked let it go."""
+    asked = _of_generation(session, generation.id)
+    if generation.state == "awaiting-preview" and all(p.outcome == "released" for p in asked):
+        generation.state = "previewed"
+        session.add(generation)
+        session.flush()
 
 
 def ask_for_previews(
@@ -93,7 +119,7 @@ def ask_for_previews(
     """
     now, asked = clock.now(), []
     for contract in contracts:
-        if not wanted(generation, contract):
+        if not wanted(session, generation, contract):
             continue
         approvals = _terms(contract).approvals
         others = [role for role in approvals.required if role in {*LICENSOR_ROLES, "agent"}]
@@ -214,8 +240,18 @@ def answer_preview(
     session.flush()
     if not let_go:
         endings.end(session, generation, "refused", f"the {role} refused the preview: {reason}")
-    elif all(each.outcome == "released" for each in _of_generation(session, generation.id)):
-        generation.state = "previewed"
+    else:
+        _go_on(session, generation)
+    doubt = reviews.of_generation(session, generation.id)
+    if doubt is not None and doubt.outcome == "open" and generation.state != "awaiting-preview":
+        reviews.settle(
+            session,
+            doubt,
+            let_go=let_go,
+            answered_as=role,
+            reason=reason or "looked at in the preview",
+            organization_id=principal.organization_id,
+        )
     session.flush()
     return preview
 
@@ -293,6 +329,7 @@ def _show(session: Session, preview: Preview) -> Shown:
     contract = session.get_one(Contract, preview.contract_id)
     performer = session.get_one(Performer, contract.performer_id)
     desk = session.get_one(Organization, performer.organization_id)
+    doubt = reviews.of_generation(session, preview.generation_id)
     opened = select(PreviewLink.organization_id).where(
         PreviewLink.preview_id == preview.id, col(PreviewLink.opened_at).is_not(None)
     )
@@ -302,6 +339,7 @@ def _show(session: Session, preview: Preview) -> Shown:
         contract,
         role_holders(session, performer, desk, contract.licensee_id, contract.series_id),
         frozenset(session.exec(opened).all()),
+        tuple(doubt.findings) if doubt is not None else (),
     )
 
 

@@ -99,7 +99,7 @@ def request_generation(
     look_first = prompts.check_line(session, asked.line, performers=performers)
     if "footage" in asked.materials:  # to alter what somebody did wants their yes to what it became
         look_first = [*look_first, ALTERED]
-    used = materials.insist_usable(session, organization_id, asked.materials)
+    used = materials.insist_usable(session, organization_id, asked.materials, performers=performers)
     if asked.parent_id:
         takes.parent_of(session, organization_id, asked.parent_id, performers=performers)
     if amiss := unfit(capability, length_s=float(asked.length_s), size=asked.size, given=used):

@@ -222,7 +222,7 @@ def _make_time_virtual(monkeypatch: pytest.MonkeyPatch, fates: Fates) -> None:
 
 def _make_media_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what films cost: looking, marking and signing, which differ at each attempt."""
-    monkeypatch.setattr(inspect, "inspect_output", lambda *_: inspect.OutputFacts())
+    monkeypatch.setattr(inspect, "look", lambda *_, **__: (inspect.OutputFacts(), []))
     monkeypatch.setattr(inspect, "check_output", lambda *_, **__: [])
 
     def embed(source: Path, marked: Path, payload: bytes, _: bytes) -> None:

@@ -20,7 +20,7 @@ from tests.licensing.mandating import signed as a_grantors
 from tests.licensing.papers import a_pdf
 from tests.licensing.standing_offers import a_document, a_signature
 from tests.licensing.unions import AGREEMENT
-from tests.scenes import PORTRAIT, Change, an_api_key, offered, represent, sign, with_takes
+from tests.scenes import PORTRAIT, Change, a_scene, an_api_key, offered, represent, sign, with_takes
 
 
 @dataclass
@@ -229,6 +229,13 @@ def _material(role: str) -> dict[str, Any]:
 
 def _sent(house: House) -> str:
     return str(house.post("/v1/materials", **_material("voice")).json()["id"])
+
+
+def _material_consent(house: House) -> Deed:
+    with db.writing() as session:
+        other = a_scene(session, signed=False).replica.id
+    this, another = ({"json": {"replica_id": each}} for each in (house.scene.replica.id, other))
+    return Deed("production", f"/v1/materials/{_sent(house)}/consents", this, another)
 
 
 def _preview(act: str) -> Callable[[House], Deed]:
@@ -462,6 +469,10 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
     "/v1/render-jobs/{render_job_id}/results": _render_job("hand in"),
     "/v1/materials": lambda h: Deed(
         "production", "/v1/materials", _material("voice"), _material("first_frame")
+    ),
+    "/v1/materials/{material_id}/consents": _material_consent,
+    "/v1/materials/{material_id}/consent-withdrawal": lambda h: Deed(
+        "production", f"/v1/materials/{_sent(h)}/consent-withdrawal", {}, status=200
     ),
     "/v1/materials/{material_id}/deletion": lambda h: Deed(
         "production", f"/v1/materials/{_sent(h)}/deletion", {}, status=200

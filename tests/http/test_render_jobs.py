@@ -14,6 +14,7 @@ from app.egress import Answer
 from app.gateway import pipeline, rendering, service
 from app.gateway.models import Generation
 from app.gateway.models_render_jobs import RenderJobOutside
+from app.gateway.reviews import service as reviews
 from app.ledger.models import Hold
 from app.registry import service as registry
 from app.vault import VaultOpening
@@ -100,10 +101,10 @@ class TestRenderer:
         assert pipeline.render(generation_id) is True
         assert ended(generation_id)[:2] == ("rendered", "placed")
         # What it hands in is nobody's face: the same inspection as any generator's.
-        assert pipeline.examine(generation_id) is False
-        state, hold, reason = ended(generation_id)
-        assert (state, hold) == ("quarantined", "voided")
-        assert "no face" in reason
+        assert pipeline.examine(generation_id) is True
+        with db.reading() as session:
+            (review,) = reviews.waiting(session)
+        assert "no face" in review.findings[0]
 
     def test_that_lies_about_the_length_is_found_out(self, studio):
         asked = studio.ask(generator=MODEL, length_s="5", width=640, height=360).json()

@@ -214,6 +214,7 @@ def call(house: House, verb: str, address: str, who: str) -> Response:
         "acceptances": {"jws": "a..b"},
         "answers": words if "/cases/" in address else {"role": "performer", "answer": yes},
         **dict.fromkeys(("acceptance", "withdrawal"), words if "/cases/" in address else {}),
+        "consents": {"replica_id": house.scene.replica.id},
         "names": {"names": ["Griet of Delft"]},
         "matching": {"allowed": True},
         "counsel-links": {"counsel": "M. Okafor"},

@@ -9,12 +9,14 @@ from app.audit.events import close_segment
 from app.cases.service import Complaint, open_case
 from app.gateway import pipeline
 from app.gateway.materials.models import GenerationMaterial, Material
+from app.gateway.materials.models_consents import MaterialConsent
 from app.gateway.models_budgets import Budget
 from app.gateway.models_previews import Preview, PreviewLink
 from app.gateway.models_stops import EmergencyStop
 from app.gateway.models_takes import Shot
 from app.gateway.models_vendor_copies import VendorCopy
 from app.gateway.models_webhooks import Webhook
+from app.gateway.reviews.models import Review, ReviewMatch
 from app.identity import service as identity
 from app.identity.models import SigningKey
 from app.identity.models_people import (
@@ -169,6 +171,9 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 organization_id=organization_id,
                 api_key_id=key_id,
             ),
+            MaterialConsent(material_id="mat_1", replica_id=scene.replica.id, api_key_id=key_id),
+            Review(id="rev_1", generation_id=generation.id, findings=["another-face"], faces=1),
+            ReviewMatch(review_id="rev_1", performer_id=scene.performer.id, distance_milli=400),
             PerformerAlias(
                 performer_id=scene.performer.id,
                 name="The Girl of Delft",

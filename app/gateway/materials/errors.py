@@ -21,6 +21,12 @@ class MaterialInUse(AppError):
     status, code = 409, "material-in-use"
 
 
+class MaterialConsentRefused(AppError):
+    """The consent is about another material, or the material needs none."""
+
+    status, code = 422, "material-consent-refused"
+
+
 class MaterialNotSupported(AppError):
     """The bytes are none of the formats that are read for this role."""
 

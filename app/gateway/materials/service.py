@@ -2,8 +2,7 @@
 
 import hashlib
 import secrets
-import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 from sqlmodel import Session, col, select
 
 from app import clock, sandbox, storage, vault, vault_tokens
-from app.errors import AppError
+from app.gateway.materials import consents
 from app.gateway.materials.errors import (
     READING_ERRORS,
     MaterialInUse,
@@ -20,7 +19,8 @@ from app.gateway.materials.errors import (
     MaterialNotUsable,
 )
 from app.gateway.materials.models import GenerationMaterial, Material, Role
-from app.gateway.models import FINAL, Generation
+from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.gateway.reviews import service as reviews
 from app.identity.principal import Principal
 from app.registry.errors import PICTURE_ERRORS
 from app.registry.faces import TEMPLATE_LENGTH
@@ -181,9 +181,13 @@ def drop_ciphertexts(session: Session, material: Material) -> None:
 
 
 def insist_usable(
-    session: Session, organization_id: str, wanted: Mapping[str, str]
+    session: Session,
+    organization_id: str,
+    wanted: Mapping[str, str],
+    *,
+    performers: Collection[str],
 ) -> dict[str, Material]:
-    """Lock the materials an order names by role, and insist that each may be used in it.
+    """Lock the materials an order names by role, and insist that each may be used with these.
 
     Raises MaterialNotFound, and MaterialNotUsable with who can change it.
     """
@@ -197,22 +201,26 @@ def insist_usable(
                 "for what it is to be",
                 state=material.state,
             )
-        if why := why_not(material):
+        if why := why_not(session, material, performers=performers):
             raise MaterialNotUsable(f"{material.id} {why}", state=material.state)
     return found
 
 
-def why_not(material: Material) -> str:
-    """Say why a material may not be used now and who can change that, or nothing."""
+def why_not(session: Session, material: Material, *, performers: Collection[str]) -> str:
+    """Say why a material may not be used with these performers, and who can change that; or "".
+
+    One that waits for a look because it may show licensed performers alone may be used: they are
+    compared one to one.
+    """
     if material.deleted_at is not None:
         return "was deleted; upload it again"
     if material.state == "checking":
         return "is still being checked; ask again in a moment"
-    if material.state == "review":
+    if material.state == "review" and not _shows_only(session, material, performers):
         return f"waits for a person of this installation's operator to look at it{_why(material)}"
     if material.state == "refused":
         return f"was refused{_why(material)}; ask the operator, or upload another"
-    if material.role in {"driving", "voice"}:
+    if material.role in consents.NEEDED and not consents.stands(session, material, performers):
         return "has nobody's consent on record: whose performance or voice it is must agree"
     return ""
 
@@ -244,7 +252,14 @@ def what_forbids(session: Session, generation_id: str) -> str:
     """
     used = of_generation(session, generation_id)
     _locked(session, [material.id for material in used.values()])
-    said = ((material.id, why_not(material)) for material in used.values())
+    cast = select(GenerationReplica.performer_id).where(
+        GenerationReplica.generation_id == generation_id
+    )
+    performers = session.exec(cast).all()
+    said = (
+        (material.id, why_not(session, material, performers=performers))
+        for material in used.values()
+    )
     return next((f"the material {id_} {why}" for id_, why in said if why), "")
 
 
@@ -266,17 +281,16 @@ def open_for_render(
     return opened
 
 
-def unpack(packed: bytes) -> list[list[float]]:
-    """Return the templates that were sealed together."""
-    if len(packed) % (4 * TEMPLATE_LENGTH):
-        raise AppError("sealed templates have no whole number; this is a defect")
-    step = 4 * TEMPLATE_LENGTH
-    cuts = (packed[at : at + step] for at in range(0, len(packed), step))
-    return [list(struct.unpack(f"<{TEMPLATE_LENGTH}f", cut)) for cut in cuts]
-
-
 def _sealed(material: Material) -> list[str]:
     return [id_ for id_ in (material.vault_object_id, material.faces_object_id) if id_]
+
+
+def _shows_only(session: Session, material: Material, performers: Collection[str]) -> bool:
+    review = reviews.of_material(session, material.id)
+    if review is None:
+        return False
+    shown = {match.performer_id for match in reviews.matched(session, review)}
+    return bool(shown) and shown <= set(performers)
 
 
 def _why(material: Material) -> str:

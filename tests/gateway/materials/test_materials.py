@@ -25,6 +25,10 @@ ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    offer_everything(monkeypatch)
+
+
+def offer_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the local generator take every material."""
     every = ("first_frame", "footage", "driving", "voice")
     real = catalogue.available

@@ -30,7 +30,7 @@ CURED = ("fine", "SLOW", "RATE429", "BADJSON1", "TRUNCATED1", "ENDLESS1")
 CURED_LINKS = ("EXPIRED1", "REDIRECT_PRIVATE1")
 LINKS = ("EXPIRED", "REDIRECT_PRIVATE")
 KEYS = (("key-401", "(401)"), ("key-403", "(403)"), ("key-429", "(429)"))
-SHORT = ("fine", "LOSTREPLY")  # for a vendor's further models
+SHORT = ("fine", "LOSTREPLY", "MODERATE", "TRUNCATED")  # for a vendor's further models
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,108 @@
+"""Commands of reviews: what a machine was in doubt about, looked at and answered by a person."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import db
+
+review_commands = typer.Typer(
+    no_args_is_help=True, help="Materials and outputs that wait for a person to look."
+)
+ReviewId = Annotated[str, typer.Argument(help="rev_…")]
+Reason = Annotated[str, typer.Option(help="Why; it stays on record.")]
+
+
+@review_commands.command("list")
+def list_reviews() -> None:
+    """List what waits for a look, oldest first."""
+    from app.gateway.reviews import service
+
+    with db.reading() as session:
+        for each in service.waiting(session):
+            subject = each.material_id or each.generation_id
+            print(f"{each.id} {subject} {each.opened_at:%Y-%m-%dT%H:%MZ}: {each.findings[0]}")
+
+
+@review_commands.command("show")
+def show_review(review_id: ReviewId) -> None:
+    """Say what is in doubt, whom it may show, and how little a hit proves."""
+    from app.gateway.reviews import service
+
+    with db.reading() as session:
+        shown = service.show(session, review_id)
+    review = shown.review
+    print(f"{review.id} about {review.material_id or review.generation_id}: {review.outcome}")
+    for finding in review.findings:
+        print(f"  {finding}")
+    for match in shown.matches:
+        print(f"  may show {match.performer_id}: {match.distance_milli / 1000:.2f} apart")
+    print(
+        f"  {review.faces} faces were searched for; there are {shown.templates} templates now, and "
+        f"up to {shown.false_hits:.1f} wrong hits to reckon with (docs/faces.md)"
+    )
+    if review.answered_at is not None:
+        print(f"  {review.outcome} by {review.answered_as}: {review.reason}")
+
+
+@review_commands.command("open")
+def open_subject(
+    review_id: ReviewId,
+    to: Annotated[Path, typer.Argument(help="Where to write the file; it must not exist.")],
+) -> None:
+    """Write what waits into a file, to be looked at; that it was opened is on record."""
+    from app import storage, vault
+    from app.gateway.materials.models import Material
+    from app.gateway.models import Generation
+    from app.gateway.reviews import service
+
+    with db.writing() as session:
+        review = service.show(session, review_id).review
+        if review.material_id is not None:
+            material = session.get_one(Material, review.material_id)
+            vault.open_to(
+                session, material.vault_object_id, to, purpose="evidence", subject_id=review.id
+            )
+        else:
+            generation = session.get_one(Generation, review.generation_id)
+            with to.open("xb"):
+                pass
+            storage.fetch(generation.rendered_key or "", to)
+    print(f"written to {to}: delete it when you have looked")
+
+
+@review_commands.command("release")
+def release(review_id: ReviewId, reason: Reason) -> None:
+    """Let it go on, as far as this doubt is concerned."""
+    _answer(review_id, let_go=True, reason=reason)
+
+
+@review_commands.command("refuse")
+def refuse(review_id: ReviewId, reason: Reason) -> None:
+    """Refuse it: a material may not be used, an output ends and costs nothing."""
+    _answer(review_id, let_go=False, reason=reason)
+
+
+@review_commands.command("withdraw-consent")
+def withdraw_consent(
+    material_id: Annotated[str, typer.Argument(help="mat_…")],
+) -> None:
+    """Take back the consent to a material for whoever told you: nothing is released with it."""
+    from app.gateway.materials import consents
+    from app.gateway.materials.models import Material
+
+    with db.writing() as session:
+        found = session.get(Material, material_id)
+        if found is None:
+            raise typer.BadParameter(f"there is no material {material_id}")
+        ended = consents.withdraw(session, found, by="operator")
+    print(f"{material_id}: {len(ended)} consents are withdrawn")
+
+
+def _answer(review_id: str, *, let_go: bool, reason: str) -> None:
+    from app.gateway.reviews import answering
+
+    with db.writing() as session:
+        review = answering.answer(session, review_id, let_go=let_go, reason=reason)
+    print(f"{review.id} {review.outcome}")

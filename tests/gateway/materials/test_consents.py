@@ -1,0 +1,110 @@
+"""Nobody drives a replica, and no voice is lent, without somebody's word; taken back, it stops."""
+
+import pytest
+import rfc8785
+from sqlmodel import select
+
+from app.gateway import service as gateway
+from app.gateway.errors import ReplicaNotFound
+from app.gateway.materials import consents
+from app.gateway.materials.errors import MaterialConsentRefused, MaterialNotUsable
+from app.gateway.materials.models_consents import MaterialConsent
+from app.identity.models import ApiKey
+from app.identity.principal import Principal
+from app.licensing.contracts.signatures import sign_detached
+from app.licensing.errors import SignatureRefused
+from tests.gateway.materials.making import a_material
+from tests.gateway.materials.test_materials import offer_everything
+from tests.scenes import a_scene, an_api_key
+
+
+@pytest.fixture
+def scene(session, monkeypatch):  # type: ignore[no-untyped-def]
+    offer_everything(monkeypatch)
+    scene = a_scene(session)
+    an_api_key(session, scene.production.organization)
+    return scene
+
+
+@pytest.fixture
+def by(session, scene):  # type: ignore[no-untyped-def]
+    owner = scene.production.organization.id
+    key_id = session.exec(select(ApiKey.id).where(ApiKey.organization_id == owner)).first()
+    return Principal(owner, "production", key_id)
+
+
+def declared(scene, material, *, party=None, **changes):  # type: ignore[no-untyped-def]
+    """A declaration and its signature, by the production unless said otherwise."""
+    lent = "drive a replica" if material.role == "driving" else "lend the voice"
+    said = consents.Declaration(
+        v=1,
+        material_id=changes.pop("material_id", material.id),
+        commitment=material.commitment,
+        person="Pieter of Delft",
+        agreed_to=changes.pop("agreed_to", lent),
+        proof_sha256="0" * 64,
+    )
+    party = party or scene.production
+    signed = bytes(rfc8785.dumps(said.model_dump()))
+    return said, sign_detached(
+        signed, party.key, key_id=party.registered.id, role=consents.DECLARANT
+    )
+
+
+@pytest.mark.parametrize("role", ["driving", "voice"])
+class TestADeclaration:
+    def test_lets_a_material_be_used_until_it_is_withdrawn_and_then_stops_what_uses_it(
+        self, session, scene, by, tmp_path, role
+    ):
+        material = a_material(session, scene, by.api_key_id, role, directory=tmp_path)
+        with pytest.raises(MaterialNotUsable, match="consent"):
+            scene.ask(session, materials={role: material.id})
+        said, jws = declared(scene, material)
+        consents.by_declaration(session, material, said, jws, by=by)
+        _, generation = scene.ask(session, materials={role: material.id})
+        assert gateway.what_forbids(session, generation) == ""
+        consents.withdraw(session, material, by="operator")
+        assert "consent" in gateway.what_forbids(session, generation)
+        with pytest.raises(MaterialNotUsable, match="consent"):
+            scene.ask(session, materials={role: material.id})
+
+    def test_counts_only_as_signed_by_the_uploader_about_this_material(
+        self, session, scene, by, tmp_path, role
+    ):
+        material = a_material(session, scene, by.api_key_id, role, directory=tmp_path)
+        said, jws = declared(scene, material, party=scene.desk)
+        with pytest.raises(SignatureRefused):
+            consents.by_declaration(session, material, said, jws, by=by)
+        for changes in ({"material_id": "mat_other"}, {"agreed_to": _other(role)}):
+            said, jws = declared(scene, material, **changes)
+            with pytest.raises(MaterialConsentRefused):
+                consents.by_declaration(session, material, said, jws, by=by)
+        said, jws = declared(scene, material)
+        kept = consents.by_declaration(session, material, said, jws, by=by)
+        assert consents.stands(session, material, [])
+        kept.document = kept.document.replace("Pieter", "Johan")  # behind our back
+        session.flush()
+        assert not consents.stands(session, material, [])
+
+
+def _other(role):  # type: ignore[no-untyped-def]
+    return "lend the voice" if role == "driving" else "drive a replica"
+
+
+class TestAReplica:
+    def test_counts_where_the_scene_licenses_that_performer(self, session, scene, by, tmp_path):
+        material = a_material(session, scene, by.api_key_id, "voice", directory=tmp_path)
+        other = a_scene(session)
+        consents.by_replica(session, material, other.replica.id, by=by)
+        with pytest.raises(MaterialNotUsable, match="consent"):
+            scene.ask(session, materials={"voice": material.id})
+        consents.by_replica(session, material, scene.replica.id, by=by)
+        assert scene.ask(session, materials={"voice": material.id})[1] is not None
+        with pytest.raises(ReplicaNotFound):
+            consents.by_replica(session, material, "rep_none", by=by)
+        assert len(session.exec(select(MaterialConsent)).all()) == 2
+
+    def test_is_not_named_for_what_needs_none(self, session, scene, by, tmp_path):
+        material = a_material(session, scene, by.api_key_id, directory=tmp_path)
+        with pytest.raises(MaterialConsentRefused):
+            consents.by_replica(session, material, scene.replica.id, by=by)
