@@ -148,6 +148,16 @@ def memberships_of(session: Session, person_id: str) -> Sequence[tuple[Membershi
     ).all()
 
 
+def invitations_of(session: Session, person_id: str) -> Sequence[Invitation]:
+    """List what a person ever came in by, wherever; what they were there may have ended."""
+    return session.exec(
+        select(Invitation)
+        .join(Membership, col(Membership.invitation_id) == Invitation.id)
+        .where(Membership.person_id == person_id)
+        .order_by(col(Invitation.id))
+    ).all()
+
+
 def members_of(
     session: Session, by: Person, organization_id: str
 ) -> Sequence[tuple[Membership, Person]]:

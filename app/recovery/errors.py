@@ -22,7 +22,7 @@ class RecoveryRefused(AppError):
 
 
 class RecoveredLately(AppError):
-    """Who came back in by a recovery signs nothing for seven days."""
+    """Who came back in by a recovery does nothing of weight for seven days."""
 
     status, code = 403, "recovered-lately"
 

@@ -1,14 +1,16 @@
 """Back in without a device: begun, vouched for by others, told on every channel, then completed.
 
 Two ways. With a printed code, for who is alone: 72 hours must pass, and the performer's agent must
-vouch. By two administrators of the one organization the person belongs to. Neither is open to the
-operator: none of its commands begins, vouches for or completes one, and a passkey is made in a
-browser by whoever holds the link. Whoever still has a device stops either at once.
+vouch. By two administrators of the one organization the person belongs to, who were members for
+seven days and of whom neither invited the other. Neither is open to the operator: none of its
+commands begins, vouches for or completes one, and a passkey is made in a browser by whoever holds
+the link. Whoever still has a device stops either at once.
 """
 
+import itertools
 import secrets
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
@@ -25,8 +27,8 @@ from app.registry.models import Performer
 
 DELAY = timedelta(hours=72)
 LASTS = timedelta(days=30)
-SIGNS_NOT_FOR = timedelta(days=7)
-ADMINISTRATORS = 2
+BINDS_NOT_FOR = timedelta(days=7)
+KNOWN_FOR = timedelta(days=7)  # an administrator whose word lets somebody in
 OWN_DESK = "performer"
 
 
@@ -50,7 +52,7 @@ def begin_by_administrator(session: Session, by: Person, membership_id: str) -> 
 
     Only for who belongs to that organization alone: nobody is let into another house by this one's
     administrators. A performer at their own desk waits 72 hours all the same. Raises
-    RecoveryNotFound, RecoveryRefused.
+    RecoveryNotFound, RecoveryRefused, RecoveredLately.
     """
     membership, none = session.get(Membership, membership_id), "nobody of yours is a member there"
     if membership is None or membership.ended_at is not None:
@@ -61,11 +63,14 @@ def begin_by_administrator(session: Session, by: Person, membership_id: str) -> 
         raise RecoveryNotFound(none) from None
     if membership.person_id == by.id:
         raise RecoveryRefused("you are signed in: add a device on your account page")
-    if len(people.memberships_of(session, membership.person_id)) != 1:
+    check_may_bind(session, by.id)
+    if not _belongs_only_to(session, membership.person_id, organization.id):
         raise RecoveryRefused(
             "they belong to other organizations too, whose doors are not yours to open: a second "
             "device or a printed code lets them in"
         )
+    if not _known(session, by.id, organization.id, clock.now()):
+        raise _too_new()
     waits = organization.kind == OWN_DESK
     found = _begin(
         session,
@@ -82,7 +87,7 @@ def vouch(session: Session, by: Person, recovery_id: str) -> tuple[Recovery, str
     """Say that it is them, as one who may; return it, with the link's secret where that is due.
 
     The second administrator is shown the link, once, to hand over in person. Raises
-    RecoveryNotFound for who may not, RecoveryRefused.
+    RecoveryNotFound for who may not, RecoveryRefused, RecoveredLately.
     """
     found = session.get(Recovery, recovery_id, with_for_update=True, populate_existing=True)
     capacity = None if found is None else capacity_of(session, by, found)
@@ -90,6 +95,9 @@ def vouch(session: Session, by: Person, recovery_id: str) -> tuple[Recovery, str
         raise _not_found()
     if any(each.person_id == by.id for each in vouches_of(session, found)):
         raise RecoveryRefused("you have vouched already; somebody else has to")
+    check_may_bind(session, by.id)
+    if found.way == "administrators":
+        _check_apart(session, found, by)
     _keep_vouch(session, found, by, capacity)
     _tell(session, "recovery-vouched", found)
     secret = ""
@@ -108,8 +116,8 @@ def capacity_of(session: Session, by: Person, recovery: Recovery) -> str | None:
     theirs = people.memberships_of(session, by.id)
     if recovery.way == "administrators":
         here = recovery.organization_id
-        admins = any(house.id == here and each.is_admin for each, house in theirs)
-        return "administrator" if admins else None
+        is_admin = any(house.id == here and each.is_admin for each, house in theirs)
+        return "administrator" if is_admin else None
     agencies = {each.agent_organization_id for each in _performers(session, recovery.person_id)}
     is_agent = any(each.role == "agent" and house.id in agencies for each, house in theirs)
     return "agent" if is_agent else None
@@ -138,10 +146,13 @@ def recovery_behind(session: Session, secret: str, *, lock: bool = False) -> Rec
 
 def what_is_missing(session: Session, recovery: Recovery) -> str:
     """Say what a recovery still waits for, in words; nothing where it may be completed."""
-    capacities = [each.capacity for each in vouches_of(session, recovery)]
-    if recovery.way == "administrators" and capacities.count("administrator") < ADMINISTRATORS:
-        return "a second administrator"
-    if recovery.way == "codes" and not capacities:
+    if recovery.way == "administrators":
+        pairs = itertools.combinations(_administrators(session, recovery), 2)
+        if not any(_are_apart(session, one, other) for one, other in pairs):
+            return "a second administrator"
+        if not _belongs_only_to(session, recovery.person_id, str(recovery.organization_id)):
+            return "their belonging to that organization, and to no other"
+    elif not vouches_of(session, recovery):
         return "somebody who vouches for you"
     if clock.now() < recovery.opens_at:
         return f"{recovery.opens_at:%d %B %Y, %H:%M} UTC"
@@ -168,17 +179,37 @@ def complete(
     return passkey
 
 
-def check_may_sign(session: Session, person_id: str) -> None:
-    """Raise RecoveredLately within seven days of a recovery: it might have been a thief's."""
-    lately = select(Recovery.completed_at).where(
-        Recovery.person_id == person_id, col(Recovery.completed_at) > clock.now() - SIGNS_NOT_FOR
-    )
-    at = max(filter(None, session.exec(lately)), default=None)
-    if at is not None:
-        raise RecoveredLately(
-            f"you came back in by a recovery; from {at + SIGNS_NOT_FOR:%d %B %Y, %H:%M} UTC on "
-            "you can sign. Pausing and withdrawing work now"
-        )
+def check_may_bind(session: Session, person_id: str) -> None:
+    """Raise RecoveredLately within seven days of a recovery: it might have been a thief's.
+
+    Asked before everything of weight: a signature, a yes, an invitation, an erasure. Whoever was
+    invited by somebody recovered, since then, waits as long as they do: a thief invites themselves.
+    Pausing, withdrawing and saying no ask nothing.
+    """
+    came_by = people.invitations_of(session, person_id)
+    inviters = {each.invited_by for each in came_by if each.invited_by is not None}
+    for lately in _recovered_lately(session, {person_id, *inviters}):
+        own = lately.person_id == person_id
+        if own or any(
+            each.invited_by == lately.person_id and each.created_at >= _completed(lately)
+            for each in came_by
+        ):
+            who = "you" if own else "whoever invited you"
+            raise RecoveredLately(f"{who} came back in by a recovery; {_until(lately)}")
+
+
+def check_may_end(
+    session: Session, person_id: str, made_at: datetime, passkey_id: str | None = None
+) -> None:
+    """Raise RecoveredLately for a device or an address older than a recovery of these seven days.
+
+    Else a thief would shut the person out. What the recovery made, older devices do end.
+    """
+    for lately in _recovered_lately(session, {person_id}):
+        if made_at < _completed(lately) and passkey_id != lately.passkey_id:
+            raise RecoveredLately(
+                f"it was yours before you came back in by a recovery; {_until(lately)}"
+            )
 
 
 def is_open(recovery: Recovery) -> bool:
@@ -248,6 +279,75 @@ def _begin(
     session.flush()
     _tell(session, "recovery-begun", found)
     return found
+
+
+def _recovered_lately(session: Session, person_ids: Collection[str]) -> Sequence[Recovery]:
+    return session.exec(
+        select(Recovery)
+        .where(
+            col(Recovery.person_id).in_(person_ids),
+            col(Recovery.completed_at) > clock.now() - BINDS_NOT_FOR,
+        )
+        .order_by(col(Recovery.completed_at).desc())
+    ).all()
+
+
+def _completed(recovery: Recovery) -> datetime:
+    return recovery.completed_at or recovery.begun_at
+
+
+def _until(recovery: Recovery) -> str:
+    return (
+        f"this is open to you from {_completed(recovery) + BINDS_NOT_FOR:%d %B %Y, %H:%M} UTC on. "
+        "Pausing and withdrawing work now"
+    )
+
+
+def _belongs_only_to(session: Session, person_id: str, organization_id: str) -> bool:
+    theirs = people.memberships_of(session, person_id)
+    return {house.id for _, house in theirs} == {organization_id}
+
+
+def _known(session: Session, person_id: str, organization_id: str | None, at: datetime) -> bool:
+    """Say whether somebody administers a house now and was a member seven days before."""
+    return any(
+        house.id == organization_id and each.is_admin and each.created_at <= at - KNOWN_FOR
+        for each, house in people.memberships_of(session, person_id)
+    )
+
+
+def _administrators(session: Session, recovery: Recovery) -> list[str]:
+    """List who vouched and has, as of now, the standing that their word wants."""
+    here, at = recovery.organization_id, recovery.begun_at
+    vouched = [each.person_id for each in vouches_of(session, recovery)]
+    return [each for each in vouched if _known(session, each, here, at)]
+
+
+def _are_apart(session: Session, one: str, other: str) -> bool:
+    """Say whether neither ever invited the other: who did might be both."""
+    inviters = [
+        {each.invited_by for each in people.invitations_of(session, person_id)}
+        for person_id in (one, other)
+    ]
+    return other not in inviters[0] and one not in inviters[1]
+
+
+def _check_apart(session: Session, recovery: Recovery, by: Person) -> None:
+    if not _known(session, by.id, recovery.organization_id, recovery.begun_at):
+        raise _too_new()
+    earlier = _administrators(session, recovery)
+    if not any(_are_apart(session, by.id, each) for each in earlier):
+        raise RecoveryRefused(
+            "one of you two invited the other, or who began this administers no more: another "
+            "administrator vouches, or begins anew"
+        )
+
+
+def _too_new() -> RecoveryRefused:
+    return RecoveryRefused(
+        f"only administrators who were members {KNOWN_FOR.days} days before it begins let "
+        "somebody back in; ask another one"
+    )
 
 
 def _keep_vouch(session: Session, recovery: Recovery, by: Person, capacity: str) -> None:

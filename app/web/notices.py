@@ -9,6 +9,7 @@ from app.access import may
 from app.identity import people
 from app.identity.api_edge import limited
 from app.notices import contacts, service, words
+from app.recovery import service as recovery
 from app.web.pages import PageRoute, Posted, Visitor, page, see
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -69,7 +70,11 @@ def add_contact(visit: Posted, address: MailAddress) -> Response:
 def end_contact(visit: Posted, contact_id: str) -> Response:
     """Send nothing to an address any more."""
     with db.writing() as session:
-        contacts.end_contact(session, visit.fresh(session), contact_id)
+        person = visit.fresh(session)
+        for each in contacts.contacts_of(session, person.id):
+            if each.id == contact_id:
+                recovery.check_may_end(session, person.id, each.created_at)
+        contacts.end_contact(session, person, contact_id)
     return see("/notices")
 
 

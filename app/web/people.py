@@ -15,6 +15,7 @@ from app.identity.errors import PasskeyRefused
 from app.identity.models import Organization
 from app.identity.models_people import ROLES, Passkey, Person
 from app.ids import new_id
+from app.recovery import service as recovery
 from app.web.pages import HERE, PageRoute, Posted, Visit, Visitor, forget, page, see, site
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -229,7 +230,11 @@ def add_passkey(visit: Posted, device: Name, proof: Proven) -> Response:
 def revoke_passkey(visit: Posted, passkey_id: str) -> Response:
     """End a device that is lost or given away, and the sessions it opened."""
     with db.writing() as session:
-        passkeys.revoke(session, visit.fresh(session), passkey_id)
+        person = visit.fresh(session)
+        for each in passkeys.passkeys_of(session, person.id):
+            if each.id == passkey_id:
+                recovery.check_may_end(session, person.id, each.created_at, each.id)
+        passkeys.revoke(session, person, passkey_id)
     return see("/account")
 
 
@@ -253,6 +258,7 @@ def invite(
     """Make a link for somebody, shown this once."""
     with db.writing() as session:
         person = visit.fresh(session)
+        recovery.check_may_bind(session, person.id)
         invitation, secret = people.invite(
             session, organization_id, person, role=role, is_admin=is_admin
         )
@@ -281,7 +287,9 @@ def retract_invitation(visit: Posted, invitation_id: str) -> Response:
 def end_membership(visit: Posted, membership_id: str) -> Response:
     """End what somebody is in an organization."""
     with db.writing() as session:
-        people.end_membership(session, visit.fresh(session), membership_id)
+        person = visit.fresh(session)
+        recovery.check_may_bind(session, person.id)
+        people.end_membership(session, person, membership_id)
     return see("/account")
 
 

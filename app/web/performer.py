@@ -24,6 +24,7 @@ from app.licensing.document import contract as documents
 from app.licensing.errors import ContractNotFound
 from app.licensing.words.plain_language import Section
 from app.licensing.words.plain_words import WORDS
+from app.recovery import service as recovery
 from app.registry import service as registry
 from app.registry.models import Performer
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
@@ -111,7 +112,7 @@ def pause_everything(visit: Posted) -> Response:
 def resume_everything(visit: Posted) -> Response:
     """Allow uses again, as far as the contracts do. Wants a passkey used minutes ago."""
     with db.writing() as session:
-        visit.fresh(session)
+        recovery.check_may_bind(session, visit.fresh(session).id)
         for performer in _living(session, _themselves(session, visit)):
             registry.resume(session, performer)
     return see("/performer")
@@ -205,6 +206,8 @@ def answer(
     """Say yes or no to one use, as the performer, through the service of the API."""
     with db.writing() as session:
         seat = acting_seat(session, visit, "performer")
+        if answer == "approved":
+            recovery.check_may_bind(session, seat.person.id)
         approval_requests.answer_approval(
             session, principal_of(session, seat), request_id, role="performer", status=answer
         )

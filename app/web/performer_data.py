@@ -12,6 +12,7 @@ from app.access import may
 from app.errors import Outage
 from app.privacy import erasure, export
 from app.privacy.errors import ErasureNotFound
+from app.recovery import service as recovery
 from app.registry import matching
 from app.registry.models import Performer
 from app.sandbox import private_directory
@@ -82,6 +83,7 @@ def erase(
     with db.writing() as session:
         performer = _performer(session, visit, performer_id)
         seat = acting_seat(session, visit, "performer")
+        recovery.check_may_bind(session, seat.person.id)
         by = principal_of(session, seat)
         erasure.erase(session, performer, by=by, confirmed=confirm.strip())
     with suppress(Outage), db.writing() as session:  # else the worker does it, moments later

@@ -48,7 +48,9 @@ def show_recovery(visit: Visitor) -> Response:
 def print_codes(visit: Posted) -> Response:
     """Make eight codes, shown this once; earlier ones end. Wants a passkey used minutes ago."""
     with db.writing() as session:
-        printed = codes.print_codes(session, visit.fresh(session))
+        person = visit.fresh(session)
+        service.check_may_bind(session, person.id)  # new codes void those on the person's paper
+        printed = codes.print_codes(session, person)
     return page(visit, "recovery_codes.html", status=201, codes=printed)
 
 

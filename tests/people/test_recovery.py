@@ -7,19 +7,22 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from sqlmodel import select
 
-from app import db
-from app.identity import people
+from app import clock, db
+from app.identity import people, sessions
 from app.identity import service as identity
-from app.identity.models_people import Passkey, Person
+from app.identity.models_people import Membership, Passkey, Person
 from app.licensing.contracts.models import Contract
-from app.notices.models import Notice
+from app.notices.models import Contact, Notice
 from app.recovery import codes, service
 from app.recovery.errors import RecoveryNotFound, RecoveryRefused
-from app.recovery.models import Recovery, RecoveryCode
+from app.recovery.models import Recovery, RecoveryCode, RecoveryVouch
 from tests.http.browser import Browser
 from tests.people.arriving import joined
 from tests.people.visiting import ONE_DATABASE, everything, later, refused
+
+ROLE = "production_member"
 
 
 def invited(admin, organization, role, name, *, is_admin=False):
@@ -167,15 +170,11 @@ class TestByCode:
 
 class TestByAdministrators:
     @ONE_DATABASE
-    def test_two_of_them_and_never_one_alone(self, served, scene):
-        house = scene.production.organization
-        first = joined(served, house, "Felix")
-        second = invited(first, house, "production_member", "Anna", is_admin=True)
-        invited(first, house, "production_member", "Jan")
+    def test_two_of_them_and_never_one_alone(self, served, scene, monkeypatch):
+        _, first, second = administrators(served, scene, monkeypatch)
         path = begin_for(first, "Jan")
         refused(says_yes(first, path), "recovery-refused")
-        shown = says_yes(second, path)
-        way = urlsplit(re.search(r"http\S+/recovery/[\w-]+", shown.text)[0]).path
+        way = handed_over(second, path)
         lost = Browser(served)
         assert come_in(lost, way).status_code == 303
         lost.open("/account")
@@ -188,9 +187,9 @@ class TestByAdministrators:
         desk = scene.desk.organization
         first = invited(girl, desk, "guardian", "Anna", is_admin=True)
         second = invited(girl, desk, "loan_out", "Jan", is_admin=True)
+        a_week_later(monkeypatch, first, second)
         path = begin_for(first, "Griet")
-        shown = says_yes(second, path)
-        way = urlsplit(re.search(r"http\S+/recovery/[\w-]+", shown.text)[0]).path
+        way = handed_over(second, path)
         lost = Browser(served)
         lost.open(way)
         assert "data-passkey" not in lost.page
@@ -210,6 +209,94 @@ class TestByAdministrators:
         path = re.search(r"/memberships/\w+/recovery", first.page)[0]
         refused(first.send(path), "recovery-refused")
         assert everything(Recovery) == []
+
+    @ONE_DATABASE
+    def test_not_by_one_human_with_a_second_account(self, served, scene, monkeypatch):
+        founder, anna, _ = administrators(served, scene, monkeypatch)
+        new = invited(founder, scene.production.organization, ROLE, "New", is_admin=True)
+        refused(begun_for(new, "Jan"), "recovery-refused")
+        path = begin_for(anna, "Jan")
+        said = refused(says_yes(founder, path), "recovery-refused").text
+        assert "you two invited the other" in said
+        assert "7 days before" in refused(says_yes(new, path), "recovery-refused").text
+        (found,) = everything(Recovery)
+        assert found.secret_sha256 is None
+
+    @ONE_DATABASE
+    def test_not_completed_for_who_came_to_belong_elsewhere(self, served, scene, monkeypatch):
+        _, anna, maria = administrators(served, scene, monkeypatch)
+        way = handed_over(maria, begin_for(anna, "Jan"))
+        jan = next(each for each in everything(Person) if each.name == "Jan")
+        with db.writing() as session:
+            _, secret = people.invite_first(session, scene.agency.organization)
+            people.join(session, people.invitation_of(session, secret), jan)
+        refuses(served, way, "no other")
+
+    @ONE_DATABASE
+    def test_not_completed_when_a_voucher_administers_no_more(self, served, scene, monkeypatch):
+        founder, anna, maria = administrators(served, scene, monkeypatch)
+        way = handed_over(maria, begin_for(anna, "Jan"))
+        assert end_of(founder, "Anna").status_code == 303
+        refuses(served, way, "a second administrator")
+
+
+class TestTheSevenDays:
+    """A thief who came in by a recovery gains nothing that outlasts its being found out."""
+
+    @ONE_DATABASE
+    def test_end_nothing_and_bind_nothing(self, served, girl, scene, postbox, monkeypatch):
+        girl.open("/notices")
+        assert girl.send("/account/contacts", address="griet@example.com").status_code == 303
+        guardian = invited(girl, scene.desk.organization, "guardian", "Anna")
+        (address,), (older, _) = everything(Contact), everything(Passkey)
+        thief = recovered(served, "Griet")
+        thief.open("/account")
+        desk, guardians = scene.desk.organization.id, everything(Membership)[-1].id
+        for path, fields in (
+            (f"/organizations/{desk}/invitations", {"role": "performer"}),
+            (f"/memberships/{guardians}/end", {}),
+            (f"/account/passkeys/{older.id}/revocation", {}),
+            (f"/account/contacts/{address.id}/end", {}),
+            ("/account/recovery/codes", {}),
+            (f"/memberships/{guardians}/recovery", {}),
+            ("/performer/resume", {}),
+            ("/performer/approvals/apr_0", {"answer": "approved"}),
+            ("/performer/data/erasure", {"performer_id": scene.performer.id, "confirm": "x"}),
+        ):
+            refused(thief.send(path, **fields), "recovered-lately")
+        assert thief.send("/performer/pause").status_code == 303
+        new = everything(Recovery)[0].passkey_id
+        girl.open("/account")
+        assert girl.send(f"/account/passkeys/{new}/revocation").status_code == 303
+        guardian.open("/account")
+        a_week_later(monkeypatch, girl)
+        girl.open("/account")
+        again = girl.send(f"/organizations/{desk}/invitations", role="performer")
+        assert again.status_code == 201
+
+    @ONE_DATABASE
+    def test_are_those_of_a_second_account_too(self, served, girl, scene, monkeypatch):
+        recovered(served, "Griet")
+        with db.writing() as session:  # the planted fault: a way of inviting that did not ask
+            by = next(each for each in session.exec(select(Person)) if each.name == "Griet")
+            _, secret = people.invite(session, scene.desk.organization.id, by, role="performer")
+        second = Browser(served)
+        assert second.join(secret, "Mallory").status_code == 303
+        path = f"/contracts/{scene.contract.id}/sign"
+        second.open(path)
+        refused(second.prove(path, second.device.get(second.options())), "recovered-lately")
+        a_week_later(monkeypatch, second)
+        second.open(path)
+        answer = second.prove(path, second.device.get(second.options()))
+        assert answer.status_code == 303
+
+    @ONE_DATABASE
+    def test_do_not_reach_whom_the_person_invited_before(self, served, girl, scene):
+        before = invited(girl, scene.desk.organization, "performer", "Aleydis")
+        recovered(served, "Griet")
+        path = f"/contracts/{scene.contract.id}/sign"
+        before.open(path)
+        assert before.prove(path, before.device.get(before.options())).status_code == 303
 
 
 class TestTheOperator:
@@ -252,10 +339,74 @@ def reaches(tree):
     return any(each.startswith(rooms) for each in named)
 
 
-def begin_for(admin, name):
+def administrators(served, scene, monkeypatch):
+    """A founder, two administrators they invited seven days ago, and Jan, who is a member."""
+    house = scene.production.organization
+    founder = joined(served, house, "Felix")
+    anna, maria = (invited(founder, house, ROLE, each, is_admin=True) for each in ("Anna", "Maria"))
+    invited(founder, house, ROLE, "Jan")
+    a_week_later(monkeypatch, founder, anna, maria)
+    return founder, anna, maria
+
+
+def a_week_later(monkeypatch, *browsers):
+    later(monkeypatch, days=7)
+    for each in browsers:
+        assert each.sign_in().status_code == 303
+
+
+def handed_over(second, path):
+    """Vouch as the second administrator; return the way in they are shown."""
+    shown = says_yes(second, path)
+    return urlsplit(re.search(r"http\S+/recovery/[\w-]+", shown.text)[0]).path
+
+
+def refuses(served, way, because):
+    """See that a way in, whose link is out, makes no passkey, asked by page and by service."""
+    lost = Browser(served)
+    lost.open(way)
+    assert because in lost.page
+    assert "data-passkey" not in lost.page
+    (found,) = everything(Recovery)
+    with db.writing() as session, pytest.raises(RecoveryRefused, match=because):
+        service.complete(session, None, session.get_one(Recovery, found.id), None, answer="")
+
+
+def recovered(served, name):
+    """Somebody who came in as this person just now; their browser."""
+    person = next(each for each in everything(Person) if each.name == name)
+    secret, at = f"secret-of-{name}", clock.now()
+    agent = Person(name="Whoever vouched")
+    with db.writing() as session:
+        session.add(agent)
+        session.flush()
+        under_way = Recovery(
+            person_id=person.id, way="codes", begun_at=at, opens_at=at,
+            expires_at=at + service.LASTS, secret_sha256=sessions.digest(secret),
+        )  # fmt: skip
+        session.add(under_way)
+        session.flush()
+        session.add(RecoveryVouch(recovery_id=under_way.id, person_id=agent.id, capacity="agent"))
+    browser = Browser(served)
+    assert come_in(browser, f"/recovery/{secret}").status_code == 303
+    return browser
+
+
+def end_of(admin, name):
+    person = next(each for each in everything(Person) if each.name == name)
+    (theirs,) = (each for each in everything(Membership) if each.person_id == person.id)
+    admin.open("/account")
+    return admin.send(f"/memberships/{theirs.id}/end")
+
+
+def begun_for(admin, name):
     admin.open("/account/recovery")
     path = re.search(rf"{name}</p>.*?(/memberships/\w+/recovery)", admin.page, re.DOTALL)[1]
-    assert admin.send(path).status_code == 303
+    return admin.send(path)
+
+
+def begin_for(admin, name):
+    assert begun_for(admin, name).status_code == 303
     (found,) = everything(Recovery)
     return f"/recoveries/{found.id}/vouch"
 

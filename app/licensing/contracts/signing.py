@@ -119,7 +119,7 @@ def sign(
             "that role, a production through one of its approvers, a guardian, an estate or a "
             "union by a mandate"
         )
-    recovery.check_may_sign(session, passkey.person_id)
+    recovery.check_may_bind(session, passkey.person_id)
     kept = json.loads(about)
     text = assertions.pack(kept["statement"], kept["words"], answer)
     key = passkeys.signing_key_of(session, passkey, seat.organization.id)
