@@ -10,7 +10,7 @@ from app.demo.cast import register_party
 from app.licensing.contracts import service as contracts
 from app.licensing.contracts import signing
 from app.licensing.errors import SignatureRefused
-from app.licensing.mandates import vouching
+from app.licensing.mandates import service, vouching
 from app.registry import identities
 from app.registry.errors import ExternalIdRefused, IdentityRefused, PerformerUnknown
 from app.registry.models_identity import ExternalId, IdentityProof
@@ -84,6 +84,24 @@ class TestIdentity:
             )
 
     @ONE_DATABASE
+    def test_a_word_can_be_taken_back_when_the_mandate_is_over(self, session, tmp_path):
+        scene = a_scene(session)
+        union = register_party(session, "Actors united", "union")
+        mandate = granted(session, scene, "union", tmp_path, union)
+        proof = vouch(session, scene, union)
+        service.revoke(session, mandate, by="operator")
+        who = union.organization.id
+        with pytest.raises(PerformerUnknown):
+            vouch(session, scene, union)
+        for stranger in (scene.production, scene.desk):
+            with pytest.raises(PerformerUnknown):
+                vouching.word_of(session, stranger.organization.id, scene.performer.id)
+        vouching.take_back(session, vouching.word_of(session, who, scene.performer.id), who)
+        assert proof.revoked_at is not None
+        with pytest.raises(PerformerUnknown):  # nothing is left to take back
+            vouching.word_of(session, who, scene.performer.id)
+
+    @ONE_DATABASE
     def test_keeps_ids_of_other_houses_and_seals_a_membership(self, session):
         scene = a_scene(session)
         performer = scene.performer
@@ -107,6 +125,15 @@ class TestIdentity:
 
 
 class TestInk:
+    @ONE_DATABASE
+    def test_in_a_role_that_does_not_exist_is_refused_in_every_state(self, session):
+        scene = a_scene(session, signed=False)
+        desk = scene.desk.organization.id
+        body = ink_for(session, scene, role="x")
+        contracts.withdraw_contract(session, scene.contract, desk)
+        with pytest.raises(SignatureRefused, match="signed as"):
+            contracts.sign_in_ink(session, scene.contract, desk, **body)
+
     def test_before_a_witness_signs_and_a_contract_may_refuse_it(self, session):
         for policy, codes in (({}, []), ({"ink": "refused"}, ["INK_NOT_ACCEPTED"])):
             scene = offered(

@@ -1,18 +1,25 @@
 """Who acts for a performer does so by a mandate that stands, in its role and its acts alone."""
 
-from datetime import timedelta
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from random import Random
 
 import pytest
 import sqlalchemy as sa
 
 from app import clock
-from app.demo.cast import register_party
+from app.demo.cast import contract_document, register_party
 from app.errors import AppError
 from app.licensing.approvals.on_record import role_holders
 from app.licensing.contracts import service as contracts
 from app.licensing.contracts import signatories
 from app.licensing.contracts.listing import contracts_of
+from app.licensing.contracts.models import Contract
+from app.licensing.deciding import contract_facts
 from app.licensing.decisions import gather
+from app.licensing.document import contract as documents
+from app.licensing.document import local_days
 from app.licensing.errors import (
     ActNotAllowed,
     AlreadySigned,
@@ -27,7 +34,7 @@ from app.registry import lives, mandates
 from app.registry import service as registry
 from app.registry.errors import BirthRefused, PerformerUnknown
 from app.registry.models import Performer
-from app.registry.models_mandates import Mandate, MandateEvidence
+from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
 from app.transparency import service as transparency
 from tests.licensing.approving import a_scene_with_approvals, answer, ask
 from tests.licensing.mandating import (
@@ -40,9 +47,11 @@ from tests.licensing.mandating import (
     signed,
     trials,
 )
+from tests.licensing.questions import Pick, contract_of
 from tests.scenes import Scene, a_scene, offered, represent
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+ADULT_BY_DOCUMENT = json.dumps(contract_document("P", "The Girl", "L", "A"))
 EVERY_ROLE = tuple(mandates.POWERS)
 
 
@@ -307,6 +316,73 @@ class TestMinors:
         assert scene.ask(session)[0].codes == []
         with pytest.raises(AlreadySigned):
             sign(session, scene.contract, desk.organization.id, **own)
+
+    @ONE_DATABASE
+    def test_who_signed_alone_before_the_birthday_signs_again_after_it(
+        self, session, tmp_path, monkeypatch
+    ):
+        scene = prepared(session, "guardian")
+        desk, production = scene.desk, scene.production
+
+        def sign(party, role):  # type: ignore[no-untyped-def]
+            return contracts.sign_contract(
+                session,
+                scene.contract,
+                party.organization.id,
+                role=role,
+                jws=party.sign(scene.contract, role),
+            )
+
+        childs = sign(desk, "performer").signed_at
+        with pytest.raises(AlreadySigned):
+            sign(desk, "performer")
+        now = clock.now
+        monkeypatch.setattr(clock, "now", lambda: now() + OF_AGE_IN)
+        sign(production, "licensee")
+        assert scene.contract.executed_at is None  # a child's word is not the adult's
+        assert sign(desk, "performer").signed_at > childs
+        assert scene.contract.executed_at is not None
+        assert scene.ask(session)[0].codes == []
+        with pytest.raises(AlreadySigned):
+            sign(desk, "performer")
+
+    @pytest.mark.parametrize(
+        ("role", "years", "enough"),
+        [
+            ("performer", (2029, 2029), False),
+            ("performer", (2029, 2031), False),
+            ("performer", (2031, 2031), True),
+            ("performer", (2031, 2041), False),
+            ("guardian", (2029, 2029), True),
+            ("guardian", (2029, 2031), False),
+            ("estate_rep", (2031, 2041), False),
+            ("estate_rep", (2041, 2041), True),
+            ("union", (2031, 2031), False),
+        ],
+    )
+    def test_a_signature_counts_by_what_they_were_then_and_are_now(self, role, years, enough):
+        contract = Contract(document=ADULT_BY_DOCUMENT)
+        life = PerformerLife(
+            performer_id="P", majority_on=date(2030, 1, 1), died_on=date(2040, 1, 1), seal=""
+        )
+        instants = [datetime(year, 6, 1, tzinfo=UTC) for year in years]
+        assert signatories.counts(contract, life, role, *instants) is enough
+
+    @ONE_DATABASE
+    def test_by_the_record_are_minors_for_decisions_whatever_the_document_says(self, session):
+        scene = a_scene(session)
+        assert scene.ask(session)[0].codes == []
+        make_minor(session, scene)
+        assert scene.ask(session)[0].codes == ["GUARDIAN_CONSENT_MISSING"]
+
+    @pytest.mark.parametrize("recorded", [None, date(1990, 1, 1), date(2031, 1, 1)])
+    def test_come_of_age_by_the_later_of_document_and_record(self, recorded):
+        contract = contract_of(Pick(Random(3)), "P1", "C1", 1)
+        terms = documents.recorded(ADULT_BY_DOCUMENT.encode())
+        said = local_days.add_years(terms.performer.dob, 18)
+        found = contract_facts._people_facts(replace(contract, terms=terms, majority_on=recorded))
+        later = max(each for each in (said, recorded) if each is not None)
+        assert found["turns_18_at"] == local_days.midnight(later, terms.grant.term.tz)
 
     @ONE_DATABASE
     def test_are_known_by_one_date_of_birth(self, session):

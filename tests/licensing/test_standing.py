@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from app import clock
 from app.demo import cast
 from app.identity.models import SigningKey
 from app.licensing.boundaries import service as boundaries
-from app.licensing.contracts import service
+from app.licensing.contracts import service, signatories
 from app.licensing.document import contract
 from app.licensing.document.limits import Limits
 from app.licensing.errors import (
@@ -30,6 +30,8 @@ from app.licensing.standing import service as standing
 from app.licensing.standing import standing_document as documents
 from app.licensing.standing.models import StandingOffer
 from app.registry import service as registry
+from app.registry.models_mandates import PerformerLife
+from tests.licensing.mandating import make_minor
 from tests.licensing.standing_offers import (
     a_document,
     a_signature,
@@ -47,6 +49,38 @@ ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def scene(session: Session) -> Scene:
     """A performer and a production without a contract between them."""
     return a_scene(session, signed=False)
+
+
+class TestMinorsAndTheDead:
+    def test_give_nothing_in_advance(self, session: Session, scene: Scene) -> None:
+        offer = an_open_offer(session, scene)
+        make_minor(session, scene)
+        with pytest.raises(StandingOfferNotOpen, match="to give"):
+            accepted(session, offer, scene.production)
+        with pytest.raises(SignatureRefused, match="minor"):
+            an_open_offer(session, scene, caps={"executions": 1, "fees_minor": 1})
+
+    @pytest.mark.parametrize(
+        ("majority_on", "died_on", "years", "why"),
+        [
+            (None, None, (2026,), None),
+            (date(2000, 1, 1), None, (2026,), "dob"),
+            (date(2027, 1, 1), None, (2026, 2028), "minor"),
+            (None, date(2027, 1, 1), (2026, 2028), "died"),
+            (None, date(2027, 1, 1), (2026,), None),
+        ],
+    )
+    def test_by_the_record_at_each_instant(
+        self, majority_on: date | None, died_on: date | None, years: tuple[int, ...], why: Any
+    ) -> None:
+        said = cast.contract_document("P", "The Girl", "L", "A")
+        life = PerformerLife(performer_id="P", majority_on=majority_on, died_on=died_on, seal="")
+        found = signatories.why_not_in_advance(
+            contract.recorded(json.dumps(said).encode()),
+            life,
+            *(datetime(year, 6, 1, tzinfo=UTC) for year in years),
+        )
+        assert found is None if why is None else why in str(found)
 
 
 class TestAcceptance:

@@ -158,14 +158,18 @@ def keep_signature(
     """Keep a party's signature; the last required one executes the document.
 
     `made` gives the verified signature and its key, and is called once the act is allowed. An
-    amendment then takes the place of the version before it, at once or when it says. The signer's
+    amendment then takes the place of the version before it, at once or when it says. Who signed as
+    a minor beside their guardian signs again when of age, in that signature's place. The signer's
     authority comes from what is registered, never from what the caller claims. `acknowledged`
     names the performer's own boundaries that the document crosses. Raises SignatureRefused,
     AlreadySigned, ActNotAllowed, ContractAlreadyWithdrawn, BoundariesNotAcknowledged.
     """
+    if role not in signatories.ROLES:
+        raise SignatureRefused(f"a contract is signed as {', '.join(signatories.ROLES)}: name one")
     acts.lock(session, contract)
+    before = next((each for each in signatures_of(session, contract) if each.role == role), None)
     if life.state_of(contract, at=clock.now()) is not State.WITHDRAWN:
-        if any(signature.role == role for signature in signatures_of(session, contract)):
+        if before and not signatories.may_sign_again(session, contract, before, at=clock.now()):
             raise AlreadySigned(f"{contract.series_id} is already signed by the {role}")
         signatories.insist(session, contract, organization_id, role, at=clock.now())
     actor = Actor(role)
@@ -176,19 +180,19 @@ def keep_signature(
     key, text = made()
     if role != "licensee":
         boundaries.acknowledge(session, contract, acknowledged)
-    signature = ContractSignature(
+    signature = before or ContractSignature(
         contract_id=contract.id,
         role=role,
         organization_id=organization_id,
         signing_key_id=key.id,
         jws=text,
-        signed_at=deed.at,
     )
+    signature.organization_id, signature.signing_key_id = organization_id, key.id
+    signature.jws, signature.signed_at = text, deed.at
     session.add(signature)
     contract.first_signed_at = contract.first_signed_at or deed.at
     session.flush()
-    roles = frozenset(signature.role for signature in signatures_of(session, contract))
-    if signatories.suffice(session, contract, roles, at=deed.at):
+    if signatories.suffice(session, contract, signatures_of(session, contract), at=deed.at):
         execute(deed)
     else:
         deed.finish()

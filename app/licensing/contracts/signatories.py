@@ -5,12 +5,13 @@ death the estate, or the union for it; the performer's own company with a mandat
 What a caller claims to be counts for nothing: the role must be theirs at that instant.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlmodel import Session
 
 from app.identity.models import Organization
-from app.licensing.contracts.models import Contract
+from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.document import contract as documents
 from app.licensing.document import local_days
 from app.licensing.errors import SignatureRefused
@@ -28,14 +29,19 @@ ENOUGH = {
 # Who may sign at all: a minor beside their guardian, too.
 MAY_SIGN = {MINOR: ENOUGH[MINOR] | {"performer"}, ADULT: ENOUGH[ADULT], DEAD: ENOUGH[DEAD]}
 ROLES = ("performer", "guardian", "estate_rep", "union_for_estate", "loan_out", "licensee")
+OTHER_DOB = "the document's /performer/dob is not the date of birth on record; offer one that is"
 
 
 def standing_of(contract: Contract, life: PerformerLife | None, *, at: datetime) -> str:
-    """Say whether the performer is a minor, an adult or dead, in the contract's own days.
+    """Say whether the performer is a minor, an adult or dead, in the contract's own days."""
+    return standing_under(documents.recorded(contract.document.encode()), life, at=at)
+
+
+def standing_under(terms: documents.Terms, life: PerformerLife | None, *, at: datetime) -> str:
+    """Say the same of terms that are no contract yet.
 
     A minor is who is one by the document, or by the date of birth on record.
     """
-    terms = documents.recorded(contract.document.encode())
     today = local_days.day_of(at, terms.grant.term.tz)
     if life is not None and life.died_on is not None and today > life.died_on:
         return DEAD
@@ -103,18 +109,58 @@ def insist(
         raise SignatureRefused(
             f"for this performer signs {' or '.join(sorted(ENOUGH[standing]))}, and not the {role}"
         )
-    dob = documents.recorded(contract.document.encode()).performer.dob
-    if (
-        life is not None
-        and life.majority_on is not None
-        and (dob is None or local_days.add_years(dob, 18) != life.majority_on)
-    ):
-        raise SignatureRefused(
-            "the document's /performer/dob is not the date of birth on record; offer one that is"
-        )
+    if not agrees(documents.recorded(contract.document.encode()), life):
+        raise SignatureRefused(OTHER_DOB)
 
 
-def suffice(session: Session, contract: Contract, roles: frozenset[str], *, at: datetime) -> bool:
-    """Say whether signatures in these roles put a contract in force at this instant."""
+def agrees(terms: documents.Terms, life: PerformerLife | None) -> bool:
+    """Say whether a document's date of birth is the one on record, where one is."""
+    if life is None or life.majority_on is None:
+        return True
+    dob = terms.performer.dob
+    return dob is not None and local_days.add_years(dob, 18) == life.majority_on
+
+
+def why_not_in_advance(
+    terms: documents.Terms, life: PerformerLife | None, *instants: datetime
+) -> str | None:
+    """Say why the performer's own signature given in advance does not hold at all these instants.
+
+    Only an adult gives one: neither guardian nor estate signs in advance. None where it holds.
+    """
+    standings = {standing_under(terms, life, at=each) for each in instants}
+    if DEAD in standings:
+        return "the performer has died"
+    if MINOR in standings:
+        return "the performer was or is a minor"
+    return None if agrees(terms, life) else OTHER_DOB
+
+
+def suffice(
+    session: Session, contract: Contract, signatures: Iterable[ContractSignature], *, at: datetime
+) -> bool:
+    """Say whether these signatures put a contract in force at this instant.
+
+    Each counts by what the performer was when it was made, and is now: a minor's own signature does
+    not become an adult's on the birthday, nor does a dead performer's execute anything.
+    """
+    signed = list(signatures)
     life = mandates.life_of(session, contract.performer_id)
-    return "licensee" in roles and not roles.isdisjoint(ENOUGH[standing_of(contract, life, at=at)])
+    return any(each.role == "licensee" for each in signed) and any(
+        counts(contract, life, each.role, each.signed_at, at) for each in signed
+    )
+
+
+def counts(contract: Contract, life: PerformerLife | None, role: str, *instants: datetime) -> bool:
+    """Say whether a signature in this role is enough beside the licensee's, at all these times."""
+    return all(role in ENOUGH[standing_of(contract, life, at=each)] for each in instants)
+
+
+def may_sign_again(
+    session: Session, contract: Contract, signature: ContractSignature, *, at: datetime
+) -> bool:
+    """Say whether a signature that did not count when it was made would now: a minor's, of age."""
+    life = mandates.life_of(session, contract.performer_id)
+    return counts(contract, life, signature.role, at) and not counts(
+        contract, life, signature.role, signature.signed_at
+    )

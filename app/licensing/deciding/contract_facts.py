@@ -154,7 +154,7 @@ def _people_facts(contract: ContractInForce) -> Facts:
     terms = contract.terms
     tz, dob, died = terms.grant.term.tz, terms.performer.dob, contract.deceased_on
     rights = terms.postmortem.rights_years
-    turns_18_at = 0 if dob is None else local_days.midnight(local_days.add_years(dob, 18), tz)
+    turns_18_at = _turns_18_at(contract)
     signed = [signature for signature in contract.signatures if signature.valid]
     ratified = [at_or_never(contract.ratified_at)] + [
         at_or_never(signature.signed_at)
@@ -179,6 +179,17 @@ def _people_facts(contract: ContractInForce) -> Facts:
         else local_days.midnight(local_days.add_years(died, rights), tz),
         "postmortem_mode": terms.postmortem.mode,
     }
+
+
+def _turns_18_at(contract: ContractInForce) -> int:
+    """Return when the performer comes of age: by the document or by the record, the later counts.
+
+    So neither a document nor a record can make an adult of whom the other says is a minor.
+    """
+    dob, tz = contract.terms.performer.dob, contract.terms.grant.term.tz
+    said = None if dob is None else local_days.add_years(dob, 18)
+    days = [day for day in (said, contract.majority_on) if day is not None]
+    return max((local_days.midnight(day, tz) for day in days), default=0)
 
 
 def ending_facts(contract: ContractInForce) -> Facts:

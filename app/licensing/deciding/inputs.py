@@ -55,6 +55,7 @@ class ContractInForce:
     "withdrawn", "draft", ...). `intact` says that the stored document still has the signed hash.
     `withdrawn_at` is the earliest withdrawal. `paused` is the performer's own pause.
     `unpaid_since` is when the oldest invoice for its uses that is not paid fell due, or will.
+    `majority_on` is when the performer comes of age by the date of birth on record, if one is.
     `identity_level` is how far the performer's identity is proven, `identity_floor` how far this
     installation wants it: places in `document.vocabulary.IDENTITY_LEVELS`.
     """
@@ -71,6 +72,7 @@ class ContractInForce:
     withdrawn_at: datetime | None = None
     paused: bool = False
     unpaid_since: datetime | None = None
+    majority_on: date | None = None
     deceased_on: date | None = None
     court_approved: bool = False
     ratified_at: datetime | None = None

@@ -177,6 +177,7 @@ def in_force(session: Session, contract: Contract) -> ContractInForce:
         withdrawn_at=contract.withdrawn_at,
         paused=desk[2] is not None,
         unpaid_since=under.unpaid_since,
+        majority_on=desk[4],
         deceased_on=desk[5],
         identity_level=_identity_level(session, contract),
         identity_floor=settings().identity_floor,

@@ -113,7 +113,7 @@ def take_vouching_back(performer_id: str, act: Acting) -> Response:
     """Take your word for a performer back, at once."""
 
     def end(session: Session) -> tuple[int, BaseModel]:
-        performer = vouching.spoken_for(session, act.organization_id, performer_id)
+        performer = vouching.word_of(session, act.organization_id, performer_id)
         vouching.take_back(session, performer, act.organization_id)
         shown = _read(session, performer)
         return 200, shown.model_copy(update={"external_ids": {}})

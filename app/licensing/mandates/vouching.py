@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, ValidationError
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from app.identity.models import Organization
 from app.licensing.contracts.service import registered_key
@@ -39,6 +39,21 @@ def spoken_for(session: Session, organization_id: str, performer_id: str) -> Per
     if performer is None or not identities.may_vouch(session, performer, organization):
         raise PerformerUnknown(f"no performer of yours has the id {performer_id[:64]}")
     return performer
+
+
+def word_of(session: Session, organization_id: str, performer_id: str) -> Performer:
+    """Return a performer to who may vouch, or has vouched: one's word can always be taken back.
+
+    Also where the mandate or the agency it was given under has ended. Raises PerformerUnknown.
+    """
+    given = select(IdentityProof.id).where(
+        IdentityProof.performer_id == performer_id,
+        IdentityProof.organization_id == organization_id,
+        col(IdentityProof.revoked_at).is_(None),
+    )
+    if session.exec(given).first() is not None:
+        return session.get_one(Performer, performer_id)
+    return spoken_for(session, organization_id, performer_id)
 
 
 def vouch(

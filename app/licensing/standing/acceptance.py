@@ -9,7 +9,7 @@ from app.identity.models import SigningKey
 from app.identity.principal import Principal
 from app.ledger import service as ledger
 from app.licensing.boundaries import service as boundaries
-from app.licensing.contracts import acts, negotiation, service
+from app.licensing.contracts import acts, negotiation, service, signatories
 from app.licensing.contracts.history import By
 from app.licensing.contracts.life import Act, Actor
 from app.licensing.contracts.models import Contract, ContractSignature
@@ -25,6 +25,7 @@ from app.licensing.standing import service as standing
 from app.licensing.standing import standing_document
 from app.licensing.standing.models import StandingOffer, StandingOfferExecution
 from app.money import format_minor
+from app.registry import mandates
 from app.registry.models import Performer
 
 
@@ -161,6 +162,10 @@ def _check_open(session: Session, offer: StandingOffer, performer: Performer) ->
         raise standing.not_open(offer, state)
     if performer.paused_at is not None:
         raise standing.not_open(offer, "paused")
+    life = mandates.life_of(session, performer.id)
+    given_at = offer.signed_at or now
+    if signatories.why_not_in_advance(standing.terms_of(offer), life, given_at, now) is not None:
+        raise standing.not_open(offer, "no longer the performer's to give")
     key = session.get(SigningKey, offer.signing_key_id)
     document = offer.document.encode()
     if key is None or key.revoked_at is not None or offer.jws is None:

@@ -10,7 +10,7 @@ from app import clock
 from app.identity.models import Organization
 from app.identity.principal import Principal
 from app.licensing.boundaries import service as boundaries
-from app.licensing.contracts import service
+from app.licensing.contracts import service, signatories
 from app.licensing.contracts.models import Contract
 from app.licensing.contracts.signatures import check_detached
 from app.licensing.document import contract as documents
@@ -28,6 +28,7 @@ from app.licensing.standing.models import (
     StandingOfferAudience,
     StandingOfferExecution,
 )
+from app.registry import mandates
 from app.registry import service as registry
 from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
@@ -90,7 +91,8 @@ def sign_offer(
 ) -> StandingOffer:
     """Open a standing offer: the performer's signature over its document, given in advance.
 
-    Only the performer's own desk may sign. Their boundaries are asked as before any signature.
+    Only the performer's own desk may sign, for an adult who lives. Their boundaries are asked as
+    before any signature.
     Raises SignatureRefused, AlreadySigned, StandingOfferNotOpen, BoundariesNotAcknowledged.
     """
     performer = lock(session, offer)
@@ -105,6 +107,10 @@ def sign_offer(
         raise AlreadySigned(f"{offer.id} is already signed by the performer")
     if status != "draft" or clock.now() >= offer.closes_at:
         raise not_open(offer, "closed" if status == "draft" else status)
+    life = mandates.life_of(session, performer.id)
+    refused = signatories.why_not_in_advance(terms_of(offer), life, clock.now())
+    if refused is not None:
+        raise SignatureRefused(f"{offer.id} is not signed in advance: {refused}")
     key = service.registered_key(session, organization_id, jws)
     text = offer.document.encode()
     check_detached(text, jws, key.public_jwk, key_id=key.id, role=role)
