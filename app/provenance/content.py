@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from app.provenance import fingerprint as prints
-from app.provenance.media import Kind, sniff
+from app.provenance.media import CONTAINERS, Kind, sniff
 from app.provenance.structure import MAX_TRACKS, excess
 from watermark.errors import UnsuitableMedia, WatermarkError
 
@@ -27,9 +27,6 @@ MAX_FRAMES = LOOKED_AT_S * 240  # whatever times a film gives its frames
 # Each kind is read by its own reader: a guess could end at a playlist, which names other files.
 PICTURES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/gif": "GIF",
             "image/tiff": "TIFF", "image/bmp": "BMP", "image/avif": "AVIF"}  # fmt: skip
-CONTAINERS = {"video/mp4": "mov", "video/quicktime": "mov", "audio/mp4": "mov",
-              "audio/mpeg": "mp3", "audio/wav": "wav", "audio/flac": "flac", "audio/ogg": "ogg",
-              "video/webm": "matroska", "video/avi": "avi"}  # fmt: skip
 
 
 # What the libraries raise over broken files, beside errors of their own.

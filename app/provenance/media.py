@@ -7,6 +7,11 @@ HEAD_BYTES = 64
 BMFF_AUDIO = (b"M4A ", b"M4B ", b"F4A ")
 BMFF_PICTURES = (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1", b"hevc")
 
+# What reads each kind of film and sound: a guess could end at a playlist, which names other files.
+CONTAINERS = {"video/mp4": "mov", "video/quicktime": "mov", "audio/mp4": "mov",
+              "audio/mpeg": "mp3", "audio/wav": "wav", "audio/flac": "flac", "audio/ogg": "ogg",
+              "video/webm": "matroska", "video/avi": "avi"}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Kind:

@@ -50,6 +50,14 @@ class TestBeside:
         shape = cv2.imdecode(decoded, cv2.IMREAD_COLOR).shape
         assert max(shape) == stills.LONGEST_SIDE
 
+    def test_what_was_taken_down_is_shown_to_nobody(self, data_dir, tmp_path, monkeypatch):
+        records = kept(tmp_path, "png")
+        records.generation.taken_down_at = clock.now()
+        monkeypatch.setattr(storage, "fetch", lambda *_: pytest.fail("the file was fetched"))
+        for level in ("use", "terms"):
+            told = original.beside(records, "gen_1", level=level)
+            assert told == {"still": None, "said": original.TAKEN_DOWN}
+
     def test_sound_has_none(self, data_dir, tmp_path):
         told = original.beside(kept(tmp_path, "wav"), "gen_1", level="terms")
         assert told == {"still": None, "said": original.NO_PICTURES}
@@ -73,7 +81,7 @@ class TestBeside:
         assert original.beside(records, "gen_1", level="use")["still"] is None
 
     def test_nothing_said_calls_it_authentic(self):
-        for said in (original.SHOWN, original.NOT_SHOWN, original.NOT_KEPT):
+        for said in (original.SHOWN, original.NOT_SHOWN, original.NOT_KEPT, original.TAKEN_DOWN):
             assert not {"authentic", "genuine", "real", "true"} & set(said.lower().split())
 
 
@@ -92,6 +100,7 @@ class TestThePage:
             signed_in=False,
             form_token="",
             about_license="",
+            wrong="",
             **words,
         )
 

@@ -1,13 +1,11 @@
 """python large_file.py DIRECTORY MEGABYTES: sign and check an MP4 of that size in this process.
 
-Prints peak memory in MiB, of this process and of the children it had, as JSON. Settings point at
-an installation's keys.
+Prints peak memory in MiB, of this process, of the largest of the children it had, and of both
+together, as JSON. Settings point at an installation's keys.
 """
 
 import json
 import os
-import re
-import resource
 import struct
 import sys
 import time
@@ -15,7 +13,7 @@ from pathlib import Path
 
 from app import keys
 from app.provenance import sign
-from tests.provenance import making
+from tests.provenance import making, peaks
 
 
 def inflate(small: bytes, path: Path, size: int) -> Path:
@@ -33,6 +31,7 @@ def inflate(small: bytes, path: Path, size: int) -> Path:
 
 def main(directory: Path, megabytes: int) -> None:
     """Sign and check one file, and say what it took."""
+    peaks.begin()
     keys.create_missing()
     authority = making.an_authority(directory / "certificates")
     small = making.make_media(directory / "small.mp4").read_bytes()
@@ -41,12 +40,8 @@ def main(directory: Path, megabytes: int) -> None:
     making.signed(authority, src, out)
     signed = time.monotonic()
     by = sign.check_release(out, **authority.trust, payload=making.PAYLOAD)
-    # Not `ru_maxrss` of this process: that counts whoever started it, until it was executed.
-    (own,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    peaks = {"own": int(own) >> 10, "children": children >> 10}
     took = {"sign_s": round(signed - began, 1), "check_s": round(time.monotonic() - signed, 1)}
-    print(json.dumps({"by": by, "peak_mib": peaks, **took}))
+    print(json.dumps({"by": by, "peak_mib": peaks.peaks_mib(), **took}))
 
 
 if __name__ == "__main__":
