@@ -52,6 +52,7 @@ def take_out(visit: Posted, performer_id: PerformerId) -> StreamingResponse:
     with private_directory() as directory:
         path = directory / "export.zip"
         with db.writing() as session:
+            recovery.check_may_bind(session, visit.fresh(session).id)
             export.export(session, _performer(session, visit, performer_id), path)
         file = path.open("rb")  # outlives its name: nothing is left when it was sent, or was not
     return StreamingResponse(

@@ -261,6 +261,7 @@ class TestTheSevenDays:
             (f"/memberships/{guardians}/recovery", {}),
             ("/performer/resume", {}),
             ("/performer/approvals/apr_0", {"answer": "approved"}),
+            ("/performer/data/export", {"performer_id": scene.performer.id}),
             ("/performer/data/erasure", {"performer_id": scene.performer.id, "confirm": "x"}),
         ):
             refused(thief.send(path, **fields), "recovered-lately")
