@@ -94,7 +94,9 @@ def choose_matching(performer_id: str, body: MatchingCreate, act: Acting) -> Res
     """Allow a search for the performer's face, or end it: who signs for the performer may."""
 
     def choose(session: Session) -> tuple[int, BaseModel]:
-        performer = service.performer_in_place(session, act.organization_id, performer_id)
+        performer = service.performer_in_place(
+            session, act.organization_id, performer_id, stops=not body.allowed
+        )
         matching.choose(session, performer, allowed=body.allowed, by=act.principal)
         return 201, _matching(session, performer.id)
 

@@ -209,3 +209,18 @@ def held_by(
 def life_of(session: Session, performer_id: str) -> PerformerLife | None:
     """Return what is known of a performer's majority and death."""
     return session.get(PerformerLife, performer_id)
+
+
+def is_dead(session: Session, performer_id: str) -> bool:
+    """Say whether a performer's death is on record."""
+    life = life_of(session, performer_id)
+    return life is not None and life.died_on is not None
+
+
+def has_guardian(session: Session, performer_id: str, *, contract_id: str | None = None) -> bool:
+    """Say whether a guardian stands in the performer's place now, on the whole or this contract."""
+    at = clock.now()
+    return any(
+        each.role == "guardian" and allows(each, SIGN, contract_id=contract_id, at=at)
+        for each in of_performers(session, [performer_id])
+    )

@@ -217,15 +217,26 @@ def performer_to(session: Session, organization_id: str, performer_id: str, act:
     return performer_of(session, organization_id, performer_id)
 
 
-def performer_in_place(session: Session, organization_id: str, performer_id: str) -> Performer:
+def performer_in_place(
+    session: Session, organization_id: str, performer_id: str, *, stops: bool = False
+) -> Performer:
     """Return the performer whose own desk this is, or in whose place it signs by a mandate.
 
-    Raises PerformerUnknown as `performer_of` does.
+    Not to the desk of a performer who has died, or in whose place a guardian stands, unless what it
+    does only `stops`. Raises PerformerUnknown as `performer_of` does.
     """
     signs_as = mandates.roles_of(session, performer_id, organization_id, act=mandates.SIGN)
-    if mandates.IN_PLACE.isdisjoint(signs_as):
-        return performer_of(session, organization_id, performer_id, themselves=True)
-    return session.get_one(Performer, performer_id)
+    if not mandates.IN_PLACE.isdisjoint(signs_as):
+        return session.get_one(Performer, performer_id)
+    performer = performer_of(session, organization_id, performer_id, themselves=True)
+    if not stops and (
+        mandates.is_dead(session, performer.id) or mandates.has_guardian(session, performer.id)
+    ):
+        raise PerformerUnknown(
+            f"{performer.id} is no longer its desk's to decide for: the guardian of a minor does, "
+            "and after a death the estate"
+        )
+    return performer
 
 
 def performers_of(

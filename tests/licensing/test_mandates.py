@@ -12,8 +12,9 @@ from app import clock
 from app.demo.cast import contract_document, register_party
 from app.errors import AppError
 from app.licensing.approvals.on_record import role_holders
+from app.licensing.contracts import acts, signatories
 from app.licensing.contracts import service as contracts
-from app.licensing.contracts import signatories
+from app.licensing.contracts.life import State
 from app.licensing.contracts.listing import contracts_of
 from app.licensing.contracts.models import Contract
 from app.licensing.deciding import contract_facts
@@ -403,6 +404,75 @@ class TestMinors:
                 role="performer",
                 jws=desk.sign(scene.contract, "performer"),
             )
+
+
+class TestTheOldDesk:
+    """What the performer's own desk can still do once somebody stands in its place."""
+
+    @ONE_DATABASE
+    def test_after_a_death_only_stops(self, session, tmp_path):
+        scene = a_scene(session)
+        agent = register_party(session, "A", "agency")
+        represent(session, scene, agent.organization)
+        performer = session.get_one(Performer, scene.performer.id)
+        desk, contract = scene.desk.organization, scene.contract
+
+        def open_to(party):  # type: ignore[no-untyped-def]
+            able_as = acts.capacities(
+                session,
+                performer,
+                contract.licensee_id,
+                party.organization.id,
+                contract_id=contract.series_id,
+            )
+            return {act for state in State for act in acts.open_acts(able_as, state, "licensee")}
+
+        def speaks() -> set[str]:
+            return set(
+                role_holders(session, performer, desk, contract.licensee_id, contract.series_id)
+            )
+
+        assert {"sign", "resume", "amend", "counter", "withdraw"} <= open_to(scene.desk)
+        assert speaks() == {"performer", "agent", "licensee"}
+        estate = holder_of(session, "estate_rep")
+        granted(session, scene, "estate_rep", tmp_path, estate)
+        assert open_to(scene.desk) == {"suspend", "withdraw"}
+        assert open_to(agent) == {"suspend"}
+        assert {"sign", "resume", "amend", "counter", "withdraw"} <= open_to(estate)
+        assert speaks() == {"estate_rep", "licensee"}
+        find = registry.performer_in_place
+        with pytest.raises(PerformerUnknown):
+            find(session, desk.id, performer.id)
+        assert find(session, desk.id, performer.id, stops=True) is performer
+        assert find(session, estate.organization.id, performer.id) is performer
+        contracts.suspend_contract(session, contract, desk.id)
+        with pytest.raises(ActNotAllowed):
+            contracts.resume_contract(session, contract, desk.id)
+        contracts.resume_contract(session, contract, estate.organization.id)
+
+    @ONE_DATABASE
+    def test_of_a_minor_resumes_nothing_where_a_guardian_stands(self, session, tmp_path):
+        scene = prepared(session, "guardian")
+        guardian, desk = holder_of(session, "guardian"), scene.desk.organization
+        mandate = granted(session, scene, "guardian", tmp_path, guardian)
+
+        def may_resume(party) -> bool:  # type: ignore[no-untyped-def]
+            able_as = acts.capacities(
+                session,
+                session.get_one(Performer, scene.performer.id),
+                scene.contract.licensee_id,
+                party.organization.id,
+                contract_id=scene.contract.series_id,
+            )
+            assert "sign" in acts.open_acts(able_as, State.OFFERED, "licensee")
+            return "resume" in acts.open_acts(able_as, State.SUSPENDED, "licensee")
+
+        assert (may_resume(guardian), may_resume(scene.desk)) == (True, False)
+        with pytest.raises(PerformerUnknown, match="guardian"):
+            registry.performer_in_place(session, desk.id, scene.performer.id)
+        service.revoke(session, mandate, by="operator")
+        assert may_resume(scene.desk)
+        assert registry.performer_in_place(session, desk.id, scene.performer.id)
 
 
 class TestTheDead:

@@ -79,11 +79,14 @@ def role_holders(
 
     The performer through their own desk, not through an agency's; the agent their registered one.
     In every other role (guardian, estate, union, court, ...) speaks who holds a mandate to approve
-    that stands; where nobody does, nobody may answer. The licensee speaks as nobody else.
+    that stands; where nobody does, nobody may answer. The licensee speaks as nobody else. After a
+    death neither the performer's desk speaks nor the agent registered in their lifetime.
     """
     given = mandates.holders_of(session, performer.id, mandates.APPROVE, contract_id=contract_id)
     holders = {role: ids - {licensee_id} for role, ids in given.items() if ids - {licensee_id}}
     holders["licensee"] = frozenset({licensee_id})
+    if mandates.is_dead(session, performer.id):
+        return holders
     if desk.kind == "performer":
         holders["performer"] = frozenset({desk.id})
     if performer.agent_organization_id is not None:

@@ -28,13 +28,19 @@ TOLD = {
     Act.RESUME: "contract-resumed",
     Act.WITHDRAW: "consent-withdrawn",
 }
+# Whoever may sign in the performer's place may resume; the desk of a minor signs beside a guardian,
+# and does not.
+RESUME = "resume"
+# What a desk, and an agent registered in the performer's lifetime, can do after a death: only stop.
+LATE_DESK, LATE_AGENT = frozenset({mandates.PAUSE, mandates.WITHDRAW}), frozenset({mandates.PAUSE})
 # Which of a mandate's acts (`mandates.ACTS`) each act on a contract needs.
 NEEDS = {
     **dict.fromkeys(
         (Act.DRAFT, Act.REVISE, Act.OFFER, Act.COUNTER, Act.DECLINE, Act.RETRACT, Act.AMEND),
         mandates.NEGOTIATE,
     ),
-    **dict.fromkeys((Act.SIGN, Act.RESUME, Act.RATIFY), mandates.SIGN),
+    **dict.fromkeys((Act.SIGN, Act.RATIFY), mandates.SIGN),
+    Act.RESUME: RESUME,
     Act.SUSPEND: mandates.PAUSE,
     Act.WITHDRAW: mandates.WITHDRAW,
 }
@@ -196,17 +202,36 @@ def capacities(
     found: dict[Actor, frozenset[str] | None] = {}
     if organization_id == performer.organization_id:
         desk = session.get_one(Organization, organization_id)
-        found[Actor.PERFORMER if desk.kind == "performer" else Actor.AGENT] = None
+        if desk.kind == "performer":
+            found[Actor.PERFORMER] = _desks(session, performer.id, contract_id)
+        else:
+            found[Actor.AGENT] = _agents(session, performer.id)
     if organization_id == performer.agent_organization_id:
-        found[Actor.AGENT] = None
+        found[Actor.AGENT] = _agents(session, performer.id)
     if organization_id == licensee_id:
         found[Actor.LICENSEE] = None
         return found  # nobody deals with themselves, whatever they were given
     given = mandates.given_to(session, performer.id, organization_id, contract_id=contract_id)
     for role, allowed in given.items():
         if role in _BY_MANDATE:
-            found.setdefault(Actor(role), allowed)
+            actor = Actor(role)
+            own = found.get(actor, frozenset())
+            signs = {RESUME} if mandates.SIGN in allowed else set()
+            found[actor] = None if own is None else own | allowed | signs
     return found
+
+
+def _desks(session: Session, performer_id: str, contract_id: str | None) -> frozenset[str] | None:
+    """Say what the performer's desk may: all, while they live and no guardian stands there."""
+    if mandates.is_dead(session, performer_id):
+        return LATE_DESK
+    if mandates.has_guardian(session, performer_id, contract_id=contract_id):
+        return frozenset(mandates.ACTS)
+    return None
+
+
+def _agents(session: Session, performer_id: str) -> frozenset[str] | None:
+    return LATE_AGENT if mandates.is_dead(session, performer_id) else None
 
 
 def may(able_as: Capacities, state: State, act: Act, actor: Actor, author_side: str) -> bool:
