@@ -35,6 +35,8 @@ UNKNOWN = {
     "license": None,
     "log": None,
     "disclosed": {"level": "license"},
+    "manifest": None,
+    "released_original": None,
 }
 
 

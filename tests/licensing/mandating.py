@@ -13,6 +13,7 @@ from app import clock
 from app.demo.cast import Party, register_party
 from app.licensing.contracts import service as contracts
 from app.licensing.contracts.life import Act
+from app.licensing.contracts.models import Contract
 from app.licensing.contracts.signatures import sign_detached
 from app.licensing.mandates import service
 from app.registry import lives, mandates
@@ -127,7 +128,8 @@ def ink_for(
     """The body with which a performer hands in their signature on paper, which is attached."""
     seen_by = witness or register_party(session, "A notary", "union")
     desk = scene.desk.organization.id
-    paper = attached(session, scene.contract, a_pdf(), organization_id=desk)
+    contract = session.get_one(Contract, scene.contract.id)  # a scene outlives its session
+    paper = attached(session, contract, a_pdf(), organization_id=desk)
     statement = {
         "v": 1,
         "type": "understudy-ink-signature",

@@ -122,6 +122,18 @@ CHECKS: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
             }
         ),
     ),
+    # How sure it is who consented: whatever is made; ink holds against every action.
+    ("IDENTITY_NOT_PROVEN", MAKING, of({"identity_floor": 1})),
+    (
+        "INK_NOT_ACCEPTED",
+        EVERY,
+        of(
+            {
+                "policy": {"ink": "refused"},
+                "signatures": [{"role": "performer", **VERIFIED, "in_ink": True}, LICENSEE],
+            }
+        ),
+    ),
     ("CONTRACT_SUSPENDED", EVERY, of({"status": "suspended"})),
     (
         "REVOKED",  # finished work has a rule of its own: it comes down, or stays

@@ -46,6 +46,7 @@ class TestShippedPacks:
     def test_say_what_they_are_from_when_and_that_they_are_no_legal_advice(self) -> None:
         assert set(POLICIES.packs) == {
             "eu-ai-act-art-50",
+            "house-assurance",
             "netflix-genai-guidance",
             NAME,
             "ny-synthetic-performer-ads",

@@ -90,6 +90,8 @@ def another(value: Any, column: sa.Column[Any]) -> Any:
     kind = column.type
     if isinstance(kind, db.Instant):
         return clock.now()
+    if isinstance(kind, sa.Date):
+        return clock.now().date()
     if isinstance(kind, db.Json):
         return {"y": 1}
     return 1 if isinstance(kind, sa.Integer) else b"x" if isinstance(kind, sa.LargeBinary) else "x"
