@@ -14,6 +14,7 @@ DEPTH_MOST = 64  # a contract's document is nested eight deep
 UPLOADS = re.compile(
     r"/v1/(performers|verifications|materials|contracts/[^/]+/paper|render-jobs/[^/]+/results)|/matches/byContent|/verify"
 )
+OTHERS = "/matches/"  # of the soft binding API: its document knows 400, and no 422
 FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 # Always matches where a quote stands, so that no text makes it try again and again.
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -28,7 +29,8 @@ class Limits:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or UPLOADS.fullmatch(scope["path"]):
+        path = scope.get("path", "")
+        if scope["type"] != "http" or UPLOADS.fullmatch(path):
             await self._app(scope, receive, send)
             return
         kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
@@ -46,16 +48,17 @@ class Limits:
             if is_json:
                 so_far.append(chunk)
                 if not message.get("more_body", False):
-                    _refuse_deep(b"".join(so_far))
+                    _refuse_deep(b"".join(so_far), 400 if path.startswith(OTHERS) else 422)
             return message
 
         await self._app(scope, limited, send)
 
 
-def _refuse_deep(body: bytes) -> None:
+def _refuse_deep(body: bytes, status: int) -> None:
     if is_deep(body):
         raise HTTPException(
-            422, f"JSON goes {DEPTH_MOST} levels deep here, and this goes deeper; send it flatter"
+            status,
+            f"JSON goes {DEPTH_MOST} levels deep here, and this goes deeper; send it flatter",
         )
 
 

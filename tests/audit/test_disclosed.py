@@ -266,10 +266,12 @@ class TestEverySurface:
         _, generation_id = a_released_output(client, says)
         with db.reading() as session:
             generation = session.get_one(Generation, generation_id)
-            statement = pipeline._statement(session, generation, None)
+            statement = pipeline._statement(session, generation, None, None, None)
         assert not leaks(json.dumps(statement.definition), "license")
         src = making.make_media(tmp_path / "in.wav")
-        output = provenance.sign_output(src, tmp_path / "out.wav", statement, desk=desk())
+        output = provenance.sign_output(
+            src, tmp_path / "out.wav", statement, desk=desk(), whose=generation.organization_id
+        )
         for whole in ((tmp_path / "out.wav").read_bytes(), output.file.manifest_bytes):
             assert not leaks(whole.decode("latin-1"), "license")
 

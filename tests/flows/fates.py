@@ -225,7 +225,7 @@ def _make_media_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inspect, "look", lambda *_, **__: (inspect.OutputFacts(), []))
     monkeypatch.setattr(inspect, "check_output", lambda *_, **__: [])
 
-    def embed(source: Path, marked: Path, payload: bytes, _: bytes) -> None:
+    def embed(source: Path, marked: Path, payload: bytes, *_: object, **__: object) -> None:
         marked.write_bytes(source.read_bytes() + payload)
 
     def sign_output(source: Path, signed: Path, generation_id: str, **_: Any) -> Any:
@@ -255,7 +255,7 @@ def _make_media_free(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(marking, "mark_output", embed)
     monkeypatch.setattr(pipeline, "desk", lambda: None)
-    monkeypatch.setattr(pipeline, "_statement", lambda session, generation, own: generation.id)
+    monkeypatch.setattr(pipeline, "_statement", lambda _, generation, *__: generation.id)
     monkeypatch.setattr(provenance, "with_credentials", lambda *_, **__: None)
     monkeypatch.setattr(provenance, "sign_output", sign_output)
     monkeypatch.setattr(provenance, "register", register)

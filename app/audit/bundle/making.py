@@ -80,8 +80,10 @@ def audience_of(session: Session, generation_id: str, organization_id: str) -> A
         gateway.generation_of(session, organization_id, generation_id)
     except GenerationNotFound:
         cast = gateway.cast_of(session, generation_id)
-        contracts = [session.get_one(Contract, member.contract_id) for member in cast]
-        agreed = [organization_id in parties_of(session, contract) for contract in contracts]
+        contracts = [session.get(Contract, member.contract_id) for member in cast]
+        agreed = [  # what the database does not show them is another's
+            each is not None and organization_id in parties_of(session, each) for each in contracts
+        ]
         if not agreed or not all(agreed):
             raise
         return "performer"
