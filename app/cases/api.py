@@ -18,6 +18,7 @@ from app.cases.errors import (
     CaseNotYours,
     CaseOpenAlready,
     CaseRefused,
+    TooManyCases,
 )
 from app.cases.models import Case
 from app.identity.api_edge import (
@@ -108,7 +109,8 @@ class CaseWhole(CaseRead):
     """A case with what was frozen when it was opened, and everything said in it."""
 
     evidence: dict[str, Any] = Field(
-        description="Digests of what was on record; its SHA-256 is that of its RFC 8785 form.",
+        description="Digests of what was on record, as far as it is yours; the SHA-256 of the whole"
+        " in RFC 8785 form is `evidence_sha256`.",
         examples=[{"v": 1, "file_sha256": None, "log": None, "output": None}],
     )
     events: list[CaseEventRead]
@@ -135,7 +137,7 @@ def _fields(session: Session, case: Case, organization_id: str) -> dict[str, Any
     "/cases",
     status_code=201,
     response_model=CaseRead,
-    responses=act_refusals(CaseAboutNothing, CaseRefused, CaseOpenAlready),
+    responses=act_refusals(CaseAboutNothing, CaseRefused, CaseOpenAlready, TooManyCases),
 )
 @may("organization", to="dispute")
 def open_case(body: CaseCreate, act: Acting) -> Response:
@@ -176,11 +178,13 @@ def list_cases(
 def read_case(case_id: str, read: Reading) -> CaseWhole:
     """Show a case, what was frozen when it was opened, and everything said in it."""
     case = cases.case_of(read.session, read.organization_id, case_id)
+    seat = cases.side_of(read.session, case, read.organization_id)
+    shown = cases.shown_to(read.session, case, seat.side, read.organization_id)
     return CaseWhole(
-        **_fields(read.session, case, read.organization_id),
+        **_fields(read.session, case, read.organization_id) | {"evidence": shown.evidence},
         events=[
             CaseEventRead(**each.model_dump(include=set(CaseEventRead.model_fields)))
-            for each in cases.events_of(read.session, case.id)
+            for each in shown.events
         ],
     )
 

@@ -27,6 +27,12 @@ class CaseOpenAlready(AppError):
     status, code = 409, "case-open-already"
 
 
+class TooManyCases(AppError):
+    """Many who have no part in an output have opened cases about it, and wait to be taken up."""
+
+    status, code = 429, "too-many-cases"
+
+
 class CaseClosed(AppError):
     """The case has ended; its outcome stands."""
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, or_, select
 
 from app import clock
 from app.cases.errors import (
@@ -22,6 +22,7 @@ from app.cases.errors import (
     CaseNotYours,
     CaseOpenAlready,
     CaseRefused,
+    TooManyCases,
 )
 from app.cases.frozen import digest_of, freeze
 from app.cases.models import ASKED, OUTCOMES, Case, CaseEvent, CaseSide
@@ -38,6 +39,7 @@ from app.transparency import service as transparency
 ANSWER_WITHIN = timedelta(days=3)
 DECIDE_WITHIN = timedelta(days=30)
 LONGEST_EXTENSION_DAYS = 90
+VISITORS_MOST, VISITORS_WITHIN = 20, timedelta(days=7)  # about one thing
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,14 @@ class Complaint:
     hold_payouts: bool = False
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What one side is shown of a case: what was frozen, and what was said."""
+
+    evidence: dict[str, Any]
+    events: Sequence[CaseEvent]
+
+
 # --- Opening ---
 
 
@@ -64,6 +74,8 @@ def open_case(session: Session, complaint: Complaint, by: Principal) -> Case:
     generation = _about(session, complaint)
     sides = _sides(session, generation) if generation is not None else {}
     side = sides.get(by.organization_id, "visitor")
+    if side == "visitor":
+        _insist_on_few(session, generation, complaint)
     if generation is not None:
         _insist_first(session, generation, complaint, by.organization_id)
     return _open(session, complaint, generation, sides | {by.organization_id: side}, side, by=by)
@@ -72,9 +84,11 @@ def open_case(session: Session, complaint: Complaint, by: Principal) -> Case:
 def open_for_visitor(session: Session, complaint: Complaint, *, secret: str) -> Case:
     """Open a case for whoever holds `secret`: it is all they have, and follows the case.
 
-    It holds nothing until the operator has taken it up. Raises as `open_case`.
+    It holds nothing, tells nobody and is not in the log until the operator has taken it up. Raises
+    as `open_case`, and TooManyCases where many about the same wait to be taken up.
     """
     generation = _about(session, complaint)
+    _insist_on_few(session, generation, complaint)
     sides = _sides(session, generation) if generation is not None else {}
     return _open(session, complaint, generation, sides, "visitor", link_sha256=_hash(secret))
 
@@ -120,7 +134,8 @@ def _open(
     )
     session.flush()
     _happened(session, case, "opened", side, complaint.words, by=by)
-    transparency.record(session, "case-opened", case.id, opening_evidence(case))
+    if case.holds_from is not None:
+        transparency.record(session, "case-opened", case.id, opening_evidence(case))
     session.flush()
     return case
 
@@ -165,6 +180,23 @@ def sides_of(session: Session, generation_id: str) -> dict[str, str]:
     """Name every organization that a released output concerns, and as what; else nobody."""
     found = session.get(Generation, generation_id) if generation_id else None
     return _sides(session, found) if found is not None and found.released_at is not None else {}
+
+
+def _insist_on_few(session: Session, generation: Generation | None, complaint: Complaint) -> None:
+    """Take only so many about one thing from those who have no part in it. Raises TooManyCases."""
+    about = (
+        col(Case.generation_id) == generation.id
+        if generation is not None
+        else col(Case.file_sha256) == complaint.file_sha256
+    )
+    waiting = select(func.count()).where(
+        about, col(Case.side) == "visitor", col(Case.holds_from).is_(None)
+    )
+    since = col(Case.opened_at) > clock.now() - VISITORS_WITHIN
+    if session.exec(waiting.where(since)).one() >= VISITORS_MOST:
+        raise TooManyCases(
+            "others have said so already, and somebody will look; nothing is gained by one more"
+        )
 
 
 def _sides(session: Session, generation: Generation) -> dict[str, str]:
@@ -236,6 +268,54 @@ def events_of(session: Session, case_id: str) -> Sequence[CaseEvent]:
     return session.exec(theirs.order_by(col(CaseEvent.number))).all()
 
 
+def shown_to(session: Session, case: Case, side: str, organization_id: str | None) -> Shown:
+    """Return what of a case a side is shown: who has no part in the output, the operator's words
+    and its own, and of what was frozen the digest alone.
+
+    A performer's side sees what was frozen of its own contracts, and not of another's in the scene.
+    """
+    events = events_of(session, case.id)
+    if side == "visitor":
+        own = [
+            each
+            for each in events
+            if each.side == "operator"
+            or (each.side == "visitor" and each.organization_id == organization_id)
+        ]
+        return Shown({}, own)
+    if side != "performer" or case.evidence.get("output") is None:
+        return Shown(case.evidence, events)
+    theirs = set(session.exec(_series_of(case.generation_id or "", organization_id or "")))
+    mine = select(JournalEntry.id).where(
+        JournalEntry.generation_id == case.generation_id, col(JournalEntry.contract_id).in_(theirs)
+    )
+    entries = set(session.exec(mine))
+    return Shown(
+        case.evidence
+        | {
+            "contracts": [row for row in case.evidence["contracts"] if row[0] in theirs],
+            "entries": [row for row in case.evidence["entries"] if row[0] in entries],
+        },
+        events,
+    )
+
+
+def _series_of(generation_id: str, organization_id: str) -> Any:
+    """Select the contracts behind an output whose performer's side an organization is."""
+    return (
+        select(Contract.series_id)
+        .join(GenerationReplica, col(GenerationReplica.contract_id) == col(Contract.id))
+        .join(Performer, col(Performer.id) == col(GenerationReplica.performer_id))
+        .where(
+            GenerationReplica.generation_id == generation_id,
+            or_(
+                col(Performer.organization_id) == organization_id,
+                col(Performer.agent_organization_id) == organization_id,
+            ),
+        )
+    )
+
+
 def side_of(session: Session, case: Case, organization_id: str) -> CaseSide:
     """Return as what an organization sees a case it may see."""
     return session.get_one(CaseSide, (case.id, organization_id))
@@ -301,6 +381,7 @@ def take_up(session: Session, case_id: str, *, because: str) -> Case:
         case.holds_from = clock.now()
         session.add(case)
         _happened(session, case, "taken-up", "operator", because)
+        transparency.record(session, "case-opened", case.id, opening_evidence(case))
     return case
 
 
@@ -413,7 +494,8 @@ def _close(
             _take_down(session, case.generation_id)
         if "reversal" in outcomes:
             _reverse(session, case)
-    transparency.record(session, "case-closed", case.id, closing_evidence(case))
+    if case.holds_from is not None:  # else the log never heard of it
+        transparency.record(session, "case-closed", case.id, closing_evidence(case))
     session.flush()
 
 
@@ -459,7 +541,11 @@ def _happened(
         )
     )
     session.flush()
-    told = {"opened": "case-opened", "closed": "case-closed"}.get(kind, "case-answered")
+    if case.holds_from is None:
+        return  # a visitor's, which the operator has not taken up: it troubles nobody
+    told = {"opened": "case-opened", "taken-up": "case-opened", "closed": "case-closed"}.get(
+        kind, "case-answered"
+    )
     sides = session.exec(select(CaseSide.organization_id).where(CaseSide.case_id == case.id)).all()
     for each in sorted(set(sides) - {by.organization_id if by else ""}):
         notices.tell(session, told, case.id, organization_id=each)

@@ -122,8 +122,7 @@ def follow_case(visit: Visitor, secret: str) -> Response:
     """Show a visitor how their case stands: its dates, and what came of it. No party's words."""
     with db.reading() as session:
         case = cases.case_behind(session, secret)
-        events = cases.events_of(session, case.id)
-    told = [each for each in events if each.side in {"visitor", "operator"}]
+        told = cases.shown_to(session, case, "visitor", None).events
     return page(
         visit,
         "case.html",
@@ -149,9 +148,9 @@ def show_case(visit: Visitor, case_id: str) -> Response:
         shown: dict[str, Any] = {
             "case": case,
             "state": cases.state_of(case, clock.now()),
-            "events": cases.events_of(session, case.id),
+            "events": cases.shown_to(session, case, mine.side, seat.organization.id).events,
             "seat": seat,
-            "may_accept": mine.must_accept and seat.may_act and case.closed_at is None,
+            "may_accept": mine.must_accept and _may_bind(seat) and case.closed_at is None,
             "is_mine": case.organization_id == seat.organization.id and case.closed_at is None,
         }
     return page(
@@ -172,6 +171,10 @@ def act_in_case(visit: Posted, case_id: str, act: str, words: Words) -> Response
                 f"as {seat.membership.role.replace('_', ' ')} of {seat.organization.name} you look "
                 "and do not act"
             )
+        if act != "answers":
+            visit.fresh(session)
+        if act == "acceptance" and not _may_bind(seat):
+            raise NotAllowed("what is asked is for ever: a production_approver accepts it")
         by = principal_of(session, seat)
         ACTS_IN_A_CASE[act](session, case.id, words.replace("\x00", " "), by)
     return see(f"/cases/{case.id}")
@@ -202,6 +205,11 @@ def _seat_in(session: Session, visit: Visit, case_id: str) -> tuple[Seat, Case]:
         except CaseNotFound:
             continue
     raise CaseNotFound(f"no case you are a side of has the id {case_id[:64]}")
+
+
+def _may_bind(seat: Seat) -> bool:
+    """Whether this person may accept what cannot be undone: of a production, an approver."""
+    return seat.may_act and seat.membership.role != "production_member"
 
 
 def _is_open(session: Session, secret: str) -> bool:

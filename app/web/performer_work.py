@@ -102,6 +102,8 @@ def play_film(visit: Visitor, generation_id: str) -> StreamingResponse:
         found = work.output_of(session, _ids(performers), generation_id).generation
         if found.state != "released":
             raise OutputNotReleased(f"{found.id} is {found.state}: there is no film to play yet")
+        if found.taken_down_at is not None:
+            raise OutputNotReleased(f"{found.id} was taken down: that is the outcome of a case")
     answer = send_output(found, found.id)
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer

@@ -15,6 +15,7 @@ from app.cases.errors import (
     CaseNotYours,
     CaseOpenAlready,
     CaseRefused,
+    TooManyCases,
 )
 from app.cases.models import Case
 from app.gateway import service as gateway
@@ -110,7 +111,15 @@ class TestWhatIsHeld:
         case = service.open_for_visitor(session, said(output_of(session)), secret="s" * 43)
         assert service.state_of(case, clock.now()) == "waiting"
         assert erasure.consequences(session, performer).held_by == []
+        production = payee.story.scene.production.organization.id
+        assert not [
+            e for e in notices.notices_for(session, [production]) if e.subject_id == case.id
+        ]
+        assert not transparency.leaves_of(session, case.id)
         service.take_up(session, case.id, because="They name the film's first day.")
+        told = [e for e in notices.notices_for(session, [production]) if e.subject_id == case.id]
+        assert [each.kind for each in told] == ["case-opened"]
+        assert [row.kind for row, _ in transparency.leaves_of(session, case.id)] == ["case-opened"]
         assert erasure.consequences(session, performer).held_by == [case.id]
 
     @ONE_DATABASE
@@ -216,6 +225,34 @@ class TestWhoMay:
                 service.open_case(session, complaint, other)
         case = service.open_case(session, said(generation), other)
         assert (case.side, case.holds_from) == ("visitor", None)
+
+    @ONE_DATABASE
+    def test_who_has_no_part_in_it_reads_the_operators_words_and_its_own(
+        self, session, payee, production
+    ):
+        other = who(session, identity.create_organization(session, "Elsewhere", "production"))
+        case = service.open_case(session, said(output_of(session)), other)
+        service.answer(session, case.id, "Between us.", production)
+        service.take_up(session, case.id, because="Looks right.")
+        shown = service.shown_to(session, case, "visitor", other.organization_id)
+        assert shown.evidence == {}
+        assert [each.words for each in shown.events] == ["Not this.", "Looks right."]
+        whole = service.shown_to(session, case, "production", production.organization_id)
+        assert len(whole.events) == 3
+        assert whole.evidence["entries"]
+        desk = payee.story.scene.desk.organization.id
+        assert service.shown_to(session, case, "performer", desk).evidence == case.evidence
+        stranger = service.shown_to(session, case, "performer", other.organization_id).evidence
+        assert (stranger["contracts"], stranger["entries"]) == ([], [])
+
+    @ONE_DATABASE
+    def test_only_so_many_strangers_say_so(self, session, payee, monkeypatch):
+        monkeypatch.setattr(service, "VISITORS_MOST", 2)
+        generation = output_of(session)
+        for number in range(2):
+            service.open_for_visitor(session, said(generation), secret=f"{number}" * 43)
+        with pytest.raises(TooManyCases):
+            service.open_for_visitor(session, said(generation), secret="x" * 43)
 
     @ONE_DATABASE
     def test_the_same_twice_is_one(self, session, payee, desk):

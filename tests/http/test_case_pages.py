@@ -13,7 +13,7 @@ from tests.http.browser import Browser
 from tests.http.house import a_house
 from tests.http.test_performer_pages import joined
 from tests.identity.authenticator import ORIGIN
-from tests.people.visiting import refused
+from tests.people.visiting import later, refused
 from tests.scenes import PORTRAIT
 from tests.web.released import released
 
@@ -98,13 +98,17 @@ def test_a_visitor_follows_a_case_by_its_link_and_reads_no_partys_words(served_h
         assert len(session.exec(select(Case)).all()) == 1  # a form sent twice
 
 
-def test_a_performer_opens_one_and_the_production_takes_it_down(griet, felix, output):
+def test_a_performer_opens_one_and_the_production_takes_it_down(griet, felix, output, monkeypatch):
     sent = complain(griet, output)
     address = sent.headers["location"]
     felix.open("/cases")
     assert address in felix.page
     felix.open(address)
     assert "Accept: let it no longer be shown" in felix.page
+    later(monkeypatch, minutes=6)
+    assert felix.send(f"{address}/acceptance", words="x").headers["location"] == "/confirm"
+    felix.confirm()
+    felix.open(address)
     felix.send(f"{address}/acceptance", words="As you wish.")
     griet.open(address)
     assert "This case has ended: takedown." in griet.page
