@@ -223,9 +223,18 @@ class Door:
         return str(addresses[0])
 
 
+# IPv6 addresses that carry an IPv4 address, which may be a private one, and the former site-local
+# ones: `is_global` takes some of them for public.
+CARRIERS = [
+    ipaddress.ip_network(net)
+    for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::/96", "fec0::/10")
+]
+
+
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     within = getattr(address, "ipv4_mapped", None) or address
-    return within.is_global and not within.is_multicast
+    carried = any(within.version == net.version and within in net for net in CARRIERS)
+    return within.is_global and not within.is_multicast and not carried
 
 
 def door_to(url: str, *, hosts: Collection[str], private: bool = False) -> tuple[Door, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from app import keys, sandbox
 from app.config import settings
-from app.gateway import marking
+from app.gateway import marking, outputs
 from app.provenance import verify
 from tests.test_sandbox import linux_only, no_leftovers, run
 
@@ -77,7 +77,10 @@ class TestHandedOver:
         verify.read_content(path, key)
         verify._read_claims(path, {})
         verify._find_remains(path)
-        marking.mark_output(path, tmp_path / "marked.mp4", bytes(8), key)
+        for kind in outputs.KINDS.values():
+            marked = tmp_path / kind.output / "marked"
+            marked.parent.mkdir()
+            marking.mark_output(path, marked, bytes(8), key, kind.marked_by)
         told = "".join(handed)
         assert key.hex() in told
         for name, piece in secrets().items():

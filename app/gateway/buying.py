@@ -54,8 +54,9 @@ def buy(connector: Connector, job: RenderJob) -> str | None:
                 created_at=clock.now(),
             )
         before, created_at = kept.state, kept.created_at
-        if first or before == "not-ordered":
-            _check_may_order(session, generation)
+        forbidden = service.what_forbids(session, generation) if kept.reference is None else ""
+        if forbidden and (first or before == "not-ordered"):
+            raise OrderRefused(forbidden)
         if first and not connector.rests:  # who renders outside opens the portraits, on record
             kinds = catalogue.find(job.model)[1].reference_kinds
             vendor_copies.order_sent(session, generation, vendor=connector.name, kinds=kinds)
@@ -65,6 +66,9 @@ def buy(connector: Connector, job: RenderJob) -> str | None:
     if kept.reference is not None:
         return kept.reference
     under_way = not first and before != "not-ordered"
+    if forbidden:
+        # Nothing leaves again after a withdrawal: what may run already is looked for, no more.
+        return _look(connector, job.generation_id, f"it may not be sent again: {forbidden}")
     if under_way and not connector.idempotent and not _only_cloning(connector, job.generation_id):
         # 2. An intent without an answer: look for the job, and never order it again.
         return _look(connector, job.generation_id, kept.detail)
@@ -152,8 +156,12 @@ def collect(connector: Connector, generation_id: str, reference: str, result: Pa
 
 
 def needs_likeness(session: Session, connector: Connector, generation_id: str) -> bool:
-    """Say whether a job is yet to be sent: for one that was, no portrait is opened again."""
+    """Say whether a job is yet to be sent: for one that was, or may not be, nothing is opened."""
     kept = session.get(VendorJob, generation_id)
+    if kept is not None and kept.reference is None:
+        generation = session.get_one(Generation, generation_id)
+        if service.what_forbids(session, generation):
+            return False
     if kept is None or kept.state == "not-ordered":
         return not connector.rests
     if kept.reference is not None or connector.rests:
@@ -233,12 +241,6 @@ def settle_absent(session: Session, generation_id: str) -> VendorJob:
         reason = f"the order to {job.vendor} got lost and bought nothing; ask again"
         endings.end(session, generation, "failed", reason)
     return job
-
-
-def _check_may_order(session: Session, generation: Generation) -> None:
-    """Do nothing where this would be released now: a vendor that was busy is asked much later."""
-    if forbidden := service.what_forbids(session, generation):
-        raise OrderRefused(forbidden)
 
 
 def _unknown(session: Session, generation_id: str) -> VendorJob:

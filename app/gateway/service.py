@@ -43,7 +43,10 @@ from app.licensing.standing import acceptance
 from app.licensing.strikes import service as strikes
 from app.registry.models import Replica
 
-ALTERED = "footage that is altered"
+SEEN_FIRST = {  # materials after which the performer's side sees, or hears, what it became
+    "footage": "footage that is altered",
+    "voice": "a voice recording of which the production says whose it is",
+}
 CLOCKS_DIFFER = timedelta(minutes=1)  # of workers: what one calls late is late to all
 
 
@@ -97,8 +100,10 @@ def request_generation(
         return judged.decision, None
     stops.check(session, performers=performers)  # a stranger was told of no contract, no more
     look_first = prompts.check_line(session, asked.line, performers=performers)
-    if "footage" in asked.materials:  # to alter what somebody did wants their yes to what it became
-        look_first = [*look_first, ALTERED]
+    look_first = [
+        *look_first,
+        *(why for role, why in SEEN_FIRST.items() if role in asked.materials),
+    ]
     used = materials.insist_usable(session, organization_id, asked.materials, performers=performers)
     if asked.parent_id:
         takes.parent_of(session, organization_id, asked.parent_id, performers=performers)

@@ -15,7 +15,7 @@ from app import clock, config, db, jobs
 from app.demo import cast
 from app.gateway import pipeline, workbench
 from app.gateway.errors import GeneratorUnavailable, StageOvertaken
-from app.gateway.generators import JobStatus, Phase
+from app.gateway.generators import JobStatus, Phase, catalogue
 from app.gateway.models import Generation
 from app.ledger.check import check
 from app.ledger.models import Hold, JournalEntry
@@ -146,7 +146,8 @@ class TestRender:
         self, scene: scenes.Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         endless, generation_id = _Endless(), _asked(scene, "held")
-        monkeypatch.setattr(pipeline.catalogue, "find", lambda _model: (endless, None))
+        capability = catalogue.find("local/puppet-1")[1]
+        monkeypatch.setattr(catalogue, "find", lambda _model: (endless, capability))
         monkeypatch.setattr(workbench, "RENDER_LIMIT_S", 0.3)
         assert pipeline.render(generation_id) is False
         assert _ended(generation_id) == ("failed", ["voided"])

@@ -14,6 +14,7 @@ from app.egress import Answer
 from app.gateway import pipeline, rendering, service
 from app.gateway.models import Generation
 from app.gateway.models_render_jobs import RenderJobOutside
+from app.gateway.reviews import answering
 from app.gateway.reviews import service as reviews
 from app.ledger.models import Hold
 from app.registry import service as registry
@@ -116,7 +117,7 @@ class TestRenderer:
         assert pipeline.examine(asked["id"]) is False
         assert "5.00 s were asked for" in ended(asked["id"])[2]
 
-    def test_that_returns_another_persons_face_is_quarantined_and_costs_nothing(
+    def test_that_returns_another_persons_face_goes_to_nobody_before_a_person_looked(
         self, client, monkeypatch
     ):
         girl = registry.inspect_portrait(PORTRAIT)
@@ -127,12 +128,22 @@ class TestRenderer:
             film = videos.film([videos.scene(name, size=(640, 360))] * 20)
             assert hand_in(studio, job_id, license_, film).status_code == 201
             assert pipeline.render(generation_id)
-            assert pipeline.examine(generation_id) is is_her
-            state, hold, reason = ended(generation_id)
-            assert (state, hold) == (
-                ("inspected", "placed") if is_her else ("quarantined", "voided")
-            )
-            assert ("not-the-performer" in reason) is not is_her
+            assert pipeline.examine(generation_id) is True
+            assert ended(generation_id)[:2] == ("inspected", "placed")
+            with db.reading() as session:
+                assert reviews.waits(session, generation_id) is not is_her
+        with db.writing() as session:
+            (review,) = reviews.waiting(session)
+            session.get_one(Generation, generation_id).state = "signed"
+        assert "the nearest face is" in review.findings[0]
+        # Its contract wants no look, and yet it waits; refused, it costs nothing.
+        for _ in range(2):
+            assert pipeline.preview(generation_id) is False
+            pipeline.release(generation_id)
+            assert ended(generation_id)[:2] == ("awaiting-preview", "placed")
+        with db.writing() as session:
+            answering.answer(session, review.id, let_go=False, reason="this is Isaac Newton")
+        assert ended(generation_id)[:2] == ("refused", "voided")
 
     def test_without_its_licence_or_too_late_leaves_no_film_lying(self, studio):
         job_id, generation_id = sent_out(studio)

@@ -48,7 +48,8 @@ def by_replica(
 ) -> MaterialConsent:
     """Name the registered performer it is; counts in scenes that license them, and while they do.
 
-    Raises ReplicaNotFound, MaterialConsentRefused where the material needs none.
+    Raises ReplicaNotFound, MaterialConsentRefused where the material needs none, or one was
+    withdrawn.
     """
     _locked(session, material)
     if session.get(Replica, replica_id) is None:
@@ -64,7 +65,8 @@ def by_declaration(
 ) -> MaterialConsent:
     """Keep a signed declaration that a person agreed.
 
-    Raises SignatureRefused, and MaterialConsentRefused where it is about something else.
+    Raises SignatureRefused, and MaterialConsentRefused where it is about something else, or one was
+    withdrawn.
     """
     _locked(session, material)
     wanted = "drive a replica" if material.role == "driving" else "lend the voice"
@@ -145,7 +147,12 @@ def _counts(session: Session, consent: MaterialConsent, performers: Collection[s
 
 
 def _locked(session: Session, material: Material) -> None:
+    """Lock a material that may be consented to: a withdrawal is final, whoever gave the consent."""
     session.refresh(material, with_for_update=True)
+    if any(each.withdrawn_at is not None for each in consents_of(session, material.id)):
+        raise MaterialConsentRefused(
+            f"a consent to {material.id} was withdrawn and stays so; upload what was agreed anew"
+        )
     if material.role not in NEEDED:
         raise MaterialConsentRefused(
             f"a {material.role} needs no consent of this kind: its faces are compared"

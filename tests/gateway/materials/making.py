@@ -5,13 +5,17 @@ import math
 import struct
 import wave
 from pathlib import Path
+from typing import Any
 
+import rfc8785
 from sqlmodel import Session
 
 from app import clock
-from app.gateway.materials import service
+from app.demo.cast import Party
+from app.gateway.materials import consents, service
 from app.gateway.materials.models import Material, Role
 from app.identity.principal import Principal
+from app.licensing.contracts.signatures import sign_detached
 from tests.scenes import Scene
 
 TYPES = {
@@ -58,6 +62,26 @@ def a_material(
     material.checked_at = None if state == "checking" else clock.now()
     session.flush()
     return material
+
+
+def declared(
+    scene: Scene, material: Material, *, party: Party | None = None, **changes: Any
+) -> tuple[consents.Declaration, str]:
+    """A declaration that a stranger agreed, and its signature: by the production, or by `party`."""
+    lent = "drive a replica" if material.role == "driving" else "lend the voice"
+    said = consents.Declaration(
+        v=1,
+        material_id=changes.pop("material_id", material.id),
+        commitment=material.commitment,
+        person="Pieter of Delft",
+        agreed_to=changes.pop("agreed_to", lent),
+        proof_sha256="0" * 64,
+    )
+    party = party or scene.production
+    signed = bytes(rfc8785.dumps(said.model_dump()))
+    return said, sign_detached(
+        signed, party.key, key_id=party.registered.id, role=consents.DECLARANT
+    )
 
 
 def a_recording(seconds: float = 1.0, *, hertz: float = 220.0, rate: int = 16_000) -> bytes:

@@ -1,9 +1,9 @@
 """Nobody drives a replica, and no voice is lent, without somebody's word; taken back, it stops."""
 
 import pytest
-import rfc8785
 from sqlmodel import select
 
+from app.gateway import previews
 from app.gateway import service as gateway
 from app.gateway.errors import ReplicaNotFound
 from app.gateway.materials import consents
@@ -11,9 +11,8 @@ from app.gateway.materials.errors import MaterialConsentRefused, MaterialNotUsab
 from app.gateway.materials.models_consents import MaterialConsent
 from app.identity.models import ApiKey
 from app.identity.principal import Principal
-from app.licensing.contracts.signatures import sign_detached
 from app.licensing.errors import SignatureRefused
-from tests.gateway.materials.making import a_material
+from tests.gateway.materials.making import a_material, declared
 from tests.gateway.materials.test_materials import offer_everything
 from tests.scenes import a_scene, an_api_key
 
@@ -33,24 +32,6 @@ def by(session, scene):  # type: ignore[no-untyped-def]
     return Principal(owner, "production", key_id)
 
 
-def declared(scene, material, *, party=None, **changes):  # type: ignore[no-untyped-def]
-    """A declaration and its signature, by the production unless said otherwise."""
-    lent = "drive a replica" if material.role == "driving" else "lend the voice"
-    said = consents.Declaration(
-        v=1,
-        material_id=changes.pop("material_id", material.id),
-        commitment=material.commitment,
-        person="Pieter of Delft",
-        agreed_to=changes.pop("agreed_to", lent),
-        proof_sha256="0" * 64,
-    )
-    party = party or scene.production
-    signed = bytes(rfc8785.dumps(said.model_dump()))
-    return said, sign_detached(
-        signed, party.key, key_id=party.registered.id, role=consents.DECLARANT
-    )
-
-
 @pytest.mark.parametrize("role", ["driving", "voice"])
 class TestADeclaration:
     def test_lets_a_material_be_used_until_it_is_withdrawn_and_then_stops_what_uses_it(
@@ -65,6 +46,10 @@ class TestADeclaration:
         assert gateway.what_forbids(session, generation) == ""
         consents.withdraw(session, material, by="operator")
         assert "consent" in gateway.what_forbids(session, generation)
+        with pytest.raises(MaterialConsentRefused, match="withdrawn"):  # nor does it come back
+            consents.by_declaration(session, material, said, jws, by=by)
+        with pytest.raises(MaterialConsentRefused, match="withdrawn"):
+            consents.by_replica(session, material, scene.replica.id, by=by)
         with pytest.raises(MaterialNotUsable, match="consent"):
             scene.ask(session, materials={role: material.id})
 
@@ -99,7 +84,10 @@ class TestAReplica:
         with pytest.raises(MaterialNotUsable, match="consent"):
             scene.ask(session, materials={"voice": material.id})
         consents.by_replica(session, material, scene.replica.id, by=by)
-        assert scene.ask(session, materials={"voice": material.id})[1] is not None
+        _, generation = scene.ask(session, materials={"voice": material.id})
+        # The production alone says whose voice it is: the performer's side hears it first.
+        assert previews.wanted(session, generation, scene.contract)
+        assert not previews.wanted(session, scene.ask(session)[1], scene.contract)
         with pytest.raises(ReplicaNotFound):
             consents.by_replica(session, material, "rep_none", by=by)
         assert len(session.exec(select(MaterialConsent)).all()) == 2

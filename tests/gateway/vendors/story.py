@@ -11,12 +11,14 @@ from app import clock, db
 from app.gateway import pipeline, resting
 from app.gateway.generators import Capability, Connector, catalogue, credentials
 from app.gateway.generators.errors import VendorBusy
+from app.gateway.materials import consents
 from app.gateway.models import Generation
 from app.gateway.models_vendor_jobs import VendorJob
 from app.identity.models import ApiKey
+from app.identity.principal import Principal
 from app.ledger.models import Hold, JournalEntry
 from tests import scenes
-from tests.gateway.materials.making import a_material
+from tests.gateway.materials.making import a_material, declared
 from tests.providers.running import Fake
 
 PROVIDERS = Path(__file__).parents[2] / "providers"
@@ -114,7 +116,9 @@ def materials_for(
     if not capability.needs:
         return {}
     scenes.an_api_key(session, scene.production.organization)
-    key_id = session.exec(select(ApiKey.id)).first() or ""
+    owner = scene.production.organization.id
+    key_id = session.exec(select(ApiKey.id).where(ApiKey.organization_id == owner)).first() or ""
+    by = Principal(owner, "production", key_id)
     example = example_of(capability)
     contents = {"voice": VOICE, "first_frame": scenes.PORTRAIT.read_bytes()}
     found = {}
@@ -130,6 +134,9 @@ def materials_for(
             width=example["size"][0],
             height=example["size"][1],
         )
+        if role in consents.NEEDED:  # whose performance or voice it is has agreed
+            signed = declared(scene, material)
+            consents.by_declaration(session, material, *signed, by=by)
         found[role] = material.id
     return found
 

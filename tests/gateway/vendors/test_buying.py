@@ -11,7 +11,7 @@ from app import cli, db
 from app.gateway import pipeline, resting, service
 from app.gateway.errors import GeneratorUnavailable, JobNotOffered
 from app.gateway.generators import wire
-from app.gateway.generators.errors import VendorBusy, VendorSilent
+from app.gateway.generators.errors import MaybeSubmitted, VendorBusy, VendorSilent
 from app.gateway.generators.veo import Veo
 from app.gateway.models import Generation
 from app.ledger import service as ledger
@@ -229,6 +229,29 @@ class TestConsentBeforeTheOrder:
         pipeline.render(generation_id)
         found = came(generation_id, fake, "put off")
         assert (found.hold, found.paid) == ("voided", 0)
+        assert "REVOKED" in found.reason
+
+    def test_withdrawn_while_nobody_knew_whether_it_was_ordered(
+        self, scene, veo, fake, monkeypatch
+    ):
+        sent = []
+
+        def lose(job):
+            sent.append(job)
+            raise MaybeSubmitted("the reply is lost")
+
+        monkeypatch.setattr(veo, "idempotent", True, raising=False)
+        monkeypatch.setattr(veo, "submit", lose, raising=False)
+        generation_id = asked(scene, MODEL, "I was lost.", length_s="8")
+        with pytest.raises(VendorBusy):
+            pipeline.render(generation_id)
+        before = len(openings())
+        self.withdraw(scene)
+        assert pipeline.render(generation_id) is False
+        # Not sent again, not even under the same key; nothing is opened; a person settles it.
+        assert (len(sent), len(openings())) == (1, before)
+        found = came(generation_id, fake, "lost")
+        assert (found.state, found.job, found.hold) == ("submitting", "unknown", "placed")
         assert "REVOKED" in found.reason
 
     def test_a_vendor_without_credentials_stops_no_film_that_is_made(self, scene, monkeypatch):

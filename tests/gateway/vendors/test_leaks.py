@@ -14,7 +14,6 @@ from app import cli, config, db, models
 from app.gateway.generators import catalogue, wire
 from app.gateway.generators.errors import NotSubmitted
 from app.gateway.generators.veo import Veo
-from app.gateway.materials import service as materials_service
 from app.vault import VaultOpening
 from tests import scenes
 from tests.gateway.vendors.story import (
@@ -69,7 +68,6 @@ def capability(request, fake, monkeypatch):
     connector = at.make(fake.base, hosts=(host,), private=True)
     connector.film_limit_bytes, connector.poll_s = 200_000, 3000.0
     connector.keeps_s, connector.timeout_s = 6 * 3600.0, 4.0
-    monkeypatch.setattr(materials_service, "why_not", lambda _material: "")
     offer(monkeypatch, connector)
     return connector.capabilities()[0]
 

@@ -11,7 +11,6 @@ from app.gateway import inspect, pipeline, vendor_copies
 from app.gateway.errors import JobNotOffered
 from app.gateway.generators import catalogue, wire
 from app.gateway.generators.eleven import Eleven
-from app.gateway.materials import service as materials_service
 from app.gateway.models import Generation
 from app.gateway.models_vendor_copies import VendorCopy
 from app.ledger.models import RecordedUse
@@ -36,7 +35,6 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def eleven(fake, monkeypatch):
     connector = Eleven(fake.base, private=True)
     offer(monkeypatch, connector)
-    monkeypatch.setattr(materials_service, "why_not", lambda _material: "")
     return connector
 
 

@@ -79,7 +79,7 @@ def perform(
     spread = _ease(np.clip((bright - 1250) / 900, -1, 1) * np.minimum(1, loud * 3), 0.4, 0.4)
     if phonemes:
         opening, spread = visemes.mouth(phonemes, fps=fps, frames=frames)
-        opening = opening * (0.65 + 0.35 * loud)
+        opening = _full(opening) * (0.65 + 0.35 * loud)
     stress = _smooth(loud, fps * 0.35)
     at = np.arange(frames) / fps
     wander = [_wander(at, rng) for _ in range(5)]
@@ -112,6 +112,16 @@ def _hear(samples: NDArray[np.float32], rate: int, *, fps: int, frames: int) -> 
     voiced = loud[loud > 0.01]
     full = float(np.percentile(voiced, 95)) if voiced.size else 1.0
     return np.clip(loud / full, 0, 1), bright
+
+
+def _full(opening: Curve) -> Curve:
+    """Use the whole range of the mouth, as `_hear` does of loudness: the widest twentieth is 1.
+
+    Sounds run into each other, so that a short vowel is never as open as it is alone. A line
+    without wide vowels opens to twice its shapes at the most.
+    """
+    widest = float(np.percentile(opening[opening > 0.01], 95)) if opening.max() > 0.01 else 1.0
+    return np.clip(opening * min(2.0, max(1.0, 1 / widest)), 0, 1)
 
 
 def _ease(curve: Curve, rise: float, fall: float) -> Curve:
