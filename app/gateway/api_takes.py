@@ -9,6 +9,7 @@ from app.gateway import choosing, service, takes
 from app.gateway.api import GenerationDenied, GenerationRead, answer_decided
 from app.gateway.budgets import BudgetExceeded
 from app.gateway.errors import GenerationNotFound
+from app.gateway.materials.errors import MaterialNotFound, MaterialNotUsable
 from app.gateway.stops import Stopped
 from app.identity.api_edge import Acting, act_refusals
 from app.ledger.errors import FundsLacking
@@ -27,6 +28,8 @@ router = APIRouter(prefix="/v1", tags=["gateway"])
         takes.TakeNotThere,
         takes.TakeChosen,
         takes.TakesNotAgreed,
+        MaterialNotFound,
+        MaterialNotUsable,
         Stopped,
         BudgetExceeded,
         FundsLacking,
@@ -38,7 +41,8 @@ router = APIRouter(prefix="/v1", tags=["gateway"])
 def choose_take(generation_id: str, act: Acting) -> Response:
     """Choose this take of its shot: the full price once, less the contract's credit for drafts.
 
-    It is decided again; nothing is rendered again. The answer is the generation that is released,
+    It is decided again, under the shot's own contracts, and the draft's materials are looked at
+    again; nothing is rendered again. The answer is the generation that is released,
     without a slate, and derives from the draft.
     """
 

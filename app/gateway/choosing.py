@@ -11,7 +11,9 @@ from sqlmodel import Session
 from app import clock
 from app.gateway import service, stops, takes
 from app.gateway.generators import catalogue
+from app.gateway.materials import service as materials
 from app.gateway.models import Generation
+from app.gateway.models_takes import Shot
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.models import Decision
 
@@ -19,8 +21,9 @@ from app.licensing.decisions.models import Decision
 def choose_take(session: Session, draft: Generation) -> tuple[Decision, Generation | None]:
     """Decide again for a draft's scene, hold its price, and have the take released. One each shot.
 
-    A denial is an answer. Raises Stopped, TakeNotThere, TakeChosen, TakesNotAgreed,
-    BudgetExceeded, FundsLacking.
+    Only the shot's own contracts may permit it: they agreed the drafts, whose seconds were counted
+    under them. A denial is an answer. Raises Stopped, TakeNotThere, TakeChosen, TakesNotAgreed,
+    MaterialNotFound, MaterialNotUsable, BudgetExceeded, FundsLacking.
     """
     _check_is_there(draft)
     cast = service.cast_of(session, draft.id)
@@ -32,13 +35,20 @@ def choose_take(session: Session, draft: Generation) -> tuple[Decision, Generati
         at=clock.now(),
         idempotent_replay=True,  # its seconds were counted when it was rendered
     )
-    judged = decisions.decide_use(session, use, generators=catalogue.TRAINS_ON_INPUTS)
+    under = session.get_one(Shot, draft.shot_id).series_ids  # a shot keeps its contracts
+    judged = decisions.decide_use(session, use, generators=catalogue.TRAINS_ON_INPUTS, under=under)
     if judged.decision.outcome != "permit":
         return judged.decision, None
     shot = takes.shot_of(session, draft.shot_id or "")
     takes.check_open(session, shot)
     session.refresh(draft)
     _check_is_there(draft)
+    used = materials.insist_usable(
+        session,
+        draft.organization_id,
+        {role: each.id for role, each in materials.of_generation(session, draft.id).items()},
+        performers=performers,
+    )
     generation = Generation(
         organization_id=draft.organization_id,
         decision_id=judged.decision.id,
@@ -56,6 +66,7 @@ def choose_take(session: Session, draft: Generation) -> tuple[Decision, Generati
     )
     members = [(member.replica_id, member.performer_id) for member in cast]
     service.take_on(session, generation, judged, members, use)
+    materials.use(session, generation.id, used)
     shot.chosen_id = generation.id
     session.add(shot)
     session.flush()

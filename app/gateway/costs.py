@@ -73,6 +73,7 @@ def bill_of(price: Price, generation: Generation) -> int:
     quantity = {
         "second": Fraction(generation.length_ms, 1000),
         "image": Fraction(1),
+        "film": Fraction(1),
         "1000 characters": Fraction(len(generation.line), 1000),
     }[price.unit]
     return half_up(Fraction(price.amount) * quantity * 10 ** minor_digits(price.currency))

@@ -81,7 +81,7 @@ def consequences(session: Session, performer: Performer) -> Consequences:
         GenerationReplica.performer_id == performer.id
     )
     of_mine = col(Generation.id).in_(mine)
-    released = select(Generation.id).where(of_mine, Generation.state == "released")
+    released = select(Generation.id).where(of_mine, col(Generation.released_at).is_not(None))
     flying = select(Generation.id).where(of_mine, col(Generation.state).not_in(FINAL))
     objects = select(VaultObject).where(VaultObject.owner_id == performer.id)
     outputs = session.exec(released.order_by(col(Generation.id))).all()
@@ -170,8 +170,12 @@ def finish(session: Session, performer_id: str) -> datetime | None:
         return vault.finish_erasure(session, performer_id, nothing_left=False)
     for each in theirs:
         workbench.forget(each)
-        kept = {each.output_key or ""} if each.state == "released" else set()
+        # A draft ends as `released` too, and was for nobody to show: `released_at` stays empty.
+        kept = {each.output_key or ""} if each.released_at is not None else set()
         storage.delete_under(f"generations/{each.id}/", but=kept)
+        if each.is_draft and each.deleted_at is None:
+            each.deleted_at = clock.now()
+            session.add(each)
     return vault.finish_erasure(session, performer_id)
 
 

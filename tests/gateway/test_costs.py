@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import date
+from fractions import Fraction
+from typing import get_args, get_type_hints
 
 import pytest
 from sqlmodel import select
@@ -15,6 +17,7 @@ from app.identity import service as identity
 from app.ledger import service as ledger
 from app.ledger.check import check
 from app.ledger.models import Hold, JournalEntry
+from app.ledger.splits import half_up
 from app.licensing.contracts import service as contracts
 from app.licensing.contracts.models import Contract
 from app.notices.models import Notice
@@ -111,6 +114,25 @@ def test_a_stopped_render_is_shared_as_the_contract_says_and_both_sides_are_told
     assert (used.seconds, used.renders) == (0, 0)
     sides = {scene.desk.organization.id, scene.production.organization.id}
     assert {each.organization_id for each in told} == sides
+
+
+def test_every_price_in_the_catalogue_reckons_a_bill():
+    film = Generation(
+        organization_id="org_1", decision_id="dec_1", generator="m", line="x" * 1000,
+        length_ms=1000, request={},
+    )  # fmt: skip
+    priced = [
+        (capability.model, capability.price)
+        for generator in catalogue.offered()
+        for capability in generator.capabilities()
+        if capability.price is not None
+    ]
+    units = set(get_args(get_type_hints(Price)["unit"]))
+    assert {price.unit for _, price in priced} <= units
+    for unit in units:  # what one of anything costs, at 0.41 USD
+        assert costs.bill_of(replace(PRICE, unit=unit), film) == 41
+    for model, price in priced:
+        assert costs.bill_of(price, film) == half_up(Fraction(price.amount) * 100), model
 
 
 @ONE_DATABASE

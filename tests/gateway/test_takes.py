@@ -16,14 +16,24 @@ from app import clock, db, keys, storage
 from app.gateway import choosing, marking, pipeline, quoting, service, takes
 from app.gateway.embedding import embed_picture
 from app.gateway.errors import OutputNotReleased
+from app.gateway.materials import consents
+from app.gateway.materials import service as materials
+from app.gateway.materials.errors import MaterialNotUsable
+from app.gateway.materials.models import Material
 from app.gateway.models import Generation
 from app.gateway.slates import Slate
+from app.identity import service as identity
+from app.identity.principal import Principal
 from app.ledger import service as ledger
 from app.ledger.check import check
 from app.ledger.models import Hold, RecordedUse
+from app.licensing.contracts import service as contracts
+from app.licensing.contracts.models import Contract
 from app.licensing.decisions.models import Decision
 from app.licensing.words.plain_language import sentences
 from tests import scenes
+from tests.gateway.materials.making import a_material
+from tests.gateway.materials.test_materials import offer_everything
 from tests.provenance import making
 
 # 5 s at 12.50 EUR: 62.50; a draft a quarter of it, rounded up to 15.63.
@@ -167,6 +177,49 @@ class TestChoice:
             )
         with db.reading() as session:
             assert not check(session).ok
+
+    @ONE_DATABASE
+    def test_is_permitted_by_the_shots_contracts_alone(self, scene):
+        draft = finish(ask(scene))
+        with db.writing() as session:  # agreed later, and dearer: it counted no second of the draft
+            other = scenes.offered(session, scene, lambda document: None)
+            scenes.sign(session, other)
+            contract = session.get_one(Contract, scene.contract.id)
+            desk = scene.desk.organization
+            key, _ = identity.create_api_key(session, desk, name="desk")
+            contracts.withdraw_contract(session, contract, desk.id, api_key_id=key.id)
+        with db.writing() as session:
+            assert scene.ask(session)[1] is not None, "the other contract permits a film of its own"
+            decision, chosen = choosing.choose_take(session, session.get_one(Generation, draft))
+            assert (decision.outcome, chosen) == ("deny", None)
+            assert decision.codes
+
+    @ONE_DATABASE
+    def test_uses_the_drafts_materials_and_asks_again_whether_it_may(
+        self, scene, monkeypatch, tmp_path
+    ):
+        offer_everything(monkeypatch)
+        with db.writing() as session:
+            owner = scene.production.organization
+            key, _ = identity.create_api_key(session, owner, name="office")
+            by = Principal(owner.id, "production", key.id)
+            voice = a_material(session, scene, key.id, "voice", directory=tmp_path)
+            consents.by_replica(session, voice, scene.replica.id, by=by)
+        first = finish(ask(scene, materials={"voice": voice.id}))
+        other = finish(ask(scene, "12B", materials={"voice": voice.id}))
+        chosen = load(choose(first))
+        with db.reading() as session:
+            used = materials.of_generation(session, chosen.id)
+            chosen.marked_key = "marked.mp4"
+            said = pipeline._statement(session, chosen, None, None, None)
+            assert {role: each.id for role, each in used.items()} == {"voice": voice.id}
+            assert voice.commitment in json.dumps(said.definition)
+        with db.writing() as session:
+            consents.withdraw(session, session.get_one(Material, voice.id), by="operator")
+        with pytest.raises(MaterialNotUsable, match="consent"):
+            choose(other)
+        pipeline.release(chosen.id)
+        assert load(chosen.id).state != "released"
 
 
 @ONE_DATABASE

@@ -9,7 +9,7 @@ from joserfc.errors import BadSignatureError
 from joserfc.jwk import ECKey
 from sqlmodel import Session
 
-from app import db, keys, storage, vault
+from app import clock, db, keys, storage, vault
 from app.config import settings
 from app.gateway import pipeline, workbench
 from app.gateway.models import Generation
@@ -57,6 +57,7 @@ def asked(scene: Scene, state: str = "held") -> str:
         decision, generation = scene.ask(session)
         assert generation is not None, decision.codes
         generation.state, generation.output_sha256 = state, "0" * 64
+        generation.released_at = clock.now() if state == "released" else None
         return generation.id
 
 
@@ -187,14 +188,18 @@ class TestRenderings:
     def test_that_were_not_released_are_deleted_once_nothing_is_on_its_way(
         self, scene: Scene
     ) -> None:
-        released, flying = asked(scene, "released"), asked(scene)
-        for generation_id in (released, flying):
+        released, drafted, flying = (asked(scene, s) for s in ("released", "released", "held"))
+        for generation_id in (released, drafted, flying):
             for name in ("rendered-1.mp4", "signed-1.mp4"):
                 storage.put_new(f"generations/{generation_id}/{name}", PICTURE)
         with db.writing() as session:
             generation = session.get_one(Generation, released)
             generation.output_key = f"generations/{released}/signed-1.mp4"
+            draft = session.get_one(Generation, drafted)  # nobody may show it: it was not released
+            draft.is_draft, draft.released_at = True, None
+            draft.output_key = f"generations/{drafted}/signed-1.mp4"
         made = decide(scene)
+        assert made.stays["outputs"]["what"] == [released]
         with db.writing() as session:
             assert erasure.finish(session, scene.performer.id) is None
             assert erasure.certificate(session, made) is None
@@ -204,10 +209,14 @@ class TestRenderings:
         assert storage.exists(f"generations/{released}/signed-1.mp4")
         for gone in (
             f"{released}/rendered-1.mp4",
+            f"{drafted}/rendered-1.mp4",
+            f"{drafted}/signed-1.mp4",
             f"{flying}/rendered-1.mp4",
             f"{flying}/signed-1.mp4",
         ):
             assert not storage.exists(f"generations/{gone}"), gone
+        assert workbench.load(drafted).deleted_at is not None
+        assert workbench.load(released).deleted_at is None
 
 
 class TestCertificate:

@@ -53,16 +53,23 @@ def with_performers(
     return replace(use, performers=performers, requester_org=requester_org)
 
 
-def decide_use(session: Session, use: UseRequest, *, generators: Mapping[str, bool]) -> Judged:
+def decide_use(
+    session: Session,
+    use: UseRequest,
+    *,
+    generators: Mapping[str, bool],
+    under: Collection[str] | None = None,
+) -> Judged:
     """Decide one use with everything the server knows now, and record the answer, signed.
 
     Locks the performers and their contracts, so that parallel requests for the last second of a
     quota are decided one after the other, and none beside a withdrawal. The instant decided about
     is the one at which the locks are held, whatever `use.at` says: who waited for a withdrawal is
-    decided after it. `generators` says of each model on offer whether it trains on inputs.
+    decided after it. `generators` says of each model on offer whether it trains on inputs; `under`
+    names the only contracts that may govern, each in whatever version is in force.
     """
     judge = partial(decide, today())
-    recorded, governing = _judge(session, use, judge, generators=generators)
+    recorded, governing = _judge(session, use, judge, generators=generators, under=under)
     return Judged(session.get_one(Decision, recorded.id), governing)
 
 
