@@ -107,6 +107,8 @@ def _days_ago(days: float) -> Iterator[None]:
 def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
     """Tell half a year: a contract, films, money, a closed period, and a request that waits."""
     from app import db
+    from app.cases import service as cases
+    from app.identity.principal import Principal
     from tests.payments.stories import closed, told
     from tests.scenes import a_scene, offered
     from tests.web.released import released
@@ -127,6 +129,15 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
             generation = released(session, scene, film, line=line, length_s="6")
     with _days_ago(20), db.writing() as session:
         told(session, closed(session))
+    with _days_ago(2), db.writing() as session:
+        case = cases.open_case(
+            session,
+            cases.Complaint(
+                "beyond-consent", "takedown", "This ran as an advertisement in Japan.",
+                generation_id=generation.id, hold_payouts=True,
+            ),
+            Principal(scene.desk.organization.id, "performer", _a_key(session, scene)),
+        )  # fmt: skip
     with db.writing() as session:
         scene.ask(session, line="Whose shadow is that?", length_s="4")
         asked = offered(
@@ -152,11 +163,21 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
         "contracts": "/performer/contracts",
         "withdrawal": f"/performer/contracts/{scene.contract.id}/withdrawal",
         "data": "/performer/data",
+        "cases": "/cases",
+        "case-new": f"/cases/new?output={generation.id}",
+        "notices": "/notices",
         "account": "/account",
         "board": "/production",
         "scene": f"/production/contracts/{scene.contract.id}/scene",
         "films": "/production/films",
+        "case": f"/cases/{case.id}",
     }
+
+
+def _a_key(session: Any, scene: Any) -> str:
+    from app.identity import service as identity
+
+    return identity.create_api_key(session, scene.desk.organization, name="desk")[0].id
 
 
 def _film(to: Path) -> None:
