@@ -37,25 +37,32 @@ def _used_and_unpaid() -> Statement:
         )
         .subquery()
     )
-    is_render = sa.and_(
-        col(RecordedUse.generation_id).is_not(None),
-        col(RecordedUse.length_us) != 0,  # a refund changes no length
+    use = sa.inspect(RecordedUse).local_table
+    reversed_ = use.alias("reversed")
+    is_first, is_reversal = use.c.corrects_number.is_(None), _says(use, "reverse")
+    renders = sa.case(
+        (use.c.generation_id.is_(None), 0),
+        (use.c.length_us > 0, 1),
+        (use.c.length_us < 0, -1),
+        # A picture has no length; nor has what is no render, or gives back money alone.
+        (sa.and_(is_first, _is_render(use)), 1),
+        (sa.and_(is_reversal, _is_render(reversed_)), -1),
+        else_=0,
     )
     used = (
         sa.select(
-            sa.func.coalesce(sa.func.sum(RecordedUse.length_us), 0).label("used_us"),
-            sa.func.coalesce(
-                sa.func.sum(
-                    sa.case(
-                        (sa.and_(is_render, col(RecordedUse.length_us) > 0), 1),
-                        (is_render, -1),
-                        else_=0,
-                    )
-                ),
-                0,
-            ).label("renders"),
+            sa.func.coalesce(sa.func.sum(use.c.length_us), 0).label("used_us"),
+            sa.func.coalesce(sa.func.sum(renders), 0).label("renders"),
         )
-        .where(col(RecordedUse.contract_id) == sa.bindparam("contract_id"))
+        .select_from(use)
+        .outerjoin(
+            reversed_,
+            sa.and_(
+                reversed_.c.contract_id == use.c.contract_id,
+                reversed_.c.number == use.c.corrects_number,
+            ),
+        )
+        .where(use.c.contract_id == sa.bindparam("contract_id"))
         .subquery()
     )
     unpaid_since = (
@@ -74,13 +81,23 @@ def _used_and_unpaid() -> Statement:
     )
 
 
+def _says(use: sa.FromClause, what: str) -> sa.ColumnElement[bool]:
+    return use.c.event[what].as_string().is_not(None)
+
+
+def _is_render(use: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Neither a chosen take, counted when it was a draft, nor a bill for what was stopped."""
+    return ~_says(use, "chosen") & ~_says(use, "stopped_cost_minor")
+
+
 _USED_AND_UNPAID = _used_and_unpaid()
 
 
 def used_and_unpaid(connection: sa.Connection, contract_id: str) -> UnderContract:
     """Return seconds used and held, exact to a microsecond, renders, and what is unpaid since when.
 
-    A render is a generation's use; one whose entry was reversed is given back, like its seconds.
+    A render is a generation's use, a film's as a picture's; one whose entry was reversed is given
+    back, like its seconds.
     """
     row = _USED_AND_UNPAID.first(connection, contract_id=contract_id, now=clock.now())
     used_us, held_us, renders, held, unpaid_since = row or (0, 0, 0, 0, None)

@@ -75,6 +75,36 @@ class TestPlaceHold:
         assert hold.expires_at > clock.now()
 
 
+class TestRenders:
+    def test_counts_pictures_as_films_and_gives_back_what_was_reversed(self, session):
+        def post(key, terms, **event):
+            return service.post_usage(
+                session, "con_1", terms=terms, event=event_of(**event), key=key, generation_id=key
+            )
+
+        def renders():
+            return service.used_and_unpaid(session.connection(), "con_1").renders
+
+        by_piece = terms_of(
+            model="per_render",
+            takes={"draft_rate": "0.25", "draft_credit": "0.5", "max_takes": 5, "draft_days": 30},
+            stopped_share="1",
+        )
+        picture = post("picture", by_piece, renders=1)
+        film = post("film", by_piece, renders=1, seconds="5")
+        post("draft", by_piece, renders=1, shot="sht_1", draft=True)
+        assert renders() == 3
+        chosen = post("chosen", by_piece, renders=1, shot="sht_1", chosen=True)
+        bill = {"stopped_cost_minor": 10, "cost_currency": "USD", "vendor": "pika"}
+        stopped = post("stopped", by_piece, **bill)
+        assert renders() == 3, "a take is not rendered twice; what was stopped is no render"
+        service.refund_entry(session, picture, amount_minor=1, key="a refund", reason="part")
+        assert renders() == 3, "a refund gives back money alone"
+        for entry, left in ((chosen, 3), (stopped, 3), (picture, 2), (film, 1)):
+            service.reverse_entry(session, entry, reason="wrong")
+            assert renders() == left
+
+
 class TestCaptureHold:
     def test_posts_one_balanced_entry_and_frees_the_rest(self, session):
         hold = place(session, amount_minor=5000, seconds=60)
