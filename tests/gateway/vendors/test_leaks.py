@@ -6,6 +6,7 @@ import logging
 
 import httpx
 import pytest
+import structlog
 from sqlmodel import SQLModel, select
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
@@ -86,9 +87,12 @@ def scene(capability, database, monkeypatch):
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 class TestEveryVendor:
     def test_likeness_goes_to_its_host_alone_and_credentials_are_seen_nowhere(
-        self, scene, capability, fake, pauses, sent, caplog, tmp_path
+        self, scene, capability, fake, pauses, sent, caplog, tmp_path, request
     ):
         caplog.set_level(logging.DEBUG)
+        before = structlog.get_config()["wrapper_class"]  # as quiet as a server of before left it
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+        request.addfinalizer(lambda: structlog.configure(wrapper_class=before))
         with db.writing() as session:
             materials = materials_for(session, scene, capability, tmp_path)
         with capture_logs() as logged:
