@@ -82,7 +82,8 @@ def _used_and_unpaid() -> Statement:
 
 
 def _says(use: sa.FromClause, what: str) -> sa.ColumnElement[bool]:
-    return use.c.event[what].as_string().is_not(None)
+    said: sa.ColumnElement[bool] = use.c.event[what].as_string().is_not(None)
+    return said
 
 
 def _is_render(use: sa.FromClause) -> sa.ColumnElement[bool]:

@@ -199,6 +199,7 @@ class TestChoice:
         self, scene, monkeypatch, tmp_path
     ):
         offer_everything(monkeypatch)
+        monkeypatch.setattr(service, "SEEN_FIRST", {})  # the look before a release has its tests
         with db.writing() as session:
             owner = scene.production.organization
             key, _ = identity.create_api_key(session, owner, name="office")
