@@ -31,7 +31,7 @@ Word = Annotated[str, Field(min_length=1, max_length=120)]
 Modality = Literal["face", "voice", "body"]
 _PERFORMER_OF = Statement(select(Replica.performer_id).where(Replica.id == sa.bindparam("id")))
 _ANSWERED = tuple(each.name for each in fields(Recorded))
-_NOT_OF_THE_USE = {"replicas", "performers", "length_s", "content_tags"}
+_NOT_OF_THE_USE = {"replicas", "performers", "length_s", "content_tags", "takes"}
 
 
 class AuthorizationCreate(BaseModel):
