@@ -38,7 +38,8 @@ STANDS: dict[str, str] = {
     f" AND (licensee_id = {ME} OR tenant_side(performer_id)))",
     "offer": "EXISTS (SELECT FROM standing_offer WHERE id = $1 AND (tenant_side(performer_id)"
     " OR (signed_at IS NOT NULL AND EXISTS (SELECT FROM standing_offer_audience a"
-    f" WHERE a.standing_offer_id = $1 AND a.who IN ({ME}, 'registered')))))",
+    f" WHERE a.standing_offer_id = $1 AND (a.who = {ME} OR a.who = (SELECT 'kind:' || h.kind"
+    f" FROM organization h WHERE h.id = {ME}))))))",
     "generation": f"EXISTS (SELECT FROM generation WHERE id = $1 AND organization_id = {ME})"
     " OR EXISTS (SELECT FROM generation_replica WHERE generation_id = $1"
     " AND tenant_side(performer_id)) OR EXISTS (SELECT FROM render_job WHERE generation_id = $1"
