@@ -58,7 +58,11 @@ class TestEveryRoute:
         kind, body, status = HOSTILE[case]
         answers = posts(kind, body)
         assert not {each.path: said for each, said in answers.items() if said[0] >= 500}
-        stopped = {each.path for each, said in answers.items() if said[0] == status}
+        stopped = {
+            each.path
+            for each, said in answers.items()
+            if said[0] == (400 if status == 422 and each.path.startswith(bodies.OTHERS) else status)
+        }
         forms = {each.path for each in answers if each.is_page}
         expected = read_as_json(client) if "json" in kind else forms
         assert len(expected) > 10

@@ -11,7 +11,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 import app.models  # noqa: F401  every table
-from app import clock, db
+from app import clock, config, db
 from app.access import may
 from app.identity import authentication
 from app.identity import service as identity
@@ -79,6 +79,10 @@ def _names(operation: dict) -> list[str]:  # type: ignore[type-arg]
 
 
 class TestAsk:
+    @pytest.fixture(autouse=True)
+    def _as_often_as_it_takes(self, monkeypatch):
+        monkeypatch.setattr(config.settings(), "rate_lookups", "")
+
     def test_every_closed_route_answers_401_alike_to_what_is_no_key(self, served, house, client):
         assert_every_route_asks(served, house, client)
 

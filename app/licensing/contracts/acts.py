@@ -241,12 +241,15 @@ def may(able_as: Capacities, state: State, act: Act, actor: Actor, author_side: 
     return within and life.may(state, act, actor, author_side=author_side)
 
 
-def open_acts(able_as: Capacities, state: State, author_side: str) -> list[str]:
+def open_acts(
+    able_as: Capacities, state: State, author_side: str, *, waits_to_be_ratified: bool = False
+) -> list[str]:
     """List what somebody may do now to a document in this state."""
     return [
         act.value
         for act in Act
-        if any(may(able_as, state, act, actor, author_side) for actor in able_as)
+        if (act is not Act.RATIFY or waits_to_be_ratified)
+        and any(may(able_as, state, act, actor, author_side) for actor in able_as)
     ]
 
 

@@ -1,6 +1,7 @@
 """Contracts in force: signed, suspended, resumed, withdrawn; who may see one, and sign it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -199,6 +200,25 @@ def keep_signature(
     return signature
 
 
+def waits_to_be_ratified(session: Session, contract: Contract) -> bool:
+    """Say whether it was signed for a minor who has come of age since, and has not said yes yet."""
+    if contract.executed_at is None:
+        return False
+    signed = signatures_of(session, contract)
+    return not any(each.role == RATIFICATION for each in signed) and _came_of_age(
+        session, contract, contract.executed_at, clock.now()
+    ) == (signatories.MINOR, signatories.ADULT)
+
+
+def _came_of_age(
+    session: Session, contract: Contract, then: datetime, now: datetime
+) -> tuple[str, str]:
+    """Return what the performer was when it was executed, and is now."""
+    known = mandates.life_of(session, contract.performer_id)
+    was, is_ = (signatories.standing_of(contract, known, at=at) for at in (then, now))
+    return was, is_
+
+
 def ratify_contract(
     session: Session,
     contract: Contract,
@@ -217,10 +237,7 @@ def ratify_contract(
     signed = signatures_of(session, contract)
     if any(signature.role == RATIFICATION for signature in signed):
         raise AlreadySigned(f"{contract.series_id} is already ratified")
-    life_known = mandates.life_of(session, contract.performer_id)
-    executed_at = contract.executed_at or deed.at
-    was = signatories.standing_of(contract, life_known, at=executed_at)
-    now = signatories.standing_of(contract, life_known, at=deed.at)
+    was, now = _came_of_age(session, contract, contract.executed_at or deed.at, deed.at)
     if (was, now) != (signatories.MINOR, signatories.ADULT):
         raise ActNotAllowed(
             f"{contract.series_id} is ratified by a performer who has come of age, where it was "

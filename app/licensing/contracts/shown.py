@@ -175,7 +175,12 @@ def _fields(session: Session, contract: Contract, organization_id: str) -> dict[
         **contract.model_dump(include=set(ContractRead.model_fields) - {"id"}),
         "id": contract.series_id,
         "status": state,
-        "open_acts": acts.open_acts(able_as, state, contract.author_side),
+        "open_acts": acts.open_acts(
+            able_as,
+            state,
+            contract.author_side,
+            waits_to_be_ratified=service.waits_to_be_ratified(session, contract),
+        ),
         "signatures": _signatures(session, contract),
         "plain_language": told(
             plain_language.sections(terms, names=registered_names(session, contract))
