@@ -81,7 +81,8 @@ def _names(operation: dict) -> list[str]:  # type: ignore[type-arg]
 class TestAsk:
     @pytest.fixture(autouse=True)
     def _as_often_as_it_takes(self, monkeypatch):
-        monkeypatch.setattr(config.settings(), "rate_lookups", "")
+        monkeypatch.setenv("UNDERSTUDY_RATE_LOOKUPS", "")
+        config.settings.cache_clear()
 
     def test_every_closed_route_answers_401_alike_to_what_is_no_key(self, served, house, client):
         assert_every_route_asks(served, house, client)
