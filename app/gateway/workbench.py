@@ -78,10 +78,10 @@ def job_of(
     token = token_for(session, generation) if opened else None
     wants_portraits = "portrait" in catalogue.find(generation.generator)[1].reference_kinds
     references = []
-    for member in service.cast_of(session, generation.id) if wants_portraits else ():
+    for member in service.cast_of(session, generation.id):
         for medium in registry.references_of(session, member.replica_id):
             path = directory / medium.id
-            if opened:
+            if opened and wants_portraits:  # else it is counted: the model is sent none
                 vault.open_to(
                     session,
                     medium.vault_object_id,
