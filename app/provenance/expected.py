@@ -59,7 +59,7 @@ def _what_is_wrong(store: bytes, ordered: Manifest) -> str:
     if len(found) != len(inside) - 3:
         return "its boxes"
     (claim_box,) = (box for box in inside if box.path == f"{active}/c2pa.claim.v2")
-    claim = cbor2.loads(_content(store[claim_box.start + 8 : claim_box.end])[1])
+    claim = _decoded(*_content(store[claim_box.start + 8 : claim_box.end]))
     return _in_claim(claim, active, found, ordered) or _in_assertions(found, ordered)
 
 
@@ -93,7 +93,7 @@ def _in_assertions(found: Mapping[str, bytes], ordered: Manifest) -> str:
         return "its hard binding"
     wanted = {each["label"]: each["data"] for each in ordered.definition["assertions"]}
     ingredients = {
-        label: cbor2.loads(_content(content)[1])
+        label: _decoded(*_content(content))
         for label, content in found.items()
         if label == INGREDIENT or label.startswith(f"{INGREDIENT}__")
     }
@@ -102,8 +102,7 @@ def _in_assertions(found: Mapping[str, bytes], ordered: Manifest) -> str:
         return "its assertions"
     named = {_url(label): said["instanceID"] for label, said in ingredients.items()}
     for label in others:
-        kind, content = _content(found[label])
-        said = json.loads(content) if kind == b"json" else cbor2.loads(content)
+        said = _decoded(*_content(found[label]))
         if label == "c2pa.actions.v2":
             said = _by_label(said, named, found)
         if said != wanted[label]:
@@ -156,6 +155,26 @@ def _content(box: bytes) -> tuple[bytes, bytes]:
     if len(parts) != 2 or parts[0][0] != b"jumd":
         raise ValueError("another content than one")
     return parts[1]
+
+
+def _decoded(kind: bytes, content: bytes) -> Any:
+    """Read JSON or CBOR that says each thing once and nothing after it; raises ValueError.
+
+    Of two equal keys readers take the one or the other, so that what is checked here would not be
+    what is read elsewhere. CBOR of ours that is written again is as long as it was.
+    """
+    if kind == b"json":
+        return json.loads(content, object_pairs_hook=_once)
+    said = cbor2.loads(content)
+    if len(cbor2.dumps(said)) != len(content):
+        raise ValueError("something said twice, or after the end")
+    return said
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("something said twice")
+    return dict(pairs)
 
 
 def _parts(content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from app import sandbox, sandbox_standing
-from app.provenance import sign
+from app.provenance import expected, sign
 from app.provenance.errors import ReleaseGateClosed, SigningFailed
 from tests.provenance import making
 from tests.provenance.making import PAYLOAD
@@ -98,6 +98,28 @@ class TestTakenOver:
         taken_over(monkeypatch, "doors")
         with pytest.raises(SigningFailed, match=r"shut=True (?!.*UNDERSTUDY)"):
             sign_for(authority, src, tmp_path / "out.jpg")
+
+
+class TestDecoded:
+    """What is checked is what any reader reads: said once, and nothing after it."""
+
+    def test_reads_what_is_said_once(self):
+        assert expected._decoded(b"json", b'{"a": {"b": 1}}') == {"a": {"b": 1}}
+        assert expected._decoded(b"cbor", b"\xa1\x61\x61\x01") == {"a": 1}
+
+    @pytest.mark.parametrize(
+        ("kind", "content"),
+        [
+            (b"json", b'{"a": 1, "a": 2}'),
+            (b"json", b'{"a": {"b": 1, "b": 1}}'),
+            (b"json", b'{"a": 1} {"a": 2}'),
+            (b"cbor", b"\xa2\x61\x61\x01\x61\x61\x02"),
+            (b"cbor", b"\xa1\x61\x61\x01\x02"),
+        ],
+    )
+    def test_refuses_what_is_said_twice_or_after_the_end(self, kind, content):
+        with pytest.raises(ValueError, match=r"twice|Extra data"):
+            expected._decoded(kind, content)
 
 
 class TestWhoIsServed:
