@@ -57,9 +57,15 @@ class Worker:
         self._certificates_of = 0  # when those changed whose rotations are on the log
         self._name: IO[str] | None = None
         self._rounds = resting.Rounds()
-        self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
-        self._heart = threading.Thread(target=self._beat, name="heart", daemon=True)
-        self._postman = threading.Thread(target=self._post, name="postman", daemon=True)
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for name, target in (
+                ("heart", self._beat),
+                ("sweeper", self._sweep),
+                ("postman", self._post),
+                ("caller", self._call),
+            )
+        ]
 
     def start(self) -> None:
         """Take up what an earlier life of this worker left, then whatever is permitted.
@@ -78,9 +84,8 @@ class Worker:
             heartbeat.beat(session, settings().worker_id)
         # 4. Work.
         jobs.launch(STORY, pipeline.STAGES, pipeline.give_up)
-        self._heart.start()
-        self._sweeper.start()
-        self._postman.start()
+        for thread in self._threads:
+            thread.start()
         logger.info("worker started", worker=settings().worker_id)
 
     def stop(self) -> None:
@@ -89,7 +94,7 @@ class Worker:
         It leaves like one that died: where it does not come back soon, another takes over.
         """
         self._stopping.set()
-        for thread in (self._heart, self._sweeper, self._postman):
+        for thread in self._threads:
             thread.join(timeout=5)
         self._rounds.stop()
         jobs.stop()
@@ -145,7 +150,6 @@ class Worker:
         while not self._stopping.wait(POST_S):
             try:
                 delivery.send_waiting()
-                webhooks_sending.send_waiting()
                 if time.monotonic() - reminded >= REMIND_S:
                     reminded = time.monotonic()
                     for is_due, act in (
@@ -156,6 +160,14 @@ class Worker:
                         _remind(is_due, act)
             except Exception:
                 logger.exception("notices wait and are tried again")
+
+    def _call(self) -> None:
+        """Send webhooks; a thread of its own: productions' servers may keep it waiting."""
+        while not self._stopping.wait(POST_S):
+            try:
+                webhooks_sending.send_waiting()
+            except Exception:
+                logger.exception("webhooks wait and are tried again")
 
     def _queue_waiting(self) -> None:
         """Queue every unfinished generation that this worker has not queued in this life."""
