@@ -24,6 +24,30 @@ class UnderContract(NamedTuple):
     unpaid_since: datetime | None  # may be still to come
 
 
+_USE = sa.inspect(RecordedUse).local_table
+CORRECTED = _USE.alias("corrected")  # the use that another one corrects: join it on IS_CORRECTED
+IS_CORRECTED = sa.and_(
+    CORRECTED.c.contract_id == _USE.c.contract_id, CORRECTED.c.number == _USE.c.corrects_number
+)
+
+
+def renders() -> sa.Case[int]:
+    """Count a recorded use, joined with CORRECTED: 1 for a render, -1 for one given back, else 0.
+
+    A picture is one and has no length. A chosen take is none: it was one when it was a draft.
+    """
+    is_first, is_reversal = _USE.c.corrects_number.is_(None), _says(_USE, "reverse")
+    return sa.case(
+        (_USE.c.generation_id.is_(None), 0),
+        (_USE.c.length_us > 0, 1),
+        (_USE.c.length_us < 0, -1),
+        # Without a length is a picture; so is what is no render, or gives back money alone.
+        (sa.and_(is_first, _is_render(_USE)), 1),
+        (sa.and_(is_reversal, _is_render(CORRECTED)), -1),
+        else_=0,
+    )
+
+
 def _used_and_unpaid() -> Statement:
     held = (
         sa.select(
@@ -37,32 +61,13 @@ def _used_and_unpaid() -> Statement:
         )
         .subquery()
     )
-    use = sa.inspect(RecordedUse).local_table
-    reversed_ = use.alias("reversed")
-    is_first, is_reversal = use.c.corrects_number.is_(None), _says(use, "reverse")
-    renders = sa.case(
-        (use.c.generation_id.is_(None), 0),
-        (use.c.length_us > 0, 1),
-        (use.c.length_us < 0, -1),
-        # A picture has no length; nor has what is no render, or gives back money alone.
-        (sa.and_(is_first, _is_render(use)), 1),
-        (sa.and_(is_reversal, _is_render(reversed_)), -1),
-        else_=0,
-    )
     used = (
         sa.select(
-            sa.func.coalesce(sa.func.sum(use.c.length_us), 0).label("used_us"),
-            sa.func.coalesce(sa.func.sum(renders), 0).label("renders"),
+            sa.func.coalesce(sa.func.sum(_USE.c.length_us), 0).label("used_us"),
+            sa.func.coalesce(sa.func.sum(renders()), 0).label("renders"),
         )
-        .select_from(use)
-        .outerjoin(
-            reversed_,
-            sa.and_(
-                reversed_.c.contract_id == use.c.contract_id,
-                reversed_.c.number == use.c.corrects_number,
-            ),
-        )
-        .where(use.c.contract_id == sa.bindparam("contract_id"))
+        .select_from(_USE.outerjoin(CORRECTED, IS_CORRECTED))
+        .where(_USE.c.contract_id == sa.bindparam("contract_id"))
         .subquery()
     )
     unpaid_since = (

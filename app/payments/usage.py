@@ -10,6 +10,7 @@ from app.ledger.models import JournalEntry, RecordedUse
 from app.ledger.models_periods import Period, PeriodEntry
 from app.ledger.periods import instant
 from app.ledger.posting import MICROSECONDS
+from app.ledger.quota import CORRECTED, IS_CORRECTED, renders
 from app.ledger.terms import exact
 from app.ledger.usage import UsageEvent
 from app.payments.documents import (
@@ -34,13 +35,14 @@ def usage_report(
     who = performers_of(session, contracts)
     names = names_of(session, {*who.values(), union_id, production_id})
     found = session.execute(
-        sa.select(JournalEntry, RecordedUse)
+        sa.select(JournalEntry, RecordedUse, renders())
         .join(PeriodEntry, col(PeriodEntry.entry_id) == col(JournalEntry.id))
         .join(RecordedUse, col(RecordedUse.id) == col(JournalEntry.usage_event_id))
+        .outerjoin(CORRECTED, IS_CORRECTED)
         .where(
             col(PeriodEntry.period_id) == period.id,
             col(JournalEntry.contract_id).in_(contracts),
-            col(RecordedUse.length_us) != 0,
+            (col(RecordedUse.length_us) != 0) | (renders() != 0),
         )
         .order_by(col(JournalEntry.id))
     )
@@ -48,7 +50,7 @@ def usage_report(
         {
             "performer": {"id": who[entry.contract_id], "name": names.get(who[entry.contract_id])},
             "posted_at": instant(entry.posted_at),
-            "what": "use" if use.length_us > 0 else "reversal",
+            "what": "use" if use.length_us > 0 or count > 0 else "reversal",
             "output": output_part(session, entry.generation_id),
             "seconds": exact_text(Fraction(use.length_us, MICROSECONDS)),
             "day_equivalents": _days(session, use),
@@ -56,7 +58,7 @@ def usage_report(
             "entry_id": entry.id,
             "entry_sha256": entry.digest,
         }
-        for entry, use in found.all()
+        for entry, use, count in found.all()
     ]
     if not lines:
         return None

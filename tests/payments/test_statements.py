@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from app import db
 from app.cli import app as command
 from app.ledger.clauses import clauses_of
-from app.ledger.service import balances, refund_entry, reverse_entry
+from app.ledger.service import balances, post_usage, refund_entry, reverse_entry
+from app.licensing.decisions import service as decisions
 from app.payments import paper, statements
 from app.payments.errors import StatementNotFound
 from app.payments.models import IssuedStatement
@@ -248,6 +249,25 @@ class TestShapes:
             assert "56.25 EUR" in text
             assert "Each second costs 12.50 EUR." in text
             assert "Corrects" in text
+
+    def test_the_usage_report_names_pictures_which_last_no_time(self, session, story):
+        generation = story.scene.ask(session)[1]
+        entry = post_usage(
+            session,
+            story.scene.contract.series_id,
+            terms=decisions.compensation_of(story.scene.contract).model_copy(
+                update={"model": "per_render"}
+            ),
+            event=event_of(renders=1),
+            key=generation.id,
+            generation_id=generation.id,
+        )
+        report = document(told(session, closed(session))["usage"])
+        assert [(x["what"], x["seconds"]) for x in report["lines"]] == [("use", "0")]
+        reverse_entry(session, entry, reason="wrong")
+        report = document(told(session, closed(session))["usage"])
+        assert [x["what"] for x in report["lines"]] == ["reversal"]
+        assert report["totals"][0]["uses"] == -1
 
     def test_the_usage_report_as_csv_has_seconds_and_no_money(self, session, story):
         story.use(session)
