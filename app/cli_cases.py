@@ -17,13 +17,13 @@ Because = Annotated[str, typer.Option("--because", help="Why: every side reads i
 def list_cases() -> None:
     """List what is open, the one that is due first at the top."""
     from app import clock
-    from app.cases import service as cases
+    from app.cases import reading
 
     with db.reading() as session:
-        for each in cases.open_cases(session):
+        for each in reading.open_cases(session):
             about = each.generation_id or f"file {(each.file_sha256 or '')[:12]}…"
             print(
-                f"{each.id}  {cases.state_of(each, clock.now())}  {each.asked} of {about}, by a "
+                f"{each.id}  {reading.state_of(each, clock.now())}  {each.asked} of {about}, by a "
                 f"{each.side}: {each.ground}; due {each.decide_by:%Y-%m-%d %H:%M} UTC"
             )
 
@@ -33,7 +33,7 @@ def show_case(case_id: CaseId) -> None:
     """Print a case with everything said in it, and the SHA-256 of what was frozen."""
     from sqlmodel import Session
 
-    from app.cases import service as cases
+    from app.cases import reading
     from app.cases.errors import CaseNotFound
     from app.cases.models import Case
 
@@ -46,7 +46,7 @@ def show_case(case_id: CaseId) -> None:
     with db.reading() as session:
         case = found(session)
         print(f"{case.id}  {case.asked}: {case.ground}  evidence {case.evidence_sha256}")
-        for each in cases.events_of(session, case.id):
+        for each in reading.events_of(session, case.id):
             print(f"  {each.at:%Y-%m-%d %H:%M} UTC  {each.side} {each.kind}: {each.words}")
         if case.closed_at is not None:
             print(f"  ended: {', '.join(case.outcomes)}")

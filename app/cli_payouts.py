@@ -24,7 +24,7 @@ def order(
 
     The same name again orders nothing, and shows what was ordered.
     """
-    from app.cases.service import held_entries
+    from app.cases.holds import held_entries
     from app.money import format_minor
     from app.payments import paying
 

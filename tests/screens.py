@@ -107,7 +107,7 @@ def _days_ago(days: float) -> Iterator[None]:
 def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
     """Tell half a year: a contract, films, money, a closed period, and a request that waits."""
     from app import db
-    from app.cases import service as cases
+    from app.cases import opening
     from app.identity.principal import Principal
     from tests.payments.stories import closed, told
     from tests.scenes import a_scene, offered
@@ -130,9 +130,9 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
     with _days_ago(20), db.writing() as session:
         told(session, closed(session))
     with _days_ago(2), db.writing() as session:
-        case = cases.open_case(
+        case = opening.open_case(
             session,
-            cases.Complaint(
+            opening.Complaint(
                 "beyond-consent", "takedown", "This ran as an advertisement in Japan.",
                 generation_id=generation.id, hold_payouts=True,
             ),

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from app import clock
 from app.access import may
+from app.cases import opening, reading
 from app.cases import service as cases
 from app.cases.errors import (
     CaseAboutNothing,
@@ -124,10 +125,10 @@ class CasePage(BaseModel):
 
 
 def _fields(session: Session, case: Case, organization_id: str) -> dict[str, Any]:
-    seat = cases.side_of(session, case, organization_id)
+    seat = reading.side_of(session, case, organization_id)
     return {
         **case.model_dump(exclude={"organization_id", "api_key_id", "link_sha256"}),
-        "state": cases.state_of(case, clock.now()),
+        "state": reading.state_of(case, clock.now()),
         "yours": case.organization_id == organization_id,
         "yours_to_accept": seat.must_accept and case.closed_at is None,
     }
@@ -144,7 +145,7 @@ def open_case(body: CaseCreate, act: Acting) -> Response:
     """Open a case. A side of the output freezes its evidence at once, and may hold its payouts."""
 
     def opened(session: Session) -> tuple[int, BaseModel]:
-        complaint = cases.Complaint(
+        complaint = opening.Complaint(
             ground=body.ground,
             asked=body.asked,
             words=body.words,
@@ -152,7 +153,7 @@ def open_case(body: CaseCreate, act: Acting) -> Response:
             file_sha256=body.file_sha256 or "",
             hold_payouts=body.hold_payouts,
         )
-        made = cases.open_case(session, complaint, act.principal)
+        made = opening.open_case(session, complaint, act.principal)
         return 201, CaseRead(**_fields(session, made, act.organization_id))
 
     return act.once(fingerprint_of(body), opened)
@@ -166,7 +167,7 @@ def list_cases(
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> CasePage:
     """List the cases you are a side of, newest first."""
-    found = cases.cases_of(read.session, read.organization_id, before=before, limit=limit)
+    found = reading.cases_of(read.session, read.organization_id, before=before, limit=limit)
     return CasePage(
         items=[CaseRead(**_fields(read.session, each, read.organization_id)) for each in found],
         next_before=found[-1].id if len(found) == limit else None,
@@ -177,9 +178,9 @@ def list_cases(
 @may("opener", "requester", "performer", "agent", "union", to="read")
 def read_case(case_id: str, read: Reading) -> CaseWhole:
     """Show a case, what was frozen when it was opened, and everything said in it."""
-    case = cases.case_of(read.session, read.organization_id, case_id)
-    seat = cases.side_of(read.session, case, read.organization_id)
-    shown = cases.shown_to(read.session, case, seat.side, read.organization_id)
+    case = reading.case_of(read.session, read.organization_id, case_id)
+    seat = reading.side_of(read.session, case, read.organization_id)
+    shown = reading.shown_to(read.session, case, seat.side, read.organization_id)
     return CaseWhole(
         **_fields(read.session, case, read.organization_id) | {"evidence": shown.evidence},
         events=[

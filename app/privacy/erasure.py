@@ -14,7 +14,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from app import clock, keys, storage, vault
-from app.cases import service as cases
+from app.cases import holds
 from app.gateway import vendor_copies, workbench
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.identity.models import Organization
@@ -92,7 +92,7 @@ def consequences(session: Session, performer: Performer) -> Consequences:
         in_flight=session.exec(flying.order_by(col(Generation.id))).all(),
         outputs=outputs,
         stays=_stays(session, performer, outputs),
-        held_by=cases.holding(session, performer.id),
+        held_by=holds.holding(session, performer.id),
     )
 
 

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from app import clock, db
 from app.access import may
+from app.cases import opening, reading
 from app.cases import service as cases
 from app.cases.errors import CaseNotFound
 from app.cases.models import ASKED, GROUNDS, Case
@@ -33,7 +34,7 @@ ACTS_IN_A_CASE = {
 class Said:
     """A form of ours about something that is wrong."""
 
-    complaint: cases.Complaint
+    complaint: opening.Complaint
     secret: str
 
 
@@ -47,7 +48,7 @@ def _said(  # noqa: PLR0917 - FastAPI fills them in by name
     hold: Annotated[str, Form(max_length=3)] = "",
 ) -> Said:
     return Said(
-        cases.Complaint(
+        opening.Complaint(
             ground=ground,
             asked=asked,
             words=words.replace("\x00", " "),
@@ -69,11 +70,13 @@ def list_cases(
         found = {
             each.id: each
             for seat in _seats(session, visit)
-            for each in cases.cases_of(session, seat.organization.id, before=before, limit=PER_PAGE)
+            for each in reading.cases_of(
+                session, seat.organization.id, before=before, limit=PER_PAGE
+            )
         }
         listed = sorted(found.values(), key=lambda each: each.id, reverse=True)[:PER_PAGE]
         shown: dict[str, Any] = {
-            "cases": [(each, cases.state_of(each, clock.now())) for each in listed],
+            "cases": [(each, reading.state_of(each, clock.now())) for each in listed],
             "more": listed[-1].id if len(listed) == PER_PAGE else None,
         }
     return page(visit, "cases.html", here="/cases", grounds=GROUNDS, asked=ASKED, **shown)
@@ -109,10 +112,10 @@ def open_case(visit: Posted, said: Annotated[Said, Depends(_said)]) -> Response:
         acting = [seat for seat in _seats(session, visit) if seat.may_act] if visit.secret else []
         if acting:
             seat = _concerned(session, acting, said.complaint.generation_id)
-            made = cases.open_case(session, said.complaint, principal_of(session, seat))
+            made = opening.open_case(session, said.complaint, principal_of(session, seat))
             return see(f"/cases/{made.id}")
         if not _is_open(session, said.secret):  # the form was sent twice
-            cases.open_for_visitor(session, said.complaint, secret=said.secret)
+            opening.open_for_visitor(session, said.complaint, secret=said.secret)
     return see(f"/cases/link/{said.secret}")
 
 
@@ -121,13 +124,13 @@ def open_case(visit: Posted, said: Annotated[Said, Depends(_said)]) -> Response:
 def follow_case(visit: Visitor, secret: str) -> Response:
     """Show a visitor how their case stands: its dates, and what came of it. No party's words."""
     with db.reading() as session:
-        case = cases.case_behind(session, secret)
-        told = cases.shown_to(session, case, "visitor", None).events
+        case = reading.case_behind(session, secret)
+        told = reading.shown_to(session, case, "visitor", None).events
     return page(
         visit,
         "case.html",
         case=case,
-        state=cases.state_of(case, clock.now()),
+        state=reading.state_of(case, clock.now()),
         events=told,
         grounds=GROUNDS,
         asked=ASKED,
@@ -144,11 +147,11 @@ def show_case(visit: Visitor, case_id: str) -> Response:
     """Show a case to a side of it: what is wrong, what is asked, everything said, what is held."""
     with db.reading() as session:
         seat, case = _seat_in(session, visit, case_id)
-        mine = cases.side_of(session, case, seat.organization.id)
+        mine = reading.side_of(session, case, seat.organization.id)
         shown: dict[str, Any] = {
             "case": case,
-            "state": cases.state_of(case, clock.now()),
-            "events": cases.shown_to(session, case, mine.side, seat.organization.id).events,
+            "state": reading.state_of(case, clock.now()),
+            "events": reading.shown_to(session, case, mine.side, seat.organization.id).events,
             "seat": seat,
             "may_accept": mine.must_accept and _may_bind(seat) and case.closed_at is None,
             "is_mine": case.organization_id == seat.organization.id and case.closed_at is None,
@@ -193,7 +196,7 @@ def _seats(session: Session, visit: Visit) -> list[Seat]:
 
 def _concerned(session: Session, seats: list[Seat], generation_id: str) -> Seat:
     """Return the seat in a house that the output concerns; else the first one."""
-    sides = cases.sides_of(session, generation_id)
+    sides = opening.sides_of(session, generation_id)
     return next((seat for seat in seats if seat.organization.id in sides), seats[0])
 
 
@@ -201,7 +204,7 @@ def _seat_in(session: Session, visit: Visit, case_id: str) -> tuple[Seat, Case]:
     """Return where whoever is signed in sits in a case. Raises NotSignedIn, CaseNotFound."""
     for seat in _seats(session, visit):
         try:
-            return seat, cases.case_of(session, seat.organization.id, case_id)
+            return seat, reading.case_of(session, seat.organization.id, case_id)
         except CaseNotFound:
             continue
     raise CaseNotFound(f"no case you are a side of has the id {case_id[:64]}")
@@ -214,7 +217,7 @@ def _may_bind(seat: Seat) -> bool:
 
 def _is_open(session: Session, secret: str) -> bool:
     try:
-        cases.case_behind(session, secret)
+        reading.case_behind(session, secret)
     except CaseNotFound:
         return False
     return True

@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 
 from app import clock, db
 from app.audit import records
-from app.cases import frozen, service
+from app.cases import frozen, holds, opening, reading, record, service
 from app.cases.errors import (
     CaseAboutNothing,
     CaseClosed,
@@ -51,8 +51,8 @@ def output_of(session: Session) -> Generation:
     return generation
 
 
-def said(generation: Generation, asked: str = "takedown", **more: object) -> service.Complaint:
-    return service.Complaint(
+def said(generation: Generation, asked: str = "takedown", **more: object) -> opening.Complaint:
+    return opening.Complaint(
         "beyond-consent",
         asked,
         "Not this.",
@@ -85,7 +85,7 @@ class TestWhatIsHeld:
     def test_a_performer_in_dispute_is_not_erased_until_it_ends(self, session, payee, desk):
         generation = output_of(session)
         performer = session.get_one(Performer, payee.story.scene.performer.id)
-        case = service.open_case(session, said(generation), desk)
+        case = opening.open_case(session, said(generation), desk)
         assert erasure.consequences(session, performer).held_by == [case.id]
         with pytest.raises(ErasureHeld, match=case.id):
             erasure.erase(session, performer, by=desk, confirmed=performer.id)
@@ -94,22 +94,22 @@ class TestWhatIsHeld:
 
     def test_what_it_earned_is_paid_out_only_afterwards(self, session, payee, production):
         generation = output_of(session)
-        case = service.open_case(
+        case = opening.open_case(
             session, said(generation, "reversal", hold_payouts=True), production
         )
-        held = service.held_entries(session)
+        held = holds.held_entries(session)
         assert set(held.values()) == {case.id}
         with pytest.raises(NothingToPay, match=case.id):
             an_order(session, held=held)
         service.take_back(session, case.id, "It was right.", production)
-        made = an_order(session, held=service.held_entries(session))
+        made = an_order(session, held=holds.held_entries(session))
         assert NET_MINOR in [each.amount_minor for each in made.payouts]
 
     @ONE_DATABASE
     def test_a_visitors_case_holds_nothing_until_it_is_taken_up(self, session, payee):
         performer = session.get_one(Performer, payee.story.scene.performer.id)
-        case = service.open_for_visitor(session, said(output_of(session)), secret="s" * 43)
-        assert service.state_of(case, clock.now()) == "waiting"
+        case = opening.open_for_visitor(session, said(output_of(session)), secret="s" * 43)
+        assert reading.state_of(case, clock.now()) == "waiting"
         assert erasure.consequences(session, performer).held_by == []
         production = payee.story.scene.production.organization.id
         assert not [
@@ -125,16 +125,16 @@ class TestWhatIsHeld:
     @ONE_DATABASE
     def test_what_was_on_record_is_frozen_and_logged(self, session, payee, desk):
         generation = output_of(session)
-        case = service.open_case(session, said(generation), desk)
+        case = opening.open_case(session, said(generation), desk)
         entries = [row[0] for row in case.evidence["entries"]]
         assert entries == [session.exec(select(JournalEntry.id).where(
             JournalEntry.generation_id == generation.id)).one()]  # fmt: skip
         assert case.evidence_sha256 == frozen.digest_of(case.evidence)
-        payload = service.opening_evidence(case)
+        payload = record.opening_evidence(case)
         assert transparency.bears_out(session, "case-opened", case.id, payload)
         case.evidence_sha256 = "0" * 64
         assert not transparency.bears_out(
-            session, "case-opened", case.id, service.opening_evidence(case)
+            session, "case-opened", case.id, record.opening_evidence(case)
         )
 
 
@@ -144,18 +144,18 @@ class TestHowItEnds:
     ):
         generation = output_of(session)
         before = clock.now() - timedelta(seconds=1)
-        case = service.open_case(session, said(generation), desk)
+        case = opening.open_case(session, said(generation), desk)
         with pytest.raises(CaseNotYours):
             service.accept(session, case.id, "Yes.", agency)
         gateway.check_handing_out(session, generation)
         service.accept(session, case.id, "As you wish.", production)
-        assert (case.outcomes, service.state_of(case, clock.now())) == (["takedown"], "closed")
+        assert (case.outcomes, reading.state_of(case, clock.now())) == (["takedown"], "closed")
         with pytest.raises(OutputNotReleased, match="taken down"):
             gateway.check_handing_out(session, generation)
         assert records.license_state(session, generation.id, clock.now()) == "taken-down"
         assert records.license_state(session, generation.id, before) != "taken-down"
         assert transparency.bears_out(
-            session, "case-closed", case.id, service.closing_evidence(case)
+            session, "case-closed", case.id, record.closing_evidence(case)
         )
         for act in (service.answer, service.accept, service.take_back):
             with pytest.raises(CaseClosed):
@@ -164,7 +164,7 @@ class TestHowItEnds:
     def test_a_reversal_wants_everybody_it_takes_from_and_is_exact(
         self, session, payee, desk, agency, production
     ):
-        case = service.open_case(session, said(output_of(session), "reversal"), production)
+        case = opening.open_case(session, said(output_of(session), "reversal"), production)
         service.accept(session, case.id, "Agreed.", desk)
         assert (case.closed_at, payee.owed(session)) == (None, NET_MINOR)
         service.accept(session, case.id, "Agreed.", agency)
@@ -174,7 +174,7 @@ class TestHowItEnds:
     @ONE_DATABASE
     def test_the_operator_does_what_is_decided_and_says_why(self, session, payee, desk):
         generation = output_of(session)
-        case = service.open_case(session, said(generation), desk)
+        case = opening.open_case(session, said(generation), desk)
         for outcomes, because in (
             ([], "x"), (["erased"], "x"), (["withdrawn"], "x"), (["takedown", "takedown"], "x"),
             (["takedown"], " "), (["dismissed", "takedown"], "x"),
@@ -184,17 +184,17 @@ class TestHowItEnds:
         service.decide(session, case.id, ["takedown", "reversal"], because="Clause 4.")
         assert generation.taken_down_at is not None
         assert payee.owed(session) == 0
-        assert service.events_of(session, case.id)[-1].words == "Clause 4."
+        assert reading.events_of(session, case.id)[-1].words == "Clause 4."
 
     @ONE_DATABASE
     def test_time_ends_nothing_and_is_seen(self, session, payee, desk):
-        case = service.open_case(session, said(output_of(session)), desk)
-        assert service.state_of(case, case.decide_by) == "overdue"
+        case = opening.open_case(session, said(output_of(session)), desk)
+        assert reading.state_of(case, case.decide_by) == "overdue"
         performer = session.get_one(Performer, payee.story.scene.performer.id)
         before = case.decide_by
         service.extend(session, case.id, days=10, because="A witness travels.")
         assert case.decide_by == before + timedelta(days=10)
-        assert service.holding(session, performer.id) == [case.id]
+        assert holds.holding(session, performer.id) == [case.id]
         with pytest.raises(CaseRefused):
             service.extend(session, case.id, days=400, because="Long.")
 
@@ -202,19 +202,19 @@ class TestHowItEnds:
 class TestWhoMay:
     @ONE_DATABASE
     def test_sides_see_it_and_nobody_else(self, session, payee, desk, agency, production):
-        case = service.open_case(session, said(output_of(session)), desk)
+        case = opening.open_case(session, said(output_of(session)), desk)
         union = payee.story.union.id
         other = identity.create_organization(session, "Elsewhere", "production").id
         for each in (desk.organization_id, agency.organization_id, union):
-            assert service.case_of(session, each, case.id) is case
+            assert reading.case_of(session, each, case.id) is case
         told = notices.notices_for(session, [production.organization_id])
         assert [each.kind for each in told if each.subject_id == case.id] == ["case-opened"]
         mine = notices.notices_for(session, [desk.organization_id])
         assert not [each for each in mine if each.subject_id == case.id]
-        assert [each.id for each in service.cases_of(session, union)] == [case.id]
-        assert service.cases_of(session, other) == []
+        assert [each.id for each in reading.cases_of(session, union)] == [case.id]
+        assert reading.cases_of(session, other) == []
         with pytest.raises(CaseNotFound):
-            service.case_of(session, other, case.id)
+            reading.case_of(session, other, case.id)
 
     @ONE_DATABASE
     def test_a_stranger_holds_no_money_and_turns_none_back(self, session, payee):
@@ -222,8 +222,8 @@ class TestWhoMay:
         other = who(session, identity.create_organization(session, "Elsewhere", "production"))
         for complaint in (said(generation, "reversal"), said(generation, hold_payouts=True)):
             with pytest.raises(CaseRefused):
-                service.open_case(session, complaint, other)
-        case = service.open_case(session, said(generation), other)
+                opening.open_case(session, complaint, other)
+        case = opening.open_case(session, said(generation), other)
         assert (case.side, case.holds_from) == ("visitor", None)
 
     @ONE_DATABASE
@@ -231,69 +231,69 @@ class TestWhoMay:
         self, session, payee, production
     ):
         other = who(session, identity.create_organization(session, "Elsewhere", "production"))
-        case = service.open_case(session, said(output_of(session)), other)
+        case = opening.open_case(session, said(output_of(session)), other)
         service.answer(session, case.id, "Between us.", production)
         service.take_up(session, case.id, because="Looks right.")
-        shown = service.shown_to(session, case, "visitor", other.organization_id)
+        shown = reading.shown_to(session, case, "visitor", other.organization_id)
         assert shown.evidence == {}
         assert [each.words for each in shown.events] == ["Not this.", "Looks right."]
-        whole = service.shown_to(session, case, "production", production.organization_id)
+        whole = reading.shown_to(session, case, "production", production.organization_id)
         assert len(whole.events) == 3
         assert whole.evidence["entries"]
         desk = payee.story.scene.desk.organization.id
-        assert service.shown_to(session, case, "performer", desk).evidence == case.evidence
-        stranger = service.shown_to(session, case, "performer", other.organization_id).evidence
+        assert reading.shown_to(session, case, "performer", desk).evidence == case.evidence
+        stranger = reading.shown_to(session, case, "performer", other.organization_id).evidence
         assert (stranger["contracts"], stranger["entries"]) == ([], [])
 
     @ONE_DATABASE
     def test_only_so_many_strangers_say_so(self, session, payee, monkeypatch):
-        monkeypatch.setattr(service, "VISITORS_MOST", 2)
+        monkeypatch.setattr(opening, "VISITORS_MOST", 2)
         generation = output_of(session)
         for number in range(2):
-            service.open_for_visitor(session, said(generation), secret=f"{number}" * 43)
+            opening.open_for_visitor(session, said(generation), secret=f"{number}" * 43)
         with pytest.raises(TooManyCases):
-            service.open_for_visitor(session, said(generation), secret="x" * 43)
+            opening.open_for_visitor(session, said(generation), secret="x" * 43)
 
     @ONE_DATABASE
     def test_the_same_twice_is_one(self, session, payee, desk):
         generation = output_of(session)
-        case = service.open_case(session, said(generation), desk)
+        case = opening.open_case(session, said(generation), desk)
         with pytest.raises(CaseOpenAlready, match=case.id):
-            service.open_case(session, said(generation), desk)
-        assert service.open_case(session, said(generation, "correction"), desk).id != case.id
+            opening.open_case(session, said(generation), desk)
+        assert opening.open_case(session, said(generation, "correction"), desk).id != case.id
 
     @ONE_DATABASE
     def test_what_was_never_released_is_as_unknown_as_what_is_not(self, session, payee, desk):
         held = payee.story.scene.ask(session)[1]
         for generation_id in (held.id, "gen_unknown"):
             with pytest.raises(CaseAboutNothing, match="no output of this installation"):
-                service.open_case(
+                opening.open_case(
                     session,
-                    service.Complaint("other", "takedown", "No.", generation_id=generation_id),
+                    opening.Complaint("other", "takedown", "No.", generation_id=generation_id),
                     desk,
                 )
 
     @ONE_DATABASE
     def test_a_file_of_ours_is_its_output_and_another_is_a_number(self, session, payee, desk):
         generation = output_of(session)
-        of_ours = service.Complaint(
+        of_ours = opening.Complaint(
             "other", "takedown", "No.", file_sha256=generation.output_sha256 or ""
         )
-        assert service.open_case(session, of_ours, desk).generation_id == generation.id
-        foreign = service.Complaint("passed-off", "takedown", "No.", file_sha256="f" * 64)
-        case = service.open_case(session, foreign, desk)
+        assert opening.open_case(session, of_ours, desk).generation_id == generation.id
+        foreign = opening.Complaint("passed-off", "takedown", "No.", file_sha256="f" * 64)
+        case = opening.open_case(session, foreign, desk)
         assert (case.generation_id, case.evidence["output"]) == (None, None)
         with pytest.raises(CaseRefused, match="nothing to take down"):
             service.decide(session, case.id, ["takedown"], because="It is false.")
         with pytest.raises(CaseRefused, match="say what it is about"):
-            service.open_case(session, service.Complaint("other", "takedown", "No."), desk)
+            opening.open_case(session, opening.Complaint("other", "takedown", "No."), desk)
 
 
 def test_two_ends_at_once_are_one(database):
     with db.writing() as session:
         payee = a_payee(session)
         desk = who(session, payee.story.scene.desk.organization)
-        case_id = service.open_case(session, said(output_of(session)), desk).id
+        case_id = opening.open_case(session, said(output_of(session)), desk).id
     with db.writing() as session:
         service.decide(session, case_id, ["takedown"], because="First.")
     with db.writing() as session, pytest.raises(CaseClosed):

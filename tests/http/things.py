@@ -6,7 +6,7 @@ from httpx import Response
 from sqlmodel import Session, select
 
 from app import clock, db
-from app.cases import service as cases
+from app.cases import opening
 from app.cases.models import Case
 from app.gateway.materials.models import Material
 from app.gateway.models import Generation
@@ -46,10 +46,10 @@ def a_case(session: Session, house: House, generation_id: str) -> Case:
     """Open a case of the desk's about an output, as if it had been released."""
     generation = session.get_one(Generation, generation_id)
     generation.released_at = clock.now()
-    said = cases.Complaint("beyond-consent", "correction", "No.", generation_id=generation_id)
+    said = opening.Complaint("beyond-consent", "correction", "No.", generation_id=generation_id)
     desk = house.scene.desk
     by = Principal(desk.organization.id, "performer", _a_key(session, desk.organization))
-    return cases.open_case(session, said, by)
+    return opening.open_case(session, said, by)
 
 
 def things_of(house: House) -> dict[str, str]:

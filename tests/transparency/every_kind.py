@@ -6,7 +6,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from app import clock, trail, vault, vault_tokens
 from app.audit.events import close_segment
-from app.cases.service import Complaint, open_case
+from app.cases.opening import Complaint, open_case
 from app.gateway import pipeline
 from app.gateway.materials.models import GenerationMaterial, Material
 from app.gateway.materials.models_consents import MaterialConsent
