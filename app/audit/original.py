@@ -13,6 +13,8 @@ from pydantic import Base64Bytes, BaseModel, Field, ValidationError
 from sqlmodel import Session
 
 from app import sandbox, storage
+from app.gateway.errors import OutputNotReleased
+from app.gateway.handing_out import check_handing_out
 from app.gateway.models import Generation
 from app.licensing.document.disclosure import FACTS, rank
 
@@ -28,7 +30,6 @@ NOT_SHOWN = (
     " in or send your key."
 )
 NOT_KEPT = "The released original cannot be shown: it is not kept here any more."
-TAKEN_DOWN = "The released original is not shown: it was taken down; see the case about it."
 NO_PICTURES = "The released original has no pictures that could be shown."
 LIMITS = {"wall_s": 60.0, "cpu_s": 20, "memory_bytes": 1 << 30}
 
@@ -48,8 +49,10 @@ def beside(session: Session, generation_id: str, *, level: str) -> dict[str, str
     generation = session.get(Generation, generation_id)
     if generation is None or generation.released_at is None or generation.output_key is None:
         return {"still": None, "said": NOT_KEPT}
-    if generation.taken_down_at is not None:
-        return {"still": None, "said": TAKEN_DOWN}
+    try:
+        check_handing_out(session, generation)
+    except OutputNotReleased as withheld:
+        return {"still": None, "said": f"The released original is not shown: {withheld.detail}"}
     with sandbox.private_directory() as directory:
         path = directory / Path(generation.output_key).name
         try:

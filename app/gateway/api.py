@@ -13,7 +13,7 @@ from sqlmodel import Session
 from app import clock, db
 from app.access import may
 from app.config import settings
-from app.gateway import prompts, service, takes
+from app.gateway import handing_out, prompts, service, takes
 from app.gateway.api_files import send_output
 from app.gateway.budgets import BudgetExceeded
 from app.gateway.errors import (
@@ -371,10 +371,10 @@ def issue_download_link(generation_id: str, read: Reading) -> DownloadLink:
     generation = service.generation_of(
         read.session, read.organization_id, generation_id, scope=read.principal.scope
     )
-    service.check_handing_out(read.session, generation)
+    handing_out.check_handing_out(read.session, generation)
     expires_at = clock.now() + timedelta(seconds=settings().download_link_s)
     return DownloadLink(
-        url=service.download_link(generation, expires_at=expires_at),
+        url=handing_out.download_link(generation, expires_at=expires_at),
         expires_at=expires_at,
         is_draft=generation.is_draft,
     )
@@ -397,6 +397,6 @@ def download(
 ) -> StreamingResponse:
     """Stream a released file to whoever holds a link that has not expired."""
     with db.reading() as session:
-        generation = service.open_link(session, generation_id, expires, seal)
+        generation = handing_out.open_link(session, generation_id, expires, seal)
     name = f"DRAFT-{generation_id}" if generation.is_draft else generation_id
     return send_output(generation, name)

@@ -6,16 +6,15 @@ below commits on its own and may be run again by another worker at any point: it
 first, and does what is still to be done. A stage returns False where the story ends.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 from sqlmodel import Session
 
 from app import clock, commits, db, keys, publication
-from app.config import settings
 from app.gateway import (
     buying,
+    claims,
     costs,
     endings,
     inspect,
@@ -32,7 +31,7 @@ from app.gateway.generators.errors import OrderRefused
 from app.gateway.materials import checking
 from app.gateway.materials import service as materials
 from app.gateway.models import FINAL, Generation
-from app.gateway.reviews import service as reviews
+from app.gateway.reviews import recognition
 from app.gateway.workbench import (
     at_work,
     await_result,
@@ -45,30 +44,19 @@ from app.gateway.workbench import (
     open_footage,
     token_for,
 )
-from app.identity.models import Organization
 from app.ledger import service as ledger
-from app.licensing.contracts.models import Contract
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.models import Decision
-from app.licensing.document import contract as documents
 from app.licensing.errors import StandingOfferSpent
 from app.licensing.standing import acceptance
 from app.provenance import service as provenance
 from app.provenance.desk import desk
 from app.provenance.errors import ReleaseGateClosed
-from app.provenance.manifest import Manifest, Reference, Source, manifest
 from app.registry import matching
 from app.registry import service as registry
 from app.transparency import service as transparency
 
 logger = structlog.get_logger()
-SUPPLIED = {  # materials as credentials call them
-    "first_frame": "First frame",
-    "driving": "Driving performance",
-    "voice": "Voice recording",
-}
-
-
 # --- 3. The intent is committed, then the generator is called, outside any transaction. ---
 
 
@@ -162,47 +150,13 @@ def examine(generation_id: str) -> bool:
     searched = matching.search(strange) if strange else matching.Searched([], 0)
     with db.writing() as session:
         examined = locked(session, generation_id, "rendered")
-        if not _recognize(session, examined, searched, findings, film=facts.frames_sampled > 1):
+        if not recognition.may_go_on(
+            session, examined, searched, findings, film=facts.frames_sampled > 1
+        ):
             return False
         examined.state, examined.output_facts = "inspected", facts.model_dump(mode="json")
         examined.found_tags = inspect.content_tags(facts, people=len(replicas))
     return True
-
-
-def _recognize(
-    session: Session,
-    generation: Generation,
-    searched: matching.Searched,
-    findings: Sequence[inspect.Finding],
-    *,
-    film: bool,
-) -> bool:
-    """Say whether an output may go on: not with the face of a registered performer not licensed.
-
-    Such a face in more than one frame of a film, or in a picture, quarantines it; what else is in
-    doubt is looked at before the release. Nobody is named to the production.
-    """
-    cast = {member.performer_id for member in service.cast_of(session, generation.id)}
-    named = {hit.performer_id for hits in searched.found for hit in hits}
-    allowed = matching.allow(session, named - cast)
-    found = reviews.nearest(searched.found, but=cast, allowed=allowed)
-    frames = max(
-        (sum(any(hit.performer_id == who for hit in hits) for hits in searched.found)
-         for who in found),
-        default=0,
-    )  # fmt: skip
-    said = [*findings, *([checking.MAY_SHOW] if found else [])]
-    if not said:
-        return True
-    review = reviews.open_review(
-        session, generation, said, faces=len(searched.found), matches=found
-    )
-    if frames <= (inspect.STRANGE_FRAMES if film else 0):
-        return True
-    why = "registered-performer: a face is that of somebody registered here who is not licensed"
-    reviews.settle(session, review, let_go=False, answered_as="gate", reason=why)
-    endings.end(session, generation, "quarantined", why)
-    return False
 
 
 # --- 5. The watermark: the payload is the output's random 64-bit id. ---
@@ -244,15 +198,15 @@ def sign(generation_id: str) -> bool:
         signed = source.with_stem("signed")
         footage = open_footage(generation_id, directory)
         with db.reading() as session:
-            private = _private(session, generation)
+            private = claims.private_words(session, generation)
             generators_own = provenance.with_credentials(rendered, desk=desk(), private=private)
-            parent = _parent(session, generation, directory)
+            parent = claims.parent_of(session, generation, directory)
             altered = (
                 provenance.altered_footage(footage, desk=desk(), private=private)
                 if footage
                 else None
             )
-            statement = _statement(session, generation, generators_own, parent, altered)
+            statement = claims.statement(session, generation, generators_own, parent, altered)
         try:
             output = provenance.sign_output(
                 source, signed, statement, desk=desk(), whose=generation.organization_id
@@ -284,7 +238,7 @@ def preview(generation_id: str) -> bool:
         signed = locked(session, generation_id, "signed")
         if not ledger.holds_stand(session, generation_id):
             return True  # nobody need look at what the release will refuse
-        if previews.ask_for_previews(session, signed, _contracts(session, generation_id)):
+        if previews.ask_for_previews(session, signed, service.contracts_of(session, generation_id)):
             signed.state = "awaiting-preview"
     return signed.state == "signed"
 
@@ -302,7 +256,7 @@ def release(generation_id: str) -> bool:
         stops.lock_shared(session)
         seen = generation.state == "previewed" or not any(
             previews.wanted(session, generation, contract)
-            for contract in _contracts(session, generation_id)
+            for contract in service.contracts_of(session, generation_id)
         )
         decision = decisions.decide_release(
             session,
@@ -315,7 +269,7 @@ def release(generation_id: str) -> bool:
             _pay(session, generation)
             generation.state = "released"
             if generation.is_draft:  # for the production to choose from; nothing is released by it
-                contracts = _contracts(session, generation_id)
+                contracts = service.contracts_of(session, generation_id)
                 generation.delete_at = clock.now() + takes.days_kept(contracts)
             else:
                 generation.released_at = clock.now()
@@ -378,71 +332,6 @@ def _collect(generator: Generator, generation_id: str, reference: str, result: P
     return await_result(generator, reference, result)
 
 
-def _parent(session: Session, generation: Generation, directory: Path) -> Source | None:
-    """Bring the file that this output derives from, for its credentials to go in."""
-    if generation.parent_id is None:
-        return None
-    parent = session.get_one(Generation, generation.parent_id)
-    path = fetch(parent.output_key, directory / "parent")
-    return Source(path, outputs.media_type_of(parent.output_key))
-
-
-def _statement(
-    session: Session,
-    generation: Generation,
-    generators_own: Source | None,
-    parent: Source | None,
-    altered: Source | None,
-) -> Manifest:
-    """Say what the credentials say: who and what it came from, and which decision permitted it."""
-    cast = service.cast_of(session, generation.id)
-    return manifest(
-        generation_id=generation.id,
-        payload=bytes.fromhex(generation.payload_hex),
-        media_type=outputs.media_type_of(generation.marked_key),
-        # The registry's commitment stands for the picture: its plain hash is kept nowhere.
-        references=[
-            *(
-                Reference(medium.commitment, medium.media_type)
-                for member in (cast if outputs.kind_of(generation).shows else ())
-                for medium in registry.references_of(session, member.replica_id)
-            ),
-            *(
-                Reference(material.commitment, material.media_type, SUPPLIED[role])
-                for role, material in materials.of_generation(session, generation.id).items()
-                if role in SUPPLIED  # footage is the parent
-            ),
-        ],
-        decision_receipt_sha256=session.get_one(Decision, generation.decision_id).receipt_sha256,
-        contract_sha256s=[
-            contract.document_sha256 for contract in _contracts(session, generation.id)
-        ],
-        license_status_url=f"{settings().public_url}/v1/licenses/{generation.id}",
-        generator=generation.generator,
-        generator_version="1",
-        footage=altered,
-        rendering=generators_own,
-        parent=parent,
-        draft=generation.is_draft,
-    )
-
-
-def _private(session: Session, generation: Generation) -> list[str]:
-    """List what no file may tell: the words spoken, the project, who it is, and for whom."""
-    use = decisions.use_of(session.get_one(Decision, generation.decision_id))
-    found = [generation.line, use.project or ""]
-    for contract in _contracts(session, generation.id):
-        found.append(documents.recorded(contract.document.encode()).performer.name)
-        found.append(session.get_one(Organization, contract.licensee_id).name)
-    return found
-
-
-def _contracts(session: Session, generation_id: str) -> list[Contract]:
-    """List the contracts that permitted this generation, one per performer."""
-    cast = service.cast_of(session, generation_id)
-    return [session.get_one(Contract, member.contract_id) for member in cast]
-
-
 def _what_stops(session: Session, generation: Generation, decision: Decision, *, seen: bool) -> str:
     """Say why this may not be released, or nothing: a stop, the rules, its hold, its offer."""
     if stopped := service.what_stops(session, generation):
@@ -457,7 +346,7 @@ def _what_stops(session: Session, generation: Generation, decision: Decision, *,
         return unusable
     permit = session.get_one(Decision, generation.decision_id)
     event = service.usage_event(generation, decisions.use_of(permit))
-    for contract in _contracts(session, generation.id):
+    for contract in service.contracts_of(session, generation.id):
         terms, book = decisions.compensation_of(contract), contract.series_id
         due = ledger.quote_use(session, book, terms=terms, event=event).licensee_minor
         if due <= ledger.open_hold(session, generation.id, book).amount_minor:
@@ -473,7 +362,7 @@ def _pay(session: Session, generation: Generation) -> None:
     """Turn every hold of this generation into a journal entry, which has its leaf in the log."""
     permit = session.get_one(Decision, generation.decision_id)
     event = service.usage_event(generation, decisions.use_of(permit))
-    for contract in _contracts(session, generation.id):
+    for contract in service.contracts_of(session, generation.id):
         terms = decisions.compensation_of(contract)
         # Uses captured since the permit may have reached a dearer tier that both sides agreed.
         book = contract.series_id  # all versions of a contract share its books

@@ -1,25 +1,21 @@
 """Requests for generations: facts, decision and holds in one transaction; and who may read."""
 
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
 from sqlmodel import Session, col, select
 
 import app.gateway.webhooks  # noqa: F401  states are told in the flush that changes them
-from app import clock, keys
+from app import clock
 from app.errors import BadRequest
 from app.gateway import budgets, prompts, stops, takes
 from app.gateway.errors import (
     GenerationNotFound,
     JobNotOffered,
-    LinkExpired,
-    OutputNotReleased,
     ReplicaNotFound,
 )
 from app.gateway.generators import Capability, RenderJob, catalogue, mismatches
@@ -36,7 +32,7 @@ from app.licensing.contracts.models import Contract
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.gather import lock_contracts
-from app.licensing.decisions.looking import look, may_hand_out
+from app.licensing.decisions.looking import look
 from app.licensing.decisions.models import Decision
 from app.licensing.decisions.service import use_of
 from app.licensing.standing import acceptance
@@ -330,53 +326,10 @@ def what_forbids(session: Session, generation: Generation) -> str:
     return materials.what_forbids(session, generation.id)
 
 
-def download_link(generation: Generation, *, expires_at: datetime) -> str:
-    """Return a path that opens the released file until `expires_at`. Raises OutputNotReleased."""
-    if generation.state != "released" or generation.output_key is None:
-        why = f": {generation.reason}" if generation.reason else ""
-        raise OutputNotReleased(
-            f"{generation.id} is {generation.state}{why}; there is no released file to download"
-        )
-    if takes.is_gone(generation):
-        raise OutputNotReleased(
-            f"{generation.id} was a draft, kept until {generation.delete_at}; make another take"
-        )
-    expiry = int(expires_at.timestamp())
-    return f"/v1/downloads/{generation.id}?expires={expiry}&seal={_seal(generation.id, expiry)}"
-
-
-def open_link(session: Session, generation_id: str, expires: int, seal: str) -> Generation:
-    """Return the generation a link was issued for. Raises LinkExpired, OutputNotReleased."""
-    fresh = int(clock.now().timestamp()) <= expires
-    sealed = hmac.compare_digest(seal.encode(), _seal(generation_id, expires).encode())
-    if not (sealed and fresh):
-        raise LinkExpired("this link has expired or was altered; ask for a new one")
-    generation = session.get_one(Generation, generation_id)
-    check_handing_out(session, generation)
-    return generation
-
-
-def check_handing_out(session: Session, generation: Generation) -> None:
-    """Do nothing while the file is released and may still be shown. Raises OutputNotReleased."""
-    download_link(generation, expires_at=clock.now())  # raises when it is not released
-    if generation.taken_down_at is not None:
-        raise OutputNotReleased(
-            f"{generation.id} was taken down at {generation.taken_down_at:%Y-%m-%d %H:%M} UTC: "
-            "that is the outcome of a case about it"
-        )
-    if stopped := what_stops(session, generation):
-        raise OutputNotReleased(f"{generation.id} is not handed out now: {stopped}")
-    may = may_hand_out(
-        session,
-        generation.decision_id,
-        generators=catalogue.TRAINS_ON_INPUTS,
-        found_tags=generation.found_tags,
-    )
-    if not may:
-        raise OutputNotReleased(
-            f"{generation.id} is no longer handed out: under its contract it is paused or had to "
-            "come down; ask the performer's side"
-        )
+def contracts_of(session: Session, generation_id: str) -> list[Contract]:
+    """List the contracts that permitted this generation, one per performer."""
+    cast = cast_of(session, generation_id)
+    return [session.get_one(Contract, member.contract_id) for member in cast]
 
 
 def usage_event(generation: Generation, use: UseRequest) -> UsageEvent:
@@ -424,8 +377,3 @@ def _hold(session: Session, generation: Generation, contract: Contract, use: Use
         # Of a chosen take they were counted when it was a draft.
         seconds=Decimal(0 if generation.relation == takes.TAKE else generation.length_ms) / 1000,
     )
-
-
-def _seal(generation_id: str, expiry: int) -> str:
-    text = f"{generation_id}\n{expiry}".encode()
-    return hmac.new(keys.secret("link"), text, sha256).hexdigest()

@@ -15,7 +15,7 @@ from app import clock, db
 from app.access import may
 from app.config import settings
 from app.errors import AppError
-from app.gateway import choosing, quoting, takes
+from app.gateway import choosing, handing_out, quoting, takes
 from app.gateway import service as gateway
 from app.gateway import shown as work
 from app.identity.service import answer_once
@@ -286,6 +286,6 @@ def download(visit: Visitor, generation_id: str) -> Response:
     with db.reading() as session:
         seat = acting_seat(session, visit, "production")
         generation = gateway.generation_of(session, seat.organization.id, generation_id)
-        gateway.check_handing_out(session, generation)
+        handing_out.check_handing_out(session, generation)
         until = clock.now() + timedelta(seconds=settings().download_link_s)
-        return see(gateway.download_link(generation, expires_at=until))
+        return see(handing_out.download_link(generation, expires_at=until))

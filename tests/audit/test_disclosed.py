@@ -15,7 +15,7 @@ from app import clock, config, db
 from app.audit import service
 from app.audit.disclosed import disclosed
 from app.cli import app as command
-from app.gateway import pipeline
+from app.gateway import claims
 from app.gateway.models import Generation, GenerationReplica
 from app.licensing.contracts import service as licensing
 from app.licensing.contracts.models import Contract
@@ -249,7 +249,7 @@ class TestEverySurface:
     def test_credentials_of_a_generator_that_tell_more_are_left_out(self, client, tmp_path):
         _, generation_id = a_released_output(client, None)
         with db.reading() as session:
-            private = pipeline._private(session, session.get_one(Generation, generation_id))
+            private = claims.private_words(session, session.get_one(Generation, generation_id))
         assert private == [LINE, "NIGHTGLASS", "The Girl", "Nightglass Pictures"]
         authority = making.an_authority(config.settings().keys_dir)
         src = making.make_media(tmp_path / "in.wav")
@@ -266,7 +266,7 @@ class TestEverySurface:
         _, generation_id = a_released_output(client, says)
         with db.reading() as session:
             generation = session.get_one(Generation, generation_id)
-            statement = pipeline._statement(session, generation, None, None, None)
+            statement = claims.statement(session, generation, None, None, None)
         assert not leaks(json.dumps(statement.definition), "license")
         src = making.make_media(tmp_path / "in.wav")
         output = provenance.sign_output(

@@ -10,6 +10,7 @@ import pytest
 from app import clock, sandbox, storage
 from app.audit import original
 from app.gateway import stills
+from app.gateway.errors import OutputNotReleased
 from app.gateway.models import Generation
 from app.web.pages import templates
 from tests.provenance import making
@@ -34,6 +35,11 @@ def kept(tmp_path, kind: str) -> Records:
     return Records(key)
 
 
+@pytest.fixture(autouse=True)
+def _is_handed_out(monkeypatch):
+    monkeypatch.setattr(original, "check_handing_out", lambda *_: None)
+
+
 class TestBeside:
     @pytest.mark.parametrize("level", ["license", "credit", "no such level"])
     def test_who_is_not_told_what_was_made_sees_nothing_of_it(self, level):
@@ -50,13 +56,19 @@ class TestBeside:
         shape = cv2.imdecode(decoded, cv2.IMREAD_COLOR).shape
         assert max(shape) == stills.LONGEST_SIDE
 
-    def test_what_was_taken_down_is_shown_to_nobody(self, data_dir, tmp_path, monkeypatch):
+    def test_what_is_not_handed_out_any_more_is_shown_to_nobody(
+        self, data_dir, tmp_path, monkeypatch
+    ):
+        def refuse(*_):
+            raise OutputNotReleased("gen_1 was taken down")
+
         records = kept(tmp_path, "png")
-        records.generation.taken_down_at = clock.now()
+        monkeypatch.setattr(original, "check_handing_out", refuse)
         monkeypatch.setattr(storage, "fetch", lambda *_: pytest.fail("the file was fetched"))
         for level in ("use", "terms"):
             told = original.beside(records, "gen_1", level=level)
-            assert told == {"still": None, "said": original.TAKEN_DOWN}
+            assert told["still"] is None
+            assert told["said"].endswith("gen_1 was taken down")
 
     def test_sound_has_none(self, data_dir, tmp_path):
         told = original.beside(kept(tmp_path, "wav"), "gen_1", level="terms")
@@ -81,7 +93,7 @@ class TestBeside:
         assert original.beside(records, "gen_1", level="use")["still"] is None
 
     def test_nothing_said_calls_it_authentic(self):
-        for said in (original.SHOWN, original.NOT_SHOWN, original.NOT_KEPT, original.TAKEN_DOWN):
+        for said in (original.SHOWN, original.NOT_SHOWN, original.NOT_KEPT):
             assert not {"authentic", "genuine", "real", "true"} & set(said.lower().split())
 
 

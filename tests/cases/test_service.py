@@ -18,7 +18,7 @@ from app.cases.errors import (
     TooManyCases,
 )
 from app.cases.models import Case
-from app.gateway import service as gateway
+from app.gateway import handing_out
 from app.gateway.errors import OutputNotReleased
 from app.gateway.models import Generation
 from app.identity import service as identity
@@ -147,11 +147,11 @@ class TestHowItEnds:
         case = opening.open_case(session, said(generation), desk)
         with pytest.raises(CaseNotYours):
             service.accept(session, case.id, "Yes.", agency)
-        gateway.check_handing_out(session, generation)
+        handing_out.check_handing_out(session, generation)
         service.accept(session, case.id, "As you wish.", production)
         assert (case.outcomes, reading.state_of(case, clock.now())) == (["takedown"], "closed")
         with pytest.raises(OutputNotReleased, match="taken down"):
-            gateway.check_handing_out(session, generation)
+            handing_out.check_handing_out(session, generation)
         assert records.license_state(session, generation.id, clock.now()) == "taken-down"
         assert records.license_state(session, generation.id, before) != "taken-down"
         assert transparency.bears_out(

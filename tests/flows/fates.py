@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from app import clock, commits, db, ids
-from app.gateway import inspect, marking, pipeline, workbench
+from app.gateway import claims, inspect, marking, pipeline, workbench
 from app.gateway.errors import JobLost, StageOvertaken
 from app.gateway.generators import Capability, JobStatus, Phase, RenderJob, catalogue
 from app.gateway.models import Generation
@@ -255,7 +255,7 @@ def _make_media_free(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(marking, "mark_output", embed)
     monkeypatch.setattr(pipeline, "desk", lambda: None)
-    monkeypatch.setattr(pipeline, "_statement", lambda _, generation, *__: generation.id)
+    monkeypatch.setattr(claims, "statement", lambda _, generation, *__: generation.id)
     monkeypatch.setattr(provenance, "with_credentials", lambda *_, **__: None)
     monkeypatch.setattr(provenance, "sign_output", sign_output)
     monkeypatch.setattr(provenance, "register", register)

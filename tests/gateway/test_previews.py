@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import Session, select
 
 from app import clock, db
-from app.gateway import inspect, pipeline, previews, service
+from app.gateway import handing_out, inspect, pipeline, previews, service
 from app.gateway.errors import PreviewAnswered, PreviewNotFound, PreviewRefused, PreviewUnseen
 from app.gateway.models import Generation
 from app.gateway.models_previews import Preview, PreviewLink
@@ -256,7 +256,7 @@ class TestContentFoundAfterThePermit:
         with db.reading() as session:
             generation = session.get_one(Generation, generation_id)
             assert generation.found_tags == ["rain"]
-            service.check_handing_out(session, generation)
+            handing_out.check_handing_out(session, generation)
 
 
 class TestWhatInspectionFinds:

@@ -13,7 +13,7 @@ from app.gateway.materials.errors import MaterialNotUsable
 from app.gateway.materials.models import Material
 from app.gateway.models import Generation
 from app.gateway.models_previews import Preview
-from app.gateway.reviews import answering
+from app.gateway.reviews import answering, recognition
 from app.gateway.reviews import service as reviews
 from app.gateway.reviews.models import Review
 from app.gateway.workbench import token_for
@@ -63,7 +63,7 @@ def somebody(scene):  # type: ignore[no-untyped-def]
 def recognize(generation_id, searched, findings=(), *, film=True):  # type: ignore[no-untyped-def]
     with db.writing() as session:
         generation = session.get_one(Generation, generation_id)
-        return pipeline._recognize(session, generation, searched, findings, film=film)
+        return recognition.may_go_on(session, generation, searched, findings, film=film)
 
 
 def state_of(generation_id):  # type: ignore[no-untyped-def]

@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 
 from app import clock
 from app.errors import AppError, BadRequest
-from app.gateway import service
+from app.gateway import handing_out, service
 from app.gateway.errors import LinkExpired, OutputNotReleased
 from app.gateway.generators import Capability, catalogue
 from app.gateway.models import Generation, GenerationReplica
@@ -47,9 +47,9 @@ class TestOpenLink:
     def test_opens_what_it_was_made_for_and_nothing_else(self, session: Session) -> None:
         scene = scenes.a_scene(session)
         one, other = _released(session, scene), _released(session, scene)
-        link = service.download_link(one, expires_at=clock.now() + timedelta(seconds=60))
+        link = handing_out.download_link(one, expires_at=clock.now() + timedelta(seconds=60))
         expires, seal = _parts(link)
-        assert service.open_link(session, one.id, expires, seal) is one
+        assert handing_out.open_link(session, one.id, expires, seal) is one
         for generation_id, until, sealed in (
             (other.id, expires, seal),
             (one.id, expires + 1, seal),
@@ -57,22 +57,22 @@ class TestOpenLink:
             (one.id, expires, "\u00e9" * 64),
         ):
             with pytest.raises(LinkExpired):
-                service.open_link(session, generation_id, until, sealed)
+                handing_out.open_link(session, generation_id, until, sealed)
 
     def test_does_not_open_after_its_minute(self, session: Session) -> None:
         generation = _released(session, scenes.a_scene(session))
-        link = service.download_link(generation, expires_at=clock.now() - timedelta(seconds=2))
+        link = handing_out.download_link(generation, expires_at=clock.now() - timedelta(seconds=2))
         with pytest.raises(LinkExpired):
-            service.open_link(session, generation.id, *_parts(link))
+            handing_out.open_link(session, generation.id, *_parts(link))
 
     @pytest.mark.parametrize("state", ["held", "signed", "refused", "quarantined", "failed"])
     def test_does_not_open_what_is_not_released(self, session: Session, state: str) -> None:
         generation = _released(session, scenes.a_scene(session))
-        link = service.download_link(generation, expires_at=clock.now() + timedelta(seconds=60))
+        link = handing_out.download_link(generation, expires_at=clock.now() + timedelta(seconds=60))
         generation.state = state
         session.flush()
         with pytest.raises(OutputNotReleased):
-            service.open_link(session, generation.id, *_parts(link))
+            handing_out.open_link(session, generation.id, *_parts(link))
 
     @pytest.mark.parametrize(("removal_days", "opens"), [(0, False), (3, True)])
     def test_does_not_open_what_had_to_come_down_after_a_withdrawal(
@@ -85,20 +85,20 @@ class TestOpenLink:
             lambda document: document["revocation"].update(change),
         )
         generation = _released(session, scene)
-        link = service.download_link(generation, expires_at=clock.now() + timedelta(seconds=60))
+        link = handing_out.download_link(generation, expires_at=clock.now() + timedelta(seconds=60))
         licensing.withdraw_contract(session, scene.contract, scene.desk.organization.id)
         if opens:
-            assert service.open_link(session, generation.id, *_parts(link)) is generation
+            assert handing_out.open_link(session, generation.id, *_parts(link)) is generation
         else:
             with pytest.raises(OutputNotReleased):
-                service.open_link(session, generation.id, *_parts(link))
+                handing_out.open_link(session, generation.id, *_parts(link))
 
     def test_opens_after_a_withdrawal_where_finished_work_may_stay(self, session: Session) -> None:
         scene = scenes.a_scene(session)
         generation = _released(session, scene)
-        link = service.download_link(generation, expires_at=clock.now() + timedelta(seconds=60))
+        link = handing_out.download_link(generation, expires_at=clock.now() + timedelta(seconds=60))
         licensing.withdraw_contract(session, scene.contract, scene.desk.organization.id)
-        assert service.open_link(session, generation.id, *_parts(link)) is generation
+        assert handing_out.open_link(session, generation.id, *_parts(link)) is generation
 
 
 class TestSeveralPerformers:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from app import db
 from app.cli import app
-from app.gateway import pipeline, service, stops
+from app.gateway import handing_out, pipeline, service, stops
 from app.gateway.errors import OutputNotReleased
 from app.gateway.models import Generation
 from app.gateway.stops import Stopped, StopRefused
@@ -77,11 +77,11 @@ class TestStop:
                 assert (state, holds) == ("refused", ["voided"])
                 assert "a leak is looked into" in reason
             with db.reading() as session, pytest.raises(OutputNotReleased, match="leak"):
-                service.check_handing_out(session, session.get_one(Generation, released))
+                handing_out.check_handing_out(session, session.get_one(Generation, released))
             with db.writing() as session:
                 stops.lift(session, stop_id)
             with db.reading() as session:
-                service.check_handing_out(session, session.get_one(Generation, released))
+                handing_out.check_handing_out(session, session.get_one(Generation, released))
 
     def test_of_another_vendor_or_performer_stops_nothing_here(self, scene) -> None:
         with db.writing() as session:

@@ -13,7 +13,7 @@ from sqlmodel import select
 
 import watermark.video
 from app import clock, db, keys, storage
-from app.gateway import choosing, marking, pipeline, quoting, service, takes
+from app.gateway import choosing, claims, handing_out, marking, pipeline, quoting, service, takes
 from app.gateway.embedding import embed_picture
 from app.gateway.errors import OutputNotReleased
 from app.gateway.materials import consents
@@ -212,7 +212,7 @@ class TestChoice:
         with db.reading() as session:
             used = materials.of_generation(session, chosen.id)
             chosen.marked_key = "marked.mp4"
-            said = pipeline._statement(session, chosen, None, None, None)
+            said = claims.statement(session, chosen, None, None, None)
             assert {role: each.id for role, each in used.items()} == {"voice": voice.id}
             titles = [each["title"] for each in said.definition["ingredients"]]
             assert "Voice recording" in titles
@@ -243,7 +243,7 @@ class TestRetention:
 
         monkeypatch.setattr(clock, "datetime", Moved)
         with db.reading() as session, pytest.raises(OutputNotReleased, match="kept until"):
-            service.check_handing_out(session, session.get_one(Generation, other))
+            handing_out.check_handing_out(session, session.get_one(Generation, other))
         assert takes.delete_overdue() == 1
         assert not storage.exists(f"generations/{other}/signed.mp4")
         assert load(other).deleted_at is not None

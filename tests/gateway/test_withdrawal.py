@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import Session
 
 from app import clock, db
-from app.gateway import pipeline, service
+from app.gateway import handing_out, pipeline
 from app.gateway.errors import OutputNotReleased
 from app.gateway.models import Generation
 from app.gateway.withdrawal import Consequences, consequences
@@ -83,7 +83,7 @@ def _state(generation_id: str) -> str:
 def _is_shown(generation_id: str) -> bool:
     with db.reading() as session:
         try:
-            service.check_handing_out(session, session.get_one(Generation, generation_id))
+            handing_out.check_handing_out(session, session.get_one(Generation, generation_id))
         except OutputNotReleased:
             return False
         return True

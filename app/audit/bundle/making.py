@@ -22,6 +22,7 @@ from app.audit.bundle import readme, token
 from app.audit.bundle.audience import Audience
 from app.audit.bundle.errors import BundleNotReady
 from app.errors import NotFound
+from app.gateway import handing_out
 from app.gateway import service as gateway
 from app.gateway.errors import GenerationNotFound, OutputNotReleased
 from app.gateway.models import Generation
@@ -190,7 +191,7 @@ def _proven(session: Session, generation_id: str) -> _Proven:
 
 def _handed_out(session: Session, generation: Generation) -> bool:
     try:
-        gateway.check_handing_out(session, generation)
+        handing_out.check_handing_out(session, generation)
     except OutputNotReleased:
         return False
     return True
