@@ -33,6 +33,15 @@ from app.licensing.errors import (
 from app.problems import shows
 
 router = APIRouter(prefix="/v1", tags=["licensing"])
+SIGNING_REFUSED = (
+    ContractNotFound,
+    AlreadySigned,
+    ActNotAllowed,
+    ContractAlreadyWithdrawn,
+    SignatureRefused,
+    BoundariesNotAcknowledged,
+    PaperMissing,
+)
 
 
 class ContractCreate(BaseModel):
@@ -199,15 +208,7 @@ def read_document(
     "/contracts/{contract_id}/signatures",
     status_code=201,
     response_model=ContractRead,
-    responses=act_refusals(
-        ContractNotFound,
-        AlreadySigned,
-        ActNotAllowed,
-        ContractAlreadyWithdrawn,
-        SignatureRefused,
-        BoundariesNotAcknowledged,
-        PaperMissing,
-    ),
+    responses=act_refusals(*SIGNING_REFUSED),
 )
 @may("performer", "licensee", "representative", to="sign")
 def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Response:
@@ -235,15 +236,7 @@ def sign_contract(contract_id: str, body: SignatureCreate, act: Acting) -> Respo
     "/contracts/{contract_id}/ink-signatures",
     status_code=201,
     response_model=ContractRead,
-    responses=act_refusals(
-        ContractNotFound,
-        AlreadySigned,
-        ActNotAllowed,
-        ContractAlreadyWithdrawn,
-        SignatureRefused,
-        BoundariesNotAcknowledged,
-        PaperMissing,
-    ),
+    responses=act_refusals(*SIGNING_REFUSED),
 )
 @may("performer", "licensee", "representative", to="sign")
 def sign_contract_in_ink(contract_id: str, body: InkCreate, act: Acting) -> Response:
