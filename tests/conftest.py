@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Before anything imports numpy: two workers on two cores, each with one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -13,6 +14,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import psycopg
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import Engine
+from sqlalchemy.util import LRUCache
 from sqlmodel import Session
 
 from app import config, db, keys, migrate
@@ -30,6 +33,26 @@ def pytest_configure() -> None:
     directory = MEMORY / f"understudy-{os.getuid()}"
     directory.mkdir(mode=0o700, exist_ok=True)
     os.environ["TMPDIR"], tempfile.tempdir = str(directory), None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_compiled_once() -> Iterator[None]:
+    """Let every test's engine use what earlier ones compiled: a fifth of the time of the tests."""
+    make, shared = db.make_engine, dict[str, tuple[Any, Any]]()
+
+    def made(url: str) -> Engine:
+        engine = make(url)
+        kept = shared.get(engine.dialect.name)
+        if kept and hasattr(kept[0], "server_version_info"):  # else it was never connected
+            engine.dialect, engine._compiled_cache = kept
+        else:
+            engine._compiled_cache = LRUCache(5000)
+            shared[engine.dialect.name] = engine.dialect, engine._compiled_cache
+        return engine
+
+    db.make_engine = made
+    yield
+    db.make_engine = make
 
 
 @pytest.fixture(scope="session")
