@@ -20,7 +20,9 @@ from app.gateway.errors import (
 )
 from app.gateway.generators import Capability, RenderJob, catalogue, mismatches
 from app.gateway.generators.fitting import unfit
+from app.gateway.materials import consents
 from app.gateway.materials import service as materials
+from app.gateway.materials.models import Material
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.gateway.models_render_jobs import RenderJobOutside
 from app.gateway.models_vendor_jobs import VendorJob
@@ -82,8 +84,11 @@ def request_generation(
         raise BadRequest(f"{asked.length_s} s is finer than a millisecond; give three decimals")
     capability = check_offered(asked)
     _check_alone(asked, capability, use)
-    for material_id in asked.materials.values():
-        materials.material_of(session, organization_id, material_id)
+    given = {
+        role: materials.material_of(session, organization_id, material_id)
+        for role, material_id in asked.materials.items()
+    }
+    _check_voice(session, given, use)
     performers = tuple(replica.performer_id for replica in known)
     if len(set(performers)) != len(performers):
         raise BadRequest("two of these replicas are of one performer; name one of them")
@@ -136,6 +141,17 @@ def request_generation(
     take_on(session, generation, judged, [(each.id, each.performer_id) for each in known], use)
     materials.use(session, generation.id, used)
     return judged.decision, generation
+
+
+def _check_voice(session: Session, given: Mapping[str, Material], use: UseRequest) -> None:
+    """Insist that a registered performer's own recording is asked for as their voice."""
+    voice = given.get("voice")
+    is_asked = "voice" in (use.modalities or ())
+    if voice is not None and not is_asked and consents.is_performers(session, voice):
+        raise JobNotOffered(
+            f"{voice.id} is a performer's own voice, which their contract must license: add "
+            '"voice" to "modalities"'
+        )
 
 
 def take_on(

@@ -1,10 +1,11 @@
 """The local generator: a still portrait made to speak on this machine, an honest puppet.
 
+It speaks a line itself, or is driven by a voice recording that the scene may use (`materials`).
 Each render is a process of its own (puppet/render.py), with the doors of the sandbox shut before it
-opens the portrait: a crash or a kill of it takes nothing along, and dlib and OpenCV are never
-loaded here. All state is in the work folder, one folder a
-generation, so any worker can take over: a lock that lives as long as the render says whether one
-is running, a file that appears whole is the result.
+opens portrait and recording: a crash or a kill of it takes nothing along, and dlib and OpenCV are
+never loaded here. All state is in the work folder, one folder a generation, so any worker can take
+over: a lock that lives as long as the render says whether one is running, a file that appears whole
+is the result.
 """
 
 import contextlib
@@ -59,6 +60,10 @@ LICENSE_NOTICE = (
     "The local generator is a stand-in for demonstrations and tests: a puppet with a robotic, "
     "generic voice. " + " ".join(LICENSE_NOTES)
 )
+RECORDING_NOTE = (
+    "With a voice recording the clip sounds like it and lasts as long; the mouth then follows its "
+    "loudness, and the line only says what is spoken."
+)
 CAPABILITY = Capability(
     model=MODEL,
     output="video",
@@ -68,7 +73,9 @@ CAPABILITY = Capability(
     line_limit=LINE_LIMIT,
     audio=True,
     lip_sync=FOLLOWS_WORDS,
-    license_notes=LICENSE_NOTES,
+    takes=("voice",),
+    follows=("voice",),
+    license_notes=(*LICENSE_NOTES, RECORDING_NOTE),
     attestation=NEVER_LEFT,
     evidence="renders here; the demo and the tests run it",
 )
@@ -210,16 +217,16 @@ class LocalGenerator:
 
 
 def _digest(job: RenderJob) -> str:
-    """Names everything that decides the clip, without keeping the line or the portrait."""
+    """Names everything that decides the clip, without keeping line, portrait or recording."""
     digest = hashlib.sha256()
     wanted = [job.model, job.line, job.length_s, job.width, job.height]
     digest.update(json.dumps(wanted).encode())
     try:
-        for portrait in job.references:
-            with portrait.open("rb") as picture:
-                digest.update(hashlib.file_digest(picture, "sha256").digest())
+        for given in (*job.references, *([job.voice] if job.voice else [])):
+            with given.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
     except OSError as error:
-        raise NotSubmitted("The reference portrait cannot be read. Give it again.") from error
+        raise NotSubmitted("The portrait or recording cannot be read. Give it again.") from error
     return digest.hexdigest()
 
 
@@ -239,6 +246,7 @@ def _spawn(folder: Path, job: RenderJob, lock: int) -> subprocess.Popen[bytes]:
         "width": job.width,
         "height": job.height,
         "insists": sandbox.insists(),
+        "recording": str(job.voice.absolute()) if job.voice else "",
     }
     module = "app.gateway.generators.puppet.render"
     with (folder / "progress").open("wb") as output, (folder / "errors").open("wb") as errors:

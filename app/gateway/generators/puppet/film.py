@@ -16,6 +16,8 @@ from app.gateway.generators.puppet.landmarks import Picture
 SOUND_RATE = 48_000
 AAC_FRAME = 1024  # samples
 BT709 = 1  # primaries, transfer and matrix alike
+SPOKEN = "Synthetic speech, not the performer's voice."
+RECORDED = "Synthetic picture, driven by a voice recording."
 
 
 def write_film(
@@ -27,11 +29,12 @@ def write_film(
     size: tuple[int, int],
     fps: int,
     title: str,
+    comment: str,
 ) -> None:
     """Write `frames` (BGR, `size` = width, height) and mono `samples` (-1..1 at `rate` Hz)."""
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as film:
         film.metadata["title"] = title
-        film.metadata["comment"] = "Synthetic speech, not the performer's voice."
+        film.metadata["comment"] = comment
         video = film.add_stream("libx264", rate=fps)
         video.width, video.height = size
         video.pix_fmt = "yuv420p"

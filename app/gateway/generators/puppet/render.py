@@ -5,9 +5,9 @@ ends, the process that gave the order is gone, and this one goes too. Progress i
 stdout, a line a step. The clip appears in FOLDER under its name when it is whole, or
 `failure.json` says why there is none.
 
-The line is spoken first, by a process of its own. Then this one shuts the doors of the sandbox
-(`app/sandbox_child.py`), and only then opens the portrait: no network, no new process, no file but
-that and FOLDER.
+The line is spoken first, by a process of its own, unless a recording says it. Then this one shuts
+the doors of the sandbox (`app/sandbox_child.py`), and only then opens recording and portrait: no
+network, no new process, no file but those and FOLDER.
 """
 
 import contextlib
@@ -49,6 +49,7 @@ class Order:
     width: int
     height: int
     insists: bool  # whether nothing is read where the network cannot be shut
+    recording: str = ""  # the voice that drives the clip; without one the line is spoken
 
 
 class Cancelled(Exception):
@@ -59,19 +60,22 @@ def main(folder: Path) -> None:
     """Render the order on stdin into `folder`; a refusal is written there, not raised."""
     order = Order(**json.loads(_first_line()))
     from app.gateway.generators.puppet.landmarks import UnusablePortrait, limit_decoding
+    from app.gateway.generators.puppet.recording import hear
     from app.gateway.generators.puppet.speech import Unspeakable, speak
 
     limit_decoding()
     try:
         say_progress(0.01)
-        with _leaving_with_parent(folder):
-            sound = speak(order.line, order.length_s, folder)
+        sound = None
+        if not order.recording:
+            with _leaving_with_parent(folder):
+                sound = speak(order.line, order.length_s, folder)
         if not shut_doors(order, folder):
             detail = "The network cannot be shut off here. UNDERSTUDY_ALLOW_UNSANDBOXED_MEDIA=true"
             write_failure(folder, "sandbox-unavailable", f"{detail} renders anyway.")
             return
         threading.Thread(target=_leave_with_parent, args=(folder,), daemon=True).start()
-        render(order, folder, sound)
+        render(order, folder, sound or hear(Path(order.recording), order.length_s))
     except (UnusablePortrait, Unspeakable) as refusal:
         write_failure(folder, refusal.reason, refusal.detail)
     except Cancelled:
@@ -79,14 +83,14 @@ def main(folder: Path) -> None:
 
 
 def shut_doors(order: Order, folder: Path) -> bool:
-    """Give up all but the portrait and the folder; whether that is enough to open the portrait.
+    """Give up all but what is given and the folder; whether that is enough to open the portrait.
 
     In a process of one thread: its doors are shut for those it starts later, and for no others.
     """
     request = {
         "function": __name__,
         "root": str(ROOT),
-        "reads": [order.portrait],
+        "reads": [path for path in (order.portrait, order.recording) if path],
         "writes": [str(folder)],
     }
     sandbox_child.bound_resources(LIMITS, FILM_BYTES)
@@ -95,7 +99,7 @@ def shut_doors(order: Order, folder: Path) -> bool:
 
 
 def render(order: Order, folder: Path, sound: "Spoken") -> None:
-    """Write the clip for `order`, spoken already, into `folder`, whole or not at all.
+    """Write the clip for `order`, spoken or heard already, into `folder`, whole or not at all.
 
     Raises UnusablePortrait or Cancelled.
     """
@@ -128,6 +132,7 @@ def render(order: Order, folder: Path, sound: "Spoken") -> None:
         size=(order.width, order.height),
         fps=FPS,
         title=framing.LABEL,
+        comment=film.RECORDED if order.recording else film.SPOKEN,
     )
     with part.open("rb") as written:
         os.fsync(written.fileno())

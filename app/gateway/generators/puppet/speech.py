@@ -33,7 +33,7 @@ TIMEOUT_S = 20
 
 
 class Spoken(NamedTuple):
-    """A line as it sounds: mono samples (-1..1), their rate, and its phonemes where known."""
+    """How a line or a recording sounds: mono samples (-1..1), their rate, its phonemes if known."""
 
     samples: NDArray[np.float32]
     rate: int
@@ -50,7 +50,7 @@ def library() -> Path | None:
 
 
 class Unspeakable(Exception):
-    """The line cannot be spoken as asked; `reason` is a stable code."""
+    """The clip cannot sound as asked; `reason` is a stable code."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
