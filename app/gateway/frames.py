@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from app.gateway.listening import Ear
 from app.registry import faces
 
 MAX_FRAME_PIXELS = 3840 * 2160
@@ -14,6 +15,7 @@ MAX_FRAMES = 30_000
 PICTURES = ("JPEG", "PNG", "WEBP")
 # What Pillow raises over broken pictures, beside errors of its own.
 BROKEN = (OSError, ValueError, ArithmeticError, LookupError, SyntaxError, EOFError, struct.error)
+LISTENS_S = 3600  # to so much of all tracks of sound together
 SAMPLES = 8  # frames in which faces are looked for, evenly spread
 
 
@@ -24,11 +26,11 @@ def prepare() -> None:
     faces.prepare()
 
 
-def look_at_video(path: str) -> dict[str, Any]:
+def look_at_video(path: str, *, listen: bool = True) -> dict[str, Any]:
     """Decode a video from first frame to last and describe its faces. Call it through the sandbox.
 
-    Returns the fields of OutputFacts, with `described` faces (`at_s`, `box`, `template`); or
-    `unreadable`: "not-a-video", "too-large" or "damaged".
+    Returns the fields of OutputFacts, with `described` faces (`at_s`, `box`, `template`), and with
+    what `listen` heard; or `unreadable`: "not-a-video", "too-large" or "damaged".
     """
     import av
 
@@ -39,7 +41,8 @@ def look_at_video(path: str) -> dict[str, Any]:
         with av.open(path, format=container, options={"protocol_whitelist": "file"}) as media:
             if not media.streams.video:
                 return {"unreadable": "not-a-video"}
-            return _look(media)
+            seen = _look(media)
+            return seen | _hear(media) if listen and not seen.get("unreadable") else seen
     except av.error.MemoryError:
         raise MemoryError from None
     except av.error.FFmpegError:
@@ -126,6 +129,23 @@ def _look(media: Any) -> dict[str, Any]:
         "frames_sampled": sampled,
         "described": described,
     }
+
+
+def _hear(media: Any) -> dict[str, Any]:
+    """Listen to every track of sound: a voice may be in any of them."""
+    voiced_s = speech_s = heard_s = 0.0
+    for stream in media.streams.audio:
+        stream.codec_context.thread_count = 1
+        media.seek(0)
+        ear = Ear()
+        for frame in media.decode(stream):
+            heard_s += frame.samples / frame.sample_rate
+            if heard_s > LISTENS_S:
+                return {"unreadable": "too-large"}
+            ear.hear(frame)
+        ear.finish()
+        voiced_s, speech_s = voiced_s + ear.voiced_s, speech_s + ear.speech_s
+    return {"voiced_s": voiced_s, "speech_s": speech_s}
 
 
 def _describe(pixels: Any, at_s: float) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 The file is untrusted: a vendor, or whoever sits between, may return anything. It is decoded in the
 sandbox from its first frame to its last; what it says of itself is not believed. Faces are looked
 for in sampled frames and compared with the licensed performers' templates here, in memory; no
-template of a face in an output is kept. docs/faces.md says how little a match proves.
+template of a face in an output is kept. docs/faces.md says how little a match proves, and what is
+heard of a voice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,10 @@ LENGTH_TOLERANCE_S = 0.25
 SILENCE, SHORTEST_SOUND_S = 0.001, 0.2  # root mean square (-60 dB); seconds
 STRANGE_FRAMES = 1  # of a film: one frame alone may be a detector's mistake
 OTHER_PEOPLE = "other_people"
-DOUBTS = frozenset({"no-face", "not-the-performer", "another-face", "no-voice"})  # a person looks
+VOICE_LEAST_S = 0.2  # less of a voice than this is none
+DOUBTS = frozenset(  # a person looks, and listens
+    {"no-face", "not-the-performer", "another-face", "no-voice", "voice-not-licensed"}
+)
 READ_WALL_S, READ_CPU_S, READ_MEMORY_BYTES = 180, 180, 1536 << 20
 
 
@@ -46,6 +50,8 @@ class OutputFacts(BaseModel):
     frames_sampled: int = Field(0, ge=0)
     sample_rate: int = Field(0, ge=0)
     loudness: FiniteFloat = Field(0, description="Of a recording: root mean square, 0 to 1.")
+    voiced_s: FiniteFloat = Field(0, ge=0, description="Seconds with the pitch of a voice.")
+    speech_s: FiniteFloat = Field(0, ge=0, description="Of those, seconds of speech alone.")
     faces: list[SampledFace] = Field([], max_length=1000)
 
 
@@ -171,6 +177,25 @@ def check_sound(facts: OutputFacts, *, longest_s: float) -> list[Finding]:
     if facts.loudness < SILENCE or facts.duration_s < SHORTEST_SOUND_S:
         findings.append(Finding("no-sound", "nothing is to be heard in the result"))
     return findings
+
+
+def check_voice(
+    facts: OutputFacts, *, wanted: bool, licensed: bool, others_may_speak: bool = False
+) -> list[Finding]:
+    """Say whether a voice is missing where one is `wanted`, or there where none is `licensed`.
+
+    Pure. Whose voice it is nobody says here. `others_may_speak` is for scenes that were declared
+    to show people without a replica.
+    """
+    if facts.unreadable:
+        return []
+    if wanted and facts.voiced_s < VOICE_LEAST_S:
+        silent = "no voice is to be heard, and one was asked for; a person should listen"
+        return [Finding("no-voice", silent)]
+    if not licensed and not others_may_speak and facts.speech_s > 0:
+        speaks = f"{facts.speech_s:.1f} s sound like speech, and the scene uses no voice"
+        return [Finding("voice-not-licensed", f"{speaks}; a person should listen")]
+    return []
 
 
 def content_tags(facts: OutputFacts, *, people: int) -> list[str]:

@@ -128,8 +128,8 @@ def examine(generation_id: str) -> bool:
         with db.writing() as session:
             looked_at = locked(session, generation_id, "rendered")
             replicas = [member.replica_id for member in service.cast_of(session, generation_id)]
-            permit = session.get_one(Decision, looked_at.decision_id)
-            declared = inspect.OTHER_PEOPLE in (decisions.use_of(permit).tags or ())
+            use = decisions.use_of(session.get_one(Decision, looked_at.decision_id))
+            declared = inspect.OTHER_PEOPLE in (use.tags or ())
             templates = []
             if kind.shows:
                 token = token_for(session, looked_at)
@@ -145,6 +145,12 @@ def examine(generation_id: str) -> bool:
         )
     else:
         findings = inspect.check_sound(facts, longest_s=length_s)
+    if kind.lasts:
+        licensed = "voice" in (use.modalities or ())
+        wanted = licensed and catalogue.makes_sound(generation.generator)
+        findings += inspect.check_voice(
+            facts, wanted=wanted, licensed=licensed, others_may_speak=declared
+        )
     if any(finding.code not in inspect.DOUBTS for finding in findings):
         return _end(generation_id, "quarantined", "; ".join(findings))
     searched = matching.search(strange) if strange else matching.Searched([], 0)

@@ -6,6 +6,8 @@ PyAV is imported when first used; a format is opened by its own reader, never gu
 from pathlib import Path
 from typing import Any
 
+from app.gateway.listening import Ear
+
 FORMATS = {"mp3": "mp3", "wav": "wav", "mov": "m4a"}  # demuxers, of what can be signed and released
 MP3_FRAMES = {b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2"}
 MAX_SOUND_S = 3600
@@ -52,9 +54,10 @@ def _listen(media: Any, container: str) -> dict[str, Any]:
     stream = media.streams.audio[0]
     stream.codec_context.thread_count = 1
     to_mono = av.AudioResampler(format="fltp", layout="mono")
-    samples, squares, rate = 0, 0.0, 0
+    samples, squares, rate, ear = 0, 0.0, 0, Ear()
     for frame in media.decode(stream):
         rate = rate or frame.sample_rate
+        ear.hear(frame)
         for part in to_mono.resample(frame):
             heard = part.to_ndarray().astype(np.float64)
             samples += heard.size
@@ -63,6 +66,7 @@ def _listen(media: Any, container: str) -> dict[str, Any]:
             return {"unreadable": "too-large"}
     if not samples:
         return {"unreadable": "damaged"}
+    ear.finish()
     return {
         "duration_s": samples / rate,
         "container": FORMATS[container],
@@ -70,4 +74,6 @@ def _listen(media: Any, container: str) -> dict[str, Any]:
         "streams": [f"audio {stream.codec_context.codec.canonical_name}"],
         "sample_rate": rate,
         "loudness": (squares / samples) ** 0.5,
+        "voiced_s": ear.voiced_s,
+        "speech_s": ear.speech_s,
     }

@@ -224,6 +224,7 @@ def _make_media_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what films cost: looking, marking and signing, which differ at each attempt."""
     monkeypatch.setattr(inspect, "look", lambda *_, **__: (inspect.OutputFacts(), []))
     monkeypatch.setattr(inspect, "check_output", lambda *_, **__: [])
+    monkeypatch.setattr(inspect, "check_voice", lambda *_, **__: [])
 
     def embed(source: Path, marked: Path, payload: bytes, *_: object, **__: object) -> None:
         marked.write_bytes(source.read_bytes() + payload)

@@ -29,27 +29,30 @@ def film(
     *,
     container: str = "mp4",
     codec: str = "libx264",
-    sound: bool = False,
+    sound: bool | np.ndarray = False,
 ) -> bytes:
-    """Write frames at ten a second."""
+    """Write frames at ten a second; `sound` is silence, or samples at 16 kHz."""
     memory = io.BytesIO()
     with av.open(memory, "w", format=container) as media:
         stream = media.add_stream(codec, rate=RATE, options={"preset": "ultrafast"})
         width, height = frames[0].size if frames else (640, 480)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.thread_count = 1
-        voice = media.add_stream("aac", rate=16_000, layout="mono") if sound else None
+        voice = media.add_stream("aac", rate=16_000, layout="mono") if sound is not False else None
         for number, picture in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             media.mux(stream.encode(frame))
         media.mux(stream.encode())
         if voice is not None:
-            samples = np.zeros((1, 1024), np.float32)
-            for number in range(len(frames) * 16_000 // RATE // 1024):
-                quiet = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
-                quiet.sample_rate, quiet.pts = 16_000, number * 1024
-                media.mux(voice.encode(quiet))
+            whole = np.zeros(len(frames) * 16_000 // RATE, np.float32)
+            if isinstance(sound, np.ndarray):
+                whole[: len(sound)] = sound[: len(whole)]
+            for number in range(len(whole) // 1024):
+                samples = whole[None, number * 1024 : (number + 1) * 1024]
+                heard = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+                heard.sample_rate, heard.pts = 16_000, number * 1024
+                media.mux(voice.encode(heard))
             media.mux(voice.encode())
     return memory.getvalue()
 

@@ -130,6 +130,12 @@ def available(model: str) -> Capability:
     return capability
 
 
+def makes_sound(model: str) -> bool:
+    """Say whether sound is to be expected of what a model makes; of one not listed, yes."""
+    every = (each for generator in offered() for each in generator.capabilities())
+    return next((each.audio for each in every if each.model == model), True)
+
+
 def listing() -> list[dict[str, Any]]:
     """Describe every model there is, and was, for people and programs."""
     known = [
