@@ -2,12 +2,13 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 SYNCED := $(VENV)/.synced
+SDKS := $(VENV)/sdks/.synced
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 OUT ?= demo-out
 PYTEST := $(PY) -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo screens test test-slow fuzz exhaustive lint serve worker migrate bench lock clean
+.PHONY: help setup browser demo screens test test-slow fuzz exhaustive sdks lint serve worker migrate bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -29,7 +30,7 @@ browser: ## install a Chromium for the tests of pages, where there is none (Debi
 test: $(SYNCED) browser ## run the tests (under 15 minutes on two cores)
 	$(PYTEST) -m "not slow and not exhaustive"
 
-test-slow: $(SYNCED) ## run the tests that take minutes, too slow for every change
+test-slow: $(SYNCED) $(SDKS) ## run the tests that take minutes, too slow for every change
 	$(PYTEST) -m "slow"
 
 fuzz: $(SYNCED) ## verify 20 000 broken copies of signed files
@@ -37,6 +38,8 @@ fuzz: $(SYNCED) ## verify 20 000 broken copies of signed files
 
 exhaustive: $(SYNCED) ## run the long searches by hand
 	$(PYTEST) -m "exhaustive"
+
+sdks: $(SDKS) ## install the vendors' own SDKs beside .venv: tests/providers/test_sdks.py drives the fake with them
 
 lint: $(SYNCED) ## ruff, mypy strict, import floors
 	$(VENV)/bin/ruff check .
@@ -59,6 +62,7 @@ bench: $(SYNCED) ## measure, and report ratios
 
 lock: ## resolve dependencies anew into requirements.lock
 	uv pip compile --universal --generate-hashes --group dev pyproject.toml -o requirements.lock --no-header --quiet
+	uv pip compile --universal --generate-hashes --group sdks -o requirements-sdks.lock --no-header --quiet
 
 clean: ## remove the environment and what the demo made
 	rm -rf $(VENV) .uv $(OUT)
@@ -67,6 +71,11 @@ $(SYNCED): requirements.lock pyproject.toml | $(UV)
 	@test -x $(PY) || $(UV) venv --quiet --python '>=3.11' $(VENV)
 	VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet requirements.lock
 	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(SDKS): requirements-sdks.lock | $(UV)
+	@test -x $(VENV)/sdks/bin/python || $(UV) venv --quiet --python '>=3.11' $(VENV)/sdks
+	VIRTUAL_ENV=$(VENV)/sdks $(UV) pip sync --quiet requirements-sdks.lock
 	@touch $@
 
 .uv/bin/uv:
