@@ -43,7 +43,7 @@ def _statements_compiled_once() -> Iterator[None]:
     def made(url: str) -> Engine:
         engine = make(url)
         kept = shared.get(engine.dialect.name)
-        if kept and hasattr(kept[0], "server_version_info"):  # else it was never connected
+        if kept and kept[0].server_version_info:  # else it was never connected
             engine.dialect, engine._compiled_cache = kept
         else:
             engine._compiled_cache = LRUCache(5000)
