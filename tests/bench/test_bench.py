@@ -8,6 +8,7 @@ from tests.bench import books, log, matcher, signing
 from tests.bench.__main__ import measure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_measures_everything_once(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNDERSTUDY_WORKER_IN_PROCESS", "false")
@@ -20,6 +21,7 @@ def test_measures_everything_once(database: str, monkeypatch: pytest.MonkeyPatch
     assert found["in process, ms, median"]["one durable row"] > 0
 
 
+@pytest.mark.slow
 def test_measures_the_books_on_both_databases(database: str) -> None:
     found = books.measure(rounds=1, lasts_s=0.2)
     assert found["ratios, median"]["posting / raw row"] > 0

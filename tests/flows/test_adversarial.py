@@ -117,6 +117,7 @@ class TestWithdrawalRacesRelease:
             assert not session.exec(select(Hold).where(Hold.state == "placed")).all()
             assert check(session).ok
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
     def test_without_the_lock_the_race_is_lost(
         self, database: str, monkeypatch: pytest.MonkeyPatch

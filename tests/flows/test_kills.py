@@ -59,6 +59,7 @@ def _durable() -> dict[str, Any]:
         return contents(session)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 class TestDyingAtEveryCommit:
     def test_each_commit_is_durable_needed_and_enough_to_go_on_from(

@@ -229,7 +229,7 @@ def test_who_lost_every_device_comes_back_in_by_code_and_the_agents_word(
         monkeypatch.setattr(clock, "now", lambda: at)
         page.goto(way)
         page.get_by_role("button", name="Make a passkey").click()
-        expect(page.get_by_role("heading", name="Griet")).to_be_visible()
+        expect(page.get_by_role("heading", name="Griet", exact=True)).to_be_visible()
         page.goto(f"{origin}/contracts/{scene.contract.id}/sign")
         page.get_by_role("button", name=re.compile("Sign")).click()
         expect(page.get_by_text("recovered-lately")).to_be_visible()
