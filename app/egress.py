@@ -3,19 +3,22 @@
 Whoever opens the door names the host. It is resolved once and the connection goes to that address:
 a name that is answered differently a moment later leads nowhere else. Addresses of this machine and
 of private networks are refused, unless the door was opened for them. No redirect is followed, no
-proxy of the environment is used, no cookie is kept.
+proxy of the environment is used, no cookie is kept. A call is over when its time is, however the
+other side spends it: at the handshake, in its headers, byte by byte.
 """
 
 import ipaddress
 import os
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -175,8 +178,10 @@ class Door:
         if body is not None:
             headers["Content-Type"] = body.media_type
         where = url.host  # a link's path and query may be its seal: they stand in no log
+        line = _Line()
         try:
             with (
+                line.cut_after(timeout_s),
                 httpx.Client(
                     verify=_tls(), trust_env=False, follow_redirects=False, timeout=timeout_s
                 ) as client,
@@ -185,14 +190,17 @@ class Door:
                     url.copy_with(host=address),
                     content=None if body is None else body.content,
                     headers=headers,
-                    extensions={"sni_hostname": url.host},
+                    extensions={"sni_hostname": url.host, "trace": line.note},
                 ) as answer,
             ):
                 yield answer
+                if line.is_cut:  # what ends with the connection would pass for whole
+                    raise EgressFailed(f"{where} took longer than {timeout_s:g} s")
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise EgressUnsent(f"{where} is not reached: {type(error).__name__}") from None
         except httpx.HTTPError as error:
-            raise EgressFailed(f"{where} does not answer: {type(error).__name__}") from None
+            why = f"took longer than {timeout_s:g} s" if line.is_cut else type(error).__name__
+            raise EgressFailed(f"{where} does not answer: {why}") from None
 
     def _url(self, path: str) -> httpx.URL:
         try:
@@ -221,6 +229,45 @@ class Door:
                 f"{url.host} is {barred[0]}, an address of this machine or of a private network"
             )
         return str(addresses[0])
+
+
+class _Line:
+    """The connection of one call, to be cut when its time is up.
+
+    The timeouts of the client are between two bytes: whoever sends one now and then would hold it.
+    """
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self._held: socket.socket | None = None
+        self._changing = threading.Lock()
+
+    def note(self, event: str, info: Mapping[str, Any]) -> None:
+        """Hold on to the connection once it stands; httpcore says when."""
+        if event == "connection.connect_tcp.complete":
+            with self._changing:  # a duplicate: TLS takes the socket itself away
+                self._held = info["return_value"].get_extra_info("socket").dup()
+
+    @contextmanager
+    def cut_after(self, seconds: float) -> Iterator[None]:
+        """Shut the connection both ways unless the block has ended in time."""
+        timer = threading.Timer(seconds, self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            with self._changing:
+                if self._held is not None:
+                    self._held.close()
+                    self._held = None
+
+    def _cut(self) -> None:
+        with self._changing, suppress(OSError):  # the other side may have hung up before
+            if self._held is not None:
+                self.is_cut = True
+                self._held.shutdown(socket.SHUT_RDWR)
 
 
 # IPv6 addresses that carry an IPv4 address, which may be a private one, and the former site-local

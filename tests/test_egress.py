@@ -1,6 +1,8 @@
 """The door out leads to one public host, and lets in little, soon, and nothing on trust."""
 
+import contextlib
 import http.server
+import socket
 import threading
 import time
 
@@ -40,6 +42,38 @@ def house():
     server.shutdown()
 
 
+@pytest.fixture
+def dripping():
+    """A server that sends a byte every 50 ms, and never comes to the end."""
+    over, started = threading.Event(), []
+    begins = {
+        "headers": b"HTTP/1.1 200 OK\r\nX-Slow: ",
+        "body": b"HTTP/1.1 200 OK\r\n\r\n",
+        "handshake": b"\x16\x03\x03\x20\x00",
+    }
+
+    def serve(kind):
+        listening = socket.create_server(("127.0.0.1", 0))
+
+        def drip():
+            connection, _ = listening.accept()
+            with listening, connection, contextlib.suppress(OSError):
+                connection.sendall(begins[kind])
+                for _ in range(1200):
+                    if over.wait(0.05):
+                        return
+                    connection.sendall(b"a")
+
+        started.append(threading.Thread(target=drip, daemon=True))
+        started[-1].start()
+        return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    yield serve
+    over.set()
+    for thread in started:
+        thread.join()
+
+
 class TestGet:
     def test_returns_the_body_and_names_the_host_it_asked(self, house):
         body = Door(house, private=True).get("fine", limit_bytes=100)
@@ -49,6 +83,20 @@ class TestGet:
     def test_follows_no_redirect_and_takes_nothing_too_large_or_too_slow(self, house, path):
         with pytest.raises(EgressFailed):
             Door(house, private=True).get(path, limit_bytes=1000, timeout_s=0.5)
+
+    @pytest.mark.parametrize("kind", ["headers", "body"])
+    def test_is_over_when_its_time_is_however_the_bytes_drip(self, dripping, kind):
+        began = time.monotonic()
+        with pytest.raises(EgressFailed, match=r"longer than|too long"):
+            Door(dripping(kind), private=True).get("x", limit_bytes=10_000, timeout_s=0.5)
+        assert time.monotonic() - began < 5  # the server would go on for a minute
+
+    def test_is_over_in_the_middle_of_a_handshake_too_and_nothing_was_sent(self, dripping):
+        base = dripping("handshake").replace("http:", "https:")
+        began = time.monotonic()
+        with pytest.raises(EgressUnsent):
+            Door(base, private=True).get("x", limit_bytes=1000, timeout_s=0.5)
+        assert time.monotonic() - began < 5
 
     def test_an_absent_thing_is_told_from_a_failure(self, house):
         with pytest.raises(NotThere):

@@ -1,9 +1,12 @@
 """Webhooks: told in the transaction of the state, signed, again until they arrive, not private."""
 
 import base64
+import contextlib
 import http.server
 import json
+import socket
 import threading
+import time
 from datetime import datetime, timedelta, tzinfo
 from typing import ClassVar
 
@@ -47,6 +50,29 @@ def server():
     threading.Thread(target=found.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{found.server_port}/hooks?of=nightglass"
     found.shutdown()
+
+
+@pytest.fixture
+def dripping(monkeypatch):
+    """A server that never comes to the end of its headers: a byte of them every 50 ms."""
+    monkeypatch.setattr(webhooks, "PRIVATE", True)
+    listening, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def drip():
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            for _ in range(1200):
+                if over.wait(0.05):
+                    break
+                connection.sendall(b"a")
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/hooks"
+    over.set()
+    thread.join()
+    listening.close()
 
 
 @pytest.fixture
@@ -185,6 +211,36 @@ class TestSending:
         with db.reading() as session:
             assert session.get_one(Webhook, gone.id).disabled_at is not None
         assert deliveries(webhook_id=removed.id)[0].state == "failed"
+
+    @ONE_DATABASE
+    def test_takes_no_longer_than_its_time_from_a_server_that_trickles(
+        self, scene, dripping, monkeypatch
+    ):
+        monkeypatch.setattr(webhooks_sending, "TIMEOUT_S", 0.6)
+        registered(scene, dripping)
+        asked(scene)
+        began = time.monotonic()
+        assert webhooks_sending.send_waiting() == 0
+        assert time.monotonic() - began < 5  # it would go on for a minute
+        (delivery,) = deliveries()
+        assert (delivery.state, delivery.attempts) == ("waiting", 1)
+        assert "took longer than 0.6 s" in delivery.reply
+
+    def test_lets_no_failing_webhook_keep_those_of_others_waiting(self, scene, url, monkeypatch):
+        dead, living = registered(scene, url + "&dead"), registered(scene, url)
+        for _ in range(3):
+            asked(scene)
+        monkeypatch.setattr(webhooks_sending, "AT_ONCE", 3)
+        tried = []
+
+        def post(where, *_):
+            tried.append(where)
+            return 500 if where == dead.url else 204
+
+        monkeypatch.setattr(webhooks_sending, "_post", post)
+        assert webhooks_sending.send_waiting() == 1
+        assert sorted(tried) == sorted([dead.url, living.url])
+        assert [each.state for each in deliveries(webhook_id=dead.id)] == ["waiting"] * 3
 
     @ONE_DATABASE
     def test_calls_no_address_of_a_private_network(self, scene, monkeypatch):
