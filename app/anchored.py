@@ -126,6 +126,12 @@ TABLES: dict[str, Columns] = {
         once="secret_sha256 cancelled_at completed_at passkey_id",
     ),
     "recovery_vouch": _table("recovery_id person_id capacity vouched_at", "vouched_at"),
+    "twofold_act": _table(
+        "id organization_id kind subject_id asked api_key_id proposed_at lapses_at",
+        "proposed_at",
+        once="refused_at settled_at done_at",
+    ),
+    "twofold_voice": _table("act_id who said_at", "said_at"),
     # What they were told, and what proves that it arrived
     "contact": _table(
         "id person_id channel created_at",

@@ -68,22 +68,33 @@ def rotate_api_key(
     prefix: Prefix,
     overlap_h: Annotated[int, typer.Option(min=0, max=168, help="How long both work.")] = 24,
 ) -> None:
-    """Put a new key in the place of one; both work until the overlap is over. Shown this once."""
+    """Put a new key in the place of one; both work until the overlap is over. Shown this once.
+
+    Two operators give this command, or one again after three days; whose key it is, is told.
+    """
     import hashlib
     import secrets
 
     from app.identity import api_keys
+    from app.twofold import operators
 
     secret = secrets.token_urlsafe(api_keys.SECRET_BYTES)
-    with db.writing() as session:
+    texts = []
+    with db.reading() as session:
+        whose = _key(session, prefix).organization_id
+
+    def rotate(session: Session) -> None:
         new = api_keys.rotate(
             session,
             _key(session, prefix),
             secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
             overlap=timedelta(hours=overlap_h),
         )
-        text = api_keys.text_of(new, secret)
-    print(text)
+        texts.append(api_keys.text_of(new, secret))
+
+    asked = {"prefix": prefix, "overlap_h": overlap_h}
+    operators.by_two("operator-key-rotation", prefix, asked, rotate, whose=whose)
+    print(*texts)
 
 
 @key_commands.command("revoke")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlmodel import Session
 
 from app import db
 
@@ -51,24 +52,35 @@ def open_subject(
     review_id: ReviewId,
     to: Annotated[Path, typer.Argument(help="Where to write the file; it must not exist.")],
 ) -> None:
-    """Write what waits into a file, to be looked at; that it was opened is on record."""
+    """Write what waits into a file, to be looked at; that it was opened is on record.
+
+    Two operators give this command, or one again after three days; whose it is, is told at once.
+    """
     from app import storage, vault
     from app.gateway.materials.models import Material
     from app.gateway.models import Generation
     from app.gateway.reviews import service
+    from app.twofold import operators
 
-    with db.writing() as session:
+    with db.reading() as session:
         review = service.show(session, review_id).review
-        if review.material_id is not None:
-            material = session.get_one(Material, review.material_id)
+        material = session.get(Material, review.material_id) if review.material_id else None
+        generation = session.get(Generation, review.generation_id) if not material else None
+
+    def write(session: Session) -> None:
+        if material is not None:
             vault.open_to(
                 session, material.vault_object_id, to, purpose="evidence", subject_id=review.id
             )
-        else:
-            generation = session.get_one(Generation, review.generation_id)
+        elif generation is not None:
             with to.open("xb"):
                 pass
             storage.fetch(generation.rendered_key or "", to)
+
+    asked = {"vault_object_id": material.vault_object_id} if material else {}
+    subject = material or generation
+    whose = subject.organization_id if subject else None
+    operators.by_two("vault-access", review.id, asked, write, whose=whose)
     print(f"written to {to}: delete it when you have looked")
 
 

@@ -68,6 +68,7 @@ from app.registry import api as registry
 from app.registry import api_named as named
 from app.registry.service import parties_of
 from app.transparency import api as transparency
+from app.twofold import api as api_key_rotation
 from app.web import cases as case_pages
 from app.web import notices as notices_pages
 from app.web import people as people_pages
@@ -76,6 +77,7 @@ from app.web import policies as policies_page
 from app.web import public as public_pages
 from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
+from app.web import twofold as twofold_pages
 from app.worker import Worker
 
 logger = structlog.get_logger()
@@ -146,6 +148,7 @@ def create_app() -> FastAPI:
         app.include_router(room.router)
     for subject in (
         api_keys,
+        api_key_rotation,
         approvals,
         audit_events,
         boundaries,
@@ -183,6 +186,7 @@ def create_app() -> FastAPI:
     app.include_router(people_pages.router)
     app.include_router(notices_pages.router)
     app.include_router(recovery_pages.router)
+    app.include_router(twofold_pages.router)
     for portal in (performer, performer_limits, performer_work, performer_data, production):
         app.include_router(portal.router)
     app.include_router(signing_pages.router)

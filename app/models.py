@@ -46,6 +46,7 @@ from app.registry import models_mandates as mandates
 from app.registry import models_named as named
 from app.transparency import models as transparency
 from app.transparency import models_anchor as anchors
+from app.twofold import models as twofold
 
 __all__ = [
     "anchors",
@@ -92,6 +93,7 @@ __all__ = [
     "takes",
     "trail",
     "transparency",
+    "twofold",
     "vault",
     "vault_tokens",
     "vendor_copies",

@@ -58,6 +58,7 @@ STANDS: dict[str, str] = {
     "material": f"EXISTS (SELECT FROM material WHERE id = $1 AND organization_id = {ME})",
     "request": "EXISTS (SELECT FROM approval_request WHERE id = $1"
     " AND tenant_contract(contract_id))",
+    "twofold": f"EXISTS (SELECT FROM twofold_act WHERE id = $1 AND organization_id = {ME})",
     "notice": f"EXISTS (SELECT FROM notice WHERE id = $1 AND {ME} IN (organization_id, alarms_id))",
     "member": f"EXISTS (SELECT FROM membership WHERE person_id = $1 AND organization_id = {ME})",
     "key": f"EXISTS (SELECT FROM api_key WHERE id = $1 AND organization_id = {ME})",
@@ -104,6 +105,8 @@ OWNED: dict[str, str] = {
     "membership": _MINE,
     "invitation": _MINE,
     "passkey_signing_key": _MINE,
+    "twofold_act": _MINE,
+    "twofold_voice": _by(act_id="twofold"),
     # What is told to whom
     "notice": _by(organization_id="me", alarms_id="me"),
     "notice_delivery": _by(notice_id="notice"),

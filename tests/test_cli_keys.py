@@ -1,6 +1,7 @@
 """`understudy keys` shows what there is, replaces it, and takes belief away."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -9,6 +10,13 @@ from app import config, db
 from app.cli import app
 from app.identity.models import Organization
 from tests.provenance.making import an_authority
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch):
+    """One word is enough here; that it takes two people is tried in people/test_twofold.py."""
+    monkeypatch.setattr("app.twofold.service.ALONE_FOR", timedelta(0))
+    monkeypatch.setattr("app.twofold.operators.operator_name", lambda: "ada")
 
 
 def say(*words: str) -> str:

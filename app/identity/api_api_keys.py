@@ -1,6 +1,6 @@
 """Routes about API keys: made for less than the organization may, replaced, revoked."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -61,21 +61,6 @@ class ApiKeyCreate(Limits):
     name: Name = Field(examples=["render farm"])
     secret_sha256: Secret
     expires_at: AwareDatetime | None = Field(None, examples=[None])
-
-
-class ApiKeyRotate(BaseModel):
-    """A key to be put in the place of one."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    secret_sha256: Secret
-    overlap_s: int = Field(
-        3600,
-        ge=0,
-        le=int(api_keys.LONGEST_OVERLAP.total_seconds()),
-        examples=[3600],
-        description="How long the replaced key goes on to work.",
-    )
 
 
 class ApiKeyRead(BaseModel):
@@ -156,29 +141,6 @@ def list_api_keys(
     found = api_keys.keys_of(read.session, read.organization_id, before=before, limit=limit)
     more = found[-1].id if len(found) == limit else None
     return ApiKeyPage(items=[_read(read.session, key) for key in found], next_before=more)
-
-
-@router.post(
-    "/api-keys/{api_key_id}/rotation",
-    status_code=201,
-    response_model=ApiKeyRead,
-    responses=act_refusals(ApiKeyNotFound, ApiKeyRefused),
-)
-@may("subject", to="keys")
-def rotate_api_key(api_key_id: str, body: ApiKeyRotate, act: Acting) -> Response:
-    """Put a new key in the place of one; both work until the overlap is over."""
-
-    def rotate(session: Session) -> tuple[int, BaseModel]:
-        key = api_keys.rotate(
-            session,
-            api_keys.key_of(session, act.organization_id, api_key_id),
-            secret_sha256=body.secret_sha256,
-            overlap=timedelta(seconds=body.overlap_s),
-            by=act.principal.scope,
-        )
-        return 201, _read(session, key)
-
-    return act.once(fingerprint_of(body), rotate)
 
 
 @router.post(

@@ -53,6 +53,11 @@ def text_of(key: ApiKey, secret: str) -> str:
     return f"{KEY_LABEL}_{key.prefix}_{secret}"
 
 
+def new_prefix() -> str:
+    """Return what a key is found by."""
+    return secrets.token_hex(PREFIX_BYTES)
+
+
 def keep_key(
     session: Session,
     organization_id: str,
@@ -63,6 +68,7 @@ def keep_key(
     expires_at: datetime | None = None,
     replaces: ApiKey | None = None,
     overlap: timedelta = timedelta(0),
+    prefix: str | None = None,
 ) -> ApiKey:
     """Keep a key by the hash of its secret. Raises ApiKeyRefused for what no key can be.
 
@@ -78,7 +84,7 @@ def keep_key(
     key = ApiKey(
         organization_id=organization_id,
         name=name,
-        prefix=secrets.token_hex(PREFIX_BYTES),
+        prefix=prefix or new_prefix(),
         secret_sha256=secret_sha256,
         expires_at=expires_at,
     )
@@ -129,33 +135,39 @@ def rotate(
     secret_sha256: str,
     overlap: timedelta,
     by: Scope = UNLIMITED,
+    prefix: str | None = None,
 ) -> ApiKey:
     """Put a new key in the place of one; both open the same until the overlap is over.
 
     The new one has the name, the scope and the length of life of the old. Raises ApiKeyRefused for
     a key that does not stand, or was replaced before; BeyondScope where `by` may do less.
     """
-    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        raise ApiKeyRefused(f"keys overlap for at most {LONGEST_OVERLAP.days} days")
-    session.refresh(key, with_for_update=True)
-    scope = scope_of(session, key)
-    insist_within(scope, by)
-    is_over = key.expires_at is not None and key.expires_at <= clock.now()
-    if key.revoked_at is not None or is_over or _successor_of(session, key) is not None:
-        raise ApiKeyRefused(
-            "this key was revoked or replaced before, or has expired; replace one that stands"
-        )
+    check_may_rotate(session, key, overlap=overlap, by=by)
     life = None if key.expires_at is None else key.expires_at - key.created_at
     return keep_key(
         session,
         key.organization_id,
         name=key.name,
         secret_sha256=secret_sha256,
-        scope=scope,
+        scope=scope_of(session, key),
         expires_at=None if life is None else clock.now() + life,
         replaces=key,
         overlap=overlap,
+        prefix=prefix,
     )
+
+
+def check_may_rotate(session: Session, key: ApiKey, *, overlap: timedelta, by: Scope) -> None:
+    """Do nothing for a key that can be replaced, which stays locked. Raises as `rotate` says."""
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise ApiKeyRefused(f"keys overlap for at most {LONGEST_OVERLAP.days} days")
+    session.refresh(key, with_for_update=True)
+    insist_within(scope_of(session, key), by)
+    is_over = key.expires_at is not None and key.expires_at <= clock.now()
+    if key.revoked_at is not None or is_over or _successor_of(session, key) is not None:
+        raise ApiKeyRefused(
+            "this key was revoked or replaced before, or has expired; replace one that stands"
+        )
 
 
 def revoke_api_key(session: Session, key: ApiKey) -> ApiKey:

@@ -33,6 +33,12 @@ SENTENCES = {
     "recovery-cancelled": "The attempt to be let in without a device was stopped.",
     "recovered": "A new passkey was made after all devices were said to be lost. For seven days "
     "nothing can be signed.",
+    "twofold-proposed": "A change of where you are paid, or of a key that acts for you, was "
+    "proposed. It waits for two people of your house. If none of you asked for it, refuse it.",
+    "twofold-agreed": "A change that takes two people of your house was agreed to.",
+    "twofold-refused": "A change that takes two people of your house was refused.",
+    "operator-asks": "The operator asked to look at something sealed of yours, or to replace "
+    "a key of yours.",
     "paused": "Every use of a replica was stopped.",
     "webhook-disabled": "A webhook of yours failed for too long and is told nothing any more.",
     "contact-added": "An address for notices was added to your account.",
@@ -53,6 +59,8 @@ def path_of(kind: str, subject_id: str, house: str = "") -> str:
         return f"/contracts/{subject_id}/sign"
     if kind.startswith("case-"):
         return f"/cases/{subject_id}"
+    if kind.startswith("twofold-"):
+        return "/account/two-people"
     if kind.startswith("recover"):
         return "/account/recovery"
     if house == "performer":

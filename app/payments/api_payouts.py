@@ -1,21 +1,23 @@
 """Routes of payouts: a payee names its bank account, and sees what was sent to it."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from app import vault
+from app import clock, vault
 from app.access import may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.ledger.errors import PayoutNotFound
 from app.ledger.models_payouts import Payout
 from app.ledger.payouts import events_of, items_of
-from app.payments.details import bank_account, details_of, name_account
+from app.payments.details import KIND, asked_from, bank_account, propose_account
 from app.payments.errors import BankAccountRefused, PayeeMustAct, PayeeNotFound
 from app.payments.payees import payout_for, payouts_for
+from app.twofold import service as twofold
+from app.twofold.models import TwofoldAct
 
 router = APIRouter(prefix="/v1", tags=["payouts"])
 PAYEE = "per_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"
@@ -38,14 +40,18 @@ class BankAccountCreate(BaseModel):
 
 
 class BankAccountRead(BaseModel):
-    """That an account was named, and from when on it counts; never the account."""
+    """That an account was named, and whether two people agreed to it; never the account."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: str = Field(examples=["pda_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    id: str = Field(examples=["two_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
     payee_id: str = Field(examples=[PAYEE])
-    from_at: datetime
+    state: Literal["proposed", "agreed", "refused", "lapsed"] = Field(
+        description="It counts once it is agreed: members of the payee agree on their account page."
+    )
+    from_at: datetime | None = Field(
+        examples=[None], description="From when on, if not from the agreement on."
+    )
     named_at: datetime
+    agreed_at: datetime | None = Field(examples=[None])
 
 
 class BankAccountPage(BaseModel):
@@ -107,12 +113,14 @@ class PayoutPage(BaseModel):
 )
 @may("organization", to="money")
 def name_bank_account(body: BankAccountCreate, act: Acting) -> Response:
-    """Name where your side is paid. Only the payee may; it is sealed, and never shown again."""
+    """Name where your side is paid: only the payee may. It counts once two people agreed to it."""
 
     def name(session: Session) -> tuple[int, BaseModel]:
         account = bank_account(body.holder, body.iban, body.bic)
-        details = name_account(session, act.principal, body.payee_id, account, from_at=body.from_at)
-        return 201, BankAccountRead.model_validate(details)
+        proposed = propose_account(
+            session, act.principal, body.payee_id, account, from_at=body.from_at
+        )
+        return 201, _named(proposed)
 
     # A plain digest of the body would let who reads the database try account numbers.
     return act.once(vault.fingerprint(fingerprint_of(body)), name)
@@ -122,8 +130,8 @@ def name_bank_account(body: BankAccountCreate, act: Acting) -> Response:
 @may("organization", to="read")
 def list_bank_accounts(read: Reading) -> BankAccountPage:
     """List which accounts the caller has named, from when on: not the accounts themselves."""
-    found = details_of(read.session, read.organization_id)
-    return BankAccountPage(items=[BankAccountRead.model_validate(each) for each in found])
+    found = twofold.acts_of(read.session, read.organization_id, KIND)
+    return BankAccountPage(items=[_named(each) for each in found])
 
 
 @router.get("/payouts", responses=read_refusals())
@@ -151,6 +159,17 @@ def read_payout(payout_id: str, read: Reading) -> PayoutWhole:
         **_shown(read.session, payout).model_dump(),
         items=[PayoutItemRead.model_validate(each) for each in items],
         events=[PayoutEventRead.model_validate(each) for each in events],
+    )
+
+
+def _named(act: TwofoldAct) -> BankAccountRead:
+    return BankAccountRead(
+        id=act.id,
+        payee_id=act.subject_id,
+        state=act.state(clock.now()),
+        from_at=asked_from(act),
+        named_at=act.proposed_at,
+        agreed_at=act.settled_at,
     )
 
 

@@ -1,12 +1,11 @@
 """Bank details of payees: named by the payee alone, sealed in the vault, opened to pay.
 
 Only the party itself names its account: a performer's own desk, never an agent; an agent its own.
-That two people of a party confirm a change waits for people to exist here (identity).
+It counts once two people of that party agreed to it (`app/twofold`).
 """
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -20,7 +19,10 @@ from app.ledger.receivables.references import is_iban
 from app.payments.errors import BankAccountRefused, PayeeMustAct, PayeeNotFound
 from app.payments.models_details import PayoutDetails
 from app.registry.models import Performer
+from app.twofold import service as twofold
+from app.twofold.models import TwofoldAct
 
+KIND = "payout-details"  # of acts that take two people
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
 
 
@@ -47,35 +49,67 @@ def bank_account(holder: str, iban: str, bic: str = "") -> BankAccount:
     return account
 
 
-def name_account(
+def propose_account(
     session: Session,
     principal: Principal,
     payee_id: str,
     account: BankAccount,
     *,
     from_at: datetime | None = None,
-) -> PayoutDetails:
-    """Name where a payee is paid from an instant on: from now, or later.
+) -> TwofoldAct:
+    """Propose where a payee is paid, from when two people agree on, or later; sealed from now on.
 
     Raises PayeeNotFound, PayeeMustAct, and BankAccountRefused for an instant gone by.
     """
     _check_is_payee(session, principal.organization_id, payee_id)
-    at = clock.now()
-    if from_at is not None and from_at < at:
+    if from_at is not None and from_at < clock.now():
         raise BankAccountRefused("an account is named from now or later, never for the past")
     sealed = vault.seal(
         session, f"payee:{payee_id}", "bank-account", json.dumps(asdict(account)).encode()
     )
-    details = PayoutDetails(
-        payee_id=payee_id,
+    asked = {
+        "vault_object_id": sealed.id,
+        "from_at": None if from_at is None else from_at.isoformat(),
+    }
+    return twofold.propose(
+        session,
+        KIND,
+        payee_id,
+        asked,
         organization_id=principal.organization_id,
         api_key_id=principal.api_key_id,
-        vault_object_id=sealed.id,
-        from_at=from_at or at,
+    )
+
+
+def put_in_force(session: Session, act: TwofoldAct) -> PayoutDetails:
+    """Have a payee paid at the account that two people agreed to; never for a time gone by."""
+    twofold.note_done(session, act)
+    at = clock.now()
+    details = PayoutDetails(
+        payee_id=act.subject_id,
+        organization_id=str(act.organization_id),
+        api_key_id=act.api_key_id,
+        vault_object_id=act.asked["vault_object_id"],
+        from_at=max(at, asked_from(act) or at),
+        named_at=at,
     )
     session.add(details)
     session.flush()
     return details
+
+
+def asked_from(act: TwofoldAct) -> datetime | None:
+    """Return from when on a proposed account is to count; None for at once."""
+    said = act.asked["from_at"]
+    return None if said is None else datetime.fromisoformat(said)
+
+
+def account_to_see(session: Session, act: TwofoldAct) -> BankAccount:
+    """Unseal what was proposed, for who is to agree to it; the vault records that."""
+    sealed = vault.open_bytes(
+        session, act.asked["vault_object_id"], purpose="owner-viewing", subject_id=act.id
+    )
+    return BankAccount(**json.loads(sealed))
 
 
 def details_in_force(session: Session, payee_id: str) -> PayoutDetails | None:
@@ -86,12 +120,6 @@ def details_in_force(session: Session, payee_id: str) -> PayoutDetails | None:
         .order_by(col(PayoutDetails.from_at).desc(), col(PayoutDetails.id).desc())
         .limit(1)
     ).first()
-
-
-def details_of(session: Session, organization_id: str) -> Sequence[PayoutDetails]:
-    """List what an organization has named, newest first."""
-    theirs = select(PayoutDetails).where(PayoutDetails.organization_id == organization_id)
-    return session.exec(theirs.order_by(col(PayoutDetails.id).desc()).limit(200)).all()
 
 
 def open_account(session: Session, details: PayoutDetails, *, subject_id: str) -> BankAccount:

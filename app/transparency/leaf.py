@@ -38,6 +38,7 @@ class LeafKind(StrEnum):
     CASE_CLOSED = "case-closed"
     MANDATE_GRANTED = "mandate-granted"
     MANDATE_REVOKED = "mandate-revoked"
+    TWOFOLD_AGREED = "twofold-agreed"
     DECISION = "decision"
     OUTPUT_RELEASED = "output-released"
     JOURNAL_ENTRY = "journal-entry"

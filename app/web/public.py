@@ -56,6 +56,7 @@ HAPPENED = {
     "case-closed": "A case about a work or a file came to its end",
     "mandate-granted": "Somebody was allowed to act for a performer",
     "mandate-revoked": "Somebody may act for a performer no more",
+    "twofold-agreed": "Two people agreed to what takes two",
     "decision": "The rules decided about one use",
     "output-released": "A finished work was handed out",
     "journal-entry": "Money was booked",

@@ -15,9 +15,11 @@ from app.ledger.payouts import return_payout
 from app.ledger.periods import close_period
 from app.ledger.usage import UsageEvent
 from app.licensing.decisions.service import compensation_of
+from app.payments.details import put_in_force
+from app.twofold.models import TwofoldAct
 from tests.http.deeds import an_account
 from tests.http.house import House, assert_problem, rows
-from tests.payments.payouts import IBAN, NET_MINOR, an_order
+from tests.payments.payouts import IBAN, NET_MINOR, agreed, an_order
 from tests.payments.test_transfer import assert_on_no_disk
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -25,6 +27,13 @@ ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 def named(house: House, **changes):
     return house.post("/v1/bank-accounts", "desk", json=an_account(house, **changes))
+
+
+def in_force(house: House) -> None:
+    """Have two people agree to the account that was named."""
+    act_id = named(house).json()["id"]
+    with db.writing() as session:
+        put_in_force(session, agreed(session, session.get_one(TwofoldAct, act_id)))
 
 
 def paid(house: House) -> str:
@@ -107,7 +116,7 @@ class TestBankAccounts:
 
 class TestPayouts:
     def test_are_read_by_the_payee_with_what_they_pay_and_what_became_of_them(self, house):
-        named(house)
+        in_force(house)
         payout_id = paid(house)
         with db.writing() as session:
             return_payout(session, payout_id, note="account closed")

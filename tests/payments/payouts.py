@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from app import clock
 from app.identity.principal import Principal
 from app.ledger.payouts import Ordered, order_payouts
 from app.ledger.receivables import receipts
@@ -14,8 +15,9 @@ from app.ledger.receivables.models import OPERATOR
 from app.ledger.receivables.profiles import profiles_of
 from app.ledger.receivables.references import creditor_reference
 from app.ledger.service import balances
-from app.payments.details import bank_account, name_account, paid_to
+from app.payments.details import bank_account, paid_to, propose_account, put_in_force
 from app.payments.models_details import PayoutDetails
+from app.twofold.models import TwofoldAct
 from tests.ledger.receivables import statements
 from tests.ledger.receivables.billing import a_profile
 from tests.payments.stories import Story, a_story, closed
@@ -41,7 +43,15 @@ class Payee:
     def names(self, session: Session, iban: str = IBAN) -> PayoutDetails:
         desk = Principal(self.story.scene.desk.organization.id, "performer", None)
         account = bank_account(HOLDER, iban)
-        return name_account(session, desk, self.story.scene.performer.id, account)
+        act = propose_account(session, desk, self.story.scene.performer.id, account)
+        return put_in_force(session, agreed(session, act))
+
+
+def agreed(session: Session, act: TwofoldAct) -> TwofoldAct:
+    """An act that two people agreed to."""
+    act.settled_at = clock.now()
+    session.add(act)
+    return act
 
 
 def a_payee(session: Session, *, named: bool = True, uses: int = 1) -> Payee:

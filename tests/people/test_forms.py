@@ -13,6 +13,7 @@ from app.web import pages, performer, performer_data, performer_limits, performe
 from app.web import people as people_pages
 from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
+from app.web import twofold as twofold_pages
 from tests.http.browser import OURS, Browser, first_link
 from tests.people.visiting import ONE_DATABASE, refused
 
@@ -23,6 +24,7 @@ PAGES = [
         signing_pages,
         notices_pages,
         recovery_pages,
+        twofold_pages,
         performer,
         performer_data,
         performer_limits,

@@ -61,6 +61,7 @@ from app.registry import identities, mandates
 from app.registry import service as registry
 from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
 from app.registry.models_named import MatchingChoice, PerformerAlias
+from app.twofold.models import TwofoldAct, TwofoldVoice
 from tests.scenes import Scene, a_scene
 
 LATER = timedelta(days=1)
@@ -435,11 +436,19 @@ def _what_was_paid_out(
         amount_minor=90,
         details_id=details.id,
     )
-    for each in (details, order, payout):
+    act = TwofoldAct(
+        organization_id=organization_id,
+        kind="payout-details",
+        subject_id=organization_id,
+        asked={"vault_object_id": vault_object_id, "from_at": None},
+        lapses_at=clock.now() + LATER,
+    )
+    for each in (details, order, payout, act):
         session.add(each)
         session.flush()
     item = {"entry_id": posting.entry_id, "account": posting.account, "attempt": 1}
     return [
         PayoutItem(payout_id=payout.id, **item, amount_minor=90, funded=True),
         PayoutEvent(payout_id=payout.id, number=1, state="sent"),
+        TwofoldVoice(act_id=act.id, who="psn_1"),
     ]

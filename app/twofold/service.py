@@ -1,0 +1,262 @@
+"""Acts that take two people: proposed by anybody entitled, done once a second person agreed.
+
+A key that proposes is no person. Two people agree who were members seven days before, each with
+a passkey used minutes ago. Where a house has only one such person, they agree twice: at once, and
+again after three days in which everybody of the house was told and could refuse.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import rfc8785
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.identity.models_people import Membership
+from app.notices import service as notices
+from app.recovery.service import check_may_bind
+from app.transparency import service as transparency
+from app.twofold.errors import MemberTooNew, SecondPersonNeeded, TwofoldNotFound, TwofoldOver
+from app.twofold.models import TwofoldAct, TwofoldVoice
+
+ALONE_FOR = timedelta(hours=72)
+KNOWN_FOR = timedelta(days=7)
+LAPSES_AFTER = timedelta(days=14)
+LOOK_ONLY = ("auditor", "production_member")
+
+
+def propose(
+    session: Session,
+    kind: str,
+    subject_id: str,
+    asked: dict[str, Any],
+    *,
+    organization_id: str | None,
+    api_key_id: str | None = None,
+) -> TwofoldAct:
+    """Put down what is to be done; it takes the place of what was proposed of the same thing.
+
+    Everybody of the house is told. Nothing happens yet.
+    """
+    at = clock.now()
+    for earlier in _open(session, organization_id, kind=kind, subject_id=subject_id):
+        earlier.refused_at = at
+        session.add(earlier)
+    act = TwofoldAct(
+        organization_id=organization_id,
+        kind=kind,
+        subject_id=subject_id,
+        asked=asked,
+        api_key_id=api_key_id,
+        proposed_at=at,
+        lapses_at=at + LAPSES_AFTER,
+    )
+    session.add(act)
+    session.flush()
+    if organization_id is not None:
+        notices.tell(session, "twofold-proposed", act.id, organization_id=organization_id)
+    return act
+
+
+def agree(session: Session, act_id: str, person_id: str) -> TwofoldAct:
+    """Agree to an act of one's house; settled once that makes two people, or three days passed.
+
+    Expects the person to have been verified minutes ago. Raises TwofoldNotFound, TwofoldOver,
+    MemberTooNew, SecondPersonNeeded where the same person agrees again too early, RecoveredLately.
+    """
+    act = act_of(session, act_id, person_id, lock=True)
+    check_may_bind(session, person_id)
+    known = _known(session, act)
+    if known and person_id not in known:
+        raise MemberTooNew(
+            f"only who was a member {KNOWN_FOR.days} days before it was proposed counts as one of "
+            "two; ask somebody else of your house"
+        )
+    others = known - {person_id}
+    return _say(session, act, person_id, counted=known & _members(session, act), others=others)
+
+
+def agree_as_operator(session: Session, act: TwofoldAct, name: str) -> TwofoldAct:
+    """Agree to an act of the operator under a name that the host states. Raises TwofoldOver,
+    SecondPersonNeeded."""
+    _insist_open(act)
+    counted = {each.who for each in voices_of(session, act)} | {name}
+    return _say(session, act, name, counted=counted, others=set())
+
+
+def _say(
+    session: Session,
+    act: TwofoldAct,
+    who: str,
+    *,
+    counted: Collection[str],
+    others: Collection[str],
+) -> TwofoldAct:
+    voices = {each.who: each.said_at for each in voices_of(session, act)}
+    again = who in voices
+    if not again:
+        session.add(TwofoldVoice(act_id=act.id, who=who, said_at=clock.now()))
+        session.flush()
+        voices[who] = clock.now()
+    if is_settled(voices, who, counted=counted, others=others, at=clock.now()):
+        act.settled_at = clock.now()
+        session.add(act)
+        session.flush()
+        transparency.record(session, "twofold-agreed", act.id, evidence(act, sorted(voices)))
+        if act.organization_id is not None:
+            notices.tell(session, "twofold-agreed", act.id, organization_id=act.organization_id)
+    elif again:
+        until = voices[who] + ALONE_FOR
+        raise SecondPersonNeeded(
+            "you agreed already; somebody else of your house has to"
+            if others
+            else f"you agreed already, and are alone here: agree again from {until:%d %B %Y, %H:%M}"
+            " UTC on"
+        )
+    return act
+
+
+def is_settled(
+    voices: Mapping[str, datetime],
+    who: str,
+    *,
+    counted: Collection[str],
+    others: Collection[str],
+    at: datetime,
+) -> bool:
+    """Say whether it takes nobody more: two who count, or one without others, three days on. Pure.
+
+    `others` could agree beside `who`, or could until lately: whoever removes them is not alone.
+    """
+    if len(set(voices) & set(counted)) >= 2:
+        return True
+    return not others and at >= voices[who] + ALONE_FOR
+
+
+def refuse(session: Session, act_id: str, person_id: str) -> None:
+    """Refuse an act of one's house, at once and for good. Raises TwofoldNotFound, TwofoldOver."""
+    act = act_of(session, act_id, person_id, lock=True)
+    act.refused_at = clock.now()
+    session.add(act)
+    session.flush()
+    notices.tell(session, "twofold-refused", act.id, organization_id=act.organization_id)
+
+
+def act_of(session: Session, act_id: str, person_id: str, *, lock: bool = False) -> TwofoldAct:
+    """Return an act under way of a house this person acts for. Raises TwofoldNotFound, TwofoldOver.
+
+    Who only looks there is told nothing of it.
+    """
+    act = session.get(TwofoldAct, act_id, with_for_update=lock, populate_existing=lock)
+    if act is None or person_id not in _members(session, act):
+        raise TwofoldNotFound("nothing of that kind waits for you")
+    _insist_open(act)
+    return act
+
+
+def waiting_for(session: Session, person_id: str) -> list[TwofoldAct]:
+    """List what waits for this person's word, oldest first."""
+    houses = session.exec(
+        select(Membership.organization_id).where(
+            Membership.person_id == person_id,
+            col(Membership.ended_at).is_(None),
+            col(Membership.role).not_in(LOOK_ONLY),
+        )
+    ).all()
+    return [act for house in dict.fromkeys(houses) for act in _open(session, house)]
+
+
+def acts_of(session: Session, organization_id: str, kind: str) -> Sequence[TwofoldAct]:
+    """List what a house proposed of a kind, newest first."""
+    theirs = select(TwofoldAct).where(
+        TwofoldAct.organization_id == organization_id, TwofoldAct.kind == kind
+    )
+    return session.exec(theirs.order_by(col(TwofoldAct.id).desc()).limit(200)).all()
+
+
+def note_done(session: Session, act: TwofoldAct) -> None:
+    """Put down that what was agreed is done; a defect where it was not agreed, or done before."""
+    if act.settled_at is None or act.done_at is not None:
+        raise ValueError(f"{act.id} is {act.state(clock.now())}: it is not to be done")
+    act.done_at = clock.now()
+    session.add(act)
+    session.flush()
+
+
+def voices_of(session: Session, act: TwofoldAct) -> Sequence[TwofoldVoice]:
+    """List who agreed, first to last."""
+    theirs = select(TwofoldVoice).where(TwofoldVoice.act_id == act.id)
+    return session.exec(theirs.order_by(col(TwofoldVoice.said_at))).all()
+
+
+def operators_act(
+    session: Session, kind: str, subject_id: str, asked: dict[str, Any], name: str
+) -> TwofoldAct:
+    """Agree to an act of the operator, proposing it where nobody did; the second one settles it.
+
+    The second operator gives the same command. Raises SecondPersonNeeded for the first one's again,
+    before three days have passed.
+    """
+    for act in _open(session, None, kind=kind, subject_id=subject_id):
+        session.refresh(act, with_for_update=True)
+        if act.asked == asked and act.state(clock.now()) == "proposed":
+            return agree_as_operator(session, act, name)
+    act = propose(session, kind, subject_id, asked, organization_id=None)
+    return agree_as_operator(session, act, name)
+
+
+def evidence(act: TwofoldAct, voices: Sequence[str]) -> dict[str, Any]:
+    """Return the payload of the leaf of an act that was agreed to."""
+    return {
+        "act": act.kind,
+        "subject": act.subject_id,
+        "asked_sha256": hashlib.sha256(rfc8785.dumps(act.asked)).hexdigest(),
+        "voices": list(voices),
+    }
+
+
+def _insist_open(act: TwofoldAct) -> None:
+    if act.state(clock.now()) != "proposed":
+        raise TwofoldOver(
+            f"this was {act.state(clock.now())} already; have it proposed anew if it is wanted"
+        )
+
+
+def _open(
+    session: Session, organization_id: str | None, *, kind: str = "", subject_id: str = ""
+) -> Sequence[TwofoldAct]:
+    query = select(TwofoldAct).where(
+        TwofoldAct.organization_id == organization_id,
+        col(TwofoldAct.settled_at).is_(None),
+        col(TwofoldAct.refused_at).is_(None),
+        TwofoldAct.lapses_at > clock.now(),
+    )
+    if kind:
+        query = query.where(TwofoldAct.kind == kind, TwofoldAct.subject_id == subject_id)
+    return session.exec(query.order_by(col(TwofoldAct.id))).all()
+
+
+def _memberships(session: Session, act: TwofoldAct) -> Sequence[Membership]:
+    return session.exec(
+        select(Membership).where(
+            Membership.organization_id == act.organization_id,
+            col(Membership.role).not_in(LOOK_ONLY),
+        )
+    ).all()
+
+
+def _members(session: Session, act: TwofoldAct) -> set[str]:
+    """Return who acts for the house now."""
+    return {each.person_id for each in _memberships(session, act) if each.ended_at is None}
+
+
+def _known(session: Session, act: TwofoldAct) -> set[str]:
+    """Return who acted for the house seven days before, and did not leave before that."""
+    since = act.proposed_at - KNOWN_FOR
+    return {
+        each.person_id
+        for each in _memberships(session, act)
+        if each.created_at <= since and (each.ended_at is None or each.ended_at > since)
+    }

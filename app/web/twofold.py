@@ -1,0 +1,101 @@
+"""The pages on which a second person sees what is to be done, and agrees or refuses."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Response
+from sqlmodel import Session
+
+from app import db
+from app.access import may
+from app.identity import api_keys
+from app.identity.models import Organization
+from app.identity.models_people import Person
+from app.payments import details
+from app.registry.models import Performer
+from app.twofold import rotation, service
+from app.twofold.models import TwofoldAct
+from app.web.pages import PageRoute, Posted, Visitor, page, see
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+HERE = "/account/two-people"
+DOES: dict[str, Callable[[Session, TwofoldAct], Any]] = {
+    details.KIND: details.put_in_force,
+    rotation.KIND: rotation.put_in_force,
+}
+
+
+@router.get("/account/two-people")
+@may("person")
+def show_waiting(visit: Visitor) -> Response:
+    """List what waits for a second person in the houses of whoever is signed in."""
+    with db.reading() as session:
+        acts = service.waiting_for(session, visit.person(session).id)
+        waiting = [(each, _house(session, each)) for each in acts]
+    return page(visit, "twofold.html", waiting=waiting)
+
+
+@router.get("/account/two-people/{act_id}")
+@may("person")
+def show_act(visit: Visitor, act_id: str) -> Response:
+    """Show just what would be done, to who may agree; an account is unsealed for that, on record.
+
+    Wants a passkey used minutes ago.
+    """
+    with db.writing() as session:
+        act = service.act_of(session, act_id, visit.fresh(session).id)
+        shown: dict[str, Any] = {
+            "act": act,
+            "house": _house(session, act),
+            "lines": _in_words(session, act),
+            "voices": [
+                (session.get_one(Person, each.who).name, each.said_at)
+                for each in service.voices_of(session, act)
+            ],
+        }
+    return page(visit, "twofold_act.html", **shown)
+
+
+@router.post("/two-people/{act_id}/agreement")
+@may("person")
+def agree(visit: Posted, act_id: str) -> Response:
+    """Agree; the second person's word does it. Wants a passkey used minutes ago."""
+    with db.writing() as session:
+        act = service.agree(session, act_id, visit.fresh(session).id)
+        if act.settled_at is not None:
+            DOES[act.kind](session, act)
+    return see(HERE)
+
+
+@router.post("/two-people/{act_id}/refusal")
+@may("person")
+def refuse(visit: Posted, act_id: str) -> Response:
+    """Refuse, at once and for good."""
+    with db.writing() as session:
+        service.refuse(session, act_id, visit.person(session).id)
+    return see(HERE)
+
+
+def _house(session: Session, act: TwofoldAct) -> str:
+    return session.get_one(Organization, act.organization_id).name
+
+
+def _in_words(session: Session, act: TwofoldAct) -> list[str]:
+    """Say what would be done, with all that a second person has to compare."""
+    if act.kind == details.KIND:
+        account, from_at = details.account_to_see(session, act), details.asked_from(act)
+        performer = session.get(Performer, act.subject_id)
+        return [
+            f"{performer.name if performer else 'Your house'} is paid at another account.",
+            f"Holder: {account.holder}",
+            f"IBAN: {account.iban}",
+            *([f"BIC: {account.bic}"] if account.bic else []),
+            f"From {f'{from_at:%d %B %Y, %H:%M} UTC' if from_at else 'your agreement'} on.",
+        ]
+    key = api_keys.key_of(session, str(act.organization_id), act.subject_id)
+    hours = act.asked["overlap_s"] / 3600
+    return [
+        f"The API key {key.name} (ustk_{key.prefix}) is replaced by ustk_{act.asked['prefix']}.",
+        f"The old one goes on to work for {hours:g} hours.",
+        f"The new one's secret has the SHA-256 {act.asked['secret_sha256']}.",
+    ]

@@ -1,0 +1,289 @@
+"""Where one is paid, keys, the vault: two people agree, or one does again after three days."""
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+from typer.testing import CliRunner
+
+from app import clock, db, vault
+from app.cli import app as command
+from app.gateway.materials.models import Material
+from app.gateway.reviews.models import Review
+from app.identity import api_keys
+from app.identity.models import ApiKey
+from app.identity.models_people import Membership
+from app.notices.models import Notice
+from app.payments.details import details_in_force
+from app.provenance import pki
+from app.transparency.models import LogOutbox
+from app.twofold import service
+from app.twofold.errors import TwofoldOver
+from app.twofold.models import TwofoldAct
+from app.vault import VaultOpening
+from tests.http.browser import Browser
+from tests.people.visiting import ONE_DATABASE, everything, later, refused
+
+IBAN = "NL91ABNA0417164300"
+
+
+def invited(browser, organization, role="performer", name="Kees"):
+    """Somebody whom a member lets in."""
+    browser.open("/account")
+    answer = browser.send(f"/organizations/{organization.id}/invitations", role=role)
+    assert answer.status_code == 201, answer.text
+    guest = Browser(browser.client.app)
+    assert guest.join(answer.text.partition("/join/")[2][:43], name).status_code == 303
+    return guest
+
+
+def asked(browser, organization, path="/v1/bank-accounts", **body):
+    """What the house's API key proposes."""
+    with db.writing() as session:
+        key = api_keys.create_api_key(session, organization, name="t", scope=ALL)[1]
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": secrets.token_hex(8)}
+    answer = browser.client.post(path, json=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+ALL = api_keys.Scope.of([*api_keys.ACTIONS])
+
+
+def an_account(browser, scene):
+    desk = scene.desk.organization
+    said = {"payee_id": scene.performer.id, "holder": "The Girl", "iban": IBAN}
+    return asked(browser, desk, **said)
+
+
+def says(browser, act, word="agreement"):
+    """One person opens the page, sees what it is, and says yes or no."""
+    browser.open(f"/account/two-people/{act['id']}")
+    if "form_token" not in browser.page:
+        browser.open("/account")
+    return browser.send(f"/two-people/{act['id']}/{word}")
+
+
+def paid_at(scene):
+    with db.reading() as session:
+        return details_in_force(session, scene.performer.id)
+
+
+@pytest.fixture
+def two(girl, scene):
+    """The girl and Kees, members of one desk for eight days."""
+    kees = invited(girl, scene.desk.organization)
+    with db.writing() as session:
+        for each in session.exec(select(Membership)):
+            each.created_at -= timedelta(days=8)
+            session.add(each)
+    return girl, kees
+
+
+class TestAnAccount:
+    def test_counts_once_two_people_saw_it_and_agreed(self, two, scene):
+        girl, kees = two
+        act = an_account(girl, scene)
+        assert (act["state"], paid_at(scene)) == ("proposed", None)
+        girl.open("/account/two-people")
+        assert act["id"] in girl.page
+        assert IBAN not in girl.page
+        girl.open(f"/account/two-people/{act['id']}")
+        assert IBAN in girl.page
+        assert says(girl, act).status_code == 303
+        refused(says(girl, act), "second-person-needed")
+        assert paid_at(scene) is None
+        assert says(kees, act).status_code == 303
+        details = paid_at(scene)
+        assert details.vault_object_id == everything(TwofoldAct)[0].asked["vault_object_id"]
+        refused(says(kees, act), "twofold-over")
+        assert len({each.id for each in everything(VaultOpening)}) >= 3  # each look is on record
+        kinds = [each.kind for each in everything(LogOutbox)]
+        assert kinds.count("twofold-agreed") == 1
+        told = {each.kind for each in everything(Notice)}
+        assert {"twofold-proposed", "twofold-agreed"} <= told
+
+    def test_is_put_in_force_once_by_two_who_agree_at_once(self, two, scene):
+        act = an_account(two[0], scene)
+        people = {each.person_id for each in everything(Membership)}
+
+        def agree(person_id):
+            try:
+                with db.writing() as session:
+                    found = service.agree(session, act["id"], person_id)
+                    return found.settled_at is not None
+            except TwofoldOver:
+                return False
+
+        with ThreadPoolExecutor(2) as threads:
+            assert sorted(threads.map(agree, people)) == [False, True]
+
+    @ONE_DATABASE
+    def test_of_one_alone_counts_when_they_agree_again_after_three_days(
+        self, girl, scene, monkeypatch
+    ):
+        act = an_account(girl, scene)
+        assert says(girl, act).status_code == 303
+        later(monkeypatch, hours=71, minutes=59)
+        girl.sign_in()
+        refused(says(girl, act), "second-person-needed")
+        assert paid_at(scene) is None
+        later(monkeypatch, minutes=2)
+        assert says(girl, act).status_code == 303
+        assert paid_at(scene) is not None
+
+    @ONE_DATABASE
+    def test_is_agreed_to_by_nobody_let_in_for_that_nor_by_emptying_the_house(
+        self, two, scene, monkeypatch
+    ):
+        """Whoever holds one person's device lets in a second account, or removes the other."""
+        girl, kees = two
+        second = invited(girl, scene.desk.organization, name="Nobody")
+        act = an_account(girl, scene)
+        assert says(girl, act).status_code == 303
+        refused(says(second, act), "member-too-new")
+        (theirs,) = [each for each in everything(Membership) if each.person_id == person_of(kees)]
+        girl.open("/account")
+        assert girl.send(f"/memberships/{theirs.id}/end").status_code == 303
+        later(monkeypatch, hours=73)
+        girl.sign_in()
+        refused(says(girl, act), "second-person-needed")
+        assert paid_at(scene) is None
+        monkeypatch.setattr(service, "KNOWN_FOR", timedelta(0))  # the planted fault
+        second.sign_in()
+        assert says(second, act).status_code == 303
+        assert paid_at(scene) is not None
+
+    @ONE_DATABASE
+    def test_is_refused_by_anybody_of_the_house_and_seen_by_nobody_else(
+        self, two, scene, agent, monkeypatch
+    ):
+        girl, kees = two
+        auditor = invited(girl, scene.desk.organization, role="auditor", name="Audrey")
+        act = an_account(girl, scene)
+        for stranger in (agent, auditor):
+            stranger.sign_in()
+            refused(stranger.open(f"/account/two-people/{act['id']}"), "twofold-not-found")
+            for word in ("agreement", "refusal"):
+                stranger.open("/account")
+                refused(stranger.send(f"/two-people/{act['id']}/{word}"), "twofold-not-found")
+        later(monkeypatch, minutes=6)
+        girl.open("/account")
+        for page in (
+            girl.open(f"/account/two-people/{act['id']}"),
+            girl.send(f"/two-people/{act['id']}/agreement", form_token=token_of(girl)),
+        ):
+            assert page.headers["location"] == "/confirm"
+        girl.open("/account")
+        assert girl.send(f"/two-people/{act['id']}/refusal").status_code == 303  # no says itself
+        kees.confirm()
+        refused(says(kees, act), "twofold-over")
+        newer = an_account(kees, scene)
+        newest = an_account(kees, scene)
+        refused(says(kees, newer), "twofold-over")  # another one took its place
+        later(monkeypatch, days=15)
+        kees.sign_in()
+        refused(says(kees, newest), "twofold-over")
+        assert paid_at(scene) is None
+
+
+def token_of(browser):
+    browser.open("/account")
+    return browser.value("form_token")
+
+
+def person_of(browser):
+    """Return who is signed in: the member whose name the account page shows."""
+    from app.identity.models_people import Person
+
+    browser.open("/account")
+    return next(each.id for each in everything(Person) if f"<h1>{each.name}</h1>" in browser.page)
+
+
+class TestAKey:
+    @ONE_DATABASE
+    def test_is_replaced_once_two_people_agreed(self, two, scene):
+        girl = two[0]
+        organization = scene.desk.organization
+        with db.writing() as session:
+            old = api_keys.create_api_key(session, organization, name="farm")[0].id
+        said = {"secret_sha256": "5" * 64, "overlap_s": 60}
+        act = asked(girl, organization, f"/v1/api-keys/{old}/rotation", **said)
+
+        def made():
+            with db.reading() as session:
+                found = select(ApiKey).where(ApiKey.prefix == act["prefix"])
+                return session.exec(found).first()
+
+        for each in two:
+            assert made() is None
+            girl.open(f"/account/two-people/{act['id']}")
+            assert "5" * 64 in girl.page
+            assert says(each, act).status_code == 303
+        assert (made().name, made().secret_sha256) == ("farm", "5" * 64)
+        with db.reading() as session:
+            ends_at = api_keys.ends_at(session, session.get_one(ApiKey, old))
+        assert ends_at <= clock.now() + timedelta(seconds=60)
+
+
+class TestTheOperator:
+    def rotates(self, monkeypatch, name):
+        monkeypatch.setenv("SUDO_USER", name)
+        return CliRunner().invoke(command, ["keys", "rotate"])
+
+    @ONE_DATABASE
+    def test_rotates_a_key_with_another_operator_or_again_after_three_days(
+        self, database, monkeypatch
+    ):
+        made = []
+        monkeypatch.setattr(pki, "rotate", lambda *_, **__: made.append(1) or ["claim.2"])
+        for name, times in (("ada", 0), ("ada", 0), ("bob", 1), ("bob", 1)):
+            answer = self.rotates(monkeypatch, name)
+            assert len(made) == times, (name, answer.output)
+        later(monkeypatch, hours=72)
+        assert self.rotates(monkeypatch, "bob").exit_code == 0
+        assert len(made) == 2
+        assert [each.state(clock.now()) for each in everything(TwofoldAct)] == ["agreed"] * 2
+        assert all(each.done_at for each in everything(TwofoldAct))
+
+    @ONE_DATABASE
+    def test_opens_the_vault_with_another_operator_and_whose_it_is_is_told(
+        self, scene, monkeypatch, tmp_path
+    ):
+        with db.writing() as session:
+            house = scene.production.organization
+            sealed = vault.seal(session, house.id, "material", b"a voice")
+            material = Material(
+                organization_id=house.id,
+                api_key_id=api_keys.create_api_key(session, house, name="t")[0].id,
+                role="voice",
+                media_type="audio/wav",
+                size_bytes=7,
+                facts={},
+                vault_object_id=sealed.id,
+                commitment_salt="",
+                commitment="",
+            )
+            session.add(material)
+            session.flush()
+            session.add(Review(id="rev_1", material_id=material.id, findings=["x"], faces=0))
+        out = tmp_path / "voice"
+        for name, opened in (("ada", False), ("ada", False), ("bob", True)):
+            monkeypatch.setenv("SUDO_USER", name)
+            CliRunner().invoke(command, ["reviews", "open", "rev_1", str(out)])
+            assert out.exists() is opened, name
+        assert out.read_bytes() == b"a voice"
+        (told,) = [each for each in everything(Notice) if each.kind == "operator-asks"]
+        assert told.organization_id == house.id
+
+    @ONE_DATABASE
+    def test_replaces_an_organizations_key_with_another_operator(self, scene, monkeypatch):
+        with db.writing() as session:
+            old = api_keys.create_api_key(session, scene.desk.organization, name="t")[0].prefix
+        said = []
+        for name in ("ada", "ada", "bob"):
+            monkeypatch.setenv("SUDO_USER", name)
+            said.append(CliRunner().invoke(command, ["api-key", "rotate", old]).output)
+        assert [each.startswith("ustk_") for each in said] == [False, False, True]
