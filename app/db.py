@@ -89,8 +89,19 @@ def make_engine(url: str) -> Engine:
         kind = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
         connection.exec_driver_sql(f"BEGIN {kind}")
 
+    engine.dialect.do_savepoint = _savepoint  # type: ignore[method-assign]
+    engine.dialect.do_release_savepoint = _release_savepoint  # type: ignore[method-assign]
     marks.listen(engine)
     return engine
+
+
+def _savepoint(connection: sa.Connection, name: str) -> None:
+    """Begin a savepoint by the driver's own cursor: every unit of a shared commit has one."""
+    connection.connection.cursor().execute(f"SAVEPOINT {name}")
+
+
+def _release_savepoint(connection: sa.Connection, name: str) -> None:
+    connection.connection.cursor().execute(f"RELEASE SAVEPOINT {name}")
 
 
 def _json(value: object) -> str:

@@ -10,7 +10,6 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from pydantic_core import from_json
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -22,7 +21,7 @@ Convert = Callable[[Any], Any]
 
 
 class JsonText(sa.types.UserDefinedType[str]):
-    """For a JSON column: the parameter is text that is JSON already, and is sent as it is."""
+    """For a JSON column: the parameter is JSON already, as `marks.in_order` writes it."""
 
     cache_ok = True
 
@@ -92,7 +91,7 @@ class Statement:
     def _adding(self, compiled: "_Compiled", values: dict[str, Any]) -> marks.Added | None:
         if self._evidence is None:
             return None
-        return marks.adding(self._evidence, compiled.as_read(values))
+        return marks.adding(self._evidence, compiled.for_marks(values))
 
 
 class Call(NamedTuple):
@@ -174,11 +173,11 @@ class _Compiled:
         self.named = self._named  # one object, so that rows of one database compare equal
         self.converts = any(self._out_of)
 
-    def as_read(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return values as somebody reads them who did not know that some were JSON already."""
+    def for_marks(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return values as marks take them: which of them are JSON already is said."""
         if not self._texts:
             return values
-        return {**values, **{name: from_json(values[name]) for name in self._texts}}
+        return {**values, **{name: marks.InOrder(values[name]) for name in self._texts}}
 
     def bind(self, values: dict[str, Any]) -> Any:
         if self._defaults:

@@ -85,6 +85,19 @@ class TestMarks:
         states = [marks.state("royalty_terms", "k", {**row, "document": d}) for d in (one, edited)]
         assert states[0] != states[1]
 
+    def test_of_json_written_in_order_are_those_of_what_is_read(self, data_dir):
+        row = dict.fromkeys(TABLES["decision"].sealed, "")
+        value = {"b": [{"y": 1.5, "x": None, "é": "\u2028"}], "a": [True, 2**40, "\n"]}
+        text = marks.in_order(value)
+        held = {**row, "request": value}
+        assert marks.state("decision", "k", {**row, "request": marks.InOrder(text)}) == marks.state(
+            "decision", "k", {**held, "request": json.loads(text)}
+        )
+        other = marks.InOrder(text.replace("1.5", "1.6"))
+        assert marks.state("decision", "k", {**row, "request": other}) != marks.state(
+            "decision", "k", held
+        )
+
     def test_of_json_are_of_no_text_in_its_place(self, data_dir):
         row = {**dict.fromkeys(TABLES["decision"].sealed, ""), "codes": ["A"], "request": {"b": 1}}
         digest = marks.blake2b(b'["A"]', digest_size=16).hexdigest()

@@ -279,6 +279,31 @@ def _without_each(question: Any) -> Iterator[Any]:
         yield replace(question, attrs={k: v for k, v in question.attrs.items() if k != name})
 
 
+class TestShapes:
+    def test_what_fits_once_is_held_against_the_schema_once(self, monkeypatch):
+        request, use, parts = questions(base())
+        rules, held = replace(POLICIES), []
+
+        def seen(asked, engine, entities, schema):
+            held.append(schema is not None)
+            return judged(asked, engine, entities, schema)
+
+        judged = deciding.cedarpy.is_authorized_batch
+        monkeypatch.setattr(deciding.cedarpy, "is_authorized_batch", seen)
+        for facts_of_use in (use, use, {**use, "at": use["at"] + 1, "project": "OTHER"}):
+            deciding._ask(rules, request, facts_of_use, parts)
+        assert held == [True, False, False]
+        for wrong in ({**use, "renders": "1"}, {**use, "is_dub": 0}, {**use, "more": 1}):
+            for _ in range(2):
+                (answer,) = deciding._ask(rules, request, wrong, parts)
+                assert answer.errors
+                assert not answer.permits
+        assert held[3:] == [True] * 6
+        for wrong in ({**use, "renders": 2**63}, {**use, "tags": [1]}, {**use, "tags": None}):
+            with pytest.raises(ValueError, match="no text, truth"):
+                deciding._ask(rules, request, wrong, parts)
+
+
 class TestFaults:
     """Whatever is broken is denied and reported."""
 

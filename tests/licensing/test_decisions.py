@@ -3,18 +3,22 @@
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app import config, storage
+from app import clock, config, marks, storage
 from app.gateway.generators import catalogue
 from app.licensing.contracts.models import Contract
+from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import rulebook
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.models import Decision
+from app.marks import RowMark
 from app.transparency.models import LogOutbox
 from tests.scenes import Scene, a_scene
 
@@ -142,6 +146,32 @@ class TestStrangers:
 
 
 class TestRecord:
+    def test_bears_a_mark_that_fits_what_is_stored(self, session: Session) -> None:
+        scene = a_scene(session)
+        session.commit()
+        asked = UseRequest(
+            action="generate",
+            requester_org=scene.production.organization.id,
+            performers=(scene.performer.id,),
+            at=clock.now(),
+            project="Nachtglas \u00e9 \u2028",
+            seconds=Decimal("2.500"),
+            tags=("nudity",),
+            exhibit_until=clock.now(),
+            principal_photography_start=date(2026, 1, 2),
+        )
+        answer = decisions.authorize(session, asked, generators=catalogue.TRAINS_ON_INPUTS)
+        marks.write_out(session.connection())
+        mark = session.exec(select(RowMark).order_by(col(RowMark.id).desc()).limit(1)).one()
+        said = {line.split(" ")[0]: line.split(" ")[2] for line in mark.changes.split("\n")}
+        table = sa.inspect(Decision).local_table
+        rows = session.connection().execute(sa.select(table).where(table.c.id == answer.id))
+        row = rows.mappings().one()
+        assert answer.outcome == "deny"
+        assert marks.is_state(said["decision"], "decision", marks.key_of(table, row), row)
+        edited = {**row, "request": {**row["request"], "governing": []}}
+        assert not marks.is_state(said["decision"], "decision", marks.key_of(table, row), edited)
+
     def test_every_decision_reaches_the_log_denials_too(self, session: Session) -> None:
         scene = a_scene(session)
         scene.ask(session)

@@ -4,7 +4,7 @@ Pure: no database, no clock. Every performer is evaluated under one instant; cod
 are united; deny > needs-approval > permit; what cannot be evaluated is denied and reported.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -189,11 +189,33 @@ def _ask(
         for _, q in asked
     ]
     known = _entities(to_json(entities).decode(), policies.schema)
-    results = cedarpy.is_authorized_batch(requests, policies.engine, known, policies.schema)
+    shape = (request.action, frozenset(q.kind for _, q in asked), *_shape(use))
+    schema = None if shape in policies.conforming else policies.schema
+    results = cedarpy.is_authorized_batch(requests, policies.engine, known, schema)
     answers = [_Answer(part) for part in parts]
     for (number, _), result in zip(asked, results, strict=True):
         _take(policies, answers[number], result)
+    if not any(answer.errors for answer in answers):
+        policies.conforming.add(shape)
     return answers
+
+
+def _shape(use: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say of each fact what a schema of texts, numbers, truths and sets of texts sees of it.
+
+    Nothing else of a request can make it fit or not: what fits once need not be held against the
+    schema again, which takes as long as reading it. What is none of these has no shape, and never
+    fits: raises ValueError.
+    """
+    for name, value in use.items():
+        kind = type(value).__name__
+        if kind == "list":
+            fits = all(type(each) is str for each in value)
+        else:
+            fits = kind in ("str", "bool") or (kind == "int" and -(2**63) <= value < 2**63)
+        if not fits:
+            raise ValueError(f"{name} is no text, truth, 64-bit number or set of texts")
+        yield name, kind
 
 
 @lru_cache(maxsize=512)

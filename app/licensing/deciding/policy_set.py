@@ -17,7 +17,10 @@ BASE = "PERMIT"
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """A validated set: engine handles, rules by code, and the digest that names the set."""
+    """A validated set: engine handles, rules by code, and the digest that names the set.
+
+    `conforming` are shapes of requests that the schema was found to take (`decide.py`).
+    """
 
     engine: cedarpy.PolicySet
     schema: cedarpy.Schema
@@ -27,6 +30,7 @@ class PolicySet:
     files: dict[str, str]
     schema_text: str
     directory: Path = field(default=POLICY_DIR)
+    conforming: set[Any] = field(init=False, default_factory=set, compare=False, repr=False)
 
     @property
     def standing_obligations(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ from app.licensing.document import local_days
 from app.licensing.errors import SignatureRefused
 from app.licensing.standing import acceptance
 from app.licensing.strikes import service as strikes
+from app.licensing.strikes.models import StrikeSwitch
 from app.registry import identities, mandates
 from app.registry.models import Performer
 from app.registry.models_mandates import PerformerLife
@@ -319,11 +320,15 @@ def state_of(
     use: UseRequest,
     *,
     generators: Mapping[str, bool],
+    switches: Sequence[StrikeSwitch],
 ) -> State:
-    """State the world around a use: strikes, the promises all these contracts made, the answers."""
+    """State the world around a use: strikes, the promises all these contracts made, the answers.
+
+    `switches` are those confirmed until now, as the caller has read them.
+    """
     asked = [each.id for each in governing if approvals.may_count(each, use)]
     return State(
-        strikes=strikes.spans(strikes.confirmed(session)),
+        strikes=strikes.spans(switches),
         approvals=approvals_on_record(session, asked, use),
         exclusives=tuple(exclusives(contracts, at=use.at)),
         generators=dict(generators),

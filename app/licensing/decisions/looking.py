@@ -27,6 +27,7 @@ from app.licensing.decisions.gather import (
     tampered,
 )
 from app.licensing.decisions.models import Decision
+from app.licensing.strikes import service as strikes
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def look(
     contracts = [
         in_force(session, contract) for contract in readable if may_govern(contract, under)
     ]
-    state = state_of(session, readable, contracts, use, generators=generators)
+    switches = strikes.confirmed(session)
+    state = state_of(session, readable, contracts, use, generators=generators, switches=switches)
     today = rulebook.today()
     if trouble := guard.trouble(session):
         answer = decisions.refused(trouble)

@@ -23,6 +23,7 @@ from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import receipt as receipts
 from app.licensing.decisions.models import Decision
 from app.licensing.decisions.rulebook import today
+from app.marks import in_order
 from app.statements import JsonText, Statement
 from app.transparency import service as transparency
 
@@ -88,11 +89,11 @@ def record(
         phase=use.phase,
         at=use.at,
         outcome=answer.outcome,
-        codes=_text(answer.codes),
-        shown_codes=_text(shown),
-        obligations=_text(recorded.obligations),
-        determining=_text(answer.policy_ids),
-        explanations=_text(recorded.explanations),
+        codes=in_order(answer.codes),
+        shown_codes=in_order(shown),
+        obligations=in_order(recorded.obligations),
+        determining=in_order(answer.policy_ids),
+        explanations=in_order(recorded.explanations),
         policy_digest=answer.policy_digest,
         stopping_digest=answer.stopping_digest or answer.policy_digest,
         request=(
@@ -101,7 +102,7 @@ def record(
                 b",".join(disclosures),
                 to_json([(each.code, each.contract_id) for each in answer.findings]),
                 to_json(answer.governing),
-                _USE.dump_json(use),
+                in_order(_USE.dump_python(use, mode="json")).encode(),
             )
         ).decode(),
         receipt=recorded.receipt,
@@ -114,10 +115,6 @@ def record(
             "a decision could not be evaluated", decision=decision_id, errors=answer.errors
         )
     return recorded
-
-
-def _text(value: object) -> str:
-    return to_json(value).decode()
 
 
 def explanations(

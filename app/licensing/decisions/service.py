@@ -178,14 +178,15 @@ def _judge(
     """
     strikes.lock_shared(session)
     contracts = lock_contracts(session, use.performers)
-    use = replace(use, at=_present(contracts, strikes.confirmed(session)))
+    switches = strikes.confirmed(session)
+    use = replace(use, at=_present(contracts, switches))
     readable = [contract for contract in contracts if is_readable(contract)]
     broken = tampered(session, contracts)
     facts = [
         replace(fact, intact=fact.intact and fact.id not in broken)
         for fact in (in_force(session, each) for each in readable if may_govern(each, under))
     ]
-    state = state_of(session, readable, facts, use, generators=generators)
+    state = state_of(session, readable, facts, use, generators=generators, switches=switches)
     trouble = guard.trouble(session)
     answer = refused(trouble) if trouble else judge(facts, state, use)
     if broken or len(readable) < len(contracts):

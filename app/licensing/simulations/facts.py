@@ -15,6 +15,7 @@ from app.licensing.document import contract as documents
 from app.licensing.document.contract import Contract as Terms
 from app.licensing.errors import ContractInvalid
 from app.licensing.simulations.simulation import as_if_signed, asked_at, usual_use
+from app.licensing.strikes import service as strikes
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def from_contract(
     readable = [each for each in theirs if is_readable(each)]
     known = in_force(session, contract)
     usual = usual_use(terms, asked_at(terms, now))
-    state = state_of(session, readable, [known], usual, generators=generators)
+    switches = strikes.confirmed(session)
+    state = state_of(session, readable, [known], usual, generators=generators, switches=switches)
     unsigned = contract.executed_at is None
     return Start(
         terms, as_if_signed(terms, now) if unsigned else known, state, usual, as_if_signed=unsigned
