@@ -53,6 +53,13 @@ TABLES: dict[str, Columns] = {
     "matching_choice": _table(
         "id performer_id number allowed organization_id api_key_id chosen_at", "chosen_at"
     ),
+    "enrollment_hold": _table(
+        "id performer_id templates held_at",
+        "held_at",
+        once="answered_at",
+        moving="outcome reason",
+    ),
+    "enrollment_match": _table("hold_id performer_id distance_milli", "hold_id>enrollment_hold"),
     "replica": _table("id performer_id version created_at", "created_at"),
     "reference_medium": _table(
         "id replica_id media_type width height size_bytes vault_object_id template_object_id"

@@ -1,4 +1,8 @@
-"""Commands of reviews: what a machine was in doubt about, looked at and answered by a person."""
+"""Commands of reviews: what a machine was in doubt about, looked at and answered by a person.
+
+Reviews (rev_…) are of materials and outputs, holds (hld_…) of enrollments whose face resembles
+somebody's.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +13,9 @@ from sqlmodel import Session
 from app import db
 
 review_commands = typer.Typer(
-    no_args_is_help=True, help="Materials and outputs that wait for a person to look."
+    no_args_is_help=True, help="Materials, outputs and enrollments that wait for a person to look."
 )
-ReviewId = Annotated[str, typer.Argument(help="rev_…")]
+ReviewId = Annotated[str, typer.Argument(help="rev_… or hld_…")]
 Reason = Annotated[str, typer.Option(help="Why; it stays on record.")]
 
 
@@ -19,11 +23,15 @@ Reason = Annotated[str, typer.Option(help="Why; it stays on record.")]
 def list_reviews() -> None:
     """List what waits for a look, oldest first."""
     from app.gateway.reviews import service
+    from app.registry import resemblance
 
     with db.reading() as session:
         for each in service.waiting(session):
             subject = each.material_id or each.generation_id
             print(f"{each.id} {subject} {each.opened_at:%Y-%m-%dT%H:%MZ}: {each.findings[0]}")
+        for held in resemblance.waiting(session):
+            said = "the face resembles somebody enrolled"
+            print(f"{held.id} {held.performer_id} {held.held_at:%Y-%m-%dT%H:%MZ}: {said}")
 
 
 @review_commands.command("show")
@@ -31,6 +39,9 @@ def show_review(review_id: ReviewId) -> None:
     """Say what is in doubt, whom it may show, and how little a hit proves."""
     from app.gateway.reviews import service
 
+    if review_id.startswith("hld_"):
+        _show_hold(review_id)
+        return
     with db.reading() as session:
         shown = service.show(session, review_id)
     review = shown.review
@@ -47,6 +58,22 @@ def show_review(review_id: ReviewId) -> None:
         print(f"  {review.outcome} by {review.answered_as}: {review.reason}")
 
 
+def _show_hold(hold_id: str) -> None:
+    from app.registry import faces, resemblance
+
+    with db.reading() as session:
+        held, matches = resemblance.show(session, hold_id)
+    print(f"{held.id} about {held.performer_id}: {held.outcome}")
+    for match in matches:
+        print(f"  may be {match.performer_id}: {match.distance_milli / 1000:.2f} apart")
+    print(
+        f"  {held.templates} templates were searched, with up to "
+        f"{faces.false_hits(held.templates):.1f} wrong hits to reckon with (docs/faces.md)"
+    )
+    if held.answered_at is not None:
+        print(f"  {held.outcome}: {held.reason}")
+
+
 @review_commands.command("open")
 def open_subject(
     review_id: ReviewId,
@@ -54,7 +81,8 @@ def open_subject(
 ) -> None:
     """Write what waits into a file, to be looked at; that it was opened is on record.
 
-    Two operators give this command, or one again after three days; whose it is, is told at once.
+    Of a hold: the new performer's portrait. Two operators give this command, or one again after
+    three days; whose it is, is told at once.
     """
     from app import storage, vault
     from app.gateway.materials.models import Material
@@ -62,6 +90,9 @@ def open_subject(
     from app.gateway.reviews import service
     from app.twofold import operators
 
+    if review_id.startswith("hld_"):
+        _open_portrait(review_id, to)
+        return
     with db.reading() as session:
         review = service.show(session, review_id).review
         material = session.get(Material, review.material_id) if review.material_id else None
@@ -84,15 +115,32 @@ def open_subject(
     print(f"written to {to}: delete it when you have looked")
 
 
+def _open_portrait(hold_id: str, to: Path) -> None:
+    from app import vault
+    from app.registry import resemblance
+    from app.twofold import operators
+
+    with db.reading() as session:
+        performer, object_id = resemblance.portrait_of(session, hold_id)
+
+    def write(session: Session) -> None:
+        vault.open_to(session, object_id, to, purpose="evidence", subject_id=hold_id)
+
+    asked = {"vault_object_id": object_id}
+    operators.by_two("vault-access", hold_id, asked, write, whose=performer.organization_id)
+    print(f"written to {to}: delete it when you have looked")
+
+
 @review_commands.command("release")
 def release(review_id: ReviewId, reason: Reason) -> None:
-    """Let it go on, as far as this doubt is concerned."""
+    """Let it go on, as far as this doubt is concerned; a held performer is no longer paused."""
     _answer(review_id, let_go=True, reason=reason)
 
 
 @review_commands.command("refuse")
 def refuse(review_id: ReviewId, reason: Reason) -> None:
-    """Refuse it: a material may not be used, an output ends and costs nothing."""
+    """Refuse it: a material may not be used, an output ends and costs nothing, a performer stays
+    paused."""
     _answer(review_id, let_go=False, reason=reason)
 
 
@@ -114,7 +162,9 @@ def withdraw_consent(
 
 def _answer(review_id: str, *, let_go: bool, reason: str) -> None:
     from app.gateway.reviews import answering
+    from app.registry import resemblance
 
+    answer = resemblance.answer if review_id.startswith("hld_") else answering.answer
     with db.writing() as session:
-        review = answering.answer(session, review_id, let_go=let_go, reason=reason)
-    print(f"{review.id} {review.outcome}")
+        answered = answer(session, review_id, let_go=let_go, reason=reason)
+        print(f"{answered.id} {answered.outcome}")

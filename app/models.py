@@ -44,6 +44,7 @@ from app.registry import models as registry
 from app.registry import models_identity as identities
 from app.registry import models_mandates as mandates
 from app.registry import models_named as named
+from app.registry import models_resemblance as resemblance
 from app.transparency import models as transparency
 from app.transparency import models_anchor as anchors
 from app.twofold import models as twofold
@@ -85,6 +86,7 @@ __all__ = [
     "recovery",
     "registry",
     "render_jobs",
+    "resemblance",
     "reviews",
     "standing",
     "statuses",

@@ -88,6 +88,7 @@ OWNED: dict[str, str] = {
     "vault_opening": "EXISTS (SELECT FROM vault_object o WHERE o.id = object_id)",
     "performer_alias": _by(performer_id="side"),
     "matching_choice": _by(performer_id="side"),
+    "enrollment_hold": _by(performer_id="side"),
     "performer_life": _by(performer_id="side"),
     "identity_proof": _by(performer_id="side"),
     "external_id": _by(performer_id="side"),
@@ -192,6 +193,7 @@ OPEN: dict[str, str] = {
     "alembic_version": "which shape the database has",
 }
 CLOSED: dict[str, str] = {
+    "enrollment_match": "names whom a face may resemble: for the operator alone",
     "review_match": "names whom a doubt may be about: for the operator alone",
     "person": "people are looked up for pages, by the house",
     "passkey": "likewise",

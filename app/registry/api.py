@@ -15,15 +15,17 @@ from app.identity.api_edge import Act, Acting, Reading, act_refusals, read_refus
 from app.identity.errors import FileMissing, UploadMalformed
 from app.identity.uploads import file_of, form_body, keep, limited_form
 from app.problems import InvalidRequest, invalid
-from app.registry import mandates, service
+from app.registry import mandates, resemblance, service
 from app.registry.errors import (
     PICTURE_ERRORS,
+    EnrollmentHeld,
     ImageTooLarge,
     NoFaceFound,
     PerformerNameRefused,
     PerformerUnknown,
     SeveralFacesFound,
 )
+from app.registry.matching import MatcherUnavailable
 from app.registry.models import Performer
 from app.sandbox import (
     SandboxCrashed,
@@ -47,6 +49,7 @@ PORTRAIT_ERRORS: tuple[type[AppError], ...] = (
     SandboxMemory,
     SandboxCrashed,
     SandboxUnavailable,
+    MatcherUnavailable,
 )
 ENROLLMENT = form_body(
     name={"type": "string", "maxLength": 200, "examples": ["Griet of Delft"]},
@@ -70,6 +73,11 @@ class PerformerRead(BaseModel):
     paused_at: datetime | None = Field(
         examples=[None], description="Since when every new use is stopped."
     )
+    held: bool = Field(
+        examples=[False],
+        description="Whether the pause is until a person of the installation has looked at the "
+        "face, which resembles that of somebody enrolled; `resume` does not end it.",
+    )
     created_at: datetime
 
 
@@ -89,7 +97,11 @@ class PerformerPage(BaseModel):
 )
 @may("organization", to="likeness")
 async def enroll_performer(request: Request, act: Acting) -> Response:
-    """Enroll a performer from one portrait; the picture is kept encrypted, and only so."""
+    """Enroll a performer from one portrait; the picture is kept encrypted, and only so.
+
+    Where the face resembles somebody enrolled by another house, the performer is `held`: paused
+    until a person has looked.
+    """
     limit_bytes = settings().upload_limit_bytes
     async with limited_form(request, limit_bytes, too_large=ImageTooLarge) as form:
         name, portrait = form.get("name"), file_of(form, "portrait")
@@ -103,6 +115,7 @@ def _enroll(act: Act, name: str, portrait: BinaryIO) -> Response:
         path = directory / "portrait"
         digest = keep(portrait, path, settings().upload_limit_bytes, too_large=ImageTooLarge)
         seen = service.inspect_portrait(path)
+        searched = resemblance.look_for(seen.template)
 
         def enroll(session: Session) -> tuple[int, BaseModel]:
             performer = service.enroll(
@@ -112,6 +125,7 @@ def _enroll(act: Act, name: str, portrait: BinaryIO) -> Response:
                 portrait=path,
                 inspected=seen,
             )
+            resemblance.hold(session, performer, searched)
             return 201, _read(session, performer)
 
         return act.once(digest + name.encode(), enroll)
@@ -158,7 +172,7 @@ def pause_performer(performer_id: str, act: Acting) -> Response:
 @router.post(
     "/performers/{performer_id}/resume",
     response_model=PerformerRead,
-    responses=act_refusals(PerformerUnknown, LikenessErased),
+    responses=act_refusals(PerformerUnknown, LikenessErased, EnrollmentHeld),
 )
 @may("performer", "representative", to="consent")
 def resume_performer(performer_id: str, act: Acting) -> Response:
@@ -174,4 +188,6 @@ def resume_performer(performer_id: str, act: Acting) -> Response:
 def _read(session: Session, performer: Performer) -> PerformerRead:
     newest = service.replicas_of(session, performer.id)[0]
     facts = performer.model_dump(include=set(PerformerRead.model_fields))
-    return PerformerRead(**facts, replica_id=newest.id)
+    held = performer.paused_at is not None and service.hold_of(session, performer)
+    is_held = bool(held and held.outcome != "released")
+    return PerformerRead(**facts, replica_id=newest.id, held=is_held)

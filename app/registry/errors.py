@@ -15,6 +15,30 @@ class PerformerNameRefused(AppError):
     status, code = 422, "performer-name-refused"
 
 
+class EnrollmentHeld(AppError):
+    """The performer is paused since their enrollment, until a person has looked at their face."""
+
+    status, code = 409, "enrollment-held"
+
+
+class HoldNotFound(NotFound):
+    """No enrollment is held under this id."""
+
+    code = "hold-not-found"
+
+
+class HoldAnswered(AppError):
+    """The hold was answered; the first answer stands."""
+
+    status, code = 409, "hold-answered"
+
+
+class AnswerMissing(AppError):
+    """A hold is answered with a reason, which stays on record."""
+
+    status, code = 422, "answer-missing"
+
+
 class NoFaceFound(AppError):
     """No face was found in the portrait."""
 

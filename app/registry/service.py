@@ -16,6 +16,7 @@ from app.identity.models import Organization
 from app.registry import mandates, sealing
 from app.registry.errors import (
     PICTURE_ERRORS,
+    EnrollmentHeld,
     NoFaceFound,
     PerformerNameRefused,
     PerformerUnknown,
@@ -23,8 +24,15 @@ from app.registry.errors import (
 )
 from app.registry.faces import MAX_PIXELS, TEMPLATE_LENGTH
 from app.registry.models import Performer, ReferenceMedium, Replica
+from app.registry.models_resemblance import EnrollmentHold
 
 NAME_CHARACTERS = 200
+HELD = {
+    "open": "this face resembles that of somebody who is enrolled here, which proves nothing: a "
+    "person of this installation looks at it. Nothing is to be done; you are told when they have",
+    "refused": "a person of this installation looked at this face and did not let it go on. If "
+    "that is wrong, open a case",
+}
 SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 # Address space, not memory in use: an ordinary portrait needs 600 MiB of it and 1.5 s of one core,
 # fifty megapixels of WebP 1 GiB and 5 s.
@@ -159,10 +167,22 @@ def pause(session: Session, performer: Performer) -> Performer:
 
 
 def resume(session: Session, performer: Performer) -> Performer:
-    """Allow uses again, as far as the contracts do. Raises LikenessErased: that is for good."""
+    """Allow uses again, as far as the contracts do.
+
+    Raises LikenessErased: that is for good; EnrollmentHeld while a person has to look at the face.
+    """
     session.refresh(performer, with_for_update=True)
     vault.check_not_erased(session, performer.id)
+    held = hold_of(session, performer)
+    if held is not None and held.outcome != "released":
+        raise EnrollmentHeld(HELD[held.outcome])
     return _set_pause(session, performer, None)
+
+
+def hold_of(session: Session, performer: Performer) -> EnrollmentHold | None:
+    """Return why a performer is paused since their enrollment, or None where nothing held them."""
+    theirs = select(EnrollmentHold).where(EnrollmentHold.performer_id == performer.id)
+    return session.exec(theirs).first()
 
 
 def _set_pause(session: Session, performer: Performer, at: datetime | None) -> Performer:

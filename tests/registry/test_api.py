@@ -12,7 +12,8 @@ from sqlmodel import select
 from app import db, problems
 from app.errors import AppError
 from app.identity import service as identity
-from app.registry import api
+from app.identity.models import Organization
+from app.registry import api, matching, resemblance
 from app.registry.models import Performer
 from app.vault import VaultObject
 from tests.registry import pictures
@@ -156,3 +157,23 @@ def test_the_documentation_names_every_refusal():
     documented = str(answers)
     for code in ("no-face-found", "several-faces-found", "image-too-large", "image-animated"):
         assert code in documented
+
+
+class TestAFaceThatResemblesSomebody:
+    def test_is_held_and_told_so_over_http(self, agency, client, monkeypatch):
+        first = agency.enroll("k1").json()
+        found = [[matching.Match(first["id"], 0.1)]]
+        monkeypatch.setattr(resemblance, "look_for", lambda _: matching.Searched(found, 1))
+        monkeypatch.setattr(matching, "allow", lambda _, performers: set(performers))
+        stranger = Caller(client, "Elsewhere")
+        held = stranger.enroll("k1").json()
+        assert (first["held"], held["held"], held["paused_at"] is None) == (False, True, False)
+        assert first["id"] not in str(held)
+        with db.writing() as session:
+            house = session.get_one(
+                Organization, session.get_one(Performer, held["id"]).organization_id
+            )
+            house.kind = "performer"
+        answer = stranger.post(f"/v1/performers/{held['id']}/resume", "k2")
+        assert (answer.status_code, answer.json()["code"]) == (409, "enrollment-held")
+        assert first["id"] not in answer.text

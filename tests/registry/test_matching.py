@@ -7,12 +7,17 @@ from dataclasses import replace
 
 import pytest
 from sqlmodel import select
+from typer.testing import CliRunner
 
-from app import db, vault
+from app import cli, db, vault
 from app.identity.models import ApiKey
 from app.identity.principal import Principal
-from app.registry import matching
+from app.notices.models import Notice
+from app.registry import matching, resemblance, service
+from app.registry.errors import AnswerMissing, EnrollmentHeld, HoldAnswered, HoldNotFound
 from app.registry.models import Performer
+from tests.registry.factories import an_organization
+from tests.registry.pictures import GIRL
 from tests.scenes import a_portrait_seen, a_scene, an_api_key
 
 FACE = (0.1,) * 128
@@ -100,3 +105,90 @@ class TestSearch:
         matching._place().chmod(0o755)
         with pytest.raises(matching.MatcherUnavailable, match="this user's alone"):
             matching.search([FACE])
+
+
+def enrolled(session, searched, house=None, template=FACE):  # type: ignore[no-untyped-def]
+    """Enroll somebody else with this face, as the API does after its search."""
+    performer = service.enroll(
+        session,
+        organization_id=house or an_organization(session),
+        name="Somebody",
+        portrait=GIRL,
+        inspected=replace(a_portrait_seen(), template=template),
+    )
+    return performer, resemblance.hold(session, performer, searched)
+
+
+class TestANewFace:
+    def test_is_held_until_a_person_has_looked_and_names_nobody(self, database):
+        with db.writing() as session:
+            one, by = somebody(session)
+            house = session.get_one(Performer, one).organization_id
+        assert resemblance.look_for(FACE) == matching.Searched([[]], 0)
+        assert not matching._lives  # nobody allows it: nothing is asked, and no matcher starts
+        choose(one, by, allowed=True)
+        seen, other = resemblance.look_for(FACE), resemblance.look_for(OTHER)
+        with db.writing() as session:
+            assert enrolled(session, other, template=OTHER)[1] is None
+            assert enrolled(session, seen, house)[1] is None  # their own house knows them
+            performer, held = enrolled(session, seen)
+            nobody, _ = enrolled(session, seen)
+        assert performer.paused_at is not None
+        with db.writing() as session:
+            mine, theirs = (session.get_one(Performer, each.id) for each in (performer, nobody))
+            with pytest.raises(EnrollmentHeld) as refusal:
+                service.resume(session, mine)
+            assert one not in str(refusal.value)
+            assert [each.performer_id for each in resemblance.waiting(session)] == [
+                mine.id, theirs.id
+            ]  # fmt: skip
+            assert [match.performer_id for match in resemblance.show(session, held.id)[1]] == [one]
+            with pytest.raises(AnswerMissing):
+                resemblance.answer(session, held.id, let_go=True, reason=" ")
+            with pytest.raises(HoldNotFound):
+                resemblance.answer(session, "hld_0", let_go=True, reason="a twin")
+            resemblance.answer(session, held.id, let_go=True, reason="a twin")
+            with pytest.raises(HoldAnswered):
+                resemblance.answer(session, held.id, let_go=False, reason="no twin")
+            (second,) = resemblance.waiting(session)
+            resemblance.answer(session, second.id, let_go=False, reason="the same person")
+        with db.writing() as session:
+            mine, theirs = (session.get_one(Performer, each.id) for each in (performer, nobody))
+            assert (mine.paused_at, resemblance.waiting(session)) == (None, [])
+            service.pause(session, mine)
+            service.resume(session, mine)  # from now on as everybody's
+            with pytest.raises(EnrollmentHeld, match="open a case"):
+                service.resume(session, theirs)
+            told = session.exec(select(Notice.kind, Notice.subject_id)).all()
+        assert {("enrollment-answered", mine.id), ("enrollment-answered", theirs.id)} <= set(told)
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    def test_is_not_held_for_who_ended_the_search_before_it_was_enrolled(self, database):
+        with db.writing() as session:
+            one, by = somebody(session)
+        choose(one, by, allowed=True)
+        seen = resemblance.look_for(FACE)
+        assert [hit.performer_id for hit in seen.found[0]] == [one]
+        choose(one, by, allowed=False)
+        with db.writing() as session:
+            performer, held = enrolled(session, seen)
+        assert (performer.paused_at, held) == (None, None)
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    def test_is_listed_and_let_go_by_command(self, database):
+        with db.writing() as session:
+            one, by = somebody(session)
+        choose(one, by, allowed=True)
+        with db.writing() as session:
+            performer, held = enrolled(session, resemblance.look_for(FACE))
+        assert f"{held.id} {performer.id}" in said("list")
+        assert f"may be {one}: 0.00 apart" in said("show", held.id)
+        assert said("release", held.id, "--reason", "a twin") == f"{held.id} released\n"
+        assert "released: a twin" in said("show", held.id)
+        assert held.id not in said("list")
+
+
+def said(*words):  # type: ignore[no-untyped-def]
+    answer = CliRunner().invoke(cli.app, ["reviews", *words])
+    assert answer.exit_code == 0, answer.output
+    return answer.output

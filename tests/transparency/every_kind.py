@@ -61,6 +61,7 @@ from app.registry import identities, mandates
 from app.registry import service as registry
 from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
 from app.registry.models_named import MatchingChoice, PerformerAlias
+from app.registry.models_resemblance import EnrollmentHold, EnrollmentMatch
 from app.twofold.models import TwofoldAct, TwofoldVoice
 from tests.scenes import Scene, a_scene
 
@@ -175,6 +176,8 @@ def a_row_of_every_kind(session: Session) -> Scene:
             MaterialConsent(material_id="mat_1", replica_id=scene.replica.id, api_key_id=key_id),
             Review(id="rev_1", generation_id=generation.id, findings=["another-face"], faces=1),
             ReviewMatch(review_id="rev_1", performer_id=scene.performer.id, distance_milli=400),
+            EnrollmentHold(id="hld_1", performer_id=scene.performer.id, templates=1),
+            EnrollmentMatch(hold_id="hld_1", performer_id=scene.performer.id, distance_milli=400),
             PerformerAlias(
                 performer_id=scene.performer.id,
                 name="The Girl of Delft",
