@@ -5,6 +5,7 @@ keys and flushes every commit to disk; PostgreSQL is used as it comes, and told 
 """
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from sqlmodel import Session
 
 from app import marks
 from app.config import settings
+
+PING_AFTER_S = 2.0
 
 
 class Instant(TypeDecorator[datetime]):
@@ -59,9 +62,8 @@ def make_engine(url: str) -> Engine:
     Errors name the statement and never its parameters: those are lines of script, and names.
     """
     if not url.startswith("sqlite"):
-        engine = sa.create_engine(
-            url, pool_pre_ping=True, json_serializer=_json, hide_parameters=True
-        )
+        engine = sa.create_engine(url, json_serializer=_json, hide_parameters=True)
+        _ping_after_a_pause(engine)
         marks.listen(engine)
         return engine
     engine = sa.create_engine(
@@ -87,7 +89,7 @@ def make_engine(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def _on_begin(connection: sa.Connection) -> None:
         kind = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
-        connection.exec_driver_sql(f"BEGIN {kind}")
+        connection.connection.cursor().execute(f"BEGIN {kind}")  # on each act: the short way
 
     engine.dialect.do_savepoint = _savepoint  # type: ignore[method-assign]
     engine.dialect.do_release_savepoint = _release_savepoint  # type: ignore[method-assign]
@@ -104,8 +106,27 @@ def _release_savepoint(connection: sa.Connection, name: str) -> None:
     connection.connection.cursor().execute(f"RELEASE SAVEPOINT {name}")
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+def _ping_after_a_pause(engine: Engine) -> None:
+    """Try a connection that nobody has used for a while; one that is in use says itself if it died.
+
+    The pool then opens another, as with SQLAlchemy's own `pool_pre_ping`, which asks each time.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _rests(_driver: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ping(driver: Any, record: Any, _pooled: object) -> None:
+        if time.monotonic() - record.info.get("rests_since", time.monotonic()) < PING_AFTER_S:
+            return
+        try:
+            engine.dialect.do_ping(driver)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise sa.exc.DisconnectionError("the connection had died") from error
+
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def file_of(url: str) -> Path | None:

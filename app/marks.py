@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import blake2b
 from json.encoder import encode_basestring
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -151,11 +152,21 @@ def _each_state(name: str, key: str, row: Row) -> str:
 
 def _held(name: str, row: Row) -> tuple[list[Any], list[int]]:
     """Return what a row holds as a state spells it, and where in it there is JSON still."""
-    held = [
-        value if type(value) in _AS_THEY_ARE or isinstance(value, _JSON) else _spelled_state(value)
-        for value in [row[column] for column in TABLES[name].sealed]
-    ]
-    return held, [at for at, value in enumerate(held) if isinstance(value, _JSON)]
+    held, nested = [*_sealed_of(name)(row)], []
+    for at, value in enumerate(held):
+        if type(value) in _AS_THEY_ARE:
+            continue
+        if isinstance(value, _JSON):
+            nested.append(at)
+        else:
+            held[at] = _spelled_state(value)
+    return held, nested
+
+
+@cache
+def _sealed_of(name: str) -> Callable[[Row], tuple[Any, ...]]:
+    first, second, *more = TABLES[name].sealed  # two at least, or it would return no tuple
+    return itemgetter(first, second, *more)
 
 
 def _keyed(name: str, key: str, held: list[Any]) -> str:
@@ -242,8 +253,12 @@ def write_out(connection: sa.Connection) -> None:
 
 
 def forget(connection: sa.Connection) -> None:
-    """Drop what was noted and not written down: it was undone."""
-    connection.info.pop(_PENDING, None)
+    """Drop what was noted and not written down: it was undone.
+
+    A connection that died has nothing noted: that was kept with it, and asking it would raise.
+    """
+    if not connection.invalidated:
+        connection.info.pop(_PENDING, None)
 
 
 def rows_by_key(

@@ -5,8 +5,11 @@ with SQLAlchemy's own words, so that one text serves both databases; columns kee
 Statements that do not wait for each other's answers go to PostgreSQL together (`run_all`).
 """
 
+import json
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -40,11 +43,11 @@ class Statement:
     def __init__(self, statement: sa.ClauseElement) -> None:
         self._statement = statement
         self._evidence: sa.Table | None = None
-        written = getattr(statement, "table", None)
-        if written is not None and written.name in TABLES:
+        self.table: sa.Table | None = getattr(statement, "table", None)  # the one it writes
+        if self.table is not None and self.table.name in TABLES:
             if not isinstance(statement, sa.Insert):
-                raise TypeError(f"change {written.name} through a session: see app/anchored.py")
-            self._evidence = written
+                raise TypeError(f"change {self.table.name} through a session: see app/anchored.py")
+            self._evidence = self.table
         self._compiled: dict[str, _Compiled] = {}
 
     def rows(self, connection: sa.Connection, **values: Any) -> list[Row]:
@@ -108,14 +111,15 @@ def run_all(connection: sa.Connection, *calls: Call) -> list[Row | None]:
     sees what the ones before it did, and what others committed before its own turn came. The first
     error is raised, and none after it has happened.
     """
-    driver: Any = connection.connection.driver_connection
     _cursor(connection)  # begins the transaction, where there is none yet
+    pooled, dialect = connection.connection, connection.dialect
+    driver: Any = pooled.driver_connection
     ran = []
     with driver.pipeline() if hasattr(driver, "pipeline") else nullcontext():
         for statement, values in calls:
-            compiled = statement._for(connection.dialect)  # noqa: SLF001
+            compiled = statement._for(dialect)  # noqa: SLF001
             added = statement._adding(compiled, values)  # noqa: SLF001
-            cursor = connection.connection.cursor()
+            cursor = pooled.cursor()
             cursor.execute(compiled.text, compiled.bind({**values}))
             ran.append((compiled, added, cursor))
     first: list[Row | None] = []
@@ -124,6 +128,35 @@ def run_all(connection: sa.Connection, *calls: Call) -> list[Row | None]:
         row = cursor.fetchone() if cursor.description else None
         first.append(None if row is None else compiled.read(row))
     return first
+
+
+def run_as_one(connection: sa.Connection, function: Statement, *calls: Call) -> None:
+    """Run what writes rows by one call of a function of PostgreSQL, which is given them as JSON.
+
+    `function` takes them as `written`: by table, the values of each call by their names. It puts
+    in every row or fails, so every row of evidence is noted.
+    """
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    added = []
+    for statement, values in calls:
+        if statement.table is None:
+            raise TypeError(f"{statement._statement} writes no table")  # noqa: SLF001
+        rows[statement.table.name].append(values)
+        added.append(statement._adding(statement._for(connection.dialect), values))  # noqa: SLF001
+    function.run(connection, written=_rows_as_json(rows))
+    for each in added:
+        marks.note_added(connection, each)
+
+
+def _in_row(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    raise TypeError(f"{type(value).__name__} has no spelling in a row yet: give it one")
+
+
+_rows_as_json = json.JSONEncoder(separators=(",", ":"), default=_in_row).encode
 
 
 def _note(connection: sa.Connection, added: marks.Added | None, cursor: Any) -> None:

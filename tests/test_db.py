@@ -93,3 +93,34 @@ def assert_sees_one_moment() -> None:
         assert organizations(reader) == before, "it sees what was committed meanwhile"
     with db.reading() as reader:
         assert organizations(reader) == before + 1
+
+
+@POSTGRESQL
+class TestAConnectionThatDiedMeanwhile:
+    def test_is_replaced_after_a_pause(
+        self, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(db, "PING_AFTER_S", 0)
+        end_the_pooled_connection()
+        with db.reading() as session:
+            assert organizations(session) == 0
+
+    def test_says_itself_that_it_died_where_nobody_asked(
+        self, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(db, "PING_AFTER_S", 60)
+        end_the_pooled_connection()
+        with pytest.raises(sa.exc.DBAPIError), db.engine().connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        with db.reading() as session:
+            assert organizations(session) == 0
+
+
+def end_the_pooled_connection() -> None:
+    with db.reading() as session:
+        number = session.scalar(sa.text("SELECT pg_backend_pid()"))
+    other = sa.create_engine(db.engine().url, poolclass=sa.NullPool)
+    with other.connect() as connection:
+        connection.execute(
+            sa.text("SELECT pg_terminate_backend(:number, 5000)"), {"number": number}
+        )

@@ -9,9 +9,9 @@ from math import ceil
 from typing import Any
 
 import rfc8785
-from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import Session, col, select
 
+from app import canonical
 from app.ids import new_id
 from app.ledger import rows
 from app.ledger.books import Line, Posted, RoyaltyState, add, check_balanced, negate
@@ -21,7 +21,7 @@ from app.ledger.rows import Book
 from app.ledger.royalties import post_event
 from app.ledger.terms import CompensationTerms, exact
 from app.ledger.usage import UsageEvent
-from app.statements import Call, run_all
+from app.statements import Call
 from app.transparency import service as transparency
 
 MICROSECONDS = 1_000_000
@@ -57,6 +57,8 @@ def post_usage(
     state = state_of(session, book, event)
     lines, after = post_event(terms, state, event)
     use_id = new_id("use")
+    if not has_terms:
+        rows.keep_terms(connection, _digest_of_terms(filed), json.loads(filed))
     recorded = [
         rows.recording_use(
             use_id,
@@ -73,16 +75,13 @@ def post_usage(
         ),
         rows.carrying_book(Book(contract_id, after.number, dict(after.totals))),
     ]
-    if not has_terms:
-        recorded.insert(0, rows.keeping_terms(_digest_of_terms(filed), json.loads(filed)))
     if not lines:
-        run_all(connection, *recorded)
+        rows.write(connection, recorded)
         return None
     check_balanced(lines)  # here, and in the database when the seal is set
-    entry = JournalEntry(
-        usage_event_id=use_id, contract_id=contract_id, generation_id=generation_id, digest=""
+    entry = rows.new_entry(
+        usage_event_id=use_id, contract_id=contract_id, generation_id=generation_id
     )
-    entry.digest = digest_of(entry, lines)
     write_entry(session, entry, lines, after=recorded)
     return entry
 
@@ -125,7 +124,7 @@ def digest_of(entry: JournalEntry, lines: Iterable[Line]) -> str:
     }
     if entry.source is not None:
         content["source"] = entry.source
-    return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+    return hashlib.sha256(canonical.of_texts(content)).hexdigest()
 
 
 def terms_digest(document: Mapping[str, Any]) -> str:
@@ -136,14 +135,15 @@ def terms_digest(document: Mapping[str, Any]) -> str:
 def write_entry(
     session: Session, entry: JournalEntry, lines: tuple[Line, ...], *, after: Iterable[Call] = ()
 ) -> None:
-    """Write an entry, its postings and the seal that the database refuses unless they balance.
+    """Write a new entry, its postings and the seal that the database refuses unless they balance.
 
-    Promises the log its leaf. What is given as `after` is written before it, in the same breath.
+    Its digest is reckoned here. Promises the log its leaf. What is given as `after` is written
+    before it, in the same breath.
     """
+    rows.give_digest(entry, digest_of(entry, lines))
     leaf = transparency.promise("journal-entry", entry.id, evidence(entry))
-    run_all(session.connection(), *after, *rows.posting_entry(entry, lines), leaf)
-    make_transient_to_detached(entry)  # the session takes it for a row it read, without reading it
-    session.add(entry)
+    rows.write(session.connection(), (*after, *rows.posting_entry(entry, lines), leaf))
+    rows.attach_entry(session, entry)
 
 
 def evidence(entry: JournalEntry) -> dict[str, str | None]:

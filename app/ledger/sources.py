@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from sqlmodel import Session, select
 
+from app.ledger import rows
 from app.ledger.books import Line, check_balanced
 from app.ledger.models import JournalEntry
-from app.ledger.posting import digest_of, write_entry
+from app.ledger.posting import write_entry
 
 
 def post_source(
@@ -25,7 +26,6 @@ def post_source(
         return first
     lines = tuple(lines)
     check_balanced(lines)  # here, and in the database when the seal is set
-    entry = JournalEntry(source=source, contract_id=contract_id, digest="")
-    entry.digest = digest_of(entry, lines)
+    entry = rows.new_entry(source=source, contract_id=contract_id)
     write_entry(session, entry, lines)
     return entry

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import floor
+from math import floor, lcm
 
 _HALF = Fraction(1, 2)
 
@@ -22,15 +22,17 @@ def split_by_weight(total_minor: int, weights: Sequence[Fraction]) -> list[int]:
         raise ValueError("a split needs weights, none of them negative")
     if total_minor == 0:
         return [0] * len(weights)
-    whole = sum(weights)
+    scale = lcm(*(weight.denominator for weight in weights))
+    whole_weights = [weight.numerator * (scale // weight.denominator) for weight in weights]
+    whole = sum(whole_weights)
     if whole == 0:
         raise ValueError(f"{total_minor} minor units and nobody to give them to")
     sign, size = (-1, -total_minor) if total_minor < 0 else (1, total_minor)
-    shares = [size * weight / whole for weight in weights]
-    parts = [floor(share) for share in shares]
-    by_remainder = sorted(
-        range(len(parts)), key=lambda place: shares[place] - parts[place], reverse=True
-    )
-    for place in by_remainder[: size - sum(parts)]:
-        parts[place] += 1
+    shares = [divmod(size * weight, whole) for weight in whole_weights]
+    parts = [part for part, _ in shares]
+    missing = size - sum(parts)
+    if missing:
+        by_remainder = sorted(range(len(parts)), key=lambda place: shares[place][1], reverse=True)
+        for place in by_remainder[:missing]:
+            parts[place] += 1
     return [sign * part for part in parts]

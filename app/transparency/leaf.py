@@ -16,6 +16,7 @@ from typing import Any
 
 import rfc8785
 
+from app import canonical
 from app.transparency.errors import LeafRefused, ProofRefused
 
 VERSION = 1
@@ -124,6 +125,6 @@ def _commit(kind: str, at: str, subject_id: str, payload: Mapping[str, Any], sal
 
 def _canonical(value: dict[str, Any]) -> bytes:
     try:
-        return bytes(rfc8785.dumps(value))
+        return canonical.of_texts(value) if canonical.is_of_texts(value) else rfc8785.dumps(value)
     except (ValueError, TypeError, RecursionError) as error:
         raise LeafRefused(f"the payload has no canonical JSON: {error}") from None

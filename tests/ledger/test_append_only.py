@@ -136,6 +136,12 @@ class TestEntriesBalance:
         with pytest.raises(DBAPIError):
             session.flush()
 
+    def test_the_function_that_writes_them_writes_nothing_else(self, session, entry, database):
+        if database == "sqlite":
+            pytest.skip("SQLite has no functions: each row has its statement")
+        other = """SELECT ledger_write('{"organization": [{"id": "org_9"}]}')"""
+        assert "and no others" in refusal_of(session, other)
+
     def test_postgresql_checks_again_at_commit(self, session, entry, database):
         """Planted fault: somebody drops the two triggers that guard the seal."""
         if database == "sqlite":
