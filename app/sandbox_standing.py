@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from app import sandbox, sandbox_children, sandbox_line
 
@@ -32,7 +32,11 @@ class Lost(Exception):
 
 
 class Standing:
-    """One child on the line: `ask` it, and `end` it."""
+    """One child on the line: `ask` it, and `end` it.
+
+    `scratch` is a file without a name, in memory where the system has that. This child alone may be
+    handed it, and may go on changing it for as long as it lives.
+    """
 
     def __init__(self, function: str, party: str, *, file_bytes: int = sandbox.FILE_BYTES) -> None:
         self.function, self.party, self.served = function, party, 0
@@ -40,6 +44,7 @@ class Standing:
         directory = tempfile.mkdtemp(prefix=f"{sandbox.PREFIX}{os.getpid()}-")
         self._left = ExitStack()
         self._left.callback(shutil.rmtree, directory, ignore_errors=True)
+        self.scratch = self._left.enter_context(_nameless())
         request = {
             "function": function,
             "args": {},
@@ -106,6 +111,12 @@ class Standing:
         with suppress(BlockingIOError):
             while self._complaints.read(sandbox.STDERR_BYTES):
                 pass
+
+
+def _nameless() -> BinaryIO:
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("scratch"), "w+b")
+    return cast("BinaryIO", tempfile.TemporaryFile())
 
 
 _lock = threading.Lock()

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.provenance import viewing
 from app.provenance.manifest import ALGORITHM, CONSENT_LABEL
 from app.provenance.media import sniff
 from app.provenance.structure import excess
@@ -37,6 +38,7 @@ STORE_MARK = b"jumdc2pa"  # the description box of a manifest store begins so
 STORE_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # of its box in MP4 and QuickTime
 GENERATION_ID = re.compile(rb"gen_[0-9A-HJKMNP-TV-Z]{26}")
 MANIFEST_LABEL = re.compile(rb"urn:c2pa:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LONGEST_TRACE = 45  # bytes, of either
 
 
 def context(claim_root_pem: str = "", tsa_root_pem: str = "") -> "c2pa.Context":
@@ -125,11 +127,8 @@ def find_remains(*, path: str) -> dict[str, Any]:
     """
     if Path(path).stat().st_size == 0:
         return {"generation_ids": [], "labels": []}
-    with (
-        Path(path).open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view,
-    ):
-        if view.find(CONSENT_LABEL.encode()) < 0 and view.find(b"jumb") < 0:
+    with viewing.viewed(Path(path)) as view:
+        if viewing.find(view, CONSENT_LABEL.encode()) < 0 and viewing.find(view, b"jumb") < 0:
             return {"generation_ids": [], "labels": []}
         return {
             "generation_ids": _distinct(GENERATION_ID, view),
@@ -141,18 +140,18 @@ def holds_store(path: Path) -> bool:
     """Say whether a file spells the mark of a manifest store anywhere. Parses nothing."""
     if path.stat().st_size == 0:
         return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        return view.find(STORE_MARK) >= 0
+    with viewing.viewed(path) as view:
+        return viewing.find(view, STORE_MARK) >= 0
 
 
 def hide_store(path: Path) -> None:
     """Make a film's manifest stores unknown boxes, where they stand: nobody reads them as such."""
-    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as view:
+    with viewing.viewed(path, writable=True) as view:
         for mark in (STORE_UUID, STORE_MARK):
-            at = view.find(mark)
+            at = viewing.find(view, mark)
             while at >= 0:
                 view[at : at + len(mark)] = bytes(len(mark))
-                at = view.find(mark, at)
+                at = viewing.find(view, mark, at)
 
 
 def spells(path: Path, texts: Iterable[str]) -> bool:
@@ -160,18 +159,18 @@ def spells(path: Path, texts: Iterable[str]) -> bool:
 
     Very short ones are passed over: any file spells them.
     """
-    wanted = [re.escape(text.encode()) for text in texts if len(text) >= SHORTEST_TEXT]
+    wanted = [text.encode() for text in texts if len(text) >= SHORTEST_TEXT]
     if not wanted or path.stat().st_size == 0:
         return False
-    pattern = re.compile(b"|".join(wanted), re.IGNORECASE)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        return pattern.search(view) is not None
+    pattern = re.compile(b"|".join(map(re.escape, wanted)), re.IGNORECASE)
+    with viewing.viewed(path) as view:
+        return any(viewing.matches(pattern, view, longest=max(map(len, wanted))))
 
 
 def _distinct(pattern: re.Pattern[bytes], view: mmap.mmap) -> list[str]:
     found: dict[str, None] = {}
-    for match in pattern.finditer(view):
-        found[match.group().decode()] = None
+    for match in viewing.matches(pattern, view, longest=LONGEST_TRACE):
+        found[match.decode()] = None
         if len(found) == LIST_LIMIT:
             break
     return list(found)

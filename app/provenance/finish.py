@@ -15,12 +15,14 @@ from dataclasses import dataclass
 
 import cbor2
 
+from app.provenance import viewing
 from app.provenance.errors import SigningFailed
 from app.provenance.manifest import PAYLOAD_PLACEHOLDER
 
 COSE_SIGN1 = 18
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SOI, APP11, START_OF_SCAN = b"\xff\xd8", 0xEB, 0xDA
+MANIFEST_BYTES = 4 << 20  # with all those of its ingredients
 
 
 @dataclass(frozen=True)
@@ -84,29 +86,42 @@ def superboxes(data: bytes | bytearray) -> Iterator[Box]:
 
 
 def places_of(manifest: bytes, whole: mmap.mmap | bytes) -> Places:
-    """Say where in a whole file its manifest lies, for `put_manifest`.
+    """Say where in a whole file its manifest lies, for `manifest_at` and `put_manifest`.
 
     JPEG splits a store over APP11 segments, PNG guards it with a CRC; other formats hold it whole.
     """
     if whole[:2] == SOI:
         return Places(_places_in_jpeg(whole, manifest), ())
-    at = whole.find(manifest)
+    at = whole.find(manifest) if isinstance(whole, bytes) else viewing.find(whole, manifest)
     if at < 0:
         raise SigningFailed("the manifest the library wrote is not in the file it wrote")
     guarded = (at - 4, at + len(manifest)) if whole[:8] == PNG_SIGNATURE else ()
     return Places(((at, len(manifest)),), guarded)
 
 
-def put_manifest(whole: mmap.mmap | bytearray, places: Places, old: bytes, new: bytes) -> None:
-    """Put `new` where `old` lies; both have the same length. Parses nothing: it was told where."""
+def manifest_at(whole: mmap.mmap | bytearray, places: Places) -> bytes:
+    """Return what lies at these places. Raises SigningFailed where they are none.
+
+    Whoever told them has read a file that may have taken it over.
+    """
+    done = size = 0
+    for at, length in places.pieces:
+        if at < done or length <= 0:
+            raise SigningFailed("the places of the manifest are not in order")
+        done, size = at + length, size + length
+    if done > len(whole) or not 0 < size <= MANIFEST_BYTES:
+        raise SigningFailed(f"a manifest of {size} bytes, up to byte {done} of {len(whole)}")
+    return b"".join(whole[at : at + length] for at, length in places.pieces)
+
+
+def put_manifest(whole: mmap.mmap | bytearray, places: Places, new: bytes) -> None:
+    """Put a manifest where one of its length lies. Parses nothing: it was told where."""
     done = 0
     for at, length in places.pieces:
-        if at < 0 or length <= 0 or whole[at : at + length] != old[done : done + length]:
-            raise SigningFailed("the file holds another manifest than the library returned")
         whole[at : at + length] = new[done : done + length]
         done += length
-    if done != len(old) or len(old) != len(new):
-        raise SigningFailed("the manifest the library wrote is not whole in the file")
+    if done != len(new):
+        raise SigningFailed("the finished manifest has another length than the one laid out")
     if places.guarded:
         start, end = places.guarded
         whole[end : end + 4] = struct.pack(">I", zlib.crc32(whole[start:end]))

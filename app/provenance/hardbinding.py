@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import cbor2
 
+from app.provenance import viewing
 from app.provenance.errors import SigningFailed
 from app.provenance.finish import superboxes
 
@@ -26,17 +27,16 @@ PIECE = 4 << 20
 
 def holds(path: Path) -> bool:
     """Say whether the file's bytes are those its active manifest was made over. SHA-256 only."""
-    with path.open("rb") as file:  # read, not mapped: a gigabyte in view would count as memory
-        try:
-            return _holds(file, path.stat().st_size)
-        except (SigningFailed, LookupError, TypeError, ValueError, struct.error):
-            return False
-
-
-def _holds(file: BinaryIO, length: int) -> bool:
-    start = _find(file, STORE_BOX) - 12
-    if start < 0:
+    try:
+        with viewing.viewed(path) as view:
+            start = viewing.find(view, STORE_BOX) - 12
+        with path.open("rb") as file:
+            return start >= 0 and _holds(file, path.stat().st_size, start)
+    except (SigningFailed, LookupError, TypeError, ValueError, struct.error):
         return False
+
+
+def _holds(file: BinaryIO, length: int, start: int) -> bool:
     (size,) = struct.unpack(">I", _read(file, start, 4))
     store = _read(file, start, size)
     label, said = _binding(store)
@@ -59,17 +59,6 @@ def _holds(file: BinaryIO, length: int) -> bool:
 def _read(file: BinaryIO, at: int, size: int) -> bytes:
     file.seek(at)
     return file.read(size)
-
-
-def _find(file: BinaryIO, what: bytes) -> int:
-    """Where `what` first stands in the file, or -1."""
-    at, kept = 0, b""
-    while piece := _read(file, at, PIECE):
-        found = (kept + piece).find(what)
-        if found >= 0:
-            return at - len(kept) + found
-        at, kept = at + len(piece), piece[1 - len(what) :]
-    return -1
 
 
 def _binding(store: bytes) -> tuple[str, dict[str, Any]]:

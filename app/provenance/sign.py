@@ -3,21 +3,20 @@
 import hashlib
 import mmap
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import Base64Bytes, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from app import sandbox, sandbox_standing
 from app.provenance import hardbinding, revocation, second
 from app.provenance.certificate_files import Revocation
 from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
 from app.provenance.expected import check_laid_out
-from app.provenance.finish import Places, finish_manifest, put_manifest
+from app.provenance.finish import Places, finish_manifest, manifest_at, put_manifest
 from app.provenance.manifest import Manifest
 
 FIRST_VERIFIER = "c2pa-python"
@@ -50,7 +49,6 @@ class SignedFile:
 class LaidOut(BaseModel):
     """What a child says of a file it laid out: a process that may have been taken over."""
 
-    manifest: Base64Bytes
     places: Places
 
 
@@ -206,12 +204,11 @@ def _ask(
 
 def _in_memory(src: Path, dst: Path, order: Order) -> SignedFile:
     """Write a small file once, when it is finished; what the child could still change is not it."""
-    with _scratch() as target:
-        with sandbox_standing.standing(LAYING, order.party) as child:
-            laid_out = _lay_out(child, order, src, target)
-        whole = bytearray(os.pread(target.fileno(), os.fstat(target.fileno()).st_size, 0))
-    finished = order.finish(laid_out.manifest)
-    put_manifest(whole, laid_out.places, laid_out.manifest, finished)
+    with sandbox_standing.standing(LAYING, order.party) as child:
+        places = _lay_out(child, order, src, child.scratch)
+        whole = bytearray(os.fstat(child.scratch.fileno()).st_size)
+        del whole[os.preadv(child.scratch.fileno(), [whole], 0) :]
+    finished = _finish(whole, places, order)
     dst.write_bytes(whole)
     return SignedFile(hashlib.sha256(whole).hexdigest(), len(whole), finished)
 
@@ -221,18 +218,22 @@ def _in_place(src: Path, dst: Path, order: Order) -> SignedFile:
     room = src.stat().st_size + sandbox.FILE_BYTES
     with dst.open("w+b") as target:
         with sandbox_standing.fresh(LAYING, file_bytes=room) as child:
-            laid_out = _lay_out(child, order, src, target)
-        finished = order.finish(laid_out.manifest)
+            places = _lay_out(child, order, src, target)
         with mmap.mmap(target.fileno(), 0) as view:
-            put_manifest(view, laid_out.places, laid_out.manifest, finished)
+            finished = _finish(view, places, order)
         target.seek(0)
         digest = hashlib.file_digest(target, "sha256").hexdigest()
     return SignedFile(digest, dst.stat().st_size, finished)
 
 
-def _lay_out(
-    child: sandbox_standing.Standing, order: Order, src: Path, target: BinaryIO
-) -> LaidOut:
+def _finish(whole: mmap.mmap | bytearray, places: Places, order: Order) -> bytes:
+    """Sign the manifest that was laid out, where it lies; return it."""
+    finished = order.finish(manifest_at(whole, places))
+    put_manifest(whole, places, finished)
+    return finished
+
+
+def _lay_out(child: sandbox_standing.Standing, order: Order, src: Path, target: BinaryIO) -> Places:
     """Have the child write `src` with its manifest laid out; what it says of that is validated."""
     wait_s = 60 + src.stat().st_size // SLOWEST_BYTES_A_SECOND
     with ExitStack() as opened:
@@ -240,18 +241,7 @@ def _lay_out(
         files.insert(1, target.fileno())
         said = child.ask(order.said, files, wall_s=wait_s)
     try:
-        return LaidOut.model_validate(said)
+        return LaidOut.model_validate(said).places
     except ValidationError:
         why = str(said.get("refused", "no manifest came back"))[:500]
         raise SigningFailed(f"{src.name} could not be signed: {why}") from None
-
-
-@contextmanager
-def _scratch() -> Iterator[BinaryIO]:
-    """Lend a file without a name: in memory where the system has that."""
-    if hasattr(os, "memfd_create"):
-        with os.fdopen(os.memfd_create("signed"), "w+b") as file:
-            yield file
-    else:
-        with tempfile.TemporaryFile() as file:
-            yield file

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.provenance import viewing
+
 MAX_DEPTH = 16
 MAX_BOXES = 500_000  # an hour in fragments of a few frames
 MAX_TRACKS = 16
@@ -29,7 +31,7 @@ def excess(path: Path, *, tracks: bool = False) -> str:
     """
     if path.stat().st_size < 8:
         return ""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+    with viewing.viewed(path) as view:
         counted = 0
         for number, (kind, depth) in enumerate(_walk(view)):
             counted += kind == b"trak"
@@ -103,14 +105,14 @@ def _manifest_boxes(view: mmap.mmap) -> Iterator[tuple[bytes, int]]:
     of a JPEG that repeat its head.
     """
     open_: list[int] = []
-    at = view.find(b"jumb", 4)
+    at = viewing.find(view, b"jumb", 4)
     while at >= 0:
         if view[at + 8 : at + 12] != b"jumd":
-            at = view.find(b"jumb", at + 4)
+            at = viewing.find(view, b"jumb", at + 4)
             continue
         while open_ and at - 4 >= open_[-1]:
             open_.pop()
         (size,) = struct.unpack_from(">I", view, at - 4)
         open_.append(at - 4 + size)
         yield b"jumb", len(open_)
-        at = view.find(b"jumb", at + 4)
+        at = viewing.find(view, b"jumb", at + 4)

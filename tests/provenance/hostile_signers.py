@@ -91,7 +91,7 @@ def _once(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nonsense() -> dict[str, Any]:
-    return _once({"manifest": "AAAA", "places": {"pieces": [[-1, 3]], "guarded": []}})
+    return _once({"places": {"pieces": [[-1, 3]], "guarded": []}})
 
 
 def silence() -> dict[str, Any]:

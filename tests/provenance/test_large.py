@@ -12,16 +12,17 @@ from tests.provenance import peaks
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_hundred_megabytes_sign_within_440_of_memory_children_counted(data_dir, tmp_path):
+def test_seven_hundred_megabytes_sign_within_640_of_memory_children_counted(data_dir, tmp_path):
+    """The library holds up to 512 MB of a larger file; who holds the file itself is noticed."""
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.provenance.large_file", str(tmp_path), "200"],
+        [sys.executable, "-m", "tests.provenance.large_file", str(tmp_path), "700"],
         cwd=ROOT,
         capture_output=True,
         check=True,
     )
     said = json.loads(ran.stdout)
     assert said["by"] == ["c2pa-python", "understudy-hash"]
-    assert said["peak_mib"]["together"] < 440
+    assert said["peak_mib"]["together"] < 640
 
 
 @pytest.mark.slow
