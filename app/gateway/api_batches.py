@@ -2,22 +2,26 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json, to_json
 from sqlmodel import Session
 
 from app.access import may
-from app.errors import AppError
+from app.errors import AppError, TooLarge
 from app.gateway.api import GenerationCreate, Length, Line, Scene, answer_request
 from app.identity.api_edge import Act, Acting, act_refusals, fingerprint_of
 from app.problems import problem_of
 
 router = APIRouter(prefix="/v1", tags=["gateway"])
 LINES_MOST = 5000
+# Every line at its longest, each letter written as JSON escapes it (\u0434), and its names.
+LIMIT_BYTES = 32 << 20
 
 
 class BatchLine(BaseModel):
@@ -64,6 +68,13 @@ class BatchTaken(BaseModel):
     state: Literal["taken"] = "taken"
 
 
+def _schema() -> dict[str, Any]:
+    """Describe the body, which FastAPI does not read: lines are described where they stand."""
+    schema = BatchCreate.model_json_schema()
+    schema["properties"]["lines"]["items"] = schema.pop("$defs")["BatchLine"]
+    return schema
+
+
 EXAMPLE = '{"number":0,"status":201,"answer":{"id":"gen_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"}}\n'
 
 
@@ -76,16 +87,33 @@ EXAMPLE = '{"number":0,"status":201,"answer":{"id":"gen_01JD3Z6N8Q4C0R2T5V7X9Y1B
             "description": "One line of JSON for each line, in order, as each is decided.",
             "content": {"application/x-ndjson": {"schema": {"type": "string"}, "example": EXAMPLE}},
         },
-        **act_refusals(),
+        **act_refusals(TooLarge),
+    },
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _schema()}}}
     },
 )
 @may("organization", to="generate", checks=("project", "contract"))
-def request_batch(body: BatchCreate, act: Acting) -> Response:
+async def request_batch(request: Request, act: Acting) -> Response:
     """Ask for a generation of each line: up to 5 000, each decided, held and answered by itself.
 
     `status` and `answer` are what POST /v1/generations would have answered. A batch that broke off
     is sent again under its key: lines that were answered are answered the same, and act once.
     """
+    read = bytearray()
+    async for chunk in request.stream():  # not before it is known who asks: it may be long
+        read += chunk
+        if len(read) > LIMIT_BYTES:
+            raise TooLarge(f"a batch ends at {LIMIT_BYTES} bytes; send the script in parts")
+    return await run_in_threadpool(_take, act, bytes(read))
+
+
+def _take(act: Act, content: bytes) -> Response:
+    try:
+        body = BatchCreate.model_validate_json(content)
+    except ValidationError as misfit:
+        errors = [{**each, "loc": ("body", *each["loc"])} for each in misfit.errors()]
+        raise RequestValidationError(errors) from None
     act.once(fingerprint_of(body), lambda _: (201, BatchTaken(lines=len(body.lines))))
     answers = (_answer(act, body, number) for number in range(len(body.lines)))
     return StreamingResponse(_lines(answers), 201, media_type="application/x-ndjson")

@@ -98,3 +98,22 @@ class TestBatch:
         long = house.post("/v1/generations/batches", json=_batch(house, [("Yes.", "5")] * 5001))
         assert_problem(long, 422, "invalid-request")
         assert _kept() == (1, 1, 1)
+
+    def test_takes_every_line_at_its_longest_in_any_letters_and_not_a_byte_for_a_stranger(
+        self, house: House, monkeypatch
+    ) -> None:
+        monkeypatch.setattr(api_batches, "_answer", lambda _act, _body, number: {"number": number})
+        script = json.dumps(_batch(house, [("д" * 1000, "300.000")] * 5000)).encode()
+        assert len(script) > 30 << 20
+        path, sent = "/v1/generations/batches", {"content": script}
+        taken = house.client.post(path, **sent, headers=_headers(house, "k"))
+        assert (taken.status_code, len(taken.text.splitlines())) == (201, 5000)
+        monkeypatch.setattr(api_batches, "LIMIT_BYTES", 1000)
+        longer = house.client.post(path, **sent, headers=_headers(house, "l"))
+        assert_problem(longer, 413, "too-large")
+        stranger = house.client.post(path, **sent, headers={"Idempotency-Key": "k"})
+        assert stranger.status_code == 401
+
+
+def _headers(house: House, key: str) -> dict[str, str]:
+    return house.keys["production"] | {"Idempotency-Key": key}
