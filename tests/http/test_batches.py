@@ -104,13 +104,16 @@ class TestBatch:
     ) -> None:
         monkeypatch.setattr(api_batches, "_answer", lambda _act, _body, number: {"number": number})
         script = json.dumps(_batch(house, [("д" * 1000, "300.000")] * 5000)).encode()
-        assert len(script) > 30 << 20
+        assert len(script) > 30_000_000
         path, sent = "/v1/generations/batches", {"content": script}
         taken = house.client.post(path, **sent, headers=_headers(house, "k"))
         assert (taken.status_code, len(taken.text.splitlines())) == (201, 5000)
         monkeypatch.setattr(api_batches, "LIMIT_BYTES", 1000)
         longer = house.client.post(path, **sent, headers=_headers(house, "l"))
         assert_problem(longer, 413, "too-large")
+        deep = b'{"replicas":' + b"[" * 490 + b"]" * 490 + b"}"
+        nested = house.client.post(path, content=deep, headers=_headers(house, "m"))
+        assert_problem(nested, 422, "invalid-request")
         stranger = house.client.post(path, **sent, headers={"Idempotency-Key": "k"})
         assert stranger.status_code == 401
 
