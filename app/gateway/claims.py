@@ -59,6 +59,11 @@ def statement(
         footage=altered,
         rendering=generators_own,
         parent=parent,
+        derived_from=(
+            None
+            if generation.parent_id is None
+            else (generation.parent_id, generation.relation or "")
+        ),
         draft=generation.is_draft,
     )
 

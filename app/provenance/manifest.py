@@ -89,6 +89,7 @@ def manifest(
     footage: Source | None = None,
     rendering: Source | None = None,
     parent: Source | None = None,
+    derived_from: tuple[str, str] | None = None,
     draft: bool = False,
 ) -> Manifest:
     """Describe one output that an AI system rendered from reference portraits.
@@ -96,7 +97,8 @@ def manifest(
     `payload` is the watermark's 8 bytes; digests are lower-case hex SHA-256. `footage` is what was
     altered, where something was: the output's parent. `rendering` is what the generator handed
     over, where that carries credentials of its own. `parent` is an output of ours that this one
-    derives from: a take, what was remixed, extended or edited. A `draft` says so. Claim v2.
+    derives from: a take, what was remixed, extended or edited; `derived_from` is its generation,
+    and how. A `draft` says so. Claim v2.
     """
     if len(payload) != PAYLOAD_BYTES:
         raise ValueError(f"a watermark payload has {PAYLOAD_BYTES} bytes, this one {len(payload)}")
@@ -117,6 +119,11 @@ def manifest(
         ],
         "licenseStatus": license_status_url,
         **({"draft": True} if draft else {}),
+        **(
+            {"derivedFrom": dict(zip(("generation", "relation"), derived_from, strict=True))}
+            if derived_from is not None
+            else {}
+        ),
     }
     generator_info = {"name": "Understudy", "version": VERSION, "specVersion": "2.4.0"}
     sources = _sources(footage, rendering, parent)

@@ -22,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from app.provenance.certificate_files import Revocation
 from app.provenance.errors import SigningFailed
 from app.provenance.finish import Box, superboxes
-from app.provenance.manifest import CONSENT_LABEL
+from app.provenance.manifest import CONSENT_LABEL, PARENT
 
 X5CHAIN = 33
 GRANTED = bytes.fromhex("3003020100")  # a PKIStatusInfo that says granted
@@ -49,6 +49,7 @@ class Parts:
 def parts_of(manifest: bytes) -> Parts:
     """Take the active manifest of a store apart; hashes of its assertions are checked on the way.
 
+    So is what it says it derives from: that output's own credentials are in the store, whole.
     Raises SignatureUnsound for whatever is not as this program signs.
     """
     try:
@@ -69,11 +70,11 @@ def _parts_of(manifest: bytes) -> Parts:
     ).value
     chain = cbor2.loads(protected)[X5CHAIN]
     half = len(raw) // 2
+    consent = _consent(manifest, boxes, base)
+    _hold_lineage(manifest, boxes, base, consent)
     return Parts(
         label=base.rpartition("/")[2],
-        consent=dict(
-            cbor2.loads(_cbor(manifest, boxes[f"{base}/c2pa.assertions/{CONSENT_LABEL}"]))
-        ),
+        consent=consent,
         signed=cbor2.dumps(["Signature1", protected, b"", claim]),
         signature=utils.encode_dss_signature(
             int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big")
@@ -107,6 +108,32 @@ def _hold_assertions(
     }
     if named != there:
         raise SignatureUnsound("an assertion is not the one that the claim names")
+
+
+def _consent(manifest: bytes, boxes: dict[str, Box], base: str) -> dict[str, Any]:
+    return dict(cbor2.loads(_cbor(manifest, boxes[f"{base}/c2pa.assertions/{CONSENT_LABEL}"])))
+
+
+def _hold_lineage(
+    manifest: bytes, boxes: dict[str, Box], base: str, consent: dict[str, Any]
+) -> None:
+    """Whatever it says it derives from is its ingredient, by the hash of all its credentials."""
+    if "derivedFrom" not in consent:
+        return
+    prefix = f"{base}/c2pa.assertions/c2pa.ingredient.v3"
+    said = (
+        cbor2.loads(_cbor(manifest, box)) for path, box in boxes.items() if path.startswith(prefix)
+    )
+    parent: dict[str, Any] = next((each for each in said if each.get("instanceID") == PARENT), {})
+    if "activeManifest" not in parent:
+        raise SignatureUnsound("what it says it derives from is not among its ingredients")
+    of, digest = (parent["activeManifest"][name] for name in ("url", "hash"))
+    root = str(of).removeprefix("self#jumbf=")
+    box = boxes[root]
+    if hashlib.sha256(manifest[box.start + 8 : box.end]).digest() != bytes(digest):
+        raise SignatureUnsound("the credentials of what it derives from were changed")
+    if _consent(manifest, boxes, root)["generation"] != consent["derivedFrom"]["generation"]:
+        raise SignatureUnsound("it derives from another output than it says")
 
 
 def hold_signature(parts: Parts, claim_root_pem: str) -> None:

@@ -15,7 +15,7 @@ import c2pa
 import pytest
 
 from app import clock, keys
-from app.provenance import credentials, finish, pki, second, service, sign
+from app.provenance import credentials, finish, pki, second, service, sign, signature
 from app.provenance.certificates import BACKDATED, PROFILES
 from app.provenance.errors import ReleaseGateClosed, SigningFailed, UnsupportedFormat
 from app.provenance.manifest import Source
@@ -187,9 +187,25 @@ class TestSignFile:
             authority, making.make_media(tmp_path / "a.jpg", seed=3), tmp_path / "parent.jpg"
         )
         src, out = making.make_media(tmp_path / "in.jpg"), tmp_path / "out.jpg"
-        described = making.a_manifest(src, parent=Source(tmp_path / "parent.jpg", "image/jpeg"))
-        making.signed(authority, src, out, described)
+        first_id = signature.parts_of(first.manifest_bytes).consent["generation"]
+        described = making.a_manifest(
+            src,
+            parent=Source(tmp_path / "parent.jpg", "image/jpeg"),
+            derived_from=(first_id, "remix"),
+        )
+        whole = making.signed(authority, src, out, described).manifest_bytes
         sign.check_release(out, **authority.trust, payload=PAYLOAD)
+        derived = {"generation": first_id, "relation": "remix"}
+        assert signature.parts_of(whole).consent["derivedFrom"] == derived
+        # One bit of the parent's own signature; and a parent that was never read in.
+        at = whole.index(first.manifest_bytes[-200:-100])
+        changed = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+        with pytest.raises(signature.SignatureUnsound, match="were changed"):
+            signature.parts_of(changed)
+        claimed = making.a_manifest(src, derived_from=(first_id, "edit"))
+        alone = making.signed(authority, src, tmp_path / "alone.jpg", claimed)
+        with pytest.raises(signature.SignatureUnsound, match="not among its ingredients"):
+            signature.parts_of(alone.manifest_bytes)
         assert read(out, authority)["generation_id"] == described.generation_id
         parent = service.manifest_label(first.manifest_bytes).encode()
         assert parent in out.read_bytes()  # its credentials went in, whole

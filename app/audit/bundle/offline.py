@@ -78,6 +78,8 @@ def verify_offline(
     sentence = judged.sentence
     if checked.holds and checked.said is not None:
         findings["bundle"] |= {"about": checked.said.generation_id, "receipts": checked.receipts}
+        if checked.parts is not None and "derivedFrom" in checked.parts.consent:
+            findings["bundle"]["derived_from"] = dict(checked.parts.consent["derivedFrom"])
         if found.manifest is not None:
             words = checked.said.license
             as_of = token.text_of(checked.said.as_of)

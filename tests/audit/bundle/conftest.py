@@ -17,7 +17,8 @@ from tests.scenes import Scene
 
 @dataclass
 class Made:
-    """What the installation released, and where its bundles lie."""
+    """What the installation released, and where its bundles lie: the second output is a remix of
+    the first."""
 
     scene: Scene
     data_dir: Path
@@ -47,10 +48,10 @@ def made(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Mad
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(sandbox, "run", in_this_process)
-        generations = tuple(
-            house.a_released_output(scene, house.a_film(directory / f"{seed}.mp4", seed))
-            for seed in (1, 40)
-        )
+        first = house.a_released_output(scene, house.a_film(directory / "1.mp4", 1))
+        remix = house.a_film(directory / "40.mp4", 40)
+        second = house.a_released_output(scene, remix, parent=(first, "remix"))
+        generations = (first, second)
         bundles = tuple(bundled(each, directory / f"{each}.zip") for each in generations)
         public = bundled(generations[0], directory / "public.zip", "stranger")
         return Made(scene, directory / "var", generations, bundles, public)

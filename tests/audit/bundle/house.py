@@ -35,10 +35,10 @@ def an_installation(directory: Path, template: Path) -> Iterator[scenes.Scene]:
     db.engine.cache_clear()
 
 
-def a_released_output(scene: scenes.Scene, film: Path) -> str:
+def a_released_output(scene: scenes.Scene, film: Path, parent: tuple[str, str] = ("", "")) -> str:
     """Take a film through signing and release, by the pipeline's own stages; return its id."""
     with db.writing() as session:
-        decision, generation = scene.ask(session)
+        decision, generation = scene.ask(session, parent=parent)
         assert generation is not None, decision.codes
         generation_id = generation.id
     digest, key = workbench.keep(generation_id, "marked", film)

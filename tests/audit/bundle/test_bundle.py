@@ -41,6 +41,17 @@ class TestVerifyOffline:
         assert set(found.findings["anchors"].values()) == {"bundle"}
         assert "Whoever made up the bundle" in found.sentence
 
+    def test_a_remix_names_what_it_derives_from_whose_credentials_are_in_its_own(
+        self, made, tmp_path
+    ):
+        file = made.file(tmp_path / "film.mp4", 1)
+        found = verify_offline(file, made.bundles[1], NOTHING)
+        assert found.verdict == "intact"
+        derived = {"generation": made.generations[0], "relation": "remix"}
+        assert found.findings["bundle"]["derived_from"] == derived
+        plain = verify_offline(file, made.bundles[0], NOTHING)
+        assert "derived_from" not in plain.findings["bundle"]
+
     def test_with_anchors_of_the_readers_own_it_is_believed_for_those(self, made, tmp_path):
         file, held = made.file(tmp_path / "film.mp4"), house.members(made.bundles[0])
         given = Anchors(
