@@ -72,7 +72,14 @@ from app.twofold import api as api_key_rotation
 from app.web import cases as case_pages
 from app.web import notices as notices_pages
 from app.web import people as people_pages
-from app.web import performer, performer_data, performer_limits, performer_work, production
+from app.web import (
+    performer,
+    performer_counter,
+    performer_data,
+    performer_limits,
+    performer_work,
+    production,
+)
 from app.web import policies as policies_page
 from app.web import public as public_pages
 from app.web import recovery as recovery_pages
@@ -187,7 +194,14 @@ def create_app() -> FastAPI:
     app.include_router(notices_pages.router)
     app.include_router(recovery_pages.router)
     app.include_router(twofold_pages.router)
-    for portal in (performer, performer_limits, performer_work, performer_data, production):
+    for portal in (
+        performer,
+        performer_counter,
+        performer_limits,
+        performer_work,
+        performer_data,
+        production,
+    ):
         app.include_router(portal.router)
     app.include_router(signing_pages.router)
     app.include_router(case_pages.router)

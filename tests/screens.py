@@ -1,6 +1,6 @@
 """Take a picture of every page, at 360 and 1440 pixels, by day and one by night: docs/screens/.
 
-    python -m tests.screens [--out DIRECTORY]
+    python -m tests.screens [--out DIRECTORY] [--only PAGE ...]
 
 The installation is made for it, in a temporary directory, in a year of its own: two performers
 painted long ago, one production, films that nobody rendered.
@@ -23,7 +23,9 @@ WIDTHS = (360, 1440)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screens")
-    out: Path = parser.parse_args().out
+    parser.add_argument("--only", nargs="*", default=[], help="these pages alone, by name")
+    asked = parser.parse_args()
+    out: Path = asked.out
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         _point_at(Path(directory))
@@ -31,7 +33,7 @@ def main() -> None:
 
         port = free_port()
         os.environ["UNDERSTUDY_ORIGIN"] = f"http://localhost:{port}"
-        _shoot(out, port, Path(directory))
+        _shoot(out, port, Path(directory), only=asked.only)
 
 
 def _point_at(directory: Path) -> None:
@@ -40,7 +42,7 @@ def _point_at(directory: Path) -> None:
     os.environ["UNDERSTUDY_LOG_LEVEL"] = "error"
 
 
-def _shoot(out: Path, port: int, directory: Path) -> None:
+def _shoot(out: Path, port: int, directory: Path, *, only: list[str]) -> None:
     from app import db, installation, publication
     from app.demo import doors
     from app.main import create_app
@@ -68,6 +70,8 @@ def _shoot(out: Path, port: int, directory: Path) -> None:
                         continue
                     if name in ("performer", "board"):
                         page.goto(f"{origin}/demo/{made[name == 'board'].token}")
+                    if only and name not in only:
+                        continue
                     page.goto(origin + path)
                     if name == "scene":
                         page.get_by_label("The line, word for word").fill("Whose shadow is that?")
@@ -110,7 +114,7 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
     from app.cases import opening
     from app.identity.principal import Principal
     from tests.payments.stories import closed, told
-    from tests.scenes import a_scene, offered
+    from tests.scenes import a_scene, offered, represent
     from tests.web.released import released
 
     film = directory / "film.mp4"
@@ -124,6 +128,7 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
     }
     with _days_ago(150), db.writing() as session:
         scene = a_scene(session)
+        represent(session, scene, scene.agency.organization)
     for days, line in lines.items():
         with _days_ago(days), db.writing() as session:
             generation = released(session, scene, film, line=line, length_s="6")
@@ -156,6 +161,7 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
         "sign-in": "/sign-in",
         "performer": "/performer",
         "request": f"/performer/requests/{asked.contract.id}",
+        "counter": f"/performer/requests/{asked.contract.id}/counter",
         "limits": "/performer/limits",
         "work": "/performer/work",
         "output": f"/performer/work/{generation.id}",

@@ -27,6 +27,12 @@ class ActNotAllowed(AppError):
     status, code = 409, "act-not-allowed"
 
 
+class AgentMissing(AppError):
+    """Nobody may negotiate for this performer, so nobody can be asked to."""
+
+    status, code = 409, "agent-missing"
+
+
 class CounselLinkNotFound(NotFound):
     """The link is unknown, has expired or was revoked: the answer is the same."""
 

@@ -12,6 +12,8 @@ SENTENCES = {
     "contract-resumed": "A suspended contract goes on.",
     "consent-withdrawn": "Consent was withdrawn.",
     "offer-due": "Soon a contract on the table lapses unless you act.",
+    "agent-asked": "A performer of yours asks you to look at what is on the table.",
+    "agent-was-asked": "An agent was asked to look at what is on the table.",
     "approval-requested": "You are asked for a yes or a no.",
     "approval-due": "Soon the time for your answer is over.",
     "preview-requested": "Something was made and waits for your look before it is released.",
@@ -56,7 +58,9 @@ def sentence_of(kind: str) -> str:
 
 def path_of(kind: str, subject_id: str, house: str = "") -> str:
     """Return the page of ours a notice is about; `house` is the kind of who is told."""
-    if kind.startswith(("contract-", "consent-", "offer-")):
+    if kind == "agent-was-asked":
+        return f"/performer/requests/{subject_id}"
+    if kind.startswith(("contract-", "consent-", "offer-", "agent-")):
         return f"/contracts/{subject_id}/sign"
     if kind.startswith("case-"):
         return f"/cases/{subject_id}"

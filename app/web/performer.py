@@ -17,7 +17,7 @@ from app.ledger.quotes import quote
 from app.ledger.usage import UsageEvent
 from app.licensing.approvals.asked import approvals_of
 from app.licensing.boundaries import service as boundaries
-from app.licensing.contracts import listing, service, signing
+from app.licensing.contracts import handing_on, listing, service, signing
 from app.licensing.contracts.models import Contract
 from app.licensing.decisions import approval_requests
 from app.licensing.document import contract as documents
@@ -145,6 +145,8 @@ def show_request(visit: Visitor, contract_id: ContractId) -> Response:
             "places": _sentence(signing.sections(session, contract), "/grant/territories"),
             "brings": _brings(contract, terms),
             "crossed": boundaries.unsigned_crossings(session, contract),
+            "agents": handing_on.agents_of(session, contract),
+            "agents_asked": handing_on.asked_of(session, contract),
         }
     return page(visit, "performer_request.html", here="/performer", **shown)
 

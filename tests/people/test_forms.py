@@ -9,7 +9,15 @@ from sqlmodel import select
 from app import db
 from app.identity.models_people import Invitation, Membership, Passkey
 from app.web import notices as notices_pages
-from app.web import pages, performer, performer_data, performer_limits, performer_work, production
+from app.web import (
+    pages,
+    performer,
+    performer_counter,
+    performer_data,
+    performer_limits,
+    performer_work,
+    production,
+)
 from app.web import people as people_pages
 from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
@@ -26,6 +34,7 @@ PAGES = [
         recovery_pages,
         twofold_pages,
         performer,
+        performer_counter,
         performer_data,
         performer_limits,
         performer_work,
