@@ -3,7 +3,7 @@
 import json
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from pydantic import ValidationError
@@ -14,10 +14,12 @@ from app.licensing.deciding.decide import decide, load_policies
 from app.licensing.document.example import DOCUMENT
 from app.licensing.errors import ContractInvalid, SimulationBusy, SimulationUnfinished
 from app.licensing.simulations import simulating, simulation
-from app.licensing.simulations.facts import Start, from_draft
+from app.licensing.simulations.facts import Start, from_contract, from_draft
 from app.licensing.simulations.forms import UsesForm
 from app.licensing.simulations.simulation import MOST_USES
+from app.registry import lives
 from tests.licensing.cases import merged
+from tests.scenes import a_scene
 
 POLICIES = load_policies()
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -48,10 +50,36 @@ class TestFromDraft:
     def test_a_minor_is_supposed_to_have_a_guardian_who_signs(self):
         assert asked(a_start(performer={"dob": "2015-01-01"}), requests=[{}])[0].codes == ()
 
+    def test_what_is_on_record_of_the_performer_counts_too(self):
+        start, record = a_start(), {"majority_on": date(2030, 1, 1), "paused": True}
+        known = replace(simulation.draft(start.terms), **record)
+        signed = simulation.as_if_signed(known, NOW)
+        assert {each.role for each in signed.signatures} == {"performer", "licensee", "guardian"}
+        assert (signed.majority_on, signed.paused) == (date(2030, 1, 1), True)
+        dead = simulation.as_if_signed(replace(known, deceased_on=date(2026, 11, 29)), NOW)
+        assert {each.role for each in dead.signatures} >= {"estate_rep", "licensee"}
+        dying = simulation.as_if_signed(replace(known, deceased_on=date(2026, 12, 1)), NOW)
+        assert "performer" in {each.role for each in dying.signatures}
+
     def test_a_document_nobody_could_sign_is_refused_with_its_fields(self):
         with pytest.raises(ContractInvalid) as refusal:
             a_start(grant={"telepathy": True})
         assert refusal.value.extra["errors"][0]["pointer"] == "/grant/telepathy"
+
+
+class TestFromContract:
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    def test_a_minor_by_the_record_alone_has_a_guardian_who_signs(self, session):
+        scene = a_scene(session, signed=False)
+        life = lives.record_birth(session, scene.performer, date(2015, 1, 1))
+        asking = scene.production.organization.id
+        known = {"local/puppet-1": False}
+        start = from_contract(session, asking, scene.contract.id, NOW, generators=known)
+        assert start.as_if_signed
+        assert start.contract.majority_on == life.majority_on
+        assert asked(start, requests=[{}])[0].codes == ()
+        (row,) = asked(start, requests=[{"tags": ["nudity"]}])
+        assert "MINOR_ABSOLUTE_BAN" in row.codes
 
 
 class TestUses:

@@ -154,7 +154,7 @@ def _people_facts(contract: ContractInForce) -> Facts:
     terms = contract.terms
     tz, dob, died = terms.grant.term.tz, terms.performer.dob, contract.deceased_on
     rights = terms.postmortem.rights_years
-    turns_18_at = _turns_18_at(contract)
+    turns_18_at = comes_of_age_at(contract)
     signed = [signature for signature in contract.signatures if signature.valid]
     ratified = [at_or_never(contract.ratified_at)] + [
         at_or_never(signature.signed_at)
@@ -181,7 +181,7 @@ def _people_facts(contract: ContractInForce) -> Facts:
     }
 
 
-def _turns_18_at(contract: ContractInForce) -> int:
+def comes_of_age_at(contract: ContractInForce) -> int:
     """Return when the performer comes of age: by the document or by the record, the later counts.
 
     So neither a document nor a record can make an adult of whom the other says is a minor.

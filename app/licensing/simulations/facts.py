@@ -14,7 +14,7 @@ from app.licensing.decisions.gather import in_force, is_readable, of_performers,
 from app.licensing.document import contract as documents
 from app.licensing.document.contract import Contract as Terms
 from app.licensing.errors import ContractInvalid
-from app.licensing.simulations.simulation import as_if_signed, asked_at, usual_use
+from app.licensing.simulations.simulation import as_if_signed, asked_at, draft, usual_use
 from app.licensing.strikes import service as strikes
 
 
@@ -58,7 +58,7 @@ def from_draft(
     named = dict.fromkeys(terms.grant.generators, False)
     return Start(
         terms,
-        as_if_signed(terms, now),
+        as_if_signed(draft(terms), now),
         State(generators={**named, **generators}),
         usual_use(terms, asked_at(terms, now)),
         as_if_signed=True,
@@ -86,6 +86,5 @@ def from_contract(
     switches = strikes.confirmed(session)
     state = state_of(session, readable, [known], usual, generators=generators, switches=switches)
     unsigned = contract.executed_at is None
-    return Start(
-        terms, as_if_signed(terms, now) if unsigned else known, state, usual, as_if_signed=unsigned
-    )
+    asked_about = as_if_signed(known, now) if unsigned else known
+    return Start(terms, asked_about, state, usual, as_if_signed=unsigned)

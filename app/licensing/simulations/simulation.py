@@ -5,12 +5,13 @@ draft is asked about as if everybody whose signature it needs had signed it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice, product
 from typing import Any
 
+from app.licensing.deciding import contract_facts
 from app.licensing.deciding.decide import PolicySet, decide
 from app.licensing.deciding.inputs import ContractInForce, SignatureFact, State, UseRequest
 from app.licensing.document import local_days
@@ -36,23 +37,39 @@ class Row:
     codes: tuple[str, ...]
 
 
-def as_if_signed(terms: Contract, at: datetime) -> ContractInForce:
-    """Return the draft as a contract that its sides signed at an instant, with authority."""
-    dob = terms.performer.dob
-    roles = ["performer", "licensee"]
-    if dob is not None and local_days.micros(at) < local_days.midnight(
-        local_days.add_years(dob, 18), terms.grant.term.tz
-    ):
+def as_if_signed(unsigned: ContractInForce, at: datetime) -> ContractInForce:
+    """Return a contract as its sides would have signed it at an instant, with authority.
+
+    A guardian signs beside a minor, the estate in place of the dead, by the document or by what is
+    on record of the performer; what else is known of it stays.
+    """
+    now, died = local_days.micros(at), unsigned.deceased_on
+    buried = died is not None and now >= local_days.midnight(
+        local_days.next_day(died), unsigned.terms.grant.term.tz
+    )
+    roles = ["estate_rep" if buried else "performer", "licensee"]
+    if now < contract_facts.comes_of_age_at(unsigned):
         roles.append("guardian")
+    return replace(
+        unsigned,
+        status="active",
+        executed_at=at,
+        effective_at=at,
+        signatures=tuple(SignatureFact(role, at, True, True) for role in roles),
+    )
+
+
+def draft(terms: Contract) -> ContractInForce:
+    """Return a document as a contract of which nothing else is known."""
     return ContractInForce(
         id=DRAFT,
         version=1,
-        status="active",
+        status="draft",
         terms=terms,
-        executed_at=at,
-        effective_at=at,
+        executed_at=None,
+        effective_at=None,
         intact=True,
-        signatures=tuple(SignatureFact(role, at, True, True) for role in roles),
+        signatures=(),
     )
 
 
