@@ -9,7 +9,7 @@ import typer
 from app import db
 from app.cli_check import AsJson
 from app.config import settings
-from app.gateway import buying, rendering, vendor_copies
+from app.gateway import buying, rendering, unreturned, vendor_copies
 from app.gateway.generators import catalogue, credentials
 
 generator_commands = typer.Typer(
@@ -37,7 +37,12 @@ def list_generators(as_json: AsJson = False) -> None:
         if model["reason"]:
             print(f"  {model['reason']}")
         if "seconds" in model:
-            for text in (_what_it_does(model), model["evidence"], *model["license_notes"]):
+            for text in (
+                _what_it_does(model),
+                _what_becomes_of_it(model),
+                model["evidence"],
+                *model["license_notes"],
+            ):
                 print(f"  {text}")
 
 
@@ -52,18 +57,38 @@ def _what_it_does(model: dict[str, Any]) -> str:
         f"takes {role}" for role in model["materials"] if role not in model["materials_needed"]
     ]
     if price := model["price"]:
-        said.append(
-            f"{price['amount']} {price['currency']} per {price['unit']} ({price['read_on']})"
-        )
+        asked = f"{price['amount']} {price['currency']} per {price['unit']} ({price['read_on']})"
+        said.append(f"{asked}, as said by: {price['source']}")
+    elif model["vendor"] not in {"local", "renderer"}:  # of those nothing is bought
+        said.append("no list price known")
+    said += [f"{width}x{height}" for width, height in model["sizes"]]
+    if model["output"] == "video":
+        said.append("with sound" if model["audio"] else "silent")
+        said.append("the mouth follows the words" if model["lip_sync"] else "no lip-sync")
     return ", ".join(said)
+
+
+def _what_becomes_of_it(model: dict[str, Any]) -> str:
+    """Say in one line what the vendor does with what it is sent, and writes into what it makes."""
+    word = model["attested_by"] or "nobody's word"
+    if model["attestation_read_on"]:
+        word += f", read on {model['attestation_read_on']}"
+    said = [
+        ("learns" if model["trains_on_inputs"] else "does not learn") + f" from inputs ({word})"
+    ]
+    said.append(f"inbound credentials: {model['inbound_provenance']}")
+    said.append(f"deletes: {model['deletion'] or 'no call known'}")
+    if model["retires_on"]:
+        said.append(f"retires on {model['retires_on']}")
+    return "; ".join(said)
 
 
 @generator_commands.command("renderers")
 def list_renderers() -> None:
     """Say how many jobs each renderer outside took and never handed in, and what is due."""
     with db.reading() as session:
-        for organization_id, late, taken in rendering.unreturned(session):
-            print(f"{organization_id}  never handed in: {late} of {taken} that were due")
+        for model, (late, taken) in unreturned.counted(session).items():
+            print(f"{model}  never handed in: {late} of {taken} that were due")
         for model, organization_id in settings().renderer_organizations.items():
             for job, generation in rendering.jobs_of(session, organization_id):
                 if generation.generator == model:

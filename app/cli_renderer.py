@@ -50,11 +50,14 @@ def run_renderer(
 
 
 def render_next(door: Door, key: str, command: list[str]) -> bool:
-    """Render the oldest job that waits; False where there is none, or it could not be done."""
+    """Render the oldest job that waits; False where there is none, or it could not be done.
+
+    One that was taken and not handed in is tried again after all that nobody took yet.
+    """
     jobs = _call(door, key, "GET", "v1/render-jobs")["items"]
     if not jobs:
         return False
-    job_id = str(jobs[0]["id"])
+    job_id = str(min(jobs, key=lambda job: job["state"] != "waiting")["id"])
     taken = _call(door, key, "POST", f"v1/render-jobs/{job_id}/licenses")
     with tempfile.TemporaryDirectory(prefix="understudy-renderer-") as place:
         order, film = Path(place) / "order.json", Path(place) / "film.mp4"

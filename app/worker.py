@@ -22,6 +22,7 @@ from app.gateway import (
     resting,
     takes,
     telling,
+    unreturned,
     vendor_copies,
     webhooks_sending,
     workbench,
@@ -155,6 +156,7 @@ class Worker:
                     for is_due, act in (
                         (reminders.is_due, reminders.remind),
                         (telling.is_due, telling.remind),
+                        (unreturned.is_due, unreturned.remind),
                         (audit.is_due, audit.close_segment),
                     ):
                         _remind(is_due, act)

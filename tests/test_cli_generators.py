@@ -30,6 +30,9 @@ def test_lists_available_unconfigured_and_retired_models_with_what_is_known(data
     assert "openai/sora-2" in printed
     assert "video of 3 to 30 s, references: 1, needs driving, 0.05 USD per second" in printed
     assert "image, 1 to 3 references, 0.08 USD per image (2026-11-27)" in printed
+    assert "silent, no lip-sync" in printed
+    assert "does not learn from inputs (" in printed
+    assert "inbound credentials: C2PA" in printed
 
 
 def test_credentials_come_by_standard_input_and_lie_in_the_vault(database):

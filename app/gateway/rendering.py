@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock, keys, vault
@@ -53,18 +52,6 @@ def jobs_of(
         .order_by(col(RenderJobOutside.id))
     )
     return session.exec(found).all()
-
-
-def unreturned(session: Session) -> list[tuple[str, int, int]]:
-    """Count for each renderer's organization the jobs it took and never handed in, of how many."""
-    lost = sa.case((col(RenderJobOutside.returned_at).is_(None), 1), else_=0)
-    counted = (
-        sa.select(RenderJobOutside.organization_id, sa.func.sum(lost), sa.func.count())  # type: ignore[call-overload]
-        .where(RenderJobOutside.due_at <= clock.now(), RenderJobOutside.licenses > 0)
-        .group_by(RenderJobOutside.organization_id)
-        .order_by(RenderJobOutside.organization_id)
-    )
-    return [(org, int(late), int(all_)) for org, late, all_ in session.execute(counted)]
 
 
 def take(session: Session, organization_id: str, job_id: str) -> Taken:

@@ -20,6 +20,8 @@ SENTENCES = {
     "preview-due": "Soon the time for your look is over.",
     "released": "A new work was released.",
     "render-stopped": "A work under way was stopped before its release; it stays in quarantine.",
+    "render-job-due": "A film that you are to render and hand in is due soon.",
+    "render-job-lost": "A film that you took on was not handed in by its time; that is counted.",
     "statement-issued": "A statement of what is owed was issued.",
     "payout-sent": "A payout was ordered.",
     "payout-settled": "A payout was paid.",

@@ -11,12 +11,14 @@ from typer.testing import CliRunner
 
 from app import cli, cli_renderer, config, db, storage
 from app.egress import Answer
-from app.gateway import pipeline, rendering, service
+from app.gateway import pipeline, rendering, service, unreturned
+from app.gateway.generators import catalogue
 from app.gateway.models import Generation
 from app.gateway.models_render_jobs import RenderJobOutside
 from app.gateway.reviews import answering
 from app.gateway.reviews import service as reviews
 from app.ledger.models import Hold
+from app.notices.models import Notice
 from app.registry import service as registry
 from app.vault import VaultOpening
 from tests.gateway import videos
@@ -46,11 +48,11 @@ def a_studio(client, monkeypatch, **scene) -> House:
 
 def sent_out(house: House) -> tuple[str, str]:
     """Have a generation permitted and put before the renderer; the job and the generation."""
-    asked = house.ask(generator=MODEL, length_s="2", width=640, height=360)
+    asked = house.ask(generator=MODEL, length_s="2", width=640, height=360, modalities=["face"])
     assert asked.status_code == 201, asked.text
     generation_id = asked.json()["id"]
     assert pipeline.render(generation_id) is False  # the story rests; no worker waits
-    (item,) = house.get("/v1/render-jobs").json()["items"]
+    item = house.get("/v1/render-jobs").json()["items"][-1]
     assert chapters(generation_id) == [""]
     return item["id"], generation_id
 
@@ -65,6 +67,16 @@ def ended(generation_id: str) -> tuple[str, str, str]:
         generation = session.get_one(Generation, generation_id)
         hold = session.exec(select(Hold).where(Hold.generation_id == generation_id)).one()
         return generation.state, hold.state, generation.reason
+
+
+def told() -> list[tuple[str, str]]:
+    """Do as the worker's postman does, and list what renderers were told."""
+    with db.writing() as session:
+        if unreturned.is_due(session):
+            unreturned.remind(session)
+    with db.reading() as session:
+        said = session.exec(select(Notice).order_by(Notice.id)).all()
+    return [(each.kind, each.subject_id) for each in said if each.kind.startswith("render-job")]
 
 
 def later(job_id: str) -> None:
@@ -168,7 +180,27 @@ class TestRenderer:
             assert (state, hold) == ("failed", "voided")
             assert ("took it and handed nothing in" in reason) == taken_before
         said = CliRunner().invoke(cli.app, ["generators", "renderers"]).output
-        assert "never handed in: 1 of 1" in said
+        assert f"{MODEL}  never handed in: 1 of 1" in said
+        (listed,) = (each for each in catalogue.listing() if each["model"] == MODEL)
+        assert listed["evidence"].endswith("never handed in: 1 of 1 jobs that were due")
+
+    def test_is_asked_at_half_time_and_told_at_the_end_and_each_once(self, studio):
+        taken, untaken, stopped = (sent_out(studio) for _ in range(3))
+        for job_id, _ in (taken, stopped):
+            studio.post(f"/v1/render-jobs/{job_id}/licenses")
+        assert told() == []
+        for job_id, _ in (taken, untaken, stopped):
+            with db.writing() as session:
+                session.get_one(RenderJobOutside, job_id).created_at -= timedelta(days=2)
+        wanted = [("render-job-due", id_) for id_, _ in (taken, untaken, stopped)]
+        assert told() == told() == wanted
+        with db.writing() as session:  # a withdrawal: nobody is to hand that in
+            session.get_one(Generation, stopped[1]).state = "refused"
+        for job_id, _ in (taken, untaken, stopped):
+            later(job_id)
+        assert told() == told() == [*wanted, ("render-job-lost", taken[0])]
+        with db.reading() as session:
+            assert unreturned.counted(session) == {MODEL: (1, 1)}
 
     def test_whose_job_was_taken_again_holds_a_licence_for_nothing(self, studio):
         job_id, _ = sent_out(studio)

@@ -8,8 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from app import clock
+from app import clock, db
 from app.config import settings
+from app.gateway import unreturned
 from app.gateway.errors import GeneratorUnavailable
 from app.gateway.generators import Capability, Connector, Generator
 from app.gateway.generators.eleven import Eleven
@@ -143,6 +144,13 @@ def listing() -> list[dict[str, Any]]:
         for generator in offered()
         for capability in generator.capabilities()
     ]
+    if settings().renderer_organizations:
+        with db.reading() as session:
+            records = unreturned.counted(session)
+        for each in known:
+            if each["model"] in records:
+                late, taken = records[each["model"]]
+                each["evidence"] += f"; never handed in: {late} of {taken} jobs that were due"
     gone = [
         {
             "vendor": retired.vendor,
