@@ -15,6 +15,7 @@ from app.licensing.approvals.models import ApprovalRequest
 from app.main import operations_of
 from app.notices.models import Contact
 from app.recovery.models import Recovery
+from app.twofold.models import TwofoldAct
 from app.web import performer_work
 from tests.http.browser import Browser
 from tests.http.house import a_house
@@ -61,13 +62,21 @@ def theirs(house, served):
             secret_sha256="0" * 64,
             expires_at=at + timedelta(days=7),
         )
-        session.add_all((contact, recovery, invitation))
+        act = TwofoldAct(
+            organization_id=griet.organization_id,
+            kind="payout-details",
+            subject_id=griet.organization_id,
+            asked={"from_at": None},
+            lapses_at=at + timedelta(days=7),
+        )
+        session.add_all((contact, recovery, invitation, act))
         return {
             **things,
             "organization_id": griet.organization_id,
             "membership_id": griet.id,
             "invitation_id": invitation.id,
             "contact_id": contact.id,
+            "act_id": act.id,
             "recovery_id": recovery.id,
             "passkey_id": session.exec(select(Passkey.id)).one(),
             "session_id": session.exec(select(PersonSession.id)).one(),
