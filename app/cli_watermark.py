@@ -5,14 +5,13 @@ Status 0: marked, or a mark was found. 1: none was found. 2: the file or the key
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from app import keys
 from app.cli_check import AsJson, Readable
@@ -57,10 +56,10 @@ def embed_mark(
     if not out.parent.is_dir():
         raise typer.BadParameter(f"there is no directory {out.parent}")
     chosen = secrets.token_bytes(PAYLOAD_HEX_DIGITS // 2) if payload is None else _bytes_of(payload)
-    with _refusals(), _progress(quiet=as_json) as told:
+    with _refusals(), _waiting(quiet=as_json):
         from app.provenance import marks
 
-        medium = marks.embed(file, out, chosen, _key(key_file), crf=crf, progress=told)
+        medium = marks.embed(file, out, chosen, _key(key_file), crf=crf)
     if as_json:
         print(json.dumps({"medium": medium, "payload": chosen.hex(), "out": str(out)}))
     else:
@@ -134,11 +133,10 @@ def _refusals() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[float], None] | None]:
-    """A bar on the terminal that grows with the share done; nothing where nobody looks."""
+def _waiting(*, quiet: bool) -> Iterator[None]:
+    """Something that moves on the terminal; nothing where nobody looks."""
     if quiet or not err.is_terminal:
-        yield None
+        yield
         return
-    with Progress(console=err, transient=True) as bar:
-        task = bar.add_task("marking", total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+    with err.status("marking"):
+        yield

@@ -10,6 +10,7 @@ import json
 import os
 import selectors
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -95,6 +96,27 @@ def run(
         if ended.stopped != "lost":
             break
     return _judge(ended, refusals, wall_s, memory_bytes)
+
+
+def take_over(written: Path, to: Path) -> None:
+    """Move a file that a child wrote to where it belongs, durably. Raises SandboxCrashed.
+
+    What the child left may be no file, or a link to one that is not its own: neither is taken.
+    """
+    try:
+        file = os.open(written, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            is_its_own = stat.S_ISREG(os.fstat(file).st_mode)
+            os.fsync(file)
+        finally:
+            os.close(file)
+    except OSError:
+        is_its_own = False
+    if not is_its_own:
+        raise SandboxCrashed(
+            "the process that was to write a file has written none", reason="no-file"
+        )
+    written.replace(to)
 
 
 def insists() -> bool:

@@ -3,13 +3,16 @@
 import json
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from app import sandbox
 from app.cli import app
+from app.provenance import marks
 from tests.watermark.clips import KEY, OTHER_KEY, PAYLOAD, talking, write_film
 
 HEX = PAYLOAD.hex()
@@ -126,6 +129,27 @@ class TestRefusals:
         answer = say("detect", tmp_path / "enormous.png", *own)
         assert (answer.exit_code, "too-large" in answer.output) == (2, True), answer.output
         assert not list(made.iterdir())
+
+    @pytest.mark.parametrize("left", ["link", "directory", "nothing"])
+    def test_of_what_a_child_that_was_taken_over_leaves_in_place_of_a_file(
+        self, left, portrait, tmp_path, monkeypatch
+    ):
+        secret, out = tmp_path / "secret.png", tmp_path / "out.png"
+        secret.write_bytes(b"somebody else's")
+
+        def taken_over(_function, args, **_):
+            written = Path(args["target"])
+            if left == "link":
+                written.symlink_to(secret)
+            elif left == "directory":
+                written.mkdir()
+            return {"medium": "image"}
+
+        monkeypatch.setattr(sandbox, "run", taken_over)
+        with pytest.raises(sandbox.SandboxCrashed, match="has written none"):
+            marks.embed(portrait, out, PAYLOAD, KEY)
+        assert [path for path in tmp_path.iterdir() if path.is_file()] == [secret]
+        assert not list(tmp_path.glob(".*.part"))
 
     def test_of_keys_payloads_and_names_say_what_to_do(
         self, data_dir, key_files, own, portrait, tmp_path

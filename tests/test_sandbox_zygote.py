@@ -127,6 +127,7 @@ READERS = (
     "app.provenance.content:read_content",
     "app.provenance.credentials:read_credentials",
     "app.provenance.marks_reading:read_marks",
+    "app.provenance.marks_writing:write_mark",
     "app.gateway.embedding:embed",
     "app.provenance.second:verify_again",
     "app.registry.faces:find_faces",

@@ -39,4 +39,4 @@ def mark_output(
         reads=[source],
         writes=[written.parent],
     )
-    written.replace(marked)
+    sandbox.take_over(written, marked)

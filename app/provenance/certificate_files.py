@@ -27,6 +27,7 @@ LOCK = "certificates.lock"
 CLAIM = "claim"
 CLOSED = "cessationOfOperation"  # the reason with which a signer's own series ends
 _FILE = re.compile(r"(?P<series>(?P<purpose>[a-z-]+)(?:@[A-Za-z0-9_-]+)?)(?:\.[0-9]+)?\.crt")
+_LISTED = (".crt", ".revoked.json")
 _ORDER = {purpose: place for place, purpose in enumerate(BY_PURPOSE)}
 
 
@@ -96,31 +97,50 @@ def claim_series(signer: str) -> str:
     return f"{CLAIM}@{signer}" if signer else CLAIM
 
 
+State = tuple[tuple[str, int, int], ...]
+
+
+def state(directory: Path) -> State:
+    """Return what lies there, as far as listings go by it: each file, and which version of it.
+
+    What follows from certificates alone is reckoned once for each state. Every change is another
+    one: files are replaced whole, never changed in place.
+    """
+    try:
+        with os.scandir(directory) as entries:
+            there = [each for each in entries if each.name.endswith(_LISTED)]
+    except FileNotFoundError:
+        return ()
+    versions = ((each.name, each.stat()) for each in there)
+    return tuple((name, version.st_ino, version.st_mtime_ns) for name, version in versions)
+
+
 def every(directory: Path, *, series: Collection[str] | None = None) -> list[Issued]:
     """Return every certificate this installation ever made, or those of these series, oldest first.
 
     It is asked at each signature: one listing, and nothing parsed twice.
     """
-    try:
-        with os.scandir(directory) as entries:
-            there = {entry.name: entry for entry in entries}
-    except FileNotFoundError:
-        return []
+    return listed(directory, state(directory), series=series)
+
+
+def listed(directory: Path, state: State, *, series: Collection[str] | None = None) -> list[Issued]:
+    """Return the same of a state that was looked at before."""
+    issued = _issued(directory, state)
+    return [each for each in issued if series is None or each.series in series]
+
+
+@lru_cache(maxsize=64)
+def _issued(directory: Path, state: State) -> tuple[Issued, ...]:
+    there = {name: version for name, *version in state}
     found = []
-    for file, entry in there.items():
+    for file, (number, changed) in there.items():
         match = _FILE.fullmatch(file)
-        if match is None or match["purpose"] not in BY_PURPOSE:
-            continue
-        if series is None or match["series"] in series:
+        if match is not None and match["purpose"] in BY_PURPOSE:
             name = file.removesuffix(".crt")
             said = _revocation(directory, name) if f"{name}.revoked.json" in there else None
-            found.append(Issued(name, _certificate(entry), said))
-    return sorted(found, key=lambda each: (_ORDER[each.purpose], each.series, each.number))
-
-
-def _certificate(entry: os.DirEntry[str]) -> x509.Certificate:
-    there = entry.stat()
-    return _parsed(entry.path, there.st_ino, there.st_mtime_ns)
+            certificate = _parsed(str(directory / file), number, changed)
+            found.append(Issued(name, certificate, said))
+    return tuple(sorted(found, key=lambda each: (_ORDER[each.purpose], each.series, each.number)))
 
 
 @lru_cache(maxsize=512)

@@ -1,25 +1,25 @@
 """Mark one file with a payload, or find the marks in one: picture, film or sound.
 
-Marking decodes in this process, as the pipeline does: it is for files of one's own. Finding is for
-files of strangers, and happens in a child that is given the watermark key and nothing else.
+Both happen in a child that is given the watermark key and nothing else: a file of one's own came
+from somewhere too.
 """
 
-from collections.abc import Callable
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from PIL import Image
 from pydantic import BaseModel, ValidationError
 
 from app import sandbox
 from app.errors import AppError
-from app.provenance.content import BROKEN
-from app.provenance.marks_reading import Found, Medium, medium_of, opened
-from watermark.errors import UnsupportedMedia, WatermarkError
+from app.provenance.marks_reading import Found, Medium
 
 LIMITS = {"wall_s": 7200, "cpu_s": 14400, "memory_bytes": 1536 << 20}
-_DEEP = ("I", "F")  # modes of PIL that hold more than eight bits
-_QUALITY = 95  # of pictures in lossy formats
+WRITING_BYTES = 3 << 30  # of memory
+GROWS_AT_MOST = 16  # times; a small film may, when it is encoded better than it was
 
 
 class MarkRefused(AppError):
@@ -30,37 +30,49 @@ class MarkRefused(AppError):
 
 class _Answer(BaseModel):
     found: Found | None = None
+    medium: Medium | None = None
     refused: str = ""
 
 
-def embed(
-    src: Path,
-    dst: Path,
-    payload: bytes,
-    key: bytes,
-    *,
-    crf: int = 18,
-    progress: Callable[[float], None] | None = None,
-) -> Medium:
-    """Write `src` to `dst` with the mark; `dst` appears whole or not at all. Raises MarkRefused.
+def embed(src: Path, dst: Path, payload: bytes, key: bytes, *, crf: int = 18) -> Medium:
+    """Write `src` to `dst` with the mark; `dst` appears whole or not at all.
 
-    Pictures keep alpha, color profile and EXIF; films are encoded with H.264 at `crf`.
+    Pictures keep alpha, color profile and EXIF; films are encoded with H.264 at `crf`. Raises
+    MarkRefused, and what `sandbox.run` raises.
     """
-    try:
-        medium = medium_of(src)
-        if medium == "image":
-            _embed_picture(src, dst, payload, key)
-        elif medium == "video":
-            import watermark.video
-
-            watermark.video.embed(src, dst, payload, key, crf=crf, progress=progress)
-        else:
-            import watermark.recording
-
-            watermark.recording.embed(src, dst, payload, key, progress=progress)
-    except WatermarkError as refusal:
-        raise MarkRefused(f"{refusal.code}: {refusal}") from None
+    with _beside(dst) as written:
+        said = sandbox.run(
+            "app.provenance.marks_writing:write_mark",
+            {
+                "path": str(src.resolve()),
+                "target": str(written.resolve()),
+                "payload_hex": payload.hex(),
+                "watermark_key_hex": key.hex(),
+                "crf": crf,
+            },
+            wall_s=LIMITS["wall_s"],
+            cpu_s=LIMITS["cpu_s"],
+            memory_bytes=WRITING_BYTES,
+            file_bytes=max(sandbox.FILE_BYTES, GROWS_AT_MOST * src.stat().st_size),
+            reads=[src],
+            writes=[written.parent],
+        )
+        medium = _checked(said).medium
+        if medium is None:
+            raise MarkRefused("the process that was to mark the file told nothing")
+        sandbox.take_over(written, dst)
     return medium
+
+
+@contextmanager
+def _beside(dst: Path) -> Iterator[Path]:
+    """A path for the child to write to, in a directory of its own on the disk of `dst`."""
+    directory = dst.with_name(f".{dst.stem}.{secrets.token_hex(6)}.part")
+    directory.mkdir(mode=0o700)
+    try:
+        yield directory / dst.name
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def find(path: Path, key: bytes, *, thorough: bool = False) -> Found:
@@ -76,38 +88,18 @@ def find(path: Path, key: bytes, *, thorough: bool = False) -> Found:
         memory_bytes=LIMITS["memory_bytes"],
         reads=[path],
     )
+    found = _checked(said).found
+    if found is None:
+        raise MarkRefused("the process that read the file told nothing")
+    return found
+
+
+def _checked(said: dict[str, Any]) -> _Answer:
+    """What a child said, which may have been taken over. Raises MarkRefused."""
     try:
         answer = _Answer.model_validate(said)
     except ValidationError:
         raise MarkRefused("what came back from reading the file makes no sense") from None
-    if answer.found is None:
+    if answer.refused:
         raise MarkRefused(answer.refused)
-    return answer.found
-
-
-def _embed_picture(src: Path, dst: Path, payload: bytes, key: bytes) -> None:
-    """The mark in the pixels as they are stored; a turn that EXIF asks for is left to viewers."""
-    import watermark.image
-    from watermark import film
-
-    with opened(src) as picture:
-        if getattr(picture, "n_frames", 1) > 1:
-            raise UnsupportedMedia("the picture moves; make a film of it first")
-        if picture.mode.startswith(_DEEP):
-            raise UnsupportedMedia("the picture has more than eight bits; bring it to eight first")
-        alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
-        rgb = np.asarray(picture.convert("RGB"))
-        marked = watermark.image.embed(np.ascontiguousarray(rgb[..., ::-1]), payload, key)
-        out = Image.fromarray(np.ascontiguousarray(marked[..., ::-1]))
-        if alpha is not None:
-            out.putalpha(alpha)
-        elif picture.mode in ("L", "1"):
-            out = out.convert("L")
-        kept = {
-            name: picture.info[name] for name in ("icc_profile", "exif") if name in picture.info
-        }
-    with film.replacing(dst) as part:
-        try:
-            out.save(part, quality=_QUALITY, **kept)
-        except (*BROKEN, KeyError) as error:
-            raise UnsupportedMedia(f"{dst.name} cannot be written: {error}") from None
+    return answer

@@ -67,11 +67,20 @@ def signer_and_staple(directory: Path, whose: str = "") -> tuple[pki.Signer, byt
     are of one moment: no rotation comes between. Raises CertificateMissing.
     """
     with certificate_files.settled(directory):
-        own = certificate_files.claim_series(whose)
-        issued = certificate_files.every(directory, series={own, *SIGNING})
-        series = certificate_files.signing_series(issued, whose)
-        signer = pki.signer_among(issued, series)
-        return signer, _about(issued, certificate_files.current(issued, series))
+        signer, issued, found = _signing(directory, certificate_files.state(directory), whose)
+        pki.in_force(found)
+        return signer, _about(issued, found)
+
+
+@lru_cache(maxsize=64)
+def _signing(
+    directory: Path, state: certificate_files.State, whose: str
+) -> tuple[pki.Signer, Sequence[Issued], Issued]:
+    own = certificate_files.claim_series(whose)
+    issued = certificate_files.listed(directory, state, series={own, *SIGNING})
+    series = certificate_files.signing_series(issued, whose)
+    answering = tuple(each for each in issued if each.purpose in ANSWERING)
+    return pki.signer_among(issued, series), answering, certificate_files.current(issued, series)
 
 
 def about(directory: Path, serial: int) -> bytes:

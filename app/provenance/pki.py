@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
@@ -137,18 +138,31 @@ def revoke(directory: Path, serial: int, *, reason: str, at: datetime) -> Issued
 
 def signer(directory: Path, series: str) -> Signer:
     """Return who signs in a series now. Raises CertificateMissing where nobody does."""
-    return signer_among(files.every(directory, series={series, *AUTHORITIES}), series)
+    found, chain_pem = _newest(directory, files.state(directory), series)
+    return Signer(in_force(found).name, chain_pem)
+
+
+@lru_cache(maxsize=64)
+def _newest(directory: Path, state: files.State, series: str) -> tuple[Issued, str]:
+    issued = files.listed(directory, state, series={series, *AUTHORITIES})
+    found = files.current(issued, series)
+    return found, files.chain_pem(issued, found.certificate)
 
 
 def signer_among(issued: Sequence[Issued], series: str) -> Signer:
     """Return who signs in a series, by a listing made before. Raises CertificateMissing."""
-    newest = files.newest(issued, series)
-    if newest is None or newest.certificate.not_valid_after_utc <= clock.now():
+    found = in_force(files.current(issued, series))
+    return Signer(found.name, files.chain_pem(issued, found.certificate))
+
+
+def in_force(found: Issued) -> Issued:
+    """Return a certificate that has not ended. Raises CertificateMissing."""
+    if found.certificate.not_valid_after_utc <= clock.now():
         raise CertificateMissing(
-            f"no certificate for {series!r} is in force; run `understudy setup`, with the key of"
-            " its root at hand if it says so"
+            f"no certificate for {found.series!r} is in force; run `understudy setup`, with the key"
+            " of its root at hand if it says so"
         )
-    return Signer(newest.name, files.chain_pem(issued, newest.certificate))
+    return found
 
 
 def claim_root_pem(directory: Path) -> str:
