@@ -1,4 +1,4 @@
-"""`make bench`: what deciding, posting, logging and signing cost, beside the least they could.
+"""`make bench`: what deciding, posting, logging, signing and generating cost, beside the least.
 
 `python -m tests.bench books log` measures these parts alone.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app import config, db, installation
-from tests.bench import books, deciding, log, matcher, signing
+from tests.bench import books, deciding, gateway, log, matcher, signing
 from tests.bench.population import Asked, a_population, crowd
 from tests.bench.serving import a_server, alone, capacity, tail
 
@@ -88,6 +88,7 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "books": lambda _: books.measure(rounds=5, lasts_s=3.0),
     "log": lambda _: log.measure(leaves=10**6, appended=2000, rounds=5),
     "signing": lambda _: signing.measure(rounds=10),
+    "gateway": lambda _: gateway.measure(alone=20, queued=60),
     "matcher": lambda _: matcher.measure(templates=(FEW, MANY), searches=50),
 }
 

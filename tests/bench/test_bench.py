@@ -4,7 +4,7 @@ import pytest
 
 from app import config, db
 from app.ledger.check import check
-from tests.bench import books, log, matcher, signing
+from tests.bench import books, gateway, log, matcher, signing
 from tests.bench.__main__ import measure
 
 
@@ -46,6 +46,16 @@ def test_measures_signing(database: str) -> None:
         assert found[kind]["ms, median"]["both verifications"] > 0
     assert found["signed per second"]["2 threads"] > 0
     assert found["peak memory, MiB"]["1 MB"]["own"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_measures_the_gateway(database: str) -> None:
+    found = gateway.measure(alone=1, queued=2, lines=3)
+    for kind, workers in (("sqlite", {"1 workers"}), ("postgresql", {"1 workers", "2 workers"})):
+        assert found[kind]["a still, ms, median"]["gateway, but for render, mark and sign"] > 0
+        assert found[kind]["stills a minute"].keys() == workers
+        assert found[kind]["a script of 3 lines, s"] > 0
 
 
 def test_measures_the_matcher() -> None:

@@ -72,6 +72,13 @@ def _permitted(seen: Portrait, many: int) -> list[str]:
     return ids
 
 
+def _permitted_stills(seen: Portrait, many: int) -> list[str]:
+    installation.prepare()
+    with db.writing() as session:
+        scene = instant.a_scene_of_stills(session, seen)
+        return [instant.ask_for_still(session, scene) for _ in range(many)]
+
+
 def _under_way(worker: str) -> list[str]:
     with db.reading() as session:
         if session.execute(sa.text("SELECT to_regclass('dbos.workflow_status')")).scalar() is None:
@@ -136,10 +143,10 @@ class TestAKilledWorker:
 @pytest.mark.exhaustive
 @pytest.mark.timeout(7200)
 class TestAWorkerKilledEvery15Seconds:
-    def test_all_generations_finish_and_the_books_balance(
+    def test_all_stills_finish_and_the_books_balance(
         self, workers: Workers, seen: Portrait, tmp_path: Path
     ) -> None:
-        ids = _permitted(seen, MANY)
+        ids = _permitted_stills(seen, MANY)
         lives = {name: workers(name) for name in ("one", "two")}
         kills, began = 0, time.monotonic()
         while not _all_ended(ids):
