@@ -3,15 +3,18 @@
 import base64
 import json
 import logging
+import re
 
 import httpx
 import pytest
 import structlog
 from sqlmodel import SQLModel, select
+from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from app import cli, config, db, models
+from app.gateway import events
 from app.gateway.generators import catalogue, wire
 from app.gateway.generators.errors import NotSubmitted
 from app.gateway.generators.veo import Veo
@@ -51,6 +54,25 @@ def sent(monkeypatch):
 def strangers(sent, host):
     """Name whoever but `host` was sent anything at all: a byte would be one too many."""
     return {to for to, _, _, content in sent if to != host and content}
+
+
+def answered(application, keys):
+    """Ask every address that is read, as each of these and as a stranger; name it and its body."""
+    ids = {}
+    with db.reading() as session:
+        for table in SQLModel.metadata.sorted_tables:
+            if "id" in table.c and (row := session.execute(select(table.c.id)).first()):
+                ids[f"{table.name}_id"] = str(row[0])
+    found = []
+    client = TestClient(application, raise_server_exceptions=False)
+    for path, verbs in application.openapi()["paths"].items():
+        if "get" not in verbs:
+            continue
+        address = re.sub(r"\{(\w+)[^}]*\}", lambda name: ids.get(name[1], "none"), path)
+        for headers in (*keys, {}):
+            answer = client.get(address, headers=headers, follow_redirects=False)
+            found.append((f"{path} {answer.status_code}", answer.content))
+    return found
 
 
 def every_row():
@@ -145,3 +167,29 @@ def test_a_connector_that_falls_back_on_another_host_is_noticed(
     offer(monkeypatch, Faithless(fake.base, private=True))
     rendered(asked(scene, capability.model, "RATE429", **example_of(capability)), pauses)
     assert strangers(sent, fake.base.removeprefix("http://")) != set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("capability", ["hedra"], indirect=True)
+def test_no_answer_of_ours_holds_a_credential_or_a_likeness(
+    scene, capability, fake, pauses, tmp_path, monkeypatch, application
+):
+    monkeypatch.setattr(events, "LONGEST_S", 0)  # a stream ends with what it has told at once
+    with db.writing() as session:
+        materials = materials_for(session, scene, capability, tmp_path)
+    rendered(
+        asked(scene, capability.model, "fine", **example_of(capability), materials=materials),
+        pauses,
+    )
+    with db.writing() as session:
+        sides = scene.production.organization, scene.desk.organization
+        keys = [scenes.an_api_key(session, each) for each in sides]
+    answers = answered(application, keys)
+    assert len(answers) > 100
+    assert any(b"gen_" in body for _, body in answers)  # not only refusals are looked at
+    for where, body in answers:
+        assert SECRET.encode() not in body, where
+        for each in (scenes.PORTRAIT.read_bytes()[:4000], VOICE[:4000]):
+            assert each not in body, where
+            assert base64.b64encode(each[:3999]) not in body, where
