@@ -60,7 +60,7 @@ def _what_it_does(model: dict[str, Any]) -> str:
         asked = f"{price['amount']} {price['currency']} per {price['unit']} ({price['read_on']})"
         said.append(f"{asked}, as said by: {price['source']}")
     elif model["vendor"] not in {"local", "renderer"}:  # of those nothing is bought
-        said.append("no list price known")
+        said.append("no price known")
     said += [f"{width}x{height}" for width, height in model["sizes"]]
     if model["output"] == "video":
         said.append("with sound" if model["audio"] else "silent")

@@ -1,5 +1,7 @@
 """One Settings class. No secret has a default; only entry points and plumbing read it."""
 
+import re
+from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
@@ -8,6 +10,11 @@ import limits
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_PRICE = re.compile(
+    r"(?P<amount>\d+(\.\d+)?) (?P<currency>[A-Z]{3}) per "
+    r"(?P<unit>second|image|film|1000 characters), (?P<day>\d{4}-\d\d-\d\d), (?P<document>.+)",
+    re.ASCII,
+)
 # Each puts a part of an installation outside its data directory.
 ELSEWHERE = (
     "DATABASE_URL",
@@ -90,6 +97,11 @@ class Settings(BaseSettings):
     models_that_do_not_train: str = Field(
         "", description="Vendors' promises to this operator: MODEL=DOCUMENT, parted by semicolons."
     )
+    vendor_prices: str = Field(
+        "",
+        description="What vendors bill this operator: "
+        "MODEL=AMOUNT CURRENCY per UNIT, DATE, DOCUMENT, parted by semicolons.",
+    )
     renderers: str = Field(
         "", description="Renderers outside: NAME=ORGANIZATION, parted by semicolons."
     )
@@ -136,6 +148,20 @@ class Settings(BaseSettings):
             limits.parse_many(text)  # raises ValueError: a wrong rate does not start
         return text
 
+    @field_validator("vendor_prices")
+    @classmethod
+    def _are_prices(cls, text: str) -> str:
+        for pair in filter(str.strip, text.split(";")):
+            model, _, said = pair.partition("=")
+            found = _PRICE.fullmatch(said.strip())
+            if not model.strip() or found is None:
+                raise ValueError(
+                    f"{pair.strip()!r} states no price: write MODEL=0.15 USD per second, "
+                    "2026-11-20, the document that says so"
+                )
+            date.fromisoformat(found["day"])  # raises ValueError
+        return text
+
     @property
     def database(self) -> str:
         """The database URL in force, with the psycopg 3 driver named."""
@@ -161,6 +187,16 @@ class Settings(BaseSettings):
         """The models that do not learn from inputs, and by which document of the operator's."""
         pairs = (pair.partition("=") for pair in self.models_that_do_not_train.split(";"))
         return {model.strip(): paper.strip() for model, _, paper in pairs if paper.strip()}
+
+    @cached_property
+    def stated_prices(self) -> dict[str, re.Match[str]]:
+        """What a vendor bills this operator for a model: amount, currency, unit, day, document."""
+        pairs = (pair.partition("=") for pair in self.vendor_prices.split(";"))
+        return {
+            model.strip(): found
+            for model, _, said in pairs
+            if (found := _PRICE.fullmatch(said.strip()))
+        }
 
     @cached_property
     def renderer_organizations(self) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Who bears a vendor's bill for a render that was stopped: the contract's term, in the books.
 
-The bill is reckoned from the vendor's list price, since no vendor tells it beforehand; what the
-vendor really bills is put right by reversing the entry. Each contract of a scene bears an equal
-part under its own term; where a contract has none, its part stays with the platform, unbooked.
+The bill is reckoned from the price the operator states, else from the vendor's list price, since no
+vendor tells it beforehand; what the vendor really bills is put right by reversing the entry. Each
+contract of a scene bears an equal part under its own term; where a contract has none, its part
+stays with the platform, unbooked.
 """
 
 from fractions import Fraction
@@ -36,10 +37,10 @@ def is_stopped(decision: Decision, *, holds_stand: bool) -> bool:
 def settle_stopped(session: Session, generation: Generation, *, reason: str) -> int:
     """Post a vendor's bill for a stopped render under each contract's term; return its minor units.
 
-    Nothing where nothing was bought, or no price is known. Posted once.
+    Nothing where nothing was bought. Posted once.
     """
     job = session.get(VendorJob, generation.id)
-    price = catalogue.find(generation.generator)[1].price
+    price = catalogue.price_of(generation.generator)
     if job is None or job.state not in BILLED or price is None:
         return 0
     bill = bill_of(price, generation)

@@ -43,13 +43,7 @@ def a_scene(share):
 
 @pytest.fixture(autouse=True)
 def priced(monkeypatch):
-    real = catalogue.find
-
-    def find(model):
-        generator, capability = real(model)
-        return generator, replace(capability, price=PRICE)
-
-    monkeypatch.setattr(costs.catalogue, "find", find)
+    monkeypatch.setattr(costs.catalogue, "price_of", lambda model: PRICE)
 
 
 def rendered(scene, *, bought=True):

@@ -47,7 +47,7 @@ class Phase(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Price:
-    """What the vendor asks, as its public list said on a day; what it bills may differ."""
+    """What the vendor asks, as a list or a document said on a day; what it bills may differ."""
 
     unit: Literal["second", "image", "film", "1000 characters"]
     amount: str  # a decimal, per unit
@@ -89,7 +89,7 @@ class Capability:
     follows: tuple[str, ...] = ()  # of those, the ones whose length and shape the result has
     license_notes: tuple[str, ...] = ()
     reference_kinds: tuple[str, ...] = ("portrait",)
-    price: Price | None = None  # None: nothing is bought, or no list price is known
+    price: Price | None = None  # None: nothing is bought, or the operator states it
     attestation: Attestation = UNATTESTED
     inbound_provenance: str = "none"  # what the vendor writes into its files
     deletion: str = ""  # the vendor's call that deletes inputs and result

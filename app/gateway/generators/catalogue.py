@@ -2,7 +2,7 @@
 
 from collections import UserDict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from app import clock, db
 from app.config import settings
 from app.gateway import unreturned
 from app.gateway.errors import GeneratorUnavailable
-from app.gateway.generators import Capability, Connector, Generator
+from app.gateway.generators import Capability, Connector, Generator, Price
 from app.gateway.generators.eleven import Eleven
 from app.gateway.generators.hedra import Hedra
 from app.gateway.generators.local import CAPABILITY, LICENSE_NOTICE, LocalGenerator
@@ -24,6 +24,10 @@ from app.gateway.generators.veo import Veo
 
 VENDORS: tuple[Connector, ...] = (Veo(), Runway(), Pika(), Omni(), Hedra(), Eleven())
 OUTSIDE = Outside()
+UNPRICED = (
+    "its vendor publishes no price that is recorded here, and nothing is bought at an unknown one; "
+    "the operator states it in UNDERSTUDY_VENDOR_PRICES"
+)
 
 
 class Training(UserDict[str, bool]):
@@ -89,7 +93,7 @@ def find(model: str) -> tuple[Generator, Capability]:
     for generator in offered():
         for capability in generator.capabilities():
             if capability.model == model:
-                return generator, capability
+                return generator, _priced(capability)
     for gone in RETIRED:
         if gone.model == model:
             raise GeneratorUnavailable(
@@ -128,7 +132,15 @@ def available(model: str) -> Capability:
             f"{model} is not configured here; the operator gives {generator.name}'s credentials "
             f"with `understudy generators credentials set {generator.name}`"
         )
+    if _is_unpriced(generator, capability):
+        raise GeneratorUnavailable(f"{model} is not configured here: {UNPRICED}")
     return capability
+
+
+def price_of(model: str) -> Price | None:
+    """Return what a model is bought for, if it is bought; None of one that is not listed."""
+    every = (each for generator in offered() for each in generator.capabilities())
+    return next((_priced(each).price for each in every if each.model == model), None)
 
 
 def makes_sound(model: str) -> bool:
@@ -140,7 +152,7 @@ def makes_sound(model: str) -> bool:
 def listing() -> list[dict[str, Any]]:
     """Describe every model there is, and was, for people and programs."""
     known = [
-        _described(generator, capability)
+        _described(generator, _priced(capability))
         for generator in offered()
         for capability in generator.capabilities()
     ]
@@ -173,6 +185,26 @@ def _configured(generator: Generator) -> bool:
     return not isinstance(generator, Connector) or generator.configured()
 
 
+def _priced(capability: Capability) -> Capability:
+    """Give a model the price its operator states; without that, the vendor's list price."""
+    stated = settings().stated_prices.get(capability.model)
+    if stated is None:
+        return capability
+    price = Price(
+        stated["unit"],  # type: ignore[arg-type]
+        stated["amount"],
+        stated["currency"],
+        date.fromisoformat(stated["day"]),
+        stated["document"],
+    )
+    return replace(capability, price=price)
+
+
+def _is_unpriced(generator: Generator, capability: Capability) -> bool:
+    """Say whether a model is bought and nobody said for how much."""
+    return generator in VENDORS and capability.price is None
+
+
 def _is_over(capability: Capability) -> bool:
     return capability.retires_on is not None and clock.now().date() >= capability.retires_on
 
@@ -183,6 +215,8 @@ def _stands(generator: Generator, capability: Capability) -> tuple[str, str]:
         return "retired", f"Its vendor retired it on {capability.retires_on}."
     if not _configured(generator):
         return "not configured", f"There are no credentials for {generator.name} here."
+    if _is_unpriced(generator, capability):
+        return "not configured", f"{UNPRICED[0].upper()}{UNPRICED[1:]}."
     return "available", ""
 
 

@@ -41,7 +41,7 @@ CAPABILITY = Capability(
     deletion="DELETE /v1/voices/{id} and /v1/history/{id}, once the sound is fetched",
     license_notes=(
         "length_s is the longest that the line may last; what it lasts is paid.",
-        "Billed by characters; no list price is recorded here.",
+        "Billed by characters; the operator states the price.",
     ),
     evidence=WIRE_CHECKED,
 )

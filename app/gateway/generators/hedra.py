@@ -44,7 +44,7 @@ CAPABILITY = Capability(
     attestation=UNATTESTED,
     license_notes=(
         "The film says what the recording says and lasts as long; the line only describes it.",
-        "Billed from a prepaid wallet; no list price is recorded here.",
+        "Billed from a prepaid wallet; the operator states the price.",
     ),
     evidence=WIRE_CHECKED,
 )

@@ -47,7 +47,7 @@ CAPABILITY = Capability(
     deletion="DELETE /v1beta/interactions/{id}, once the film is fetched",
     license_notes=(
         "The promise not to train holds for billed accounts only: give no key of a free one.",
-        "Billed by tokens; no list price is recorded here.",
+        "Billed by tokens; the operator states the price.",
     ),
     evidence=WIRE_CHECKED,
 )

@@ -16,7 +16,7 @@ from app.gateway.generators.hosted import WIRE_CHECKED
 READ_ON = date(2026, 11, 27)
 INLINE_LIMIT_BYTES = 20 << 20  # our own; fal names no limit
 RATIOS = {(1280, 720): "16:9", (720, 1280): "9:16"}
-UNPRICED = "Billed by fal for each film; no list price is recorded here."
+UNPRICED = "Billed by fal for each film; the operator states the price."
 UNSENT = "The portrait is not sent: the first frame shows whom it is of."
 
 

@@ -96,7 +96,7 @@ ALEPH = Capability(
     attestation=UNATTESTED,
     license_notes=(
         "The portrait is not sent: the footage shows whom it is of.",
-        "Billed by the second; no list price is recorded here.",
+        "Billed by the second; the operator states the price.",
     ),
     inbound_provenance="C2PA",
     deletion="DELETE /v1/tasks/{id}, once the result is fetched",

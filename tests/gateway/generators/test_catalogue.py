@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from app import config
 from app.gateway.errors import GeneratorUnavailable
-from app.gateway.generators import MATERIAL_ROLES, Capability, RenderJob, catalogue, mismatches
+from app.gateway.generators import (
+    MATERIAL_ROLES,
+    Capability,
+    Price,
+    RenderJob,
+    catalogue,
+    mismatches,
+)
 from app.gateway.generators.omni import Omni
 
 MODELS = [each for vendor in catalogue.VENDORS for each in vendor.capabilities()]
@@ -56,7 +64,7 @@ def test_what_a_model_does_not_do_is_refused_before_anything_is_held(model):
 @every_model
 def test_every_model_says_what_it_costs_and_on_whose_word_it_does_not_learn(model):
     assert model.evidence
-    assert model.price or any("no list price" in note for note in model.license_notes)
+    assert model.price or any("states the price" in note for note in model.license_notes)
     if model.price:
         assert float(model.price.amount) > 0
         assert model.price.source
@@ -82,3 +90,37 @@ def test_a_model_past_its_day_is_listed_as_retired_and_refused(database, monkeyp
     assert "2026-01-01" in listed["reason"]
     with pytest.raises(GeneratorUnavailable, match="2026-01-01"):
         catalogue.available(gone.model)
+
+
+@SQLITE
+def test_nothing_is_bought_at_a_price_that_nobody_states(database, monkeypatch):
+    monkeypatch.setattr(catalogue, "_configured", lambda _: True)
+    unpriced = [model.model for model in MODELS if model.price is None]
+    assert unpriced
+    for model in unpriced:
+        with pytest.raises(GeneratorUnavailable, match="UNDERSTUDY_VENDOR_PRICES"):
+            catalogue.available(model)
+    listed = {each["model"]: each for each in catalogue.listing()}
+    assert {listed[model]["state"] for model in unpriced} == {"not configured"}
+    assert catalogue.available("local/puppet-1").price is None  # nothing is bought
+
+    said = "runway/aleph2=0.15 USD per second, 2026-11-20, order form 12; "
+    said += "runway/gen4.5=0.2 EUR per second, 2026-11-21, likewise"
+    monkeypatch.setenv("UNDERSTUDY_VENDOR_PRICES", said)
+    config.settings.cache_clear()
+    stated = Price("second", "0.15", "USD", date(2026, 11, 20), "order form 12")
+    assert catalogue.available("runway/aleph2").price == stated
+    assert catalogue.price_of("runway/gen4.5").currency == "EUR"  # in place of the list price
+    assert catalogue.price_of("openai/sora-2") is None
+    (aleph,) = (each for each in catalogue.listing() if each["model"] == "runway/aleph2")
+    assert (aleph["state"], aleph["price"]["read_on"]) == ("available", "2026-11-20")
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["runway/aleph2", "runway/aleph2=cheap", "m=1 USD per minute, 2026-01-01, x",
+     "m=1 USD per second, 2026-02-30, x", "=1 USD per second, 2026-01-01, x"],
+)  # fmt: skip
+def test_a_price_that_is_none_does_not_start(said):
+    with pytest.raises(ValueError, match=r"states no price|day is out of range"):
+        config.Settings(vendor_prices=said)

@@ -5,9 +5,19 @@ from datetime import datetime, timedelta, tzinfo
 
 import pytest
 
-from app import clock
+from app import clock, config
 from app.gateway.generators import wire
+from app.gateway.generators.catalogue import VENDORS
 from tests.providers.running import Fake, a_fake
+
+
+@pytest.fixture(autouse=True)
+def _prices_are_stated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand for the operator's documents, where vendors publish no price."""
+    unpriced = [each.model for v in VENDORS for each in v.capabilities() if each.price is None]
+    stated = ";".join(f"{model}=0.10 USD per film, 2026-11-20, a test" for model in unpriced)
+    monkeypatch.setenv("UNDERSTUDY_VENDOR_PRICES", stated)
+    config.settings.cache_clear()
 
 
 @pytest.fixture(scope="session")
