@@ -48,7 +48,9 @@ class TestCounsel:
         made = _made(house)
         revocation = f"/v1/counsel-links/{made['id']}/revocation"
         assert_problem(house.post(revocation, "production"), 404, "counsel-link-not-found")
-        assert house.post(revocation, "desk").json()["revoked_at"]
+        ended = house.post(revocation, "desk").json()
+        assert ended["revoked_at"]
+        assert (ended["contract_id"], ended.get("series_id")) == (made["contract_id"], None)
         assert_problem(client.get(made["link"]), 404, "counsel-link-not-found")
         assert_problem(_comment(house, made["link"]), 404, "counsel-link-not-found")
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from app import clock, db
@@ -55,7 +55,9 @@ class CounselLinkRead(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: str = Field(examples=[LINK_ID])
-    series_id: str = Field(serialization_alias="contract_id", examples=[CONTRACT_ID])
+    contract_id: str = Field(
+        validation_alias=AliasChoices("series_id", "contract_id"), examples=[CONTRACT_ID]
+    )
     version: int = Field(examples=[1])
     counsel: str = Field(examples=["M. Okafor, for the performer"])
     shared: bool = Field(examples=[False])
