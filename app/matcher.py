@@ -53,18 +53,20 @@ class Gallery:
         self._stand = stand
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Search for each template that was asked for."""
+        """Search for each template that was asked for, among all but those who were named."""
         self.refresh()
-        found = [
-            [
+        but, most, below = set(asked["but"]), int(asked["most"]), float(asked["below"])
+        theirs = sum(who in but for who in self._whose.values())
+        found = []
+        for template in asked["templates"]:
+            near = self._index.search(template, below=below, most=most + theirs)
+            hits = [
                 {"performer_id": self._whose[key], "distance": distance}
-                for key, distance in self._index.search(
-                    template, below=float(asked["below"]), most=int(asked["most"])
-                )
+                for key, distance in near
+                if self._whose[key] not in but
             ]
-            for template in asked["templates"]
-        ]
-        return {"found": found, "searched": len(self._whose)}
+            found.append(hits[:most])
+        return {"found": found, "searched": len(self._whose) - theirs}
 
     def _open(self, session: Session, object_id: str) -> None:
         with suppress(vault.LikenessErased):

@@ -12,16 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json, to_json
 from sqlmodel import Session
 
+from app import bodies
 from app.access import may
 from app.errors import AppError, TooLarge
 from app.gateway.api import GenerationCreate, Length, Line, Scene, answer_request
 from app.identity.api_edge import Act, Acting, act_refusals, fingerprint_of
-from app.problems import problem_of
+from app.problems import invalid, problem_of
 
 router = APIRouter(prefix="/v1", tags=["gateway"])
 LINES_MOST = 5000
 # Every line at its longest, each letter written as JSON escapes it (\u0434), and its names.
 LIMIT_BYTES = 32 << 20
+MARKS_MOST = 50_000  # commas, colons, brackets: six of a line of script, and the scene's
+TOLD_MOST = 20  # of what does not fit
 
 
 class BatchLine(BaseModel):
@@ -109,11 +112,15 @@ async def request_batch(request: Request, act: Acting) -> Response:
 
 
 def _take(act: Act, content: bytes) -> Response:
+    if bodies.is_deep(content) or bodies.marks_in(content) > MARKS_MOST:
+        raise invalid({"/body": f"this is more than one scene and {LINES_MOST} lines"})
     try:
         body = BatchCreate.model_validate_json(content)
     except ValidationError as misfit:
-        errors = [{**each, "loc": ("body", *each["loc"])} for each in misfit.errors()]
-        raise RequestValidationError(errors) from None
+        told = misfit.errors()[:TOLD_MOST]
+        raise RequestValidationError(
+            [{**each, "loc": ("body", *each["loc"])} for each in told]
+        ) from None
     act.once(fingerprint_of(body), lambda _: (201, BatchTaken(lines=len(body.lines))))
     answers = (_answer(act, body, number) for number in range(len(body.lines)))
     return StreamingResponse(_lines(answers), 201, media_type="application/x-ndjson")

@@ -45,7 +45,8 @@ SENTENCES = {
     "a key of yours.",
     "paused": "Every use of a replica was stopped.",
     "webhook-disabled": "A webhook of yours failed for too long and is told nothing any more.",
-    "enrollment-answered": "Somebody looked at a new replica that was held; see what they said.",
+    "enrollment-answered": "Somebody looked at a new replica that was held. Where it was let go, "
+    "you can resume it.",
     "contact-added": "An address for notices was added to your account.",
     "contact-confirmation": "An address for notices waits for its link to be opened.",
     "contact-ended": "An address for notices was taken from your account.",

@@ -115,7 +115,7 @@ def _enroll(act: Act, name: str, portrait: BinaryIO) -> Response:
         path = directory / "portrait"
         digest = keep(portrait, path, settings().upload_limit_bytes, too_large=ImageTooLarge)
         seen = service.inspect_portrait(path)
-        searched = resemblance.look_for(seen.template)
+        searched = resemblance.look_for(seen.template, act.organization_id)
 
         def enroll(session: Session) -> tuple[int, BaseModel]:
             performer = service.enroll(
@@ -188,6 +188,5 @@ def resume_performer(performer_id: str, act: Acting) -> Response:
 def _read(session: Session, performer: Performer) -> PerformerRead:
     newest = service.replicas_of(session, performer.id)[0]
     facts = performer.model_dump(include=set(PerformerRead.model_fields))
-    held = performer.paused_at is not None and service.hold_of(session, performer)
-    is_held = bool(held and held.outcome != "released")
+    is_held = service.is_held(session, performer)
     return PerformerRead(**facts, replica_id=newest.id, held=is_held)

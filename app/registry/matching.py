@@ -1,6 +1,6 @@
 """Searching for faces: among performers who allowed it, asked of one process that holds them.
 
-A hit is an aid to a person, never proof, and is told to nobody who uploaded something
+A hit is an aid to a person, never proof, and who it is is told to nobody who uploaded something
 (docs/faces.md). Who allowed nothing is not in the search, and nobody reckons their template.
 """
 
@@ -130,8 +130,13 @@ def stand(session: Session) -> tuple[object, ...]:
     return tuple(session.execute(counted).one())
 
 
-def search(templates: Sequence[Sequence[float]], *, below: float = SAME_FACE_BELOW) -> Searched:
-    """Search for faces among the performers who allow it. Call it outside transactions.
+def search(
+    templates: Sequence[Sequence[float]],
+    *,
+    below: float = SAME_FACE_BELOW,
+    but: Collection[str] = (),
+) -> Searched:
+    """Search for faces among the performers who allow it, `but` some. Call it outside transactions.
 
     Whoever acts on a match asks `allow` again in the transaction that acts. Raises
     MatcherUnavailable: what was not searched is not known to be nobody.
@@ -140,7 +145,7 @@ def search(templates: Sequence[Sequence[float]], *, below: float = SAME_FACE_BEL
     searched = 0
     for at in range(0, max(len(templates), 1), AT_ONCE):
         asked = [list(each) for each in templates[at : at + AT_ONCE]]
-        said = _ask({"templates": asked, "below": below, "most": MOST})
+        said = _ask({"templates": asked, "below": below, "most": MOST, "but": sorted(but)})
         try:
             found += [
                 [Match(str(hit["performer_id"]), float(hit["distance"])) for hit in hits]

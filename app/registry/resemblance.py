@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from app import clock, db, vault
+from app import clock, db
 from app.notices import service as notices
 from app.registry import matching, service
 from app.registry.errors import AnswerMissing, HoldAnswered, HoldNotFound
@@ -17,15 +17,18 @@ from app.registry.models import Performer
 from app.registry.models_resemblance import EnrollmentHold, EnrollmentMatch
 
 
-def look_for(template: Sequence[float]) -> Searched:
-    """Search for a face among those who allow it. Call it outside transactions.
+def look_for(template: Sequence[float], organization_id: str) -> Searched:
+    """Search for a face that a house enrolls, among those who allow it. Outside transactions.
 
-    Where nobody allows it no matcher is started. Raises MatcherUnavailable.
+    Its own performers are left out, but for those who are held themselves. Where nobody allows a
+    search no matcher is started. Raises MatcherUnavailable.
     """
     with db.reading() as session:
         if next(matching.searchable(session), None) is None:
             return Searched([[]], 0)
-    return matching.search([template])
+        theirs = service.performers_at(session, organization_id)
+        own = [each.id for each in theirs if not service.is_held(session, each)]
+    return matching.search([template], but=own)
 
 
 def hold(session: Session, performer: Performer, searched: Searched) -> EnrollmentHold | None:
@@ -36,8 +39,6 @@ def hold(session: Session, performer: Performer, searched: Searched) -> Enrollme
         hit.performer_id: hit.distance
         for hit in reversed(hits)  # the nearest of somebody's templates comes last, and stays
         if hit.performer_id in allowed
-        and session.get_one(Performer, hit.performer_id).organization_id
-        != performer.organization_id
     }
     if not theirs:
         return None
@@ -71,7 +72,9 @@ def show(session: Session, hold_id: str) -> tuple[EnrollmentHold, Sequence[Enrol
 
 
 def answer(session: Session, hold_id: str, *, let_go: bool, reason: str) -> EnrollmentHold:
-    """Answer as the operator, once: the performer goes on, or stays paused for good.
+    """Answer as the operator, once: whose replica it is may resume it, or it stays paused for good.
+
+    It stays paused until then: they may have stopped everything meanwhile.
 
     Raises HoldNotFound, HoldAnswered, AnswerMissing.
     """
@@ -86,8 +89,6 @@ def answer(session: Session, hold_id: str, *, let_go: bool, reason: str) -> Enro
     held.reason, held.answered_at = reason.strip(), clock.now()
     session.add(held)
     session.flush()
-    if let_go and not vault.is_erased(session, performer.id):
-        service.resume(session, performer)
     notices.tell(
         session, "enrollment-answered", performer.id, organization_id=performer.organization_id
     )

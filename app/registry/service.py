@@ -173,16 +173,21 @@ def resume(session: Session, performer: Performer) -> Performer:
     """
     session.refresh(performer, with_for_update=True)
     vault.check_not_erased(session, performer.id)
-    held = hold_of(session, performer)
-    if held is not None and held.outcome != "released":
-        raise EnrollmentHeld(HELD[held.outcome])
+    if why := why_held(session, performer):
+        raise EnrollmentHeld(why)
     return _set_pause(session, performer, None)
 
 
-def hold_of(session: Session, performer: Performer) -> EnrollmentHold | None:
-    """Return why a performer is paused since their enrollment, or None where nothing held them."""
+def why_held(session: Session, performer: Performer) -> str:
+    """Say why a performer is held since their enrollment; nothing where they are not, any more."""
     theirs = select(EnrollmentHold).where(EnrollmentHold.performer_id == performer.id)
-    return session.exec(theirs).first()
+    held = session.exec(theirs).first()
+    return "" if held is None else HELD.get(held.outcome, "")
+
+
+def is_held(session: Session, performer: Performer) -> bool:
+    """Say whether a performer waits for a look at their face, or was not let go after it."""
+    return performer.paused_at is not None and bool(why_held(session, performer))
 
 
 def _set_pause(session: Session, performer: Performer, at: datetime | None) -> Performer:

@@ -54,12 +54,14 @@ def show_home(visit: Visitor) -> Response:
     with db.reading() as session:
         seat, performers = desk_of(session, visit)
         living, at = _living(session, performers), clock.now()
+        free = [each for each in living if not registry.is_held(session, each)]
         asked = listing.awaiting_performer(session, seat.organization.id, limit=WAITING)
         shown: dict[str, Any] = {
             "seat": seat,
             "performers": performers,
-            "living": living,
-            "paused": [] if any(each.paused_at is None for each in living) else living,
+            "living": free,
+            "paused": [] if any(each.paused_at is None for each in free) else free,
+            "held": [registry.why_held(session, each) for each in living if each not in free],
             "asked": [(each, documents.recorded(each.document.encode())) for each in asked],
             "approvals": [
                 each
@@ -114,7 +116,8 @@ def resume_everything(visit: Posted) -> Response:
     with db.writing() as session:
         recovery.check_may_bind(session, visit.fresh(session).id)
         for performer in _living(session, _themselves(session, visit)):
-            registry.resume(session, performer)
+            if not registry.is_held(session, performer):
+                registry.resume(session, performer)
     return see("/performer")
 
 

@@ -108,12 +108,16 @@ class TestBatch:
         path, sent = "/v1/generations/batches", {"content": script}
         taken = house.client.post(path, **sent, headers=_headers(house, "k"))
         assert (taken.status_code, len(taken.text.splitlines())) == (201, 5000)
-        monkeypatch.setattr(api_batches, "LIMIT_BYTES", 1000)
-        longer = house.client.post(path, **sent, headers=_headers(house, "l"))
-        assert_problem(longer, 413, "too-large")
         deep = b'{"replicas":' + b"[" * 490 + b"]" * 490 + b"}"
         nested = house.client.post(path, content=deep, headers=_headers(house, "m"))
         assert_problem(nested, 422, "invalid-request")
+        for names, told in ((30, api_batches.TOLD_MOST), (60_000, 1)):
+            wide = json.dumps(dict.fromkeys(map(str, range(names)), 1)).encode()
+            refused = house.client.post(path, content=wide, headers=_headers(house, "n"))
+            assert len(assert_problem(refused, 422, "invalid-request")["errors"]) == told
+        monkeypatch.setattr(api_batches, "LIMIT_BYTES", 1000)
+        longer = house.client.post(path, **sent, headers=_headers(house, "l"))
+        assert_problem(longer, 413, "too-large")
         stranger = house.client.post(path, **sent, headers={"Idempotency-Key": "k"})
         assert stranger.status_code == 401
 

@@ -72,9 +72,17 @@ class TestFromContract:
     def test_a_minor_by_the_record_alone_has_a_guardian_who_signs(self, session):
         scene = a_scene(session, signed=False)
         life = lives.record_birth(session, scene.performer, date(2015, 1, 1))
-        asking = scene.production.organization.id
+        sides = (scene.production.organization.id, scene.desk.organization.id)
         known = {"local/puppet-1": False}
-        start = from_contract(session, asking, scene.contract.id, NOW, generators=known)
+        stranger, start = (
+            from_contract(session, each, scene.contract.id, NOW, generators=known) for each in sides
+        )
+        # Who may draft about anybody is told nothing of them that is not in the draft.
+        assert stranger.contract.majority_on is None
+        assert (
+            asked(stranger, requests=[{"tags": ["nudity"]}])[0].codes
+            != asked(start, requests=[{"tags": ["nudity"]}])[0].codes
+        )
         assert start.as_if_signed
         assert start.contract.majority_on == life.majority_on
         assert asked(start, requests=[{}])[0].codes == ()

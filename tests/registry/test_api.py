@@ -163,7 +163,7 @@ class TestAFaceThatResemblesSomebody:
     def test_is_held_and_told_so_over_http(self, agency, client, monkeypatch):
         first = agency.enroll("k1").json()
         found = [[matching.Match(first["id"], 0.1)]]
-        monkeypatch.setattr(resemblance, "look_for", lambda _: matching.Searched(found, 1))
+        monkeypatch.setattr(resemblance, "look_for", lambda *_: matching.Searched(found, 1))
         monkeypatch.setattr(matching, "allow", lambda _, performers: set(performers))
         stranger = Caller(client, "Elsewhere")
         held = stranger.enroll("k1").json()

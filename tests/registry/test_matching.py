@@ -10,7 +10,7 @@ from sqlmodel import select
 from typer.testing import CliRunner
 
 from app import cli, db, vault
-from app.identity.models import ApiKey
+from app.identity.models import ApiKey, Organization
 from app.identity.principal import Principal
 from app.notices.models import Notice
 from app.registry import matching, resemblance, service
@@ -119,34 +119,45 @@ def enrolled(session, searched, house=None, template=FACE):  # type: ignore[no-u
     return performer, resemblance.hold(session, performer, searched)
 
 
+def allowed(performer):  # type: ignore[no-untyped-def]
+    """Let a performer's face be searched for, as their own house may."""
+    with db.writing() as session:
+        house = session.get_one(Organization, performer.organization_id)
+        an_api_key(session, house)
+        key = session.exec(select(ApiKey.id).where(ApiKey.organization_id == house.id)).first()
+        mine = session.get_one(Performer, performer.id)
+        by = Principal(house.id, house.kind, key or "")
+        matching.choose(session, mine, allowed=True, by=by)
+
+
 class TestANewFace:
     def test_is_held_until_a_person_has_looked_and_names_nobody(self, database):
         with db.writing() as session:
             one, by = somebody(session)
-            house = session.get_one(Performer, one).organization_id
-        assert resemblance.look_for(FACE) == matching.Searched([[]], 0)
+            elsewhere = an_organization(session)
+        assert resemblance.look_for(FACE, elsewhere) == matching.Searched([[]], 0)
         assert not matching._lives  # nobody allows it: nothing is asked, and no matcher starts
         choose(one, by, allowed=True)
-        seen, other = resemblance.look_for(FACE), resemblance.look_for(OTHER)
+        seen, other = (resemblance.look_for(each, elsewhere) for each in (FACE, OTHER))
         with db.writing() as session:
             assert enrolled(session, other, template=OTHER)[1] is None
-            assert enrolled(session, seen, house)[1] is None  # their own house knows them
             performer, held = enrolled(session, seen)
             nobody, _ = enrolled(session, seen)
         assert performer.paused_at is not None
         with db.writing() as session:
-            mine, theirs = (session.get_one(Performer, each.id) for each in (performer, nobody))
+            mine = session.get_one(Performer, performer.id)
             with pytest.raises(EnrollmentHeld) as refusal:
                 service.resume(session, mine)
             assert one not in str(refusal.value)
             assert [each.performer_id for each in resemblance.waiting(session)] == [
-                mine.id, theirs.id
+                mine.id, nobody.id
             ]  # fmt: skip
             assert [match.performer_id for match in resemblance.show(session, held.id)[1]] == [one]
             with pytest.raises(AnswerMissing):
                 resemblance.answer(session, held.id, let_go=True, reason=" ")
             with pytest.raises(HoldNotFound):
                 resemblance.answer(session, "hld_0", let_go=True, reason="a twin")
+            service.pause(session, mine)  # they stop everything meanwhile, and it stays stopped
             resemblance.answer(session, held.id, let_go=True, reason="a twin")
             with pytest.raises(HoldAnswered):
                 resemblance.answer(session, held.id, let_go=False, reason="no twin")
@@ -154,20 +165,56 @@ class TestANewFace:
             resemblance.answer(session, second.id, let_go=False, reason="the same person")
         with db.writing() as session:
             mine, theirs = (session.get_one(Performer, each.id) for each in (performer, nobody))
-            assert (mine.paused_at, resemblance.waiting(session)) == (None, [])
-            service.pause(session, mine)
-            service.resume(session, mine)  # from now on as everybody's
+            assert mine.paused_at is not None
+            assert (service.is_held(session, mine), service.is_held(session, theirs)) == (
+                False, True
+            )  # fmt: skip
+            service.resume(session, mine)
             with pytest.raises(EnrollmentHeld, match="open a case"):
                 service.resume(session, theirs)
             told = session.exec(select(Notice.kind, Notice.subject_id)).all()
         assert {("enrollment-answered", mine.id), ("enrollment-answered", theirs.id)} <= set(told)
 
     @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    def test_is_not_hidden_behind_faces_of_its_own_house(self, database):
+        with db.writing() as session:
+            one, by = somebody(session)
+            house = session.get_one(Performer, one).organization_id
+            impostor = an_organization(session)
+        choose(one, by, allowed=True)
+        assert resemblance.look_for(FACE, house).found == [[]]  # their own house knows them
+        for _ in range(matching.MOST + 1):
+            with db.writing() as session:
+                performer, held = enrolled(
+                    session, resemblance.look_for(FACE, impostor), house=impostor
+                )
+            assert held is not None
+            with db.writing() as session:  # let go by mistake: then it is a face of the house
+                resemblance.answer(session, held.id, let_go=True, reason="a twin")
+                service.resume(session, session.get_one(Performer, performer.id))
+            allowed(performer)
+        assert [hit.performer_id for hit in resemblance.look_for(FACE, impostor).found[0]] == [one]
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    def test_counts_as_found_in_its_own_house_while_that_face_is_held(self, database):
+        with db.writing() as session:
+            one, by = somebody(session)
+            impostor = an_organization(session)
+        choose(one, by, allowed=True)
+        with db.writing() as session:
+            first, _ = enrolled(session, resemblance.look_for(FACE, impostor), house=impostor)
+        allowed(first)
+        choose(one, by, allowed=False)
+        found = resemblance.look_for(FACE, impostor).found[0]
+        assert [hit.performer_id for hit in found] == [first.id]
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
     def test_is_not_held_for_who_ended_the_search_before_it_was_enrolled(self, database):
         with db.writing() as session:
             one, by = somebody(session)
+            elsewhere = an_organization(session)
         choose(one, by, allowed=True)
-        seen = resemblance.look_for(FACE)
+        seen = resemblance.look_for(FACE, elsewhere)
         assert [hit.performer_id for hit in seen.found[0]] == [one]
         choose(one, by, allowed=False)
         with db.writing() as session:
@@ -178,9 +225,10 @@ class TestANewFace:
     def test_is_listed_and_let_go_by_command(self, database):
         with db.writing() as session:
             one, by = somebody(session)
+            elsewhere = an_organization(session)
         choose(one, by, allowed=True)
         with db.writing() as session:
-            performer, held = enrolled(session, resemblance.look_for(FACE))
+            performer, held = enrolled(session, resemblance.look_for(FACE, elsewhere))
         assert f"{held.id} {performer.id}" in said("list")
         assert f"may be {one}: 0.00 apart" in said("show", held.id)
         assert said("release", held.id, "--reason", "a twin") == f"{held.id} released\n"

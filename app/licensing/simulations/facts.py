@@ -81,10 +81,12 @@ def from_contract(
     terms = terms_of(session, contract)
     theirs = session.exec(of_performers([contract.performer_id])).all()
     readable = [each for each in theirs if is_readable(each)]
-    known = in_force(session, contract)
+    unsigned = contract.executed_at is None
+    is_theirs = organization_id == contract.licensee_id
+    # Who merely drafts is not told what is on record of somebody: a pause, a death, an age.
+    known = draft(terms) if unsigned and is_theirs else in_force(session, contract)
     usual = usual_use(terms, asked_at(terms, now))
     switches = strikes.confirmed(session)
     state = state_of(session, readable, [known], usual, generators=generators, switches=switches)
-    unsigned = contract.executed_at is None
     asked_about = as_if_signed(known, now) if unsigned else known
     return Start(terms, asked_about, state, usual, as_if_signed=unsigned)
