@@ -11,6 +11,8 @@ from app.cli import app
 from app.identity.models import Organization
 from tests.provenance.making import an_authority
 
+ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch):
@@ -35,7 +37,8 @@ class TestKeys:
         assert "roots" in say("init")
         assert listed()["claim"]["state"] == "in force"
 
-    def test_init_names_whose_certificates_they_are_from_then_on(self, data_dir):
+    @ONE_DATABASE
+    def test_init_names_whose_certificates_they_are_from_then_on(self, database):
         an_authority(config.settings().keys_dir)
         assert "O=Understudy installation" in listed()["claim"]["subject"]
         say("init", "--organization", "Nightglass Pictures", "--country", "NL")
@@ -47,7 +50,8 @@ class TestKeys:
                       ["--organization", "x", "--country", "nl"]):  # fmt: skip
             assert CliRunner().invoke(app, ["keys", "init", *wrong]).exit_code != 0
 
-    def test_rotate_and_revoke_leave_one_signer_in_force(self, data_dir):
+    @ONE_DATABASE
+    def test_rotate_and_revoke_leave_one_signer_in_force(self, database):
         an_authority(config.settings().keys_dir)
         assert "claim.2" in say("rotate")
         rows = listed()
@@ -59,7 +63,19 @@ class TestKeys:
         assert rows["claim.2"]["since"] == "2026-11-01T00:00:00+00:00"
         assert "claim.3" in say("list")
 
-    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    def test_rotate_does_nothing_to_keys_where_there_is_no_database(self, data_dir, monkeypatch):
+        """Whoever names another database in the settings is no second operator."""
+        an_authority(config.settings().keys_dir)
+        monkeypatch.setenv("UNDERSTUDY_DATABASE_URL", f"sqlite:///{data_dir}/none.sqlite")
+        config.settings.cache_clear()
+        before = listed()
+        answer = CliRunner().invoke(app, ["keys", "rotate"])
+        assert answer.exit_code != 0
+        assert "no database" in f"{answer.output}{answer.exception}"
+        assert listed() == before
+        assert not (data_dir / "none.sqlite").exists()
+
+    @ONE_DATABASE
     def test_an_organization_gets_a_signer_of_its_own_that_the_list_shows(self, database):
         an_authority(config.settings().keys_dir)
         with db.writing() as session:

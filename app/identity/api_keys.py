@@ -77,8 +77,7 @@ def keep_key(
     unknown = set(scope.actions or ()) - set(ACTIONS)
     if unknown:
         raise ApiKeyRefused(f"no action is called {min(unknown)}: {', '.join(ACTIONS)}")
-    if name.endswith(AT_A_PAGE):
-        raise ApiKeyRefused(f"names that end in {AT_A_PAGE!r} stand for people, and open nothing")
+    _insist_opens(name)
     if len(standing_keys(session, organization_id)) >= MAX_KEYS:
         raise ApiKeyRefused(f"{MAX_KEYS} keys stand; revoke one first")
     key = ApiKey(
@@ -161,6 +160,7 @@ def check_may_rotate(session: Session, key: ApiKey, *, overlap: timedelta, by: S
     """Do nothing for a key that can be replaced, which stays locked. Raises as `rotate` says."""
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise ApiKeyRefused(f"keys overlap for at most {LONGEST_OVERLAP.days} days")
+    _insist_opens(key.name)
     session.refresh(key, with_for_update=True)
     insist_within(scope_of(session, key), by)
     is_over = key.expires_at is not None and key.expires_at <= clock.now()
@@ -213,6 +213,12 @@ def standing_keys(session: Session, organization_id: str) -> Sequence[str]:
     ).all()
 
 
+def is_standing(session: Session, key: ApiKey) -> bool:
+    """Say whether a key was not revoked and has not ended by itself."""
+    end = ends_at(session, key)
+    return key.revoked_at is None and (end is None or end > clock.now())
+
+
 def scope_of(session: Session, key: ApiKey) -> Scope:
     """Return what a key is limited to."""
     terms = session.get(ApiKeyTerms, key.id)
@@ -237,6 +243,11 @@ def within_life(session: Session, by_key_id: str, expires_at: datetime | None) -
     if end is not None and expires_at is not None and expires_at > end:
         raise BeyondScope(f"the key that asks ends at {end.isoformat()}, and so does what it makes")
     return expires_at or end
+
+
+def _insist_opens(name: str) -> None:
+    if name.endswith(AT_A_PAGE):
+        raise ApiKeyRefused(f"names that end in {AT_A_PAGE!r} stand for people, and open nothing")
 
 
 def _successor_of(session: Session, key: ApiKey) -> ApiKeyTerms | None:

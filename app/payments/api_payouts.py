@@ -7,16 +7,24 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from app import clock, vault
+from app import vault
 from app.access import may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.ledger.errors import PayoutNotFound
 from app.ledger.models_payouts import Payout
 from app.ledger.payouts import events_of, items_of
-from app.payments.details import KIND, asked_from, bank_account, propose_account
+from app.payments.details import (
+    KIND,
+    asked_from,
+    bank_account,
+    named_before,
+    propose_account,
+)
 from app.payments.errors import BankAccountRefused, PayeeMustAct, PayeeNotFound
+from app.payments.models_details import PayoutDetails
 from app.payments.payees import payout_for, payouts_for
 from app.twofold import service as twofold
+from app.twofold.errors import TooManyProposals
 from app.twofold.models import TwofoldAct
 
 router = APIRouter(prefix="/v1", tags=["payouts"])
@@ -51,7 +59,10 @@ class BankAccountRead(BaseModel):
         examples=[None], description="From when on, if not from the agreement on."
     )
     named_at: datetime
-    agreed_at: datetime | None = Field(examples=[None])
+    agreed_at: datetime | None = Field(
+        examples=[None],
+        description="None too for an account that counts from before it took two people.",
+    )
 
 
 class BankAccountPage(BaseModel):
@@ -109,7 +120,7 @@ class PayoutPage(BaseModel):
     "/bank-accounts",
     status_code=201,
     response_model=BankAccountRead,
-    responses=act_refusals(PayeeNotFound, PayeeMustAct, BankAccountRefused),
+    responses=act_refusals(PayeeNotFound, PayeeMustAct, BankAccountRefused, TooManyProposals),
 )
 @may("organization", to="money")
 def name_bank_account(body: BankAccountCreate, act: Acting) -> Response:
@@ -120,7 +131,7 @@ def name_bank_account(body: BankAccountCreate, act: Acting) -> Response:
         proposed = propose_account(
             session, act.principal, body.payee_id, account, from_at=body.from_at
         )
-        return 201, _named(proposed)
+        return 201, _named(session, proposed)
 
     # A plain digest of the body would let who reads the database try account numbers.
     return act.once(vault.fingerprint(fingerprint_of(body)), name)
@@ -131,7 +142,10 @@ def name_bank_account(body: BankAccountCreate, act: Acting) -> Response:
 def list_bank_accounts(read: Reading) -> BankAccountPage:
     """List which accounts the caller has named, from when on: not the accounts themselves."""
     found = twofold.acts_of(read.session, read.organization_id, KIND)
-    return BankAccountPage(items=[_named(each) for each in found])
+    before = named_before(read.session, read.organization_id)
+    return BankAccountPage(
+        items=[*(_named(read.session, each) for each in found), *map(_named_alone, before)]
+    )
 
 
 @router.get("/payouts", responses=read_refusals())
@@ -162,14 +176,26 @@ def read_payout(payout_id: str, read: Reading) -> PayoutWhole:
     )
 
 
-def _named(act: TwofoldAct) -> BankAccountRead:
+def _named(session: Session, act: TwofoldAct) -> BankAccountRead:
     return BankAccountRead(
         id=act.id,
         payee_id=act.subject_id,
-        state=act.state(clock.now()),
+        state=twofold.state_of(session, act),
         from_at=asked_from(act),
         named_at=act.proposed_at,
         agreed_at=act.settled_at,
+    )
+
+
+def _named_alone(details: PayoutDetails) -> BankAccountRead:
+    """Show an account that was named before it took two people."""
+    return BankAccountRead(
+        id=details.id,
+        payee_id=details.payee_id,
+        state="agreed",
+        from_at=details.from_at,
+        named_at=details.named_at,
+        agreed_at=None,
     )
 
 

@@ -104,6 +104,24 @@ def asked_from(act: TwofoldAct) -> datetime | None:
     return None if said is None else datetime.fromisoformat(said)
 
 
+def named_before(session: Session, organization_id: str) -> list[PayoutDetails]:
+    """List what a house named before it took two people, newest first: it counts as it did."""
+    agreed = session.exec(
+        select(TwofoldAct.asked).where(
+            TwofoldAct.organization_id == organization_id,
+            TwofoldAct.kind == KIND,
+            col(TwofoldAct.done_at).is_not(None),
+        )
+    )
+    by_two = {asked["vault_object_id"] for asked in agreed}
+    theirs = (
+        select(PayoutDetails)
+        .where(PayoutDetails.organization_id == organization_id)
+        .order_by(col(PayoutDetails.named_at).desc(), col(PayoutDetails.id).desc())
+    )
+    return [each for each in session.exec(theirs) if each.vault_object_id not in by_two]
+
+
 def account_to_see(session: Session, act: TwofoldAct) -> BankAccount:
     """Unseal what was proposed, for who is to agree to it; the vault records that."""
     sealed = vault.open_bytes(

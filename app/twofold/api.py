@@ -14,6 +14,7 @@ from app.identity.api_api_keys import Secret
 from app.identity.api_edge import Acting, act_refusals, fingerprint_of
 from app.identity.errors import ApiKeyNotFound, ApiKeyRefused
 from app.twofold import rotation
+from app.twofold.errors import TooManyProposals
 
 router = APIRouter(prefix="/v1", tags=["identity"])
 
@@ -47,7 +48,7 @@ class ApiKeyRotation(BaseModel):
     "/api-keys/{api_key_id}/rotation",
     status_code=201,
     response_model=ApiKeyRotation,
-    responses=act_refusals(ApiKeyNotFound, ApiKeyRefused),
+    responses=act_refusals(ApiKeyNotFound, ApiKeyRefused, TooManyProposals),
 )
 @may("subject", to="keys")
 def rotate_api_key(api_key_id: str, body: ApiKeyRotate, act: Acting) -> Response:

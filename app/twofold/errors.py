@@ -10,7 +10,7 @@ class TwofoldNotFound(AppError):
 
 
 class TwofoldOver(AppError):
-    """The act was done, refused or replaced, or waited for too long."""
+    """The act was done, refused or replaced, waited too long, or its API key was ended."""
 
     status, code = 409, "twofold-over"
 
@@ -19,6 +19,12 @@ class SecondPersonNeeded(AppError):
     """One person alone does not do this: a second one agrees, or three days pass."""
 
     status, code = 409, "second-person-needed"
+
+
+class TooManyProposals(AppError):
+    """Of one thing as much was proposed today as a house can look through."""
+
+    status, code = 429, "too-many-proposals"
 
 
 class MemberTooNew(AppError):

@@ -1,11 +1,13 @@
 """Two operators at the command line: the second one gives the same command.
 
-Who an operator is, the host says, and whoever is root there can say something else: this keeps a
-mistake and a single stolen account from acting alone, not who owns the machine.
+Who an operator is, the kernel says: the account the command runs under. Of root alone the name
+behind sudo is believed, and root can call itself anything; who may become another account counts as
+that one too. This keeps a mistake and a single stolen account from acting alone, not who owns the
+machine.
 """
 
-import getpass
 import os
+import pwd
 from collections.abc import Callable
 from typing import Any
 
@@ -29,8 +31,16 @@ def by_two(
     """Do something once two operators asked for just this; or one alone, again after three days.
 
     The organization `whose` it is about is told when it is first asked for. Raises
-    SecondPersonNeeded once it is put down that the first one asked.
+    SecondPersonNeeded once it is put down that the first one asked, and where there is no database
+    to put it down in.
     """
+    file = db.file_of(settings().database)
+    if file is not None and not file.exists():
+        raise SecondPersonNeeded(
+            f"this takes two operators, and there is no database at {file} in which to put down "
+            "that one asked; nothing was done. Name the one of this installation in "
+            "UNDERSTUDY_DATABASE_URL, or run `understudy setup`"
+        )
     name = operator_name()
     with db.writing() as session:
         act = service.operators_act(session, kind, subject_id, asked, name)
@@ -48,12 +58,14 @@ def by_two(
         )
 
 
-def is_set_up() -> bool:
-    """Say whether there is a database in which it can be put down that an operator asked."""
-    file = db.file_of(settings().database)
-    return file is None or file.exists()
-
-
 def operator_name() -> str:
-    """Return who gives a command: the account behind sudo, where there is one."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
+    """Return who gives a command: the account it runs under, or for root the one behind sudo.
+
+    Of the environment nothing else is believed: anybody writes there what they like.
+    """
+    if os.geteuid() == 0 and os.environ.get("SUDO_USER"):
+        return os.environ["SUDO_USER"]
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's account may have no name
+        return f"uid {os.getuid()}"

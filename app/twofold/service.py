@@ -11,19 +11,29 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import rfc8785
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock
+from app.identity import api_keys
+from app.identity.models import ApiKey
 from app.identity.models_people import Membership
 from app.notices import service as notices
 from app.recovery.service import check_may_bind
 from app.transparency import service as transparency
-from app.twofold.errors import MemberTooNew, SecondPersonNeeded, TwofoldNotFound, TwofoldOver
-from app.twofold.models import TwofoldAct, TwofoldVoice
+from app.twofold.errors import (
+    MemberTooNew,
+    SecondPersonNeeded,
+    TooManyProposals,
+    TwofoldNotFound,
+    TwofoldOver,
+)
+from app.twofold.models import State, TwofoldAct, TwofoldVoice
 
 ALONE_FOR = timedelta(hours=72)
 KNOWN_FOR = timedelta(days=7)
 LAPSES_AFTER = timedelta(days=14)
+MOST_A_DAY = 5  # proposals about one thing: each is told to everybody of the house
 LOOK_ONLY = ("auditor", "production_member")
 
 
@@ -38,12 +48,16 @@ def propose(
 ) -> TwofoldAct:
     """Put down what is to be done; it takes the place of what was proposed of the same thing.
 
-    Everybody of the house is told. Nothing happens yet.
+    Everybody of the house is told. Nothing happens yet. Raises TooManyProposals.
     """
     at = clock.now()
+    if organization_id is not None:
+        _check_not_too_many(session, organization_id, kind, subject_id, at)
     for earlier in _open(session, organization_id, kind=kind, subject_id=subject_id):
-        earlier.refused_at = at
-        session.add(earlier)
+        session.refresh(earlier, with_for_update=True)  # it may have been agreed to meanwhile
+        if earlier.state(at) == "proposed":
+            earlier.refused_at = at
+            session.add(earlier)
     act = TwofoldAct(
         organization_id=organization_id,
         kind=kind,
@@ -67,21 +81,29 @@ def agree(session: Session, act_id: str, person_id: str) -> TwofoldAct:
     MemberTooNew, SecondPersonNeeded where the same person agrees again too early, RecoveredLately.
     """
     act = act_of(session, act_id, person_id, lock=True)
-    check_may_bind(session, person_id)
+    check_may_agree(session, act, person_id)
     known = _known(session, act)
-    if known and person_id not in known:
-        raise MemberTooNew(
-            f"only who was a member {KNOWN_FOR.days} days before it was proposed counts as one of "
-            "two; ask somebody else of your house"
-        )
     others = known - {person_id}
     return _say(session, act, person_id, counted=known & _members(session, act), others=others)
+
+
+def check_may_agree(session: Session, act: TwofoldAct, person_id: str) -> None:
+    """Do nothing for who counts: known for seven days, or nobody else was of the house since.
+
+    Raises MemberTooNew, RecoveredLately: such a one sees no account either, and may refuse.
+    """
+    check_may_bind(session, person_id)
+    if person_id not in _known(session, act) and _since(session, act) != {person_id}:
+        raise MemberTooNew(
+            f"only who was a member {KNOWN_FOR.days} days before it was proposed counts as one of "
+            "two; ask somebody else of your house, or have it proposed anew once you were"
+        )
 
 
 def agree_as_operator(session: Session, act: TwofoldAct, name: str) -> TwofoldAct:
     """Agree to an act of the operator under a name that the host states. Raises TwofoldOver,
     SecondPersonNeeded."""
-    _insist_open(act)
+    _insist_open(session, act)
     counted = {each.who for each in voices_of(session, act)} | {name}
     return _say(session, act, name, counted=counted, others=set())
 
@@ -152,7 +174,7 @@ def act_of(session: Session, act_id: str, person_id: str, *, lock: bool = False)
     act = session.get(TwofoldAct, act_id, with_for_update=lock, populate_existing=lock)
     if act is None or person_id not in _members(session, act):
         raise TwofoldNotFound("nothing of that kind waits for you")
-    _insist_open(act)
+    _insist_open(session, act)
     return act
 
 
@@ -165,7 +187,21 @@ def waiting_for(session: Session, person_id: str) -> list[TwofoldAct]:
             col(Membership.role).not_in(LOOK_ONLY),
         )
     ).all()
-    return [act for house in dict.fromkeys(houses) for act in _open(session, house)]
+    return [
+        act
+        for house in dict.fromkeys(houses)
+        for act in _open(session, house)
+        if state_of(session, act) == "proposed"
+    ]
+
+
+def state_of(session: Session, act: TwofoldAct) -> State:
+    """Say where an act stands now: what a key proposed lapses when that key is ended."""
+    state = act.state(clock.now())
+    if state != "proposed" or act.api_key_id is None:
+        return state
+    key = session.get_one(ApiKey, act.api_key_id)
+    return state if api_keys.is_standing(session, key) else "lapsed"
 
 
 def acts_of(session: Session, organization_id: str, kind: str) -> Sequence[TwofoldAct]:
@@ -217,10 +253,26 @@ def evidence(act: TwofoldAct, voices: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _insist_open(act: TwofoldAct) -> None:
-    if act.state(clock.now()) != "proposed":
-        raise TwofoldOver(
-            f"this was {act.state(clock.now())} already; have it proposed anew if it is wanted"
+def _insist_open(session: Session, act: TwofoldAct) -> None:
+    state = state_of(session, act)
+    if state != "proposed":
+        said = "has lapsed" if state == "lapsed" else f"was {state} already"
+        raise TwofoldOver(f"this {said}; have it proposed anew if it is wanted")
+
+
+def _check_not_too_many(
+    session: Session, organization_id: str, kind: str, subject_id: str, at: datetime
+) -> None:
+    today = sa.select(sa.func.count()).where(
+        col(TwofoldAct.organization_id) == organization_id,
+        col(TwofoldAct.kind) == kind,
+        col(TwofoldAct.subject_id) == subject_id,
+        col(TwofoldAct.proposed_at) > at - timedelta(days=1),
+    )
+    if (session.scalar(today) or 0) >= MOST_A_DAY:
+        raise TooManyProposals(
+            f"this was proposed {MOST_A_DAY} times within a day, and each time everybody of the "
+            "house was told; propose it again tomorrow"
         )
 
 
@@ -250,6 +302,16 @@ def _memberships(session: Session, act: TwofoldAct) -> Sequence[Membership]:
 def _members(session: Session, act: TwofoldAct) -> set[str]:
     """Return who acts for the house now."""
     return {each.person_id for each in _memberships(session, act) if each.ended_at is None}
+
+
+def _since(session: Session, act: TwofoldAct) -> set[str]:
+    """Return who acts for the house now, or did at any time from seven days before on."""
+    since = act.proposed_at - KNOWN_FOR
+    return {
+        each.person_id
+        for each in _memberships(session, act)
+        if each.ended_at is None or each.ended_at > since
+    }
 
 
 def _known(session: Session, act: TwofoldAct) -> set[str]:

@@ -9,11 +9,13 @@ from sqlmodel import Session
 from app import db
 from app.access import may
 from app.identity import api_keys
-from app.identity.models import Organization
+from app.identity.models import ApiKey, Organization
 from app.identity.models_people import Person
 from app.payments import details
+from app.recovery.errors import RecoveredLately
 from app.registry.models import Performer
 from app.twofold import rotation, service
+from app.twofold.errors import MemberTooNew
 from app.twofold.models import TwofoldAct
 from app.web.pages import PageRoute, Posted, Visitor, page, see
 
@@ -40,14 +42,21 @@ def show_waiting(visit: Visitor) -> Response:
 def show_act(visit: Visitor, act_id: str) -> Response:
     """Show just what would be done, to who may agree; an account is unsealed for that, on record.
 
-    Wants a passkey used minutes ago.
+    Wants a passkey used minutes ago. Who may not agree reads why, and may refuse.
     """
     with db.writing() as session:
-        act = service.act_of(session, act_id, visit.fresh(session).id)
+        person_id = visit.fresh(session).id
+        act, not_yet = service.act_of(session, act_id, person_id), ""
+        try:
+            service.check_may_agree(session, act, person_id)
+        except (MemberTooNew, RecoveredLately) as refusal:
+            not_yet = str(refusal)
         shown: dict[str, Any] = {
             "act": act,
             "house": _house(session, act),
-            "lines": _in_words(session, act),
+            "key": session.get(ApiKey, act.api_key_id) if act.api_key_id else None,
+            "not_yet": not_yet,
+            "lines": [] if not_yet else _in_words(session, act),
             "voices": [
                 (session.get_one(Person, each.who).name, each.said_at)
                 for each in service.voices_of(session, act)

@@ -16,6 +16,7 @@ from app.ledger.periods import close_period
 from app.ledger.usage import UsageEvent
 from app.licensing.decisions.service import compensation_of
 from app.payments.details import put_in_force
+from app.payments.models_details import PayoutDetails
 from app.twofold.models import TwofoldAct
 from tests.http.deeds import an_account
 from tests.http.house import House, assert_problem, rows
@@ -105,6 +106,24 @@ class TestBankAccounts:
         if who == "agency":  # it names its own
             body = an_account(house, payee_id=own)
             assert house.post("/v1/bank-accounts", who, json=body).status_code == 201
+
+    @ONE_DATABASE
+    def test_that_were_named_before_it_took_two_people_are_listed_as_what_they_are(self, house):
+        in_force(house)
+        with db.writing() as session:
+            now = session.exec(select(PayoutDetails)).one()
+            sealed = vault.seal(session, f"payee:{now.payee_id}", "bank-account", b"{}")
+            earlier = PayoutDetails(
+                payee_id=now.payee_id,
+                organization_id=now.organization_id,
+                vault_object_id=sealed.id,
+                from_at=clock.now(),
+            )
+            session.add(earlier)
+        listed = house.get("/v1/bank-accounts", "desk").json()["items"]
+        assert [each["state"] for each in listed] == ["agreed", "agreed"]
+        assert (listed[1]["id"], listed[1]["agreed_at"]) == (earlier.id, None)
+        assert house.get("/v1/bank-accounts", "stranger").json()["items"] == []
 
     @ONE_DATABASE
     def test_hold_from_a_day_on_and_never_from_the_past(self, house):

@@ -1,6 +1,9 @@
 """Where one is paid, keys, the vault: two people agree, or one does again after three days."""
 
+import os
+import pwd
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -8,7 +11,7 @@ import pytest
 from sqlmodel import select
 from typer.testing import CliRunner
 
-from app import clock, db, vault
+from app import clock, config, db, vault
 from app.cli import app as command
 from app.gateway.materials.models import Material
 from app.gateway.reviews.models import Review
@@ -18,8 +21,9 @@ from app.identity.models_people import Membership
 from app.notices.models import Notice
 from app.payments.details import details_in_force
 from app.provenance import pki
+from app.recovery.models import Recovery
 from app.transparency.models import LogOutbox
-from app.twofold import service
+from app.twofold import operators, service
 from app.twofold.errors import TwofoldOver
 from app.twofold.models import TwofoldAct
 from app.vault import VaultOpening
@@ -39,12 +43,17 @@ def invited(browser, organization, role="performer", name="Kees"):
     return guest
 
 
+def asks(browser, organization, path="/v1/bank-accounts", **body):
+    """What the house's API key is answered to a proposal."""
+    with db.writing() as session:
+        key = api_keys.create_api_key(session, organization, name="till", scope=ALL)[1]
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": secrets.token_hex(8)}
+    return browser.client.post(path, json=body, headers=headers)
+
+
 def asked(browser, organization, path="/v1/bank-accounts", **body):
     """What the house's API key proposes."""
-    with db.writing() as session:
-        key = api_keys.create_api_key(session, organization, name="t", scope=ALL)[1]
-    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": secrets.token_hex(8)}
-    answer = browser.client.post(path, json=body, headers=headers)
+    answer = asks(browser, organization, path, **body)
     assert answer.status_code == 201, answer.text
     return answer.json()
 
@@ -188,6 +197,101 @@ class TestAnAccount:
         refused(says(kees, newest), "twofold-over")
         assert paid_at(scene) is None
 
+    @ONE_DATABASE
+    def test_waits_where_two_came_in_lately_whoever_of_them_is_removed(
+        self, girl, scene, monkeypatch
+    ):
+        """Nobody was a member seven days before: a newcomer is alone only if nobody else came."""
+        kees = invited(girl, scene.desk.organization)
+        act = an_account(girl, scene)
+        refused(says(kees, act), "member-too-new")
+        theirs = next(each for each in everything(Membership) if each.person_id == person_of(girl))
+        with db.writing() as session:  # by whatever way
+            session.merge(theirs).ended_at = clock.now()
+        later(monkeypatch, hours=73)
+        kees.sign_in()
+        refused(says(kees, act), "member-too-new")
+        assert paid_at(scene) is None
+
+    @ONE_DATABASE
+    def test_says_which_key_asked_and_is_over_when_that_key_is_ended(self, two, scene):
+        girl, kees = two
+        act = an_account(girl, scene)
+        girl.open(f"/account/two-people/{act['id']}")
+        with db.reading() as session:
+            key = session.get_one(ApiKey, session.get_one(TwofoldAct, act["id"]).api_key_id)
+        assert f"till (ustk_{key.prefix})" in girl.page
+        assert says(girl, act).status_code == 303
+        with db.writing() as session:
+            api_keys.revoke_api_key(session, session.get_one(ApiKey, key.id))
+        refused(says(kees, act), "twofold-over")
+        kees.open("/account/two-people")
+        assert act["id"] not in kees.page
+        with db.reading() as session:
+            assert service.state_of(session, session.get_one(TwofoldAct, act["id"])) == "lapsed"
+        assert paid_at(scene) is None
+
+    @ONE_DATABASE
+    def test_is_proposed_a_few_times_a_day_and_not_more(self, girl, scene, monkeypatch):
+        for _ in range(service.MOST_A_DAY):
+            an_account(girl, scene)
+        told = len(everything(Notice))
+        said = {"payee_id": scene.performer.id, "holder": "The Girl", "iban": IBAN}
+        answer = asks(girl, scene.desk.organization, **said)
+        assert (answer.status_code, answer.json()["code"]) == (429, "too-many-proposals")
+        assert len(everything(Notice)) == told
+        later(monkeypatch, days=1, minutes=1)
+        an_account(girl, scene)
+
+    @ONE_DATABASE
+    def test_is_not_shown_to_who_came_back_in_by_a_recovery_and_who_may_refuse(self, two, scene):
+        girl, kees = two
+        act = an_account(girl, scene)
+        at = clock.now()
+        with db.writing() as session:
+            session.add(
+                Recovery(
+                    person_id=person_of(kees),
+                    way="codes",
+                    opens_at=at - timedelta(days=1),
+                    completed_at=at - timedelta(hours=1),
+                    expires_at=at + timedelta(days=9),
+                )
+            )
+        looks = len(everything(VaultOpening))
+        kees.open(f"/account/two-people/{act['id']}")
+        assert IBAN not in kees.page
+        assert "by a recovery" in kees.page
+        assert len(everything(VaultOpening)) == looks
+        refused(says(kees, act), "recovered-lately")
+        assert says(kees, act, "refusal").status_code == 303
+
+    def test_that_is_agreed_to_while_another_is_proposed_stays_agreed(self, two, scene):
+        act = an_account(two[0], scene)
+        one, other = {each.person_id for each in everything(Membership)}
+        with db.writing() as session:
+            service.agree(session, act["id"], one)
+
+        def propose():
+            with db.writing() as session:
+                earlier = session.get_one(TwofoldAct, act["id"])
+                return service.propose(
+                    session,
+                    earlier.kind,
+                    earlier.subject_id,
+                    earlier.asked,
+                    organization_id=earlier.organization_id,
+                ).id
+
+        with ThreadPoolExecutor(1) as threads:
+            with db.writing() as session:
+                service.agree(session, act["id"], other)
+                newer = threads.submit(propose)
+                time.sleep(0.3)  # it reads what is open, and waits
+            assert newer.result(timeout=30) != act["id"]
+        states = [each.state(clock.now()) for each in everything(TwofoldAct)]
+        assert sorted(states) == ["agreed", "proposed"]
+
 
 def token_of(browser):
     browser.open("/account")
@@ -227,10 +331,33 @@ class TestAKey:
             ends_at = api_keys.ends_at(session, session.get_one(ApiKey, old))
         assert ends_at <= clock.now() + timedelta(seconds=60)
 
+    @ONE_DATABASE
+    def test_that_opens_nothing_is_not_proposed_to_be_replaced(self, girl, scene):
+        desk = scene.desk.organization
+        with db.writing() as session:
+            row = api_keys.row_at_pages(session, desk.id, "psn_1").id
+        said = {"secret_sha256": "5" * 64, "overlap_s": 60}
+        answer = asks(girl, desk, f"/v1/api-keys/{row}/rotation", **said)
+        assert answer.json()["code"] == "api-key-refused"
+        assert everything(TwofoldAct) == []
+
+
+def test_an_operator_is_who_the_kernel_says_and_for_root_who_is_behind_sudo(monkeypatch):
+    """Planted faults: any other name that the environment holds."""
+    own = pwd.getpwuid(os.getuid()).pw_name
+    for variable in ("SUDO_USER", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "somebody-else")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert operators.operator_name() == own
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert operators.operator_name() == "somebody-else"
+    monkeypatch.delenv("SUDO_USER")
+    assert operators.operator_name() == own
+
 
 class TestTheOperator:
     def rotates(self, monkeypatch, name):
-        monkeypatch.setenv("SUDO_USER", name)
+        monkeypatch.setattr(operators, "operator_name", lambda: name)
         return CliRunner().invoke(command, ["keys", "rotate"])
 
     @ONE_DATABASE
@@ -238,6 +365,7 @@ class TestTheOperator:
         self, database, monkeypatch
     ):
         made = []
+        pki.create_missing(config.settings().keys_dir, ocsp_url="")
         monkeypatch.setattr(pki, "rotate", lambda *_, **__: made.append(1) or ["claim.2"])
         for name, times in (("ada", 0), ("ada", 0), ("bob", 1), ("bob", 1)):
             answer = self.rotates(monkeypatch, name)
@@ -271,7 +399,7 @@ class TestTheOperator:
             session.add(Review(id="rev_1", material_id=material.id, findings=["x"], faces=0))
         out = tmp_path / "voice"
         for name, opened in (("ada", False), ("ada", False), ("bob", True)):
-            monkeypatch.setenv("SUDO_USER", name)
+            monkeypatch.setattr(operators, "operator_name", lambda name=name: name)
             CliRunner().invoke(command, ["reviews", "open", "rev_1", str(out)])
             assert out.exists() is opened, name
         assert out.read_bytes() == b"a voice"
@@ -284,6 +412,6 @@ class TestTheOperator:
             old = api_keys.create_api_key(session, scene.desk.organization, name="t")[0].prefix
         said = []
         for name in ("ada", "ada", "bob"):
-            monkeypatch.setenv("SUDO_USER", name)
+            monkeypatch.setattr(operators, "operator_name", lambda name=name: name)
             said.append(CliRunner().invoke(command, ["api-key", "rotate", old]).output)
         assert [each.startswith("ustk_") for each in said] == [False, False, True]
