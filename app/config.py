@@ -10,6 +10,8 @@ import limits
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.money import check_currency
+
 _PRICE = re.compile(
     r"(?P<amount>\d+(\.\d+)?) (?P<currency>[A-Z]{3}) per "
     r"(?P<unit>second|image|film|1000 characters), (?P<day>\d{4}-\d\d-\d\d), (?P<document>.+)",
@@ -159,7 +161,8 @@ class Settings(BaseSettings):
                     f"{pair.strip()!r} states no price: write MODEL=0.15 USD per second, "
                     "2026-11-20, the document that says so"
                 )
-            date.fromisoformat(found["day"])  # raises ValueError
+            date.fromisoformat(found["day"])  # raises ValueError, as the next does
+            check_currency(found["currency"])
         return text
 
     @property

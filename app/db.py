@@ -89,7 +89,9 @@ def make_engine(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def _on_begin(connection: sa.Connection) -> None:
         kind = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
-        connection.connection.cursor().execute(f"BEGIN {kind}")  # on each act: the short way
+        connection.exec_driver_sql(
+            f"BEGIN {kind}"
+        )  # a lock nobody lets go of is SQLAlchemy's error
 
     engine.dialect.do_savepoint = _savepoint  # type: ignore[method-assign]
     engine.dialect.do_release_savepoint = _release_savepoint  # type: ignore[method-assign]

@@ -247,6 +247,8 @@ class _Line:
         if event == "connection.connect_tcp.complete":
             with self._changing:  # a duplicate: TLS takes the socket itself away
                 self._held = info["return_value"].get_extra_info("socket").dup()
+                if self.is_cut:  # the time was up before it stood
+                    self._hang_up()
 
     @contextmanager
     def cut_after(self, seconds: float) -> Iterator[None]:
@@ -264,9 +266,13 @@ class _Line:
                     self._held = None
 
     def _cut(self) -> None:
-        with self._changing, suppress(OSError):  # the other side may have hung up before
+        with self._changing:
+            self.is_cut = True
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        with suppress(OSError):  # the other side may have done so before
             if self._held is not None:
-                self.is_cut = True
                 self._held.shutdown(socket.SHUT_RDWR)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
+import psycopg
 import sqlalchemy as sa
 import structlog
 from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
@@ -21,6 +22,8 @@ Stage = Callable[[str], bool]  # takes the id; False ends the story here
 GiveUp = Callable[[str, str], bool]  # takes the id and the name of the stage that kept failing
 logger = structlog.get_logger()
 QUEUE = "stories"
+# A statement of ours goes to the driver itself, whose own error then says that nobody answers.
+DOWN = (sa.exc.OperationalError, sqlite3.OperationalError, psycopg.OperationalError)
 OUTAGE_S, OUTAGE_WAIT_S = 3600.0, 0.5  # how long a step waits for the database, and how at first
 BROKEN_OFF = {"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 VERSION = "1"  # stories started by an older release are finished by a newer one
@@ -111,7 +114,7 @@ def _through_outages(act: Callable[..., bool], *words: str) -> bool:
     while True:
         try:
             return act(*words)
-        except (sa.exc.OperationalError, Outage) as trouble:
+        except (*DOWN, Outage) as trouble:
             patience_s = trouble.patience_s if isinstance(trouble, Outage) else OUTAGE_S
             if time.monotonic() - began + wait_s > patience_s:
                 raise

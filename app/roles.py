@@ -19,6 +19,7 @@ _APPEND_ONLY = sa.text(
     " WHERE c.relnamespace = current_schema()::regnamespace"
     " AND t.tgname = c.relname || '_append_only' ORDER BY 1"
 )
+_CALLED = "ledger_begin, ledger_write"  # whoever may call them does no more than they might
 _TOO_MIGHTY = sa.text(
     "SELECT rolsuper OR pg_has_role(rolname, current_user, 'MEMBER') FROM pg_roles"
     " WHERE rolname = :role"
@@ -57,6 +58,7 @@ def limit(role: str) -> list[str]:
             f"GRANT USAGE ON SCHEMA {schema} TO {role}",
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
             f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+            f"GRANT EXECUTE ON FUNCTION {_CALLED} TO {role}",
             f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}",
             *(f"REVOKE UPDATE, DELETE ON {table} FROM {role}" for table in only_grow),
             f"GRANT {tenancy.ROLE} TO {role}",  # to look as one organization does

@@ -103,19 +103,17 @@ def take_over(written: Path, to: Path) -> None:
 
     What the child left may be no file, or a link to one that is not its own: neither is taken.
     """
+    none = SandboxCrashed("the process that was to write a file has written none", reason="no-file")
     try:
         file = os.open(written, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            is_its_own = stat.S_ISREG(os.fstat(file).st_mode)
-            os.fsync(file)
-        finally:
-            os.close(file)
     except OSError:
-        is_its_own = False
-    if not is_its_own:
-        raise SandboxCrashed(
-            "the process that was to write a file has written none", reason="no-file"
-        )
+        raise none from None
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise none
+        os.fsync(file)  # a full disk is no fault of the child's
+    finally:
+        os.close(file)
     written.replace(to)
 
 

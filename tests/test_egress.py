@@ -5,6 +5,7 @@ import http.server
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -192,3 +193,14 @@ class TestDoorTo:
     def test_opens_to_nobody_else(self, url):
         with pytest.raises(EgressRefused):
             door_to(url, hosts=("files.example", "*.cdn.example"))
+
+
+def test_a_connection_that_stands_after_its_time_is_cut_at_once():
+    ours, theirs = socket.socketpair()
+    line = egress._Line()
+    with ours, theirs, line.cut_after(60):
+        line._cut()  # the timer, before there is anything to cut
+        stream = SimpleNamespace(get_extra_info=lambda _: ours)
+        line.note("connection.connect_tcp.complete", {"return_value": stream})
+        assert theirs.recv(1) == b""
+    assert line.is_cut

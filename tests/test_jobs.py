@@ -1,5 +1,6 @@
 """A story goes on: through outages, after giving up failed, after its queue was lost."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from app import config, jobs
+from app import config, db, jobs
 
 Stage = Callable[[str], bool]
 
@@ -36,6 +37,32 @@ def _no_database() -> sa.exc.OperationalError:
 
 
 class TestOutage:
+    def test_is_a_locked_database_too_and_what_its_driver_says_itself(
+        self, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(jobs, "OUTAGE_WAIT_S", 0.01)
+        engine = db.make_engine(f"sqlite:///{data_dir / 'locked.sqlite'}")
+        sa.event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=1"))
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE t (a)")
+        other = sqlite3.connect(data_dir / "locked.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        tries = []
+
+        def stage(_subject: str) -> bool:
+            tries.append(1)
+            if len(tries) == 3:
+                other.execute("ROLLBACK")
+            if len(tries) == 4:
+                raise sqlite3.OperationalError("disk I/O error")
+            with engine.begin():
+                return True
+
+        assert jobs._through_outages(stage, "gen_1") is True
+        assert len(tries) == 3
+        assert jobs._through_outages(stage, "gen_1") is True
+        assert len(tries) == 5
+
     def test_is_waited_through_however_many_tries_it_takes(
         self, launch: Callable[..., None], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -97,9 +97,9 @@ class Scene(BaseModel):
     medium: Word
     territories: Annotated[list[Word], Field(min_length=1, max_length=300)]
     languages: Annotated[list[Word], Field(min_length=1, max_length=50)]
-    modalities: Annotated[list[Literal["face", "voice", "body"]], Field(min_length=1)] = Field(
-        default=["face", "voice"]
-    )
+    modalities: Annotated[
+        list[Literal["face", "voice", "body"]], Field(min_length=1, max_length=3)
+    ] = Field(default=["face", "voice"])
     generator: Word
     width: Annotated[int, Field(ge=64, le=7680)] = 1280
     height: Annotated[int, Field(ge=64, le=4320)] = 720

@@ -26,10 +26,9 @@ class Ear:
     """
 
     def __init__(self) -> None:
-        import av
         import numpy as np
 
-        self._to_mono = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+        self._to_mono = _to_mono()
         self._left = np.zeros(0, np.float32)
         self.voiced_s = self.speech_s = 0.0
 
@@ -48,7 +47,12 @@ class Ear:
     def _take(self, frame: Any) -> None:
         import numpy as np
 
-        parts = [part.to_ndarray()[0] for part in self._to_mono.resample(frame)]
+        try:
+            heard = self._to_mono.resample(frame)
+        except ValueError:  # the track goes on at another rate, or with other channels
+            self._to_mono = _to_mono()
+            heard = self._to_mono.resample(frame)
+        parts = [part.to_ndarray()[0] for part in heard]
         self._left = np.concatenate([self._left, *parts])
 
     def _judge(self, samples: Any) -> None:
@@ -58,6 +62,12 @@ class Ear:
         self.voiced_s += voiced_s
         if voiced_s >= SPOKEN_S and consonants >= CONSONANTS:
             self.speech_s += voiced_s
+
+
+def _to_mono() -> Any:
+    import av
+
+    return av.AudioResampler(format="flt", layout="mono", rate=RATE)
 
 
 def _measure(samples: Any) -> tuple[float, float]:

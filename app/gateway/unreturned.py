@@ -1,15 +1,20 @@
 """What renderers outside took and did not hand in: counted against them, and asked for twice."""
 
+import threading
+import time
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app import clock
+from app import clock, db
+from app.config import settings
 from app.gateway.models import Generation
 from app.gateway.models_render_jobs import RenderJobOutside
 from app.notices import service as notices
 
+LASTS_S = 60.0
+_counting, _last = threading.Lock(), dict[str, Any]()
 DUE, LOST = "render-job-due", "render-job-lost"
 
 
@@ -28,6 +33,23 @@ def counted(session: Session) -> dict[str, tuple[int, int]]:
         .order_by(col(Generation.generator))
     )
     return {model: (int(late), int(all_)) for model, late, all_ in session.execute(found)}
+
+
+def counted_lately() -> dict[str, tuple[int, int]]:
+    """Return `counted` of within a minute; who finds somebody else counting takes what there is.
+
+    Called while a request holds a connection: not every one of them may want a second.
+    """
+    database = settings().database
+    if _counting.acquire(blocking=False):
+        try:
+            if _last.get("of") != database or time.monotonic() - _last["at"] > LASTS_S:
+                with db.reading() as session:
+                    _last.update(of=database, at=time.monotonic(), said=counted(session))
+        finally:
+            _counting.release()
+    said: dict[str, tuple[int, int]] = _last.get("said", {})
+    return said
 
 
 def is_due(session: Session) -> bool:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from app import clock, db
+from app import clock
 from app.config import settings
 from app.gateway import unreturned
 from app.gateway.errors import GeneratorUnavailable
@@ -157,8 +157,7 @@ def listing() -> list[dict[str, Any]]:
         for capability in generator.capabilities()
     ]
     if settings().renderer_organizations:
-        with db.reading() as session:
-            records = unreturned.counted(session)
+        records = unreturned.counted_lately()
         for each in known:
             if each["model"] in records:
                 late, taken = records[each["model"]]

@@ -118,9 +118,12 @@ def test_nothing_is_bought_at_a_price_that_nobody_states(database, monkeypatch):
 
 @pytest.mark.parametrize(
     "said",
-    ["runway/aleph2", "runway/aleph2=cheap", "m=1 USD per minute, 2026-01-01, x",
+    ["m=1 XQZ per second, 2026-01-01, x",
+     "runway/aleph2", "runway/aleph2=cheap", "m=1 USD per minute, 2026-01-01, x",
      "m=1 USD per second, 2026-02-30, x", "=1 USD per second, 2026-01-01, x"],
 )  # fmt: skip
 def test_a_price_that_is_none_does_not_start(said):
-    with pytest.raises(ValueError, match=r"states no price|day is out of range"):
+    with pytest.raises(
+        ValueError, match=r"states no price|day is out of range|no currency|not an ISO"
+    ):
         config.Settings(vendor_prices=said)

@@ -31,7 +31,7 @@ def hear(path: Path, length_s: float) -> Spoken:
     most = round((length_s + LENGTH_TOLERANCE_S) * SOUND_RATE)
     try:
         parts = _decode(path, CONTAINERS[kind.media_type], most)
-    except (av.error.FFmpegError, IndexError) as error:
+    except (av.error.FFmpegError, IndexError, ValueError) as error:  # ValueError: its rate changes
         raise Unspeakable(
             "recording-unreadable", "The recording cannot be read to its end. Upload it again."
         ) from error
