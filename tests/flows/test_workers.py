@@ -52,7 +52,8 @@ def workers(
     yield start_worker
     for process in running:
         process.kill()
-        process.communicate()
+        if process.stdout is not None and not process.stdout.closed:  # else it was seen off before
+            process.communicate()
 
 
 def _permitted(seen: Portrait, many: int) -> list[str]:
