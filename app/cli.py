@@ -148,6 +148,14 @@ def main() -> None:
     except PolicySetInvalid as refusal:
         err.print(f"[bold]policies-invalid[/]: {escape(str(refusal))}", highlight=False)
         sys.exit(1)
+    except sa.exc.DBAPIError as trouble:
+        why = str(trouble.orig).partition("\n")[0]
+        said = (
+            f"the database does not do this ({why}). Where it was never set up, or is older than "
+        )
+        said += "this program, run `understudy setup`; else see whether it answers"
+        err.print(f"[bold]database[/]: {escape(said)}", highlight=False, soft_wrap=True)
+        sys.exit(1)
 
 
 @app.command()

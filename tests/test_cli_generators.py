@@ -1,12 +1,13 @@
 """`understudy generators` says what there is, and takes credentials from nobody's history."""
 
 import json
+import sys
 
 import pytest
 from sqlmodel import select
 from typer.testing import CliRunner
 
-from app import db, vault
+from app import cli, db, vault
 from app.cli import app
 from app.config import settings
 from app.gateway.generators import credentials
@@ -62,3 +63,13 @@ def test_credentials_come_by_standard_input_and_lie_in_the_vault(database):
     for bad, said in (("google", "no json"), ("nobody", content), ("google", "[1]")):
         answer = CliRunner().invoke(app, [*words[:-1], bad], input=said)
         assert answer.exit_code == 2
+
+
+def test_before_anything_was_set_up_says_what_to_do_in_a_line(data_dir, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["understudy", "generators", "list"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    said = capsys.readouterr().err
+    assert left.value.code == 1
+    assert "run `understudy setup`" in said
+    assert "Traceback" not in said
