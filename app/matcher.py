@@ -56,7 +56,7 @@ class Gallery:
         """Search for each template that was asked for, among all but those who were named."""
         self.refresh()
         but, most, below = set(asked["but"]), int(asked["most"]), float(asked["below"])
-        theirs = sum(who in but for who in self._whose.values())
+        theirs = sum(who in but for who in self._whose.values()) if but else 0
         found = []
         for template in asked["templates"]:
             near = self._index.search(template, below=below, most=most + theirs)

@@ -63,7 +63,12 @@ def _among(count: int, searches: int) -> dict[str, Any]:
 def _ask(path: str, asked: list[float]) -> None:
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(path)
-        question = {"templates": [asked], "below": SAME_FACE_BELOW, "most": matching.MOST}
+        question = {
+            "templates": [asked],
+            "below": SAME_FACE_BELOW,
+            "most": matching.MOST,
+            "but": [],
+        }
         matching.send(line, question)
         assert matching.receive(line)["found"][0]
 
