@@ -35,6 +35,23 @@ def pytest_configure() -> None:
     os.environ["TMPDIR"], tempfile.tempdir = str(directory), None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the PostgreSQL half of what says `SLOW_ON_POSTGRESQL` among the slow tests.
+
+    The dearest files whose two halves hardly differ; the gate runs both.
+    """
+    for item in items:
+        asked = getattr(item, "callspec", None)
+        if (
+            asked is not None
+            and asked.params.get("database") == "postgresql"
+            and item.get_closest_marker("exhaustive") is None
+            and getattr(getattr(item, "module", None), "SLOW_ON_POSTGRESQL", False)
+        ):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _statements_compiled_once() -> Iterator[None]:
     """Let every test's engine use what earlier ones compiled: a fifth of the time of the tests."""

@@ -19,6 +19,8 @@ from app.vault import VaultObject
 from tests.registry import pictures
 from tests.registry.pictures import GIRL, SAMPLES
 
+SLOW_ON_POSTGRESQL = True
+
 
 class Caller:
     """Somebody with an API key."""
