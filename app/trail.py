@@ -3,8 +3,8 @@
 Both become audit events: `app/audit/events.py` chains and exports them, and finds what was altered.
 """
 
-import getpass
 import os
+import pwd
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ _ID = re.compile(r"[a-z]{3}_[0-9A-HJKMNP-TV-Z]{26}")
 
 
 class OperatorAct(SQLModel, table=True):
-    """One command of the operator on the host, and who they said they were: not proven.
+    """One command of the operator on the host, and the account it ran under (see `operator_name`).
 
     `words` are the command's; no other argument is kept but ids of ours (`OperatorActSubject`).
     """
@@ -42,14 +42,17 @@ class OperatorActSubject(SQLModel, table=True):
     subject_id: str = Field(primary_key=True, index=True)
 
 
-def stated_name() -> str:
-    """Return the name of the OS user, as the machine states it: whoever has it can change it."""
+def operator_name() -> str:
+    """Return who gives a command: the account it runs under, or for root the one behind sudo.
+
+    Of the environment nothing else is believed: anybody writes there what they like.
+    """
+    if os.geteuid() == 0 and os.environ.get("SUDO_USER"):
+        return os.environ["SUDO_USER"]
     try:
-        name = getpass.getuser()
-    except (OSError, KeyError):
-        name = f"uid {os.getuid()}"
-    behind = os.environ.get("SUDO_USER", "")
-    return f"{name} (sudo of {behind})"[:100] if behind else name[:100]
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's account may have no name
+        return f"uid {os.getuid()}"
 
 
 def note_act(session: Session, words: str, arguments: Sequence[str]) -> OperatorAct:
@@ -57,7 +60,7 @@ def note_act(session: Session, words: str, arguments: Sequence[str]) -> Operator
 
     Nothing else it was given: paths, names, amounts and secrets stay out.
     """
-    act = OperatorAct(stated_name=stated_name(), words=words)
+    act = OperatorAct(stated_name=operator_name()[:100], words=words)
     session.add(act)
     session.flush()
     named = {each for text in arguments for each in _ID.findall(text)}

@@ -278,7 +278,7 @@ def _of_acts(session: Session, acts: Sequence[OperatorAct]) -> list[Event]:
                 "kind": "operator-act",
                 "at": _instant(each.at),
                 "command": each.words,
-                "stated_name": each.stated_name,  # of the OS user: stated, not proven
+                "stated_name": each.stated_name,  # of the account: root can say another
                 "about": named[each.id],
             },
         )

@@ -6,8 +6,6 @@ that one too. This keeps a mistake and a single stolen account from acting alone
 machine.
 """
 
-import os
-import pwd
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +14,7 @@ from sqlmodel import Session
 from app import db
 from app.config import settings
 from app.notices import service as notices
+from app.trail import operator_name
 from app.twofold import service
 from app.twofold.errors import SecondPersonNeeded
 
@@ -56,16 +55,3 @@ def by_two(
             f"same command, under their own account on this machine, or give it again yourself "
             f"from {until:%d %B %Y, %H:%M} UTC on"
         )
-
-
-def operator_name() -> str:
-    """Return who gives a command: the account it runs under, or for root the one behind sudo.
-
-    Of the environment nothing else is believed: anybody writes there what they like.
-    """
-    if os.geteuid() == 0 and os.environ.get("SUDO_USER"):
-        return os.environ["SUDO_USER"]
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's account may have no name
-        return f"uid {os.getuid()}"

@@ -1,6 +1,8 @@
 """Openings of the vault and the operator's acts are chained; whatever is changed later is found."""
 
 import json
+import os
+import pwd
 import sys
 from datetime import timedelta
 
@@ -169,14 +171,18 @@ class TestTheOperator:
         return run
 
     @ONE_DATABASE
-    def test_each_command_is_put_down_with_who_they_say_they_are(self, run, monkeypatch):
-        monkeypatch.setenv("LOGNAME", "vermeer")
+    def test_each_command_is_put_down_with_whose_account_it_ran_under(self, run, monkeypatch):
+        monkeypatch.setenv("LOGNAME", "vermeer")  # anybody may write that
+        monkeypatch.delenv("SUDO_USER", raising=False)
         code, said = run("organization", "create", "A secret name", "--kind", "union")
         assert code == 0
         code, _ = run("people", "invite", said.out.strip())
         assert code == 0
         first, second = everything(OperatorAct)
-        assert (first.words, first.stated_name) == ("organization create", "vermeer")
+        assert (first.words, first.stated_name) == (
+            "organization create",
+            pwd.getpwuid(os.getuid()).pw_name,
+        )
         assert second.words == "people invite"
         with db.reading() as session:
             exported = json.dumps(list(events.exported(session)))
