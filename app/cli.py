@@ -25,6 +25,7 @@ from app.cli_log import log_commands
 from app.cli_mandates import mandate_commands
 from app.cli_money import bank_commands, credit_commands, invoice_commands, money, party_commands
 from app.cli_notices import notice_commands
+from app.cli_obligations import obligation_commands
 from app.cli_payouts import payout_commands
 from app.cli_people import people_commands
 from app.cli_policy import agreement_commands, policy_commands
@@ -55,6 +56,7 @@ for name, group in (
     ("reviews", review_commands),
     ("stop", stop_commands),
     ("cases", case_commands),
+    ("obligations", obligation_commands),
     ("budget", budget_commands),
     ("policy", policy_commands),
     ("generators", generator_commands),

@@ -60,6 +60,7 @@ from app.licensing.standing import api as standing
 from app.licensing.status import api as statuses
 from app.licensing.strikes import api as strikes
 from app.notices import api as notices
+from app.obligations import api as obligations
 from app.payments import api as payments
 from app.payments import api_payouts as payouts
 from app.privacy import api as privacy
@@ -71,6 +72,7 @@ from app.transparency import api as transparency
 from app.twofold import api as api_key_rotation
 from app.web import cases as case_pages
 from app.web import notices as notices_pages
+from app.web import obligations as obligations_page
 from app.web import people as people_pages
 from app.web import (
     performer,
@@ -171,6 +173,7 @@ def create_app() -> FastAPI:
         materials,
         notification,
         named,
+        obligations,
         paper,
         payouts,
         policies,
@@ -205,6 +208,7 @@ def create_app() -> FastAPI:
         app.include_router(portal.router)
     app.include_router(signing_pages.router)
     app.include_router(case_pages.router)
+    app.include_router(obligations_page.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.include_router(receivables.router_of(parties_of))
     app.add_middleware(bodies.Limits)

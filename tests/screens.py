@@ -171,6 +171,8 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
         "data": "/performer/data",
         "cases": "/cases",
         "case-new": f"/cases/new?output={generation.id}",
+        "obligations": "/obligations",
+        "obligations-lasting": "/obligations?state=lasting",
         "notices": "/notices",
         "account": "/account",
         "board": "/production",

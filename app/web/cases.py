@@ -13,11 +13,10 @@ from app.cases import opening, reading
 from app.cases import service as cases
 from app.cases.errors import CaseNotFound
 from app.cases.models import ASKED, GROUNDS, Case
-from app.identity import people
 from app.identity.api_edge import limited
 from app.identity.errors import NotAllowed
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
-from app.web.seats import ACTS, Seat, principal_of
+from app.web.seats import Seat, principal_of, seats_of
 
 router = APIRouter(prefix="/cases", include_in_schema=False, route_class=PageRoute)
 PER_PAGE = 25
@@ -69,7 +68,7 @@ def list_cases(
     with db.reading() as session:
         found = {
             each.id: each
-            for seat in _seats(session, visit)
+            for seat in seats_of(session, visit)
             for each in reading.cases_of(
                 session, seat.organization.id, before=before, limit=PER_PAGE
             )
@@ -91,7 +90,7 @@ def show_form(
 ) -> Response:
     """Ask what is wrong, about one output or one file; nobody needs an account."""
     with db.reading() as session:
-        seats = _seats(session, visit) if visit.secret else []
+        seats = seats_of(session, visit) if visit.secret else []
     return page(
         visit,
         "case_new.html",
@@ -109,7 +108,7 @@ def show_form(
 def open_case(visit: Posted, said: Annotated[Said, Depends(_said)]) -> Response:
     """Open a case: for a house of whoever is signed in, else for a visitor with a link."""
     with db.writing() as session:
-        acting = [seat for seat in _seats(session, visit) if seat.may_act] if visit.secret else []
+        acting = [seat for seat in seats_of(session, visit) if seat.may_act] if visit.secret else []
         if acting:
             seat = _concerned(session, acting, said.complaint.generation_id)
             made = opening.open_case(session, said.complaint, principal_of(session, seat))
@@ -183,17 +182,6 @@ def act_in_case(visit: Posted, case_id: str, act: str, words: Words) -> Response
     return see(f"/cases/{case.id}")
 
 
-def _seats(session: Session, visit: Visit) -> list[Seat]:
-    """Return every seat of whoever is signed in, those that act first. Raises NotSignedIn."""
-    person = visit.person(session)
-    seats = [
-        Seat(person, membership, organization)
-        for membership, organization in people.memberships_of(session, person.id)
-        if organization.kind in ACTS
-    ]
-    return sorted(seats, key=lambda seat: not seat.may_act)
-
-
 def _concerned(session: Session, seats: list[Seat], generation_id: str) -> Seat:
     """Return the seat in a house that the output concerns; else the first one."""
     sides = opening.sides_of(session, generation_id)
@@ -202,7 +190,7 @@ def _concerned(session: Session, seats: list[Seat], generation_id: str) -> Seat:
 
 def _seat_in(session: Session, visit: Visit, case_id: str) -> tuple[Seat, Case]:
     """Return where whoever is signed in sits in a case. Raises NotSignedIn, CaseNotFound."""
-    for seat in _seats(session, visit):
+    for seat in seats_of(session, visit):
         try:
             return seat, reading.case_of(session, seat.organization.id, case_id)
         except CaseNotFound:

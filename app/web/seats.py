@@ -20,6 +20,9 @@ ACTS = {
 }
 
 
+FRAMES = {"performer": "_performer.html", "production": "_production.html"}
+
+
 @dataclass(frozen=True)
 class Seat:
     """One person in one house."""
@@ -27,6 +30,11 @@ class Seat:
     person: Person
     membership: Membership
     organization: Organization
+
+    @property
+    def frame(self) -> str:
+        """The template with the menu of this kind of house."""
+        return FRAMES.get(self.organization.kind, "_page.html")
 
     @property
     def may_act(self) -> bool:
@@ -51,6 +59,17 @@ def seat_of(session: Session, visit: Visit, kind: str) -> Seat:
             "link that one of them sends you"
         )
     return next((seat for seat in seats if seat.may_act), seats[0])
+
+
+def seats_of(session: Session, visit: Visit) -> list[Seat]:
+    """Return every seat of whoever is signed in, those that act first. Raises NotSignedIn."""
+    person = visit.person(session)
+    seats = [
+        Seat(person, membership, organization)
+        for membership, organization in people.memberships_of(session, person.id)
+        if organization.kind in ACTS
+    ]
+    return sorted(seats, key=lambda seat: not seat.may_act)
 
 
 def acting_seat(session: Session, visit: Visit, kind: str) -> Seat:

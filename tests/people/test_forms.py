@@ -9,6 +9,7 @@ from sqlmodel import select
 from app import db
 from app.identity.models_people import Invitation, Membership, Passkey
 from app.web import notices as notices_pages
+from app.web import obligations as obligations_page
 from app.web import (
     pages,
     performer,
@@ -31,6 +32,7 @@ PAGES = [
         people_pages,
         signing_pages,
         notices_pages,
+        obligations_page,
         recovery_pages,
         twofold_pages,
         performer,
