@@ -8,7 +8,7 @@ OUT ?= demo-out
 PYTEST := $(PY) -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo screens test test-slow fuzz exhaustive sdks lint serve worker migrate bench lock clean
+.PHONY: help setup browser demo screens words test test-slow fuzz exhaustive sdks lint serve worker migrate bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ demo: $(SYNCED) ## one licensed generation, end to end, on a real portrait
 
 screens: $(SYNCED) browser ## take a picture of every page into docs/screens
 	$(PY) -m tests.screens
+
+words: $(SYNCED) ## bring the catalogues of translations up to date with the sentences in the code
+	$(PY) -m tests.words
 
 browser: ## install a Chromium for the tests of pages, where there is none (Debian, Ubuntu)
 	@command -v chromium-headless-shell chromium chromium-browser google-chrome | grep -q . \

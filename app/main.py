@@ -71,6 +71,7 @@ from app.registry.service import parties_of
 from app.transparency import api as transparency
 from app.twofold import api as api_key_rotation
 from app.web import cases as case_pages
+from app.web import languages as languages_page
 from app.web import notices as notices_pages
 from app.web import obligations as obligations_page
 from app.web import people as people_pages
@@ -193,6 +194,7 @@ def create_app() -> FastAPI:
         app.include_router(subject.router)
     app.include_router(policies_page.router)
     app.include_router(public_pages.router)
+    app.include_router(languages_page.router)
     app.include_router(people_pages.router)
     app.include_router(notices_pages.router)
     app.include_router(recovery_pages.router)

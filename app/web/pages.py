@@ -1,11 +1,10 @@
-"""What every page for a person stands on: who visits, forms of ours alone, refusals in words."""
+"""What every page for a person stands on: who visits, in which language, forms, refusals."""
 
 import hmac
 import re
 import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,19 +16,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
 
-from app import db, rates
+from app import db, language, rates
 from app.config import settings
 from app.errors import AppError, TooLarge
 from app.identity import sessions
 from app.identity.errors import FormRefused, NotFresh, NotSignedIn
 from app.identity.models_people import Person, PersonSession
 from app.identity.passkeys import Site
-from app.money import format_minor
+from app.language import _
 from app.problems import InvalidRequest
 
 HERE = Path(__file__).parent
 SESSION_COOKIE = "__Host-understudy"
 BROWSER_COOKIE = "__Host-understudy-browser"
+LANGUAGE_COOKIE = "__Host-understudy-language"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
     "img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -54,6 +54,7 @@ class Visit:
     secret: str  # of the session; empty where nobody is signed in
     binder: str  # of the browser: challenges are answered where they were shown
     browser: str
+    path: str = ""  # where it is, to come back to; empty for a page that answers a form
 
     @property
     def form_token(self) -> str:
@@ -80,7 +81,13 @@ def _visit(request: Request) -> Visit:
     binder = request.cookies.get(BROWSER_COOKIE, "")
     secret = secret if _SECRET.fullmatch(secret) and _opens(secret) else ""
     binder = binder if _SECRET.fullmatch(binder) else secrets.token_urlsafe(32)
-    return Visit(secret, binder, request.headers.get("user-agent", ""))
+    return Visit(secret, binder, request.headers.get("user-agent", ""), here(request))
+
+
+def here(request: Request) -> str:
+    """Return the path of a page that can be asked for again; empty for the answer to a form."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"{request.url.path}{query}" if request.method == "GET" else ""
 
 
 def _opens(secret: str) -> bool:
@@ -108,7 +115,7 @@ def _posted(request: Request, visit: Visitor, form_token: Annotated[str, Form()]
     """
     check_sent_from_here(request)
     if not hmac.compare_digest(form_token.encode(), visit.form_token.encode()):
-        raise FormRefused("this page is out of date: load it again, and send the form once more")
+        raise FormRefused(_("this page is out of date: load it again, and send the form once more"))
     return visit
 
 
@@ -117,19 +124,28 @@ def check_sent_from_here(request: Request) -> None:
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     ours = origin == settings().origin if origin is not None else site == "same-origin"
     if not ours or site not in (None, "same-origin"):
-        raise FormRefused("this form was sent from another place; open the page here and try again")
+        raise FormRefused(
+            _("this form was sent from another place; open the page here and try again")
+        )
 
 
 Posted = Annotated[Visit, Depends(_posted)]
 
 
 class PageRoute(APIRoute):
-    """A route whose refusals are pages too, in the words of the problem document."""
+    """A route in the reader's language, whose refusals are pages too."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         plain = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
+            with language.reading_in(language_of(request)):
+                answer = await say(request)
+            if answer.media_type is not None and answer.media_type.startswith("text/html"):
+                answer.headers["Vary"] = "Accept, Accept-Language, Cookie"
+            return answer
+
+        async def say(request: Request) -> Response:
             try:
                 return await plain(request)
             except (NotSignedIn, NotFresh) as refusal:
@@ -141,9 +157,15 @@ class PageRoute(APIRoute):
                     raise
                 return _refused(TooLarge(refusal.detail))
             except RequestValidationError:
-                return _refused(InvalidRequest("something is missing; go back and fill it in"))
+                return _refused(InvalidRequest(_("something is missing; go back and fill it in")))
 
         return handler
+
+
+def language_of(request: Request) -> str:
+    """Return in which language a browser reads: the one chosen here, else the one it asks for."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    return language.wanted(chosen, request.headers.get("accept-language", ""))
 
 
 def site() -> Site:
@@ -155,14 +177,20 @@ def page(
     visit: Visit, template: str, *, status: int = 200, here: str = "", **shown: Any
 ) -> Response:
     """Render a page for this visit; it remembers the browser. `here` is its place in the menu."""
-    text = (
-        templates()
-        .get_template(template)
-        .render(form_token=visit.form_token, signed_in=bool(visit.secret), here=here, **shown)
-    )
-    answer = Response(text, status, HEADERS, media_type="text/html; charset=utf-8")
+    shown |= {"form_token": visit.form_token, "signed_in": bool(visit.secret), "path": visit.path}
+    answer = rendered(template, status, HEADERS, here=here, **shown)
     _set_cookie(answer, BROWSER_COOKIE, visit.binder, samesite="strict")
     return answer
+
+
+def rendered(
+    template: str, status: int, headers: dict[str, str], *, path: str = "", **shown: Any
+) -> Response:
+    """Render a template in the reader's language, for who is not signed in unless it is said."""
+    known = {"signed_in": False, "path": path, "language": language.reads()}
+    text = templates().get_template(template).render({**known, **shown})
+    headers = headers | {"Content-Language": language.reads()}
+    return Response(text, status, headers, media_type="text/html; charset=utf-8")
 
 
 def see(path: str, *, secret: str | None = None) -> Response:
@@ -188,25 +216,19 @@ def templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
-    found.filters["day"] = _day
-    found.filters["short"] = _short
-    found.filters["date"] = _date
-    found.filters["money"] = format_minor
-    found.filters["number"] = "{:g}".format
+    found.policies["ext.i18n.trimmed"] = True
+    found.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+        language.translated, language.translated_count, newstyle=True
+    )
+    found.globals["languages"] = language.LANGUAGES
+    found.filters["day"] = language.day
+    found.filters["short"] = language.short
+    found.filters["date"] = language.date_
+    found.filters["money"] = language.money
+    found.filters["number"] = language.number
     return found
-
-
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%B %Y, %H:%M} UTC"
-
-
-def _date(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
-
-
-def _short(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y, %H:%M}"
 
 
 def _set_cookie(answer: Response, name: str, value: str, *, samesite: Any) -> None:
@@ -214,12 +236,15 @@ def _set_cookie(answer: Response, name: str, value: str, *, samesite: Any) -> No
 
 
 def _refused(refusal: AppError) -> Response:
-    detail = refusal.detail or (refusal.__doc__ or "").strip()
-    text = (
-        templates()
-        .get_template("refused.html")
-        .render(code=refusal.code, detail=detail[:1].upper() + detail[1:], signed_in=False, here="")
-    )
+    """Say no in the reader's language; what only English has words for stands beside it."""
+    kind = language.translated(" ".join((type(refusal).__doc__ or "").split()))
     wait = refusal.extra.get("retry_after_s")
-    headers = HEADERS if wait is None else HEADERS | {"Retry-After": str(wait)}
-    return Response(text, refusal.status, headers, media_type="text/html; charset=utf-8")
+    return rendered(
+        "refused.html",
+        refusal.status,
+        HEADERS if wait is None else HEADERS | {"Retry-After": str(wait)},
+        here="",
+        code=refusal.code,
+        detail=(refusal.detail or kind).removesuffix("."),
+        kind="" if language.is_said(refusal.detail) or not refusal.detail else kind,
+    )

@@ -14,6 +14,7 @@ from app.gateway import service as gateway
 from app.gateway import shown as work
 from app.gateway.api_files import send_output
 from app.gateway.errors import OutputNotReleased
+from app.language import money, month
 from app.ledger import earnings
 from app.ledger import service as ledger
 from app.ledger.clauses import clauses_of
@@ -22,7 +23,6 @@ from app.licensing.contracts.names import registered_names
 from app.licensing.document import contract as documents
 from app.licensing.words import plain_language
 from app.licensing.words.plain_words import WORDS
-from app.money import format_minor
 from app.payments import paper, statements
 from app.registry.models import Performer
 from app.web import chart
@@ -181,9 +181,8 @@ def _charts(session: Session, performers: list[Performer]) -> list[dict[str, Any
                 if each.currency == currency
             }
             values = [
-                (f"{_NAMES[month - 1]}", sums.get((year, month), 0),
-                 format_minor(sums.get((year, month), 0), currency))
-                for year, month in months
+                (month(each), sums.get((year, each), 0), money(sums.get((year, each), 0), currency))
+                for year, each in months
             ]  # fmt: skip
             made.append(
                 {
@@ -196,9 +195,6 @@ def _charts(session: Session, performers: list[Performer]) -> list[dict[str, Any
                 }
             )
     return made
-
-
-_NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 def _last_months() -> list[tuple[int, int]]:

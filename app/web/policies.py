@@ -4,19 +4,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from app.access import may
+from app.language import reads
 from app.licensing.deciding.policy_set import PolicySet
 from app.licensing.decisions import published, rulebook
-from app.web.pages import HERE, templates
+from app.web.pages import HERE, PageRoute, here, rendered
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
+    "form-action 'self'; frame-ancestors 'none'",
     "Cache-Control": "public, max-age=60",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
 OUTCOMES = {
@@ -45,20 +46,20 @@ CHAPTERS = {
 
 @router.get("/policies")
 @may("anyone")
-def show_policies() -> Response:
+def show_policies(request: Request) -> Response:
     """Show the rules in force here as a page for people."""
     policies = rulebook.today()
-    page = templates().get_template("policies.html")
-    text = page.render(
+    return rendered(
+        "policies.html",
+        200,
+        HEADERS | {"ETag": f'"{policies.digest}-{reads()}"'},
+        path=here(request),
         policies=policies,
         chapters=list(_chapters(policies)),
         outcomes=OUTCOMES,
         notice=published.NOTICE,
-        signed_in=False,
         here="/policies",
     )
-    headers = HEADERS | {"ETag": f'"{policies.digest}"'}
-    return Response(text, media_type="text/html; charset=utf-8", headers=headers)
 
 
 @router.get("/static/look.css")

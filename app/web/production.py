@@ -273,6 +273,7 @@ def choose(visit: Posted, generation_id: str) -> Response:
                 status=403,
                 here="/production/films",
                 seat=seat,
+                kind="",
                 detail=f"Nothing was chosen. {denial['detail']}".removesuffix("."),
                 code=", ".join(denial["codes"]),
             )

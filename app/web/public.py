@@ -181,9 +181,7 @@ def show_log(
         shown = _log_shown(session, before)
         known = bool(_ID.fullmatch(about))
         shown["leaves"] = service.leaves_of(session, about)[:200] if known else []
-    answer = page(visit, "log.html", here="/log", about=about, happened=HAPPENED, **shown)
-    answer.headers["Vary"] = "Accept"
-    return answer
+    return page(visit, "log.html", here="/log", about=about, happened=HAPPENED, **shown)
 
 
 def _log_shown(session: Session, before: int | None) -> dict[str, Any]:

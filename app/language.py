@@ -1,0 +1,164 @@
+"""In which language a person reads: words from catalogues; days, numbers and money by locale.
+
+English is the source: a sentence is written in English where it is said, inside `_`, and found in
+`app/locale/<language>.po` under just those words. Whoever chose no language reads English, and so
+do programs: the API, the command line, the log and everything that is kept.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+
+from babel.core import negotiate_locale
+from babel.dates import format_date, get_month_names
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
+
+from app.money import minor_digits
+
+SOURCE = "en"
+LOCALE = Path(__file__).parent / "locale"
+# Each in its own words, as people look for it; the locale says how it writes days and numbers.
+LANGUAGES = {"en": "English", "es": "Español"}
+_WRITTEN_AS = {"en": "en_GB", "es": "es"}
+_reader: ContextVar[str] = ContextVar("reader", default=SOURCE)
+
+
+def reads() -> str:
+    """Return the language of whoever reads what is being said now: a key of LANGUAGES."""
+    return _reader.get()
+
+
+@contextmanager
+def reading_in(language: str) -> Iterator[None]:
+    """Say all that is said inside in one language; an unknown one is English."""
+    before = _reader.set(language if language in LANGUAGES else SOURCE)
+    try:
+        yield
+    finally:
+        _reader.reset(before)
+
+
+def wanted(chosen: str, accepted: str) -> str:
+    """Return the language for a reader: the chosen one, else the best of an Accept-Language.
+
+    Weights count (RFC 9110, 12.5.4); a region falls back to its language; else English.
+    """
+    if chosen in LANGUAGES:
+        return chosen
+    asked = []
+    for place, part in enumerate(accepted[:1000].split(",")):
+        tag, _separator, weight = part.strip().partition(";q=")
+        try:
+            rank = float(weight or 1)
+        except ValueError:
+            continue
+        if 0 < rank <= 1:
+            asked.append((-rank, place, tag.strip()))
+    names = [tag for _rank, _place, tag in sorted(asked)]
+    return negotiate_locale(names, LANGUAGES, sep="-") or SOURCE
+
+
+@lru_cache
+def catalogue(language: str) -> NullTranslations:
+    """Return the words of one language, read from its catalogue once; of English, English."""
+    if language == SOURCE:
+        return NullTranslations()
+    with (LOCALE / f"{language}.po").open("rb") as file:
+        known = read_po(file, locale=language)
+    compiled = BytesIO()
+    write_mo(compiled, known)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def marked(text: str) -> str:
+    """Mark words that are kept in a table and said later, by `_`: returned as they are."""
+    return text
+
+
+def translated(text: str) -> str:
+    """Return words in the reader's language, with their placeholders as they stand."""
+    return catalogue(reads()).gettext(text) if text else text
+
+
+def translated_count(singular: str, plural: str, n: int) -> str:
+    """As `translated`, in the form for `n` of something."""
+    return catalogue(reads()).ngettext(singular, plural, n)
+
+
+class Said(str):
+    """Words that are in the reader's language already."""
+
+    __slots__ = ()
+
+
+def _(text: str, **values: object) -> Said:
+    """Say a sentence in the reader's language; each `%(name)s` in it stands for a value.
+
+    Where no value is given, a per cent sign is itself.
+    """
+    found = translated(text)
+    return Said(found % values if values else found)
+
+
+def is_said(text: str) -> bool:
+    """Whether words are in the reader's language: `_` made them, or English is what is read."""
+    return isinstance(text, Said) or reads() == SOURCE
+
+
+def ngettext(singular: str, plural: str, n: int, **values: object) -> Said:
+    """Say a sentence about `n` of something; `%(num)s` stands for n, as the reader writes it."""
+    return Said(translated_count(singular, plural, n) % {"num": number(n), **values})
+
+
+def _locale() -> str:
+    return _WRITTEN_AS[reads()]
+
+
+def day(at: datetime) -> str:
+    """Write an instant out: "4 May 2026, 09:30 UTC"."""
+    return f"{date_(at)}, {at:%H:%M} UTC"
+
+
+def short(at: datetime) -> str:
+    """Write an instant briefly: "4 May 2026, 09:30"."""
+    return f"{format_date(at, 'd MMM y', locale=_locale())}, {at:%H:%M}"
+
+
+def date_(value: date) -> str:
+    """Write a day out: "4 May 2026"."""
+    return format_date(value, "long", locale=_locale())
+
+
+def month(number_of: int) -> str:
+    """Name a month in three letters or so: 1 is "Jan"."""
+    names: Mapping[int, str] = get_month_names("abbreviated", "stand-alone", locale=_locale())
+    return names[number_of]
+
+
+def number(value: float | Decimal) -> str:
+    """Write a number as the reader does, exactly: "1,200.5"."""
+    return format_decimal(Decimal(str(value)), format="#,##0.######", locale=_locale())
+
+
+def money(amount_minor: int, currency: str) -> str:
+    """Write minor units as an amount with its code: "-1,234.56 EUR"."""
+    digits = minor_digits(currency)
+    pattern = "#,##0" + (f".{'0' * digits}" if digits else "")
+    amount = Decimal(amount_minor).scaleb(-digits)
+    return f"{format_decimal(amount, format=pattern, locale=_locale())} {currency}"
+
+
+def listed(texts: list[str], *, last: str = "") -> str:
+    """Join what is already in words: "a, b and c"; `last` is a translated "or" for "and"."""
+    *first, final = texts or [_("nothing")]
+    last = last or _("and")
+    return f"{', '.join(first)} {last} {final}" if first else final
