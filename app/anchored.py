@@ -50,6 +50,11 @@ TABLES: dict[str, Columns] = {
         once="removed_at",
         moving="name",
     ),
+    "performer_listing": _table(
+        "performer_id",
+        "chosen_at",
+        moving="about listed_at organization_id api_key_id chosen_at",
+    ),
     "matching_choice": _table(
         "id performer_id number allowed organization_id api_key_id chosen_at", "chosen_at"
     ),
@@ -196,6 +201,7 @@ TABLES: dict[str, Columns] = {
         "created_at",
         once="signed_at signing_key_id jws retracted_at",
         moving="executions acknowledged",
+        found_by=CACHE,
     ),
     "standing_offer_audience": _table("standing_offer_id who", "standing_offer_id>standing_offer"),
     "standing_offer_execution": _table(

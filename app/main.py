@@ -57,6 +57,7 @@ from app.licensing.mandates import api as mandates
 from app.licensing.mandates import api_identity as identities
 from app.licensing.paper import api as paper
 from app.licensing.standing import api as standing
+from app.licensing.standing import api_catalogue as catalogue
 from app.licensing.status import api as statuses
 from app.licensing.strikes import api as strikes
 from app.notices import api as notices
@@ -66,17 +67,20 @@ from app.payments import api_payouts as payouts
 from app.privacy import api as privacy
 from app.provenance import api as certificates
 from app.registry import api as registry
+from app.registry import api_listing as listings
 from app.registry import api_named as named
 from app.registry.service import parties_of
 from app.transparency import api as transparency
 from app.twofold import api as api_key_rotation
 from app.web import cases as case_pages
+from app.web import catalogue as catalogue_pages
 from app.web import languages as languages_page
 from app.web import notices as notices_pages
 from app.web import obligations as obligations_page
 from app.web import people as people_pages
 from app.web import (
     performer,
+    performer_catalogue,
     performer_counter,
     performer_data,
     performer_limits,
@@ -164,11 +168,13 @@ def create_app() -> FastAPI:
         boundaries,
         bundles,
         cases,
+        catalogue,
         certificates,
         contract_life,
         counsel,
         disclosures,
         identities,
+        listings,
         mandates,
         material_consents,
         materials,
@@ -201,11 +207,13 @@ def create_app() -> FastAPI:
     app.include_router(twofold_pages.router)
     for portal in (
         performer,
+        performer_catalogue,
         performer_counter,
         performer_limits,
         performer_work,
         performer_data,
         production,
+        catalogue_pages,
     ):
         app.include_router(portal.router)
     app.include_router(signing_pages.router)

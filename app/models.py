@@ -42,6 +42,7 @@ from app.provenance import models as provenance
 from app.recovery import models as recovery
 from app.registry import models as registry
 from app.registry import models_identity as identities
+from app.registry import models_listing as listings
 from app.registry import models_mandates as mandates
 from app.registry import models_named as named
 from app.registry import models_resemblance as resemblance
@@ -66,6 +67,7 @@ __all__ = [
     "identities",
     "identity",
     "ledger",
+    "listings",
     "mandates",
     "marks",
     "material_consents",

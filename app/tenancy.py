@@ -32,6 +32,9 @@ STANDS: dict[str, str] = {
     f" AND licensee_id = {ME}) OR EXISTS (SELECT FROM standing_offer o WHERE o.performer_id = $1"
     " AND tenant_offer(o.id)) OR EXISTS (SELECT FROM generation_replica WHERE performer_id = $1"
     " AND tenant_generation(generation_id))",
+    "listed": "EXISTS (SELECT FROM performer_listing WHERE performer_id = $1"
+    " AND listed_at IS NOT NULL) AND NOT EXISTS (SELECT FROM performer_life"
+    " WHERE performer_id = $1 AND died_on IS NOT NULL)",
     "contract": "EXISTS (SELECT FROM contract WHERE id = $1"
     f" AND (licensee_id = {ME} OR tenant_side(performer_id)))",
     "series": "EXISTS (SELECT FROM contract WHERE series_id = $1"
@@ -79,7 +82,8 @@ _CONTRACT, _GENERATION = _by(contract_id="contract"), _by(generation_id="generat
 _MINE = _by(organization_id="me")
 OWNED: dict[str, str] = {
     # Whose likeness
-    "performer": _by(organization_id="me", agent_organization_id="me", id="performer"),
+    "performer": _by(organization_id="me", agent_organization_id="me", id="performer")
+    + " OR tenant_listed(id)",
     "replica": _by(performer_id="performer"),
     "reference_medium": _by(replica_id="medium"),
     "vault_object": "tenant_party(owner_id) OR tenant_account(owner_id)"  # per_, org_, payee:…
@@ -87,6 +91,7 @@ OWNED: dict[str, str] = {
     "performer_key": _by(owner_id="party"),
     "vault_opening": "EXISTS (SELECT FROM vault_object o WHERE o.id = object_id)",
     "performer_alias": _by(performer_id="side"),
+    "performer_listing": _by(performer_id="side") + " OR tenant_listed(performer_id)",
     "matching_choice": _by(performer_id="side"),
     "enrollment_hold": _by(performer_id="side"),
     "performer_life": _by(performer_id="side"),

@@ -144,6 +144,7 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
             Principal(scene.desk.organization.id, "performer", _a_key(session, scene)),
         )  # fmt: skip
     with db.writing() as session:
+        offer = _in_the_catalogue(session, scene)
         scene.ask(session, line="Whose shadow is that?", length_s="4")
         asked = offered(
             session,
@@ -168,6 +169,8 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
         "earnings": "/performer/earnings",
         "contracts": "/performer/contracts",
         "withdrawal": f"/performer/contracts/{scene.contract.id}/withdrawal",
+        "listing": "/performer/catalogue",
+        "terms": f"/performer/offers/{offer.id}",
         "data": "/performer/data",
         "cases": "/cases",
         "case-new": f"/cases/new?output={generation.id}",
@@ -178,8 +181,32 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
         "board": "/production",
         "scene": f"/production/contracts/{scene.contract.id}/scene",
         "films": "/production/films",
+        "catalogue": "/production/catalogue",
+        "listed": f"/production/catalogue/{scene.performer.id}",
+        "offer": f"/production/offers/{offer.id}",
         "case": f"/cases/{case.id}",
     }
+
+
+def _in_the_catalogue(session: Any, scene: Any) -> Any:
+    """Have the performer be found, with terms that they signed in advance."""
+    from app.identity.principal import Principal
+    from app.registry import listing
+    from app.registry.models import Performer
+    from tests.licensing.standing_offers import an_open_offer
+
+    listing.choose_listing(
+        session,
+        session.get_one(Performer, scene.performer.id),
+        listed=True,
+        about="Quiet parts, period dress, Dutch and English. I like to see the script first.",
+        by=Principal(scene.desk.organization.id, "performer", _a_key(session, scene)),
+    )
+    return an_open_offer(
+        session,
+        scene,
+        lambda document: document["terms"]["grant"].update(projects=["*"]),
+    )
 
 
 def _a_key(session: Any, scene: Any) -> str:

@@ -31,7 +31,7 @@ from app.licensing.standing.models import StandingOffer
 from app.licensing.status import statements
 from app.privacy.errors import ErasureHeld, ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
 from app.privacy.models import Erasure
-from app.registry import identities, naming
+from app.registry import identities, listing, naming
 from app.registry import service as registry
 from app.registry.models import ERASED_NAME, Performer
 from app.vault import PerformerKey, VaultObject
@@ -134,6 +134,7 @@ def erase(session: Session, performer: Performer, *, by: Principal, confirmed: s
     identities.forget_external_ids(session, performer.id)
     performer.name = ERASED_NAME
     naming.forget_names(session, performer.id)
+    listing.forget_listing(session, performer.id)
     session.add(performer)
     # 3. On record, without a word about the likeness.
     erasure = Erasure(

@@ -33,6 +33,7 @@ from app.payments.models import IssuedStatement
 from app.registry import naming
 from app.registry import service as registry
 from app.registry.models import Performer
+from app.registry.models_listing import PerformerListing
 from app.registry.models_named import MatchingChoice
 from app.vault import VaultObject, VaultOpening
 
@@ -46,6 +47,7 @@ references/            the pictures, as they were handed in
 templates/             what a computer measured in each face: 128 numbers
 names.json             how else you are called
 matching.json          whether your face may be searched for, each time you chose
+listing.json           whether you stand in the catalogue, and what it says of you
 boundaries.json        your standing limits, every version
 contracts/ID/          each document you may see, exactly as signed, and the same in plain words;
                        its signatures, its history, grants to verifiers, papers attached to it
@@ -137,6 +139,8 @@ def _add_consents(session: Session, performer: Performer, bundle: _Bundle) -> No
         "matching.json",
         _rows(session.exec(chosen.order_by(col(MatchingChoice.number))), without={"api_key_id"}),
     )
+    listed = select(PerformerListing).where(PerformerListing.performer_id == performer.id)
+    bundle.add_json("listing.json", _rows(session.exec(listed), without={"api_key_id"}))
     offers = select(StandingOffer).where(StandingOffer.performer_id == performer.id)
     bundle.add_json(
         "standing-offers.json", _rows(session.exec(offers.order_by(col(StandingOffer.id))))

@@ -41,6 +41,11 @@ class Seat:
         """Whether this person may do more than look."""
         return self.membership.role in ACTS[self.organization.kind]
 
+    @property
+    def principal(self) -> Principal:
+        """Who looks, for services that ask what may be seen; nothing is put down of it."""
+        return Principal(self.organization.id, self.organization.kind, "")
+
 
 def seat_of(session: Session, visit: Visit, kind: str) -> Seat:
     """Return where whoever is signed in sits in a house of this kind: where they act, if anywhere.

@@ -391,6 +391,7 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         for what, this, other in (
             ("names", {"names": ["Griet of Delft"]}, {"names": []}),
             ("matching", {"allowed": True}, {"allowed": False}),
+            ("listing", {"listed": True}, {"listed": False}),
         )
     },
     "/v1/performers/{performer_id}/pause": _per("pause"),

@@ -217,6 +217,7 @@ def call(house: House, verb: str, address: str, who: str) -> Response:
         "consents": {"replica_id": house.scene.replica.id},
         "names": {"names": ["Griet of Delft"]},
         "matching": {"allowed": True},
+        "listing": {"listed": True},
         "counsel-links": {"counsel": "M. Okafor"},
         "disclosure-grants": {"document": {}, "jws": "a..b"},
         **{key: {"document": {}, "jws": "a..b"} for key in ("mandates", "vouchings")},

@@ -52,7 +52,13 @@ def an_open_offer(session: Session, scene: Scene, *changes: Change, **said: Any)
     desk = scene.desk.organization.id
     offer = standing.draft_offer(session, desk, a_document(scene, *changes, **said))
     jws = a_signature(scene.desk, offer.document, "performer")
-    return standing.sign_offer(session, offer, desk, role="performer", jws=jws)
+    return standing.sign_offer(
+        session,
+        offer,
+        desk,
+        role="performer",
+        made=standing.with_key(session, desk, jws, role="performer"),
+    )
 
 
 def principal(party: cast.Party) -> Principal:
@@ -64,7 +70,8 @@ def accepted(session: Session, offer: StandingOffer, party: cast.Party) -> Contr
     """Accept as this party, through the front door."""
     by = Principal(party.organization.id, party.organization.kind, _api_key(session, party))
     jws = a_signature(party, acceptance.contract_to_sign(offer, by), "licensee")
-    return acceptance.accept_offer(session, offer, by, jws=jws)
+    made = standing.with_key(session, by.organization_id, jws, role="licensee")
+    return acceptance.accept_offer(session, offer, by, made=made)
 
 
 def _api_key(session: Session, party: cast.Party) -> str:

@@ -153,8 +153,10 @@ class TestAcceptance:
     def test_takes_the_right_document(self, session: Session, scene: Scene) -> None:
         offer = an_open_offer(session, scene)
         jws = a_signature(scene.production, offer.document, "licensee")
+        by = principal(scene.production)
+        made = standing.with_key(session, by.organization_id, jws, role="licensee")
         with pytest.raises(SignatureRefused):
-            acceptance.accept_offer(session, offer, principal(scene.production), jws=jws)
+            acceptance.accept_offer(session, offer, by, made=made)
 
 
 def assert_refused(session: Session, offer: StandingOffer, party: cast.Party, state: str) -> None:
@@ -312,7 +314,13 @@ class TestSigning:
         offer = standing.draft_offer(session, agency, a_document(scene))
         jws = a_signature(scene.agency, offer.document, "performer")
         with pytest.raises(SignatureRefused):
-            standing.sign_offer(session, offer, agency, role="performer", jws=jws)
+            standing.sign_offer(
+                session,
+                offer,
+                agency,
+                role="performer",
+                made=standing.with_key(session, agency, jws, role="performer"),
+            )
         assert offer.signed_at is None
 
     @ONE_DATABASE

@@ -8,17 +8,19 @@ from sqlmodel import select
 
 from app import db
 from app.identity.models_people import Invitation, Membership, Passkey
-from app.web import notices as notices_pages
-from app.web import obligations as obligations_page
 from app.web import (
+    catalogue,
     pages,
     performer,
+    performer_catalogue,
     performer_counter,
     performer_data,
     performer_limits,
     performer_work,
     production,
 )
+from app.web import notices as notices_pages
+from app.web import obligations as obligations_page
 from app.web import people as people_pages
 from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
@@ -36,11 +38,13 @@ PAGES = [
         recovery_pages,
         twofold_pages,
         performer,
+        performer_catalogue,
         performer_counter,
         performer_data,
         performer_limits,
         performer_work,
         production,
+        catalogue,
     )
     for route in room.router.routes
     if isinstance(route, APIRoute)

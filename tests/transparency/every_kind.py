@@ -59,6 +59,7 @@ from app.provenance.models import SignedManifest, SoftBinding
 from app.recovery.models import Recovery, RecoveryCode, RecoveryVouch
 from app.registry import identities, mandates
 from app.registry import service as registry
+from app.registry.models_listing import PerformerListing
 from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
 from app.registry.models_named import MatchingChoice, PerformerAlias
 from app.registry.models_resemblance import EnrollmentHold, EnrollmentMatch
@@ -181,6 +182,12 @@ def a_row_of_every_kind(session: Session) -> Scene:
             PerformerAlias(
                 performer_id=scene.performer.id,
                 name="The Girl of Delft",
+                organization_id=organization_id,
+                api_key_id=key_id,
+            ),
+            PerformerListing(
+                performer_id=scene.performer.id,
+                about="Period drama.",
                 organization_id=organization_id,
                 api_key_id=key_id,
             ),

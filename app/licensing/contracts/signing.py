@@ -81,17 +81,37 @@ def words_of(said: Collection[plain_language.Section]) -> str:
 
 def to_sign(session: Session, seat: Seat, person: Person, *, origin: str) -> str:
     """Return what a challenge is about, as JSON: the statement, and the words it names by hash."""
-    words = words_of(sections(session, seat.contract))
-    said = assertions.statement(
+    return statement_of(
         seat.contract.document.encode(),
-        words,
+        sections(session, seat.contract),
         role=str(seat.role),
         organization_id=seat.organization.id,
         person_id=person.id,
         origin=origin,
+    )
+
+
+def statement_of(
+    document: bytes,
+    said: Collection[plain_language.Section],
+    *,
+    role: str,
+    organization_id: str,
+    person_id: str,
+    origin: str,
+) -> str:
+    """Return what a challenge over any canonical document is about, shown in these words."""
+    words = words_of(said)
+    statement = assertions.statement(
+        document,
+        words,
+        role=role,
+        organization_id=organization_id,
+        person_id=person_id,
+        origin=origin,
         nonce=secrets.token_urlsafe(16),
     )
-    return json.dumps({"statement": said, "words": words})
+    return json.dumps({"statement": statement, "words": words})
 
 
 def challenge_of(about: str) -> bytes:
@@ -119,23 +139,48 @@ def sign(
             "that role, a production through one of its approvers, a guardian, an estate or a "
             "union by a mandate"
         )
-    recovery.check_may_bind(session, passkey.person_id)
-    kept = json.loads(about)
-    text = assertions.pack(kept["statement"], kept["words"], answer)
-    key = passkeys.signing_key_of(session, passkey, seat.organization.id)
-    asserted = assertions.check(
-        seat.contract.document.encode(), text, key.public_jwk, role=seat.role
+    signed = signature_over(
+        session,
+        passkey,
+        seat.contract.document.encode(),
+        organization_id=seat.organization.id,
+        role=seat.role,
+        about=about,
+        answer=answer,
     )
-    if (asserted.organization_id, asserted.person_id) != (seat.organization.id, passkey.person_id):
-        raise SignatureRefused("this was asked of somebody else; load the page again")
     return service.keep_signature(
         session,
         seat.contract,
         seat.organization.id,
         role=seat.role,
-        made=lambda: (key, text),
+        made=lambda: signed,
         acknowledged=acknowledged,
     )
+
+
+def signature_over(
+    session: Session,
+    passkey: Passkey,
+    document: bytes,
+    *,
+    organization_id: str,
+    role: str,
+    about: str,
+    answer: str,
+) -> tuple[SigningKey, str]:
+    """Return what a passkey asserted over a canonical document, checked, with its key.
+
+    Expects that the passkey answered this challenge. Raises SignatureRefused where the document is
+    no longer the one that was shown, RecoveredLately.
+    """
+    recovery.check_may_bind(session, passkey.person_id)
+    kept = json.loads(about)
+    text = assertions.pack(kept["statement"], kept["words"], answer)
+    key = passkeys.signing_key_of(session, passkey, organization_id)
+    asserted = assertions.check(document, text, key.public_jwk, role=role)
+    if (asserted.organization_id, asserted.person_id) != (organization_id, passkey.person_id):
+        raise SignatureRefused("this was asked of somebody else; load the page again")
+    return key, text
 
 
 def exported(session: Session, contract: Contract, signature: ContractSignature) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from app.licensing.contracts import acts, negotiation, service, signatories
 from app.licensing.contracts.history import By
 from app.licensing.contracts.life import Act, Actor
 from app.licensing.contracts.models import Contract, ContractSignature
-from app.licensing.contracts.signatures import check_detached
+from app.licensing.contracts.signatures import check_signature
 from app.licensing.document import contract as documents
 from app.licensing.errors import (
     AlreadySigned,
@@ -40,9 +40,12 @@ def contract_to_sign(offer: StandingOffer, by: Principal) -> bytes:
     return standing_document.contract_from(offer.document.encode(), by.organization_id)
 
 
-def accept_offer(session: Session, offer: StandingOffer, by: Principal, *, jws: str) -> Contract:
+def accept_offer(
+    session: Session, offer: StandingOffer, by: Principal, *, made: standing.Made
+) -> Contract:
     """Put a contract in force, signed by the performer in advance and now by the licensee.
 
+    `made` gives the licensee's signature over the contract, and is called once all else allows it.
     One contract for each licensee, and no more than the offer's cap: whoever waits here for the
     last one finds it gone. Raises StandingOfferNotOpen (retracted, closed, exhausted, paused, its
     signature no longer holding), StandingOfferNotFound for the wrong kind of licensee,
@@ -53,12 +56,11 @@ def accept_offer(session: Session, offer: StandingOffer, by: Principal, *, jws: 
     _check_open(session, offer, performer)
     terms = documents.recorded(text)
     boundaries.check_never(session, performer.id, terms, acknowledged=offer.acknowledged)
-    for made in _contracts(session, offer):
-        if made.licensee_id == by.organization_id:
-            raise AlreadySigned(f"you have accepted {offer.id} already: it is {made.series_id}")
-    key = service.registered_key(session, by.organization_id, jws)
-    check_detached(text, jws, key.public_jwk, key_id=key.id, role="licensee")
-    contract = _write(session, offer, performer, terms, by, jws=jws, key=key)
+    before = contract_of(session, offer, by.organization_id)
+    if before is not None:
+        raise AlreadySigned(f"you have accepted {offer.id} already: it is {before.series_id}")
+    key, signature = made(text)
+    contract = _write(session, offer, performer, terms, by, signature=signature, key=key)
     offer.executions += 1
     session.add(offer)
     execution = StandingOfferExecution(
@@ -85,7 +87,7 @@ def check_fees(
     document = standing.document_of(offer)
     bound_minor = fees_bound(session, offer, except_generation=generation_id)
     if bound_minor + fees_minor > document.caps.fees_minor:
-        currency = _currency(document)
+        currency = standing.currency_of(offer)
         left = format_minor(max(0, document.caps.fees_minor - bound_minor), currency)
         raise StandingOfferSpent(
             f"this use costs {format_minor(fees_minor, currency)}, and of what all contracts of "
@@ -101,9 +103,25 @@ def fees_bound(
     return ledger.fees_bound(
         session,
         [contract.series_id for contract in _contracts(session, offer)],
-        currency=_currency(standing.document_of(offer)),
+        currency=standing.currency_of(offer),
         except_generation=except_generation,
     )
+
+
+def contract_of(session: Session, offer: StandingOffer, licensee_id: str) -> Contract | None:
+    """Return the contract that a licensee has from an offer, or None."""
+    theirs = (
+        select(Contract)
+        .join(
+            StandingOfferExecution,
+            col(StandingOfferExecution.contract_id) == col(Contract.id),
+        )
+        .where(
+            StandingOfferExecution.standing_offer_id == offer.id,
+            Contract.licensee_id == licensee_id,
+        )
+    )
+    return session.exec(theirs).first()
 
 
 def performer_signed(
@@ -119,7 +137,14 @@ def performer_signed(
         return False
     signed, text = offer.document.encode(), contract.document.encode()
     try:
-        check_detached(signed, signature.jws, key.public_jwk, key_id=key.id, role=signature.role)
+        check_signature(
+            signed,
+            signature.jws,
+            key.public_jwk,
+            key_id=key.id,
+            organization_id=signature.organization_id,
+            role=signature.role,
+        )
     except SignatureRefused:
         return False
     intact = sha256(signed).hexdigest() == offer.document_sha256
@@ -171,7 +196,14 @@ def _check_open(session: Session, offer: StandingOffer, performer: Performer) ->
     if key is None or key.revoked_at is not None or offer.jws is None:
         raise standing.not_open(offer, "no longer signed with a key that holds")
     try:
-        check_detached(document, offer.jws, key.public_jwk, key_id=key.id, role="performer")
+        check_signature(
+            document,
+            offer.jws,
+            key.public_jwk,
+            key_id=key.id,
+            organization_id=performer.organization_id,
+            role="performer",
+        )
     except SignatureRefused:
         raise standing.not_open(offer, "not what the performer signed") from None
     if sha256(document).hexdigest() != offer.document_sha256:
@@ -187,7 +219,7 @@ def _write(
     terms: documents.Contract,
     by: Principal,
     *,
-    jws: str,
+    signature: str,
     key: SigningKey,
 ) -> Contract:
     """Write the contract with both signatures, and put it in force."""
@@ -206,7 +238,7 @@ def _write(
             role="licensee",
             organization_id=by.organization_id,
             signing_key_id=key.id,
-            jws=jws,
+            jws=signature,
             signed_at=at,
         )
     )
@@ -233,10 +265,3 @@ def _in_advance(
         jws=offer.jws,
         signed_at=offer.signed_at,
     )
-
-
-def _currency(document: standing_document.StandingOffer) -> str:
-    terms = document.terms.compensation
-    if terms is None:
-        raise ValueError("a standing offer without compensation was signed")
-    return terms.currency

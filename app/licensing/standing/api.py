@@ -205,7 +205,7 @@ def sign_standing_offer(standing_offer_id: str, body: SignatureCreate, act: Acti
             offer,
             act.organization_id,
             role=body.role,
-            jws=body.jws,
+            made=standing.with_key(session, act.organization_id, body.jws, role=body.role),
             acknowledged=body.acknowledged,
         )
         return 201, _read(session, offer)
@@ -265,7 +265,12 @@ def accept_standing_offer(standing_offer_id: str, body: AcceptanceCreate, act: A
 
     def accept(session: Session) -> tuple[int, BaseModel]:
         offer = standing.offer_of(session, act.principal, standing_offer_id)
-        contract = acceptance.accept_offer(session, offer, act.principal, jws=body.jws)
+        contract = acceptance.accept_offer(
+            session,
+            offer,
+            act.principal,
+            made=standing.with_key(session, act.organization_id, body.jws, role="licensee"),
+        )
         return 201, shown(session, contract, act.organization_id)
 
     return act.once(fingerprint_of(body), accept)

@@ -14,7 +14,8 @@ class StandingOffer(SQLModel, table=True):
     """Terms that a performer signed in advance; the document is never edited, retracted once.
 
     `executions` counts the contracts made from it. `acknowledged` names the performer's own
-    boundaries that they knowingly set aside when they signed.
+    boundaries that they knowingly set aside when they signed. `found_by` serves the catalogue's
+    search and licenses nothing.
     """
 
     __tablename__ = "standing_offer"
@@ -40,6 +41,7 @@ class StandingOffer(SQLModel, table=True):
     signed_at: datetime | None = Field(default=None, sa_type=Instant)
     signing_key_id: str | None = Field(default=None, foreign_key="signing_key.id")
     jws: str | None = None
+    found_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
     acknowledged: list[str] = Field(default_factory=list, sa_type=Json)
     retracted_at: datetime | None = Field(default=None, sa_type=Instant)
 

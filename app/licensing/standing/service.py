@@ -1,13 +1,14 @@
 """Standing offers: drafted, signed in advance, found, accepted at any hour, retracted at once."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app import clock
-from app.identity.models import Organization
+from app.identity.models import Organization, SigningKey
 from app.identity.principal import Principal
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import service, signatories
@@ -32,6 +33,9 @@ from app.registry import mandates
 from app.registry import service as registry
 from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
+
+# Gives a party's verified signature over canonical bytes, with the key that made it.
+Made = Callable[[bytes], tuple[SigningKey, str]]
 
 
 def draft_offer(
@@ -69,6 +73,7 @@ def draft_offer(
         document_sha256=digest,
         max_executions=offer.caps.executions,
         closes_at=offer.closes_at,
+        found_by=standing_document.found_by(offer),
     )
     session.add(made)
     session.flush()
@@ -80,19 +85,30 @@ def draft_offer(
     return made
 
 
+def with_key(session: Session, organization_id: str, jws: str, *, role: str) -> Made:
+    """Sign as an organization's system does: a detached JWS by one of its registered keys."""
+
+    def made(text: bytes) -> tuple[SigningKey, str]:
+        key = service.registered_key(session, organization_id, jws)
+        check_detached(text, jws, key.public_jwk, key_id=key.id, role=role)
+        return key, jws
+
+    return made
+
+
 def sign_offer(
     session: Session,
     offer: StandingOffer,
     organization_id: str,
     *,
     role: str,
-    jws: str,
+    made: Made,
     acknowledged: Collection[str] = (),
 ) -> StandingOffer:
     """Open a standing offer: the performer's signature over its document, given in advance.
 
     Only the performer's own desk may sign, for an adult who lives. Their boundaries are asked as
-    before any signature.
+    before any signature; `made` gives it, and is called once all else allows it.
     Raises SignatureRefused, AlreadySigned, StandingOfferNotOpen, BoundariesNotAcknowledged.
     """
     performer = lock(session, offer)
@@ -111,12 +127,10 @@ def sign_offer(
     refused = signatories.why_not_in_advance(terms_of(offer), life, clock.now())
     if refused is not None:
         raise SignatureRefused(f"{offer.id} is not signed in advance: {refused}")
-    key = service.registered_key(session, organization_id, jws)
-    text = offer.document.encode()
-    check_detached(text, jws, key.public_jwk, key_id=key.id, role=role)
+    key, signature = made(offer.document.encode())
     found = boundaries.crossed(session, performer.id, terms_of(offer))
     boundaries.check_acknowledged(offer.id, found, acknowledged)
-    offer.signed_at, offer.signing_key_id, offer.jws = clock.now(), key.id, jws
+    offer.signed_at, offer.signing_key_id, offer.jws = clock.now(), key.id, signature
     offer.acknowledged = sorted({each.boundary for each in found})
     session.add(offer)
     session.flush()
@@ -153,10 +167,8 @@ def offer_of(session: Session, by: Principal, offer_id: str, *, own: bool = Fals
     raise StandingOfferNotFound(f"no standing offer open to you has the id {offer_id[:64]}")
 
 
-def open_offers(
-    session: Session, by: Principal, *, performer_id: str | None, before: str | None, limit: int
-) -> Sequence[StandingOffer]:
-    """List what this organization could accept now, newest first; `before` continues a list."""
+def open_to(by: Principal, found: sa.Select[Any] | SelectOfScalar[Any]) -> Any:
+    """Narrow a question about standing offers to those this organization could accept now."""
     admitted = select(StandingOfferAudience.standing_offer_id).where(
         col(StandingOfferAudience.who).in_([by.organization_id, _kind(by.kind)])
     )
@@ -165,19 +177,23 @@ def open_offers(
         .join(Contract, col(Contract.id) == col(StandingOfferExecution.contract_id))
         .where(Contract.licensee_id == by.organization_id)
     )
-    found = (
-        select(StandingOffer)
-        .join(Performer, col(Performer.id) == col(StandingOffer.performer_id))
-        .where(
-            col(StandingOffer.id).in_(admitted),
-            col(StandingOffer.id).not_in(accepted),
-            col(StandingOffer.signed_at).is_not(None),
-            col(StandingOffer.retracted_at).is_(None),
-            StandingOffer.closes_at > clock.now(),
-            col(StandingOffer.executions) < col(StandingOffer.max_executions),
-            col(Performer.paused_at).is_(None),
-        )
+    paused = select(Performer.id).where(col(Performer.paused_at).is_not(None))
+    return found.where(
+        col(StandingOffer.id).in_(admitted),
+        col(StandingOffer.id).not_in(accepted),
+        col(StandingOffer.signed_at).is_not(None),
+        col(StandingOffer.retracted_at).is_(None),
+        col(StandingOffer.closes_at) > clock.now(),
+        col(StandingOffer.executions) < col(StandingOffer.max_executions),
+        col(StandingOffer.performer_id).not_in(paused),
     )
+
+
+def open_offers(
+    session: Session, by: Principal, *, performer_id: str | None, before: str | None, limit: int
+) -> Sequence[StandingOffer]:
+    """List what this organization could accept now, newest first; `before` continues a list."""
+    found: Offers = open_to(by, select(StandingOffer))
     if performer_id is not None:
         found = found.where(StandingOffer.performer_id == performer_id)
     return session.exec(_page(found, before, limit)).all()
@@ -218,6 +234,14 @@ def document_of(offer: StandingOffer) -> standing_document.StandingOffer:
 def terms_of(offer: StandingOffer) -> documents.Terms:
     """Read the terms of an offer."""
     return document_of(offer).terms
+
+
+def currency_of(offer: StandingOffer) -> str:
+    """Return the currency in which an offer pays."""
+    terms = terms_of(offer).compensation
+    if terms is None:
+        raise ValueError("a standing offer without compensation was drafted")
+    return terms.currency
 
 
 def lock(session: Session, offer: StandingOffer) -> Performer:

@@ -15,6 +15,7 @@ import rfc8785
 from pydantic import AwareDatetime, Field, ValidationInfo, model_validator
 
 from app.identity.models import ORGANIZATION_KINDS
+from app.licensing.contracts import assertions
 from app.licensing.contracts.signatures import check_detached, key_id_of
 from app.licensing.document import contract as contracts
 from app.licensing.document import local_days
@@ -96,6 +97,19 @@ def as_contract(document: bytes) -> Contract:
     return contracts.recorded(document)
 
 
+def found_by(offer: StandingOffer) -> str:
+    """Return the words that a search finds an offer by, each between two spaces."""
+    grant = offer.terms.grant
+    said = [
+        *(f"for:{each}" for each in grant.purposes),
+        *(f"on:{each}" for each in grant.media),
+        *(f"in:{each}" for each in grant.territories.include),
+        *(f"not-in:{each}" for each in grant.territories.exclude),
+        *(f"speaks:{each}" for each in grant.languages),
+    ]
+    return " ".join(("", *said, ""))
+
+
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the document, as published at `/v1/schemas/standing-offer`."""
     return contracts.schema_of(StandingOffer)
@@ -127,17 +141,18 @@ def holds(
     """Check a contract made from a standing offer, offline: documents, signatures, public keys.
 
     `signatures` and `public_jwks` are by role: the performer's over the offer, the licensee's over
-    the contract.
+    the contract; each a JWS, or what a passkey asserted. A licensee's passkey signed for the
+    licensee; for whom a performer's did, stands in its statement and in no document here.
     """
     try:
         for role, document in (("performer", offer), ("licensee", contract)):
-            check_detached(
-                document,
-                signatures[role],
-                public_jwks[role],
-                key_id=key_id_of(signatures[role]),
-                role=role,
-            )
+            text, jwk = signatures[role], public_jwks[role]
+            if assertions.is_assertion(text):
+                asserted = assertions.check(document, text, jwk, role=role)
+                if role == "licensee" and asserted.organization_id != json.loads(contract)[role]:
+                    return False
+            else:
+                check_detached(document, text, jwk, key_id=key_id_of(text), role=role)
     except (SignatureRefused, KeyError):
         return False
     return is_of(contract, offer)

@@ -1,0 +1,244 @@
+"""Do I want to be found, and on what terms may anybody fitting have a license at once?"""
+
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Query, Response
+from sqlmodel import Session
+
+from app import clock, db
+from app.access import may
+from app.gateway.generators import catalogue as models
+from app.identity import passkeys
+from app.identity.errors import PasskeyCloned, PasskeyRefused
+from app.licensing.boundaries import service as boundaries
+from app.licensing.contracts import signing
+from app.licensing.standing import catalogue, standing_document, stated
+from app.licensing.standing import service as standing
+from app.licensing.standing.models import StandingOffer
+from app.licensing.words import plain_language
+from app.problems import InvalidRequest
+from app.registry import listing
+from app.registry import service as registry
+from app.registry.models import Performer
+from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see, site
+from app.web.people import Proven
+from app.web.performer import desk_of
+from app.web.seats import Seat, acting_seat, principal_of
+
+router = APIRouter(prefix="/performer", include_in_schema=False, route_class=PageRoute)
+PER_PAGE = 20
+ANYBODY = "whoever accepts it"
+PerformerId = Annotated[str, Form(max_length=40)]
+Word = Annotated[str, Form(min_length=1, max_length=200)]
+
+
+@router.get("/catalogue")
+@may("desk")
+def show_listing(
+    visit: Visitor,
+    of: Annotated[str | None, Query(max_length=40)] = None,
+    before: Annotated[str | None, Query(max_length=40)] = None,
+) -> Response:
+    """Say whether I am in the catalogue, what it says of me, and my terms for everybody."""
+    with db.reading() as session:
+        seat, performer = _performer(session, visit, of)
+        chosen = listing.listing_of(session, performer.id)
+        offers = standing.offers_of(session, performer, before=before, limit=PER_PAGE)
+        shown: dict[str, Any] = {
+            "seat": seat,
+            "performer": performer,
+            "listed": chosen is not None and chosen.listed_at is not None,
+            "about": chosen.about if chosen else "",
+            "longest": listing.ABOUT_CHARACTERS,
+            "offers": [
+                (each, each.status(clock.now()), standing.terms_of(each), catalogue.rates(each))
+                for each in offers
+            ],
+            "more": offers[-1].id if len(offers) == PER_PAGE else None,
+            "generators": [
+                each["model"] for each in models.listing() if each["state"] == "available"
+            ],
+            "a_year_on": clock.now().date() + timedelta(days=365),
+        }
+    return page(visit, "performer_catalogue.html", here="/performer/catalogue", **shown)
+
+
+@router.post("/catalogue")
+@may("desk")
+def choose_listing(
+    visit: Posted,
+    performer_id: PerformerId,
+    listed: Annotated[bool, Form()] = False,
+    about: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    """Stand in the catalogue from now on, or no longer."""
+    with db.writing() as session:
+        seat = acting_seat(session, visit, "performer")
+        performer = registry.performer_in_place(
+            session, seat.organization.id, performer_id, stops=not listed
+        )
+        by = principal_of(session, seat)
+        said = about.replace("\x00", " ")
+        listing.choose_listing(session, performer, listed=listed, about=said, by=by)
+    return see(f"/performer/catalogue?of={performer.id}")
+
+
+def _stated(  # noqa: PLR0917 - FastAPI fills them in by name
+    born_on: Annotated[date, Form()],
+    rate: Word,
+    least: Word,
+    total: Word,
+    currency: Word,
+    seconds: Annotated[int, Form(ge=1, le=10**6)],
+    times: Annotated[int, Form(ge=1, le=10**6)],
+    territories: Word,
+    languages: Word,
+    generator: Word,
+    tz: Word,
+    until: Annotated[date, Form()],
+    shown_first: Annotated[bool, Form()] = False,
+) -> stated.Stated:
+    return stated.Stated(
+        born_on=born_on,
+        rate=rate.strip(),
+        least=least.strip(),
+        total=total.strip(),
+        currency=currency.strip().upper(),
+        seconds=seconds,
+        times=times,
+        territories=tuple(territories.replace(",", " ").upper().split()),
+        languages=tuple(languages.replace(",", " ").split()),
+        generator=generator.strip(),
+        tz=tz.strip(),
+        until=until,
+        shown_first=shown_first,
+    )
+
+
+Stated = Annotated[stated.Stated, Depends(_stated)]
+
+
+@router.post("/offers")
+@may("desk")
+def draft_offer(visit: Posted, performer_id: PerformerId, said: Stated) -> Response:
+    """Draft terms for every production; nobody sees them before I have signed."""
+    with db.writing() as session:
+        seat = acting_seat(session, visit, "performer")
+        performer = registry.performer_of(
+            session, seat.organization.id, performer_id, themselves=True
+        )
+        document = stated.offer_from(
+            said, performer_id=performer.id, name=performer.name, today=clock.now().date()
+        )
+        offer = standing.draft_offer(session, seat.organization.id, document)
+    return see(f"/performer/offers/{offer.id}")
+
+
+@router.get("/offers/{standing_offer_id}")
+@may("desk")
+def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
+    """Read an offer in plain words; sign it in advance, or take it back."""
+    with db.writing() as session:
+        seat, _ = desk_of(session, visit)
+        offer = standing.offer_of(session, seat.principal, standing_offer_id, own=True)
+        said, state = _sections(seat, offer), offer.status(clock.now())
+        ceremony, options, crossed = "", "{}", []
+        if state == "draft" and seat.may_act:
+            about = signing.statement_of(
+                offer.document.encode(),
+                said,
+                role="performer",
+                organization_id=seat.organization.id,
+                person_id=seat.person.id,
+                origin=site().origin,
+            )
+            asked = passkeys.begin(
+                session,
+                "sign",
+                visit.binder,
+                person_id=seat.person.id,
+                challenge=signing.challenge_of(about),
+                about=about,
+            )
+            known = passkeys.passkeys_of(session, seat.person.id)
+            ceremony, options = asked.id, passkeys.assertion_options(site(), asked, known=known)
+            crossed = boundaries.crossed(session, offer.performer_id, standing.terms_of(offer))
+        return page(
+            visit,
+            "performer_offer.html",
+            here="/performer/catalogue",
+            seat=seat,
+            offer=offer,
+            caps=standing.document_of(offer).caps,
+            currency=standing.currency_of(offer),
+            state=state,
+            rates=catalogue.rates(offer),
+            sections=said,
+            crossed=crossed,
+            ceremony=ceremony,
+            options=options,
+        )
+
+
+@router.post("/offers/{standing_offer_id}")
+@may("desk")
+def sign_offer(
+    visit: Posted,
+    standing_offer_id: str,
+    proof: Proven,
+    acknowledged: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI copies it
+) -> Response:
+    """Sign in advance with a passkey: from now on whoever fits may accept."""
+    with db.writing() as session:
+        seat = acting_seat(session, visit, "performer")
+        offer = standing.offer_of(session, seat.principal, standing_offer_id, own=True)
+        taken = passkeys.take(session, proof.ceremony, "sign", visit.binder)
+        used = passkeys.use(session, site(), taken, answer=proof.answer)
+        if not isinstance(used, PasskeyCloned):
+            if used.person_id != seat.person.id:
+                raise PasskeyRefused("sign in as the person who signs")
+            standing.sign_offer(
+                session,
+                offer,
+                seat.organization.id,
+                role="performer",
+                made=lambda text: signing.signature_over(
+                    session,
+                    used,
+                    text,
+                    organization_id=seat.organization.id,
+                    role="performer",
+                    about=taken.about,
+                    answer=proof.answer,
+                ),
+                acknowledged=acknowledged,
+            )
+    if isinstance(used, PasskeyCloned):
+        raise used  # only now: that there is a copy is kept
+    return see(f"/performer/offers/{standing_offer_id}")
+
+
+@router.post("/offers/{standing_offer_id}/retraction")
+@may("desk")
+def retract_offer(visit: Posted, standing_offer_id: str) -> Response:
+    """Let nobody accept it any more, at once; contracts made from it stay."""
+    with db.writing() as session:
+        seat = acting_seat(session, visit, "performer")
+        offer = standing.offer_of(session, seat.principal, standing_offer_id, own=True)
+        standing.retract_offer(session, offer)
+    return see(f"/performer/catalogue?of={offer.performer_id}")
+
+
+def _sections(seat: Seat, offer: StandingOffer) -> list[plain_language.Section]:
+    text = standing_document.contract_from(offer.document.encode(), ANYBODY)
+    names = {seat.organization.id: seat.organization.name}
+    return plain_language.sections(standing_document.as_contract(text), names=names)
+
+
+def _performer(session: Session, visit: Visit, of: str | None) -> tuple[Seat, Performer]:
+    seat, performers = desk_of(session, visit)
+    found = [each for each in performers if of in (None, each.id)]
+    if not found:
+        raise InvalidRequest("no performer is registered in this house yet; enroll one first")
+    return seat, found[0]
