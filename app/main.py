@@ -13,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from app import access, bodies, db, logs, migrate, problems, sandbox
+from app import access, bodies, db, headers, logs, migrate, problems, sandbox
 from app.access import may
 from app.audit import api as audit
 from app.audit import api_events as audit_events
@@ -230,6 +230,7 @@ def create_app() -> FastAPI:
     app.add_exception_handler(Exception, problems.on_defect)
     _add_health(app)
     _describe_when_asked(app)
+    _say_headers(app)
     operations_of(app)
     return app
 
@@ -237,6 +238,12 @@ def create_app() -> FastAPI:
 def operations_of(app: FastAPI) -> list[access.Operation]:
     """List every operation with who may call it. Raises RuleMissing: such a server starts not."""
     return list(access.operations(app.router.routes))
+
+
+def _say_headers(app: FastAPI) -> None:
+    """Put the headers of every answer around all else, the answer to a defect too."""
+    plain = app.build_middleware_stack
+    app.build_middleware_stack = lambda: headers.Headers(plain())  # type: ignore[method-assign]
 
 
 def _describe_when_asked(app: FastAPI) -> None:

@@ -301,7 +301,7 @@ def read_manifest(
         raise ManifestUnknown("no manifest has such an identifier")
     with db.reading() as session:
         store = recovery.manifest_store(session, manifest_id, active_only=active_only)
-    return Response(store, media_type=MANIFEST, headers={"X-Content-Type-Options": "nosniff"})
+    return Response(store, media_type=MANIFEST)
 
 
 @router.get(

@@ -87,7 +87,7 @@ def follow_generation(
     return StreamingResponse(
         _stream(read.principal, generation_id, known=last_event_id),
         media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        headers={"X-Accel-Buffering": "no"},
     )
 
 

@@ -28,6 +28,5 @@ def send_output(
         headers={
             "Content-Length": str(size),
             "Content-Disposition": f'attachment; filename="{name}{outputs.suffix_of(key)}"',
-            "Cache-Control": "no-store",
         },
     )

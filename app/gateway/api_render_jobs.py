@@ -130,7 +130,7 @@ def open_reference(
         picture, media_type = rendering.open_reference(
             session, render_job_id, medium, expires=expires, seal=seal
         )
-    return Response(picture, media_type=media_type, headers={"Cache-Control": "no-store"})
+    return Response(picture, media_type=media_type)
 
 
 @router.post(

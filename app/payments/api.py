@@ -112,6 +112,5 @@ def _file(content: bytes, media_type: str, name: str) -> Response:
         media_type=media_type,
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
-            "X-Content-Type-Options": "nosniff",
         },
     )

@@ -122,8 +122,6 @@ def export_performer(performer_id: str, read: Reading) -> Response:
         media_type=ZIP,
         headers={
             "Content-Disposition": f'attachment; filename="{performer.id}.zip"',
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
         },
     )
 

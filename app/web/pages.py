@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
 
-from app import db, language, rates
+from app import db, headers, language, rates
 from app.config import settings
 from app.errors import AppError, TooLarge
 from app.identity import sessions
@@ -30,19 +30,10 @@ HERE = Path(__file__).parent
 SESSION_COOKIE = "__Host-understudy"
 BROWSER_COOKIE = "__Host-understudy-browser"
 LANGUAGE_COOKIE = "__Host-understudy-language"
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
-    "img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",  # "no-referrer" would take the Origin from our own forms
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS = {"Content-Security-Policy": headers.PAGES}  # the rest is what every answer says
 # Of a page that shows a still of ours which has no address of its own.
 WITH_STILL = {
-    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace(
-        "img-src 'self'", "img-src 'self' data:"
-    )
+    "Content-Security-Policy": headers.PAGES.replace("img-src 'self'", "img-src 'self' data:")
 }
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 

@@ -45,7 +45,7 @@ Proven = Annotated[Proof, Depends(_proof)]
 def show_script() -> Response:
     """Give the one script: it asks the browser for a passkey, and sends the form."""
     text = (HERE / "static" / "passkey.js").read_text("utf-8")
-    headers = {"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": "public, max-age=3600"}
     return Response(text, media_type="text/javascript", headers=headers)
 
 

@@ -16,7 +16,7 @@ from app.recovery import service as recovery
 from app.registry import matching
 from app.registry.models import Performer
 from app.sandbox import private_directory
-from app.web.pages import HEADERS, PageRoute, Posted, Visit, Visitor, page, see
+from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
 from app.web.performer import desk_of
 from app.web.seats import acting_seat, principal_of
 
@@ -58,7 +58,7 @@ def take_out(visit: Posted, performer_id: PerformerId) -> StreamingResponse:
     return StreamingResponse(
         iter(lambda: file.read(CHUNK_BYTES), b""),
         media_type="application/zip",
-        headers=HEADERS | {"Content-Disposition": f'attachment; filename="{performer_id}.zip"'},
+        headers={"Content-Disposition": f'attachment; filename="{performer_id}.zip"'},
     )
 
 

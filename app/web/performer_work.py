@@ -26,7 +26,7 @@ from app.licensing.words.plain_words import WORDS
 from app.payments import paper, statements
 from app.registry.models import Performer
 from app.web import chart
-from app.web.pages import HEADERS, PageRoute, Visitor, page
+from app.web.pages import PageRoute, Visitor, page
 from app.web.performer import desk_of
 
 router = APIRouter(prefix="/performer", include_in_schema=False, route_class=PageRoute)
@@ -104,9 +104,7 @@ def play_film(visit: Visitor, generation_id: str) -> StreamingResponse:
             raise OutputNotReleased(f"{found.id} is {found.state}: there is no film to play yet")
         if found.taken_down_at is not None:
             raise OutputNotReleased(f"{found.id} was taken down: that is the outcome of a case")
-    answer = send_output(found, found.id)
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return send_output(found, found.id)
 
 
 @router.get("/earnings")
@@ -142,7 +140,7 @@ def download_statement(visit: Visitor, statement_id: str, kind: str) -> Response
     else:
         content, media_type, kind = found.document.encode(), "application/json", "json"
     name = {"Content-Disposition": f'attachment; filename="{found.id}.{kind}"'}
-    return Response(content, 200, HEADERS | name, media_type=media_type)
+    return Response(content, 200, name, media_type=media_type)
 
 
 def _ids(performers: list[Performer]) -> list[str]:

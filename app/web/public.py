@@ -104,7 +104,7 @@ def show_picture(name: str) -> Response:
     media_type = PICTURES.get(f"{name}.webp")
     if media_type is None:
         return Response(status_code=404)
-    headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": "public, max-age=86400"}
     content = (HERE / "static" / f"{name}.webp").read_bytes()
     return Response(content, media_type=media_type, headers=headers)
 

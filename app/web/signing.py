@@ -12,7 +12,7 @@ from app.identity.errors import PasskeyCloned, PasskeyRefused
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import service, signing
 from app.licensing.errors import ContractNotFound
-from app.web.pages import HEADERS, PageRoute, Posted, Visitor, page, see, site
+from app.web.pages import PageRoute, Posted, Visitor, page, see, site
 from app.web.people import Proven
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -93,5 +93,5 @@ def download_signature(visit: Visitor, contract_id: str, role: str) -> Response:
             if signature.role == role:
                 said = json.dumps(signing.exported(session, seat.contract, signature))
                 name = {"Content-Disposition": 'attachment; filename="signature.json"'}
-                return Response(said, 200, HEADERS | name, media_type="application/json")
+                return Response(said, 200, name, media_type="application/json")
     raise ContractNotFound("nobody has signed this contract in that role")

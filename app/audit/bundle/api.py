@@ -70,7 +70,6 @@ def _sent(made: making.Made, name: str) -> StreamingResponse:
     headers = {
         "Content-Length": str(size),
         "Content-Disposition": f'attachment; filename="{name}.bundle.zip"',
-        "Cache-Control": "no-store",
     }
     return StreamingResponse(_pieces(target), media_type=MEDIA_TYPE, headers=headers)
 

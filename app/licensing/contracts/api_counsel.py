@@ -34,7 +34,6 @@ from app.problems import problems
 router = APIRouter(prefix="/v1", tags=["counsel"])
 SECRET = "ustc_" + SHA256
 LINK_ID = "cnl_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 class CounselLinkCreate(BaseModel):
@@ -154,9 +153,7 @@ def make_counsel_link(contract_id: str, body: CounselLinkCreate, act: Acting) ->
     # What opens the link is added to the kept answer each time: it is stored nowhere.
     kept = json.loads(bytes(act.once(fingerprint_of(body), make).body))
     link = CounselLinkMade(**kept, link=f"/v1/counsel/{counsel.secret_of(kept['id'])}")
-    return Response(
-        link.model_dump_json(by_alias=True), 201, NO_STORE, media_type="application/json"
-    )
+    return Response(link.model_dump_json(by_alias=True), 201, media_type="application/json")
 
 
 @router.get("/contracts/{contract_id}/counsel-links", responses=read_refusals(ContractNotFound))
@@ -216,9 +213,8 @@ def list_comments(
 
 @router.get("/counsel/{secret}", responses=problems(CounselLinkNotFound))
 @may("link")
-def read_negotiation(secret: str, response: Response) -> NegotiationRead:
+def read_negotiation(secret: str) -> NegotiationRead:
     """Show what a link opens. Needs no key: the link is one."""
-    response.headers.update(NO_STORE)
     with db.reading() as session:
         return _negotiation(session, counsel.open_link(session, secret))
 
@@ -238,7 +234,6 @@ def read_negotiation(secret: str, response: Response) -> NegotiationRead:
 def comment_on_negotiation(
     secret: str,
     body: CommentCreate,
-    response: Response,
     idempotency_key: Annotated[
         str,
         Header(
@@ -250,7 +245,6 @@ def comment_on_negotiation(
     ],
 ) -> CommentRead:
     """Say something of one field. Needs no key: the link is one. Once per Idempotency-Key."""
-    response.headers.update(NO_STORE)
     fingerprint = fingerprint_of(body)
     with db.writing() as session:
         link = counsel.open_link(session, secret)

@@ -127,6 +127,5 @@ def _file(content: bytes, name: str) -> Response:
         media_type=PDF,
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
-            "X-Content-Type-Options": "nosniff",
         },
     )
