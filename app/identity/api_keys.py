@@ -133,15 +133,15 @@ def rotate(
     *,
     secret_sha256: str,
     overlap: timedelta,
-    by: Scope = UNLIMITED,
     prefix: str | None = None,
 ) -> ApiKey:
-    """Put a new key in the place of one; both open the same until the overlap is over.
+    """Put a new key in the place of one, as two people agreed; both open the same until the overlap
+    is over.
 
     The new one has the name, the scope and the length of life of the old. Raises ApiKeyRefused for
-    a key that does not stand, or was replaced before; BeyondScope where `by` may do less.
+    a key that does not stand, or was replaced before.
     """
-    check_may_rotate(session, key, overlap=overlap, by=by)
+    check_may_rotate(session, key, overlap=overlap)
     life = None if key.expires_at is None else key.expires_at - key.created_at
     return keep_key(
         session,
@@ -156,13 +156,12 @@ def rotate(
     )
 
 
-def check_may_rotate(session: Session, key: ApiKey, *, overlap: timedelta, by: Scope) -> None:
+def check_may_rotate(session: Session, key: ApiKey, *, overlap: timedelta) -> None:
     """Do nothing for a key that can be replaced, which stays locked. Raises as `rotate` says."""
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise ApiKeyRefused(f"keys overlap for at most {LONGEST_OVERLAP.days} days")
     _insist_opens(key.name)
-    session.refresh(key, with_for_update=True)
-    insist_within(scope_of(session, key), by)
+    session.refresh(key, with_for_update={"key_share": True})  # rows that name the key may be made
     is_over = key.expires_at is not None and key.expires_at <= clock.now()
     if key.revoked_at is not None or is_over or _successor_of(session, key) is not None:
         raise ApiKeyRefused(

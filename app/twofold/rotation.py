@@ -23,15 +23,15 @@ def propose_rotation(
 ) -> TwofoldAct:
     """Propose a new key in the place of one, by the hash of its secret.
 
-    Raises ApiKeyRefused, BeyondScope for a key that asks and may less.
+    Raises ApiKeyRefused, BeyondScope for a key that asks and may less. Acts are locked before the
+    key, as whoever agrees to one locks them.
     """
-    api_keys.check_may_rotate(session, key, overlap=overlap, by=principal.scope)
     asked = {
         "secret_sha256": secret_sha256,
         "overlap_s": int(overlap.total_seconds()),
         "prefix": api_keys.new_prefix(),
     }
-    return twofold.propose(
+    act = twofold.propose(
         session,
         KIND,
         key.id,
@@ -39,6 +39,9 @@ def propose_rotation(
         organization_id=principal.organization_id,
         api_key_id=principal.api_key_id,
     )
+    api_keys.check_may_rotate(session, key, overlap=overlap)
+    api_keys.insist_within(api_keys.scope_of(session, key), principal.scope)
+    return act
 
 
 def put_in_force(session: Session, act: TwofoldAct) -> ApiKey:

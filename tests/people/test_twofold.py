@@ -16,14 +16,16 @@ from app.cli import app as command
 from app.gateway.materials.models import Material
 from app.gateway.reviews.models import Review
 from app.identity import api_keys
+from app.identity.errors import ApiKeyRefused
 from app.identity.models import ApiKey
 from app.identity.models_people import Membership
+from app.identity.principal import Principal
 from app.notices.models import Notice
 from app.payments.details import details_in_force
 from app.provenance import pki
 from app.recovery.models import Recovery
 from app.transparency.models import LogOutbox
-from app.twofold import operators, service
+from app.twofold import operators, rotation, service
 from app.twofold.errors import TwofoldOver
 from app.twofold.models import TwofoldAct
 from app.vault import VaultOpening
@@ -291,6 +293,39 @@ class TestAnAccount:
             assert newer.result(timeout=30) != act["id"]
         states = [each.state(clock.now()) for each in everything(TwofoldAct)]
         assert sorted(states) == ["agreed", "proposed"]
+
+    def test_a_key_is_proposed_anew_while_it_is_agreed_to_and_neither_waits_for_ever(
+        self, two, scene
+    ):
+        """Both lock the act and the key: in one order, or PostgreSQL ends one of them.
+
+        It is a key that may make keys: two people may replace that one, too.
+        """
+        desk = scene.desk.organization
+        with db.writing() as session:
+            replaced = api_keys.create_api_key(session, desk, name="till", scope=ALL)[0]
+        path = f"/v1/api-keys/{replaced.id}/rotation"
+        act = asked(two[0], desk, path, secret_sha256="0" * 64)
+        one, other = {each.person_id for each in everything(Membership)}
+        with db.writing() as session:
+            service.agree(session, act["id"], one)
+
+        def propose():
+            with db.writing() as session:
+                key = session.get_one(ApiKey, replaced.id)
+                by = Principal(desk.id, desk.kind, replaced.id, ALL)
+                hour = timedelta(hours=1)
+                rotation.propose_rotation(session, by, key, secret_sha256="1" * 64, overlap=hour)
+
+        with ThreadPoolExecutor(1) as threads:
+            with db.writing() as session:
+                settled = service.agree(session, act["id"], other)
+                newer = threads.submit(propose)
+                time.sleep(0.3)  # it reads what is open, and waits
+                rotation.put_in_force(session, settled)
+            with pytest.raises(ApiKeyRefused):  # it was replaced meanwhile
+                newer.result(timeout=30)
+        assert [each.state(clock.now()) for each in everything(TwofoldAct)] == ["agreed"]
 
 
 def token_of(browser):
