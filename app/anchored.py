@@ -247,6 +247,7 @@ TABLES: dict[str, Columns] = {
         once="rendered_key rendered_sha256 marked_key output_key output_sha256 output_size_bytes"
         " output_facts released_at taken_down_at delete_at deleted_at",
         moving="state reason job_reference found_tags",
+        progress_percent="what a generator says of a render under way; nothing is decided by it",
     ),
     "preview": _table(
         "id generation_id contract_id roles created_at due_at",

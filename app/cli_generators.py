@@ -9,7 +9,7 @@ import typer
 from app import db
 from app.cli_check import AsJson
 from app.config import settings
-from app.gateway import buying, rendering, unreturned, vendor_copies
+from app.gateway import buying, events, progress, rendering, shown, unreturned, vendor_copies
 from app.gateway.generators import catalogue, credentials
 
 generator_commands = typer.Typer(
@@ -93,6 +93,15 @@ def list_renderers() -> None:
             for job, generation in rendering.jobs_of(session, organization_id):
                 if generation.generator == model:
                     print(f"{job.id}  {model}  {job.state}  due {job.due_at.isoformat()[:16]}")
+
+
+@generator_commands.command("under-way")
+def list_under_way() -> None:
+    """List the generations that have not ended, oldest first: how far each is, and who is next."""
+    with db.reading() as session:
+        for each in shown.under_way(session):
+            waits_for = events.WAITS_FOR[each.state]
+            print(f"{each.id}  {each.generator}  {progress.in_words(each)}  waits for {waits_for}")
 
 
 @credential_commands.command("set")

@@ -42,15 +42,15 @@ class Screen:
         self._console.print(f"[green]✓[/] {title} [dim]{time.monotonic() - begun:.1f} s[/]")
 
     @contextmanager
-    def progress(self, title: str) -> Iterator[Callable[[str], None]]:
-        """Show how far a generation has come; the caller tells its state."""
+    def progress(self, title: str) -> Iterator[Callable[[str, str], None]]:
+        """Show how far a generation has come; the caller tells its state, and that in words."""
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console, transient=True) as progress:
             task = progress.add_task("held", total=STATES.index("released"))
 
-            def show(state: str) -> None:
+            def show(state: str, words: str) -> None:
                 done = min(STATES.index(state), STATES.index("released"))
-                progress.update(task, description=f"  {state:<10}", completed=done)
+                progress.update(task, description=f"  {words:<14}", completed=done)
 
             begun = time.monotonic()
             yield show

@@ -16,6 +16,7 @@ from app.audit import desk
 from app.audit.service import Verdict
 from app.demo import cast, damage, screen, sheet
 from app.errors import AppError
+from app.gateway import progress
 from app.gateway import service as gateway
 from app.gateway.generators.local import MODEL
 from app.gateway.models import FINAL, Generation
@@ -207,11 +208,11 @@ def _worker() -> Iterator[None]:
         worker.stop()
 
 
-def _wait(generation_id: str, show: Callable[[str], None]) -> Generation:
+def _wait(generation_id: str, show: Callable[[str, str], None]) -> Generation:
     while True:
         with db.reading() as session:
             generation = session.get_one(Generation, generation_id)
-        show(generation.state)
+        show(generation.state, progress.in_words(generation))
         if generation.state in FINAL:
             return generation
         time.sleep(0.2)

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from app import clock, db
 from app.access import may
 from app.config import settings
-from app.gateway import handing_out, prompts, service, takes
+from app.gateway import handing_out, progress, prompts, service, takes
 from app.gateway.api_files import send_output
 from app.gateway.budgets import BudgetExceeded
 from app.gateway.errors import (
@@ -176,6 +176,7 @@ class GenerationRead(BaseModel):
         description="held, submitting, rendering, rendered, inspected, marked, signed, "
         "awaiting-preview, previewed; at the end released, refused, quarantined or failed.",
     )
+    progress_percent: progress.Percent = None
     reason: str = Field(examples=[""], description="Why it ended without a release.")
     generator: str = Field(examples=["local/puppet-1"])
     line: str = Field(examples=["I hold the light a little longer."])
@@ -226,7 +227,8 @@ class GenerationDenied(NotAllowed):
 
 
 def _read(generation: Generation) -> GenerationRead:
-    return GenerationRead(**generation.model_dump(include=set(GenerationRead.model_fields)))
+    shown = generation.model_dump(include=set(GenerationRead.model_fields))
+    return GenerationRead(**{**shown, "progress_percent": progress.of(generation)})
 
 
 @router.get("/generators", responses={**shows([MODEL]), **read_refusals()})

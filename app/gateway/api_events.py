@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from app import db
 from app.access import may
 from app.errors import AppError
-from app.gateway import events, service
+from app.gateway import events, progress, service
 from app.gateway.errors import GenerationNotFound
 from app.identity import authentication
 from app.identity.api_edge import Reading, read_refusals
@@ -39,6 +39,7 @@ class GenerationEvent(BaseModel):
     state: str = Field(examples=["rendering"])
     waits_for: str = Field(examples=["the generator"])
     reason: str = Field(examples=[""])
+    progress_percent: progress.Percent = None
 
 
 EVENT = {  # the schema describes each event, as OpenAPI 3.1 leaves streams to its readers
@@ -55,9 +56,9 @@ EVENT = {  # the schema describes each event, as OpenAPI 3.1 leaves streams to i
     },
 }
 EXAMPLE = (
-    "id: rendering\nevent: rendering\ndata: "
+    "id: rendering 40\nevent: rendering\ndata: "
     '{"id":"gen_01JD3Z6N8Q4C0R2T5V7X9Y1B3D","state":"rendering","waits_for":"the generator",'
-    '"reason":""}\n\n'
+    '"reason":"","progress_percent":40}\n\n'
 )
 
 
@@ -66,7 +67,8 @@ EXAMPLE = (
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "Server-sent events: `id` and `event` are the state, `data` is JSON.",
+            "description": "Server-sent events: `event` is the state, `id` the state and, while it "
+            "renders, the percent done; `data` is JSON.",
             "content": {"text/event-stream": {"schema": EVENT, "example": EXAMPLE}},
         },
         **read_refusals(GenerationNotFound, TooManyStreams),
@@ -77,10 +79,13 @@ def follow_generation(
     generation_id: str,
     read: Reading,
     last_event_id: Annotated[
-        str, Header(max_length=40, description="The state seen last; it is not told again.")
+        str, Header(max_length=40, description="The `id` seen last; it is not told again.")
     ] = "",
 ) -> StreamingResponse:
-    """Tell each state of a generation as it comes; ends with the last one, or after a minute."""
+    """Tell each state of a generation, and how far its render is, as it comes.
+
+    Ends with the last state, or after a minute.
+    """
     service.generation_of(read.session, read.organization_id, generation_id)
     if _open[read.organization_id] >= STREAMS_MOST:
         raise TooManyStreams(f"{STREAMS_MOST} streams of yours are open here; end one of them")
@@ -118,4 +123,5 @@ def _look(who: Principal, generation_id: str) -> GenerationEvent | None:
             state=found.state,
             waits_for=events.WAITS_FOR[found.state],
             reason=found.reason,
+            progress_percent=progress.of(found),
         )

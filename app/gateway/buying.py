@@ -15,7 +15,7 @@ from prometheus_client import Counter
 from sqlmodel import Session, col, select
 
 from app import clock, db
-from app.gateway import endings, resting, service, vendor_copies
+from app.gateway import endings, progress, resting, service, vendor_copies
 from app.gateway.errors import VendorJobNotFound, VendorJobSettled
 from app.gateway.generators import Clones, Connector, Phase, RenderJob, catalogue
 from app.gateway.generators.errors import (
@@ -131,6 +131,7 @@ def collect(connector: Connector, generation_id: str, reference: str, result: Pa
                 connector.fetch(reference, result)
             _note(generation_id, "delivered", "")
             return ""
+        progress.keep(generation_id, status.progress)
         if status.phase in {Phase.FAILED, Phase.CANCELLED}:
             return _ended(generation_id, status.detail or "the vendor gave no reason")
     except (VendorSilent, NotSubmitted) as silence:

@@ -26,9 +26,10 @@ WAITS_FOR = {
 
 
 class Stands(Protocol):
-    """What an event tells: at least a state, and all of it as JSON."""
+    """What an event tells: a state, how far it is where that is known, and all of it as JSON."""
 
     state: str
+    progress_percent: int | None
 
     def model_dump_json(self) -> str: ...
 
@@ -40,19 +41,26 @@ async def follow(
     now_s: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
 ) -> AsyncIterator[str]:
-    """Yield an event for each state, until the last one, or until `look` says that it is over.
+    """Yield an event for each state and each percent of a render, until the last state, or until
+    `look` says that it is over.
 
-    `known` is the state a client saw last: it is not told twice. A comment every 15 s keeps the
+    `known` is the id of the event a client saw last (`rendering`, `rendering 40`): it is not told
+    twice. A comment every 15 s keeps the
     connection; after a minute it ends, and the client comes again.
     """
     began = spoke = now_s()
     while (found := await look()) is not None:
-        if found.state != known:
-            known, spoke = found.state, now_s()
-            yield f"id: {known}\nevent: {known}\ndata: {found.model_dump_json()}\n\n"
+        if (id_ := _id_of(found)) != known:
+            known, spoke = id_, now_s()
+            yield f"id: {id_}\nevent: {found.state}\ndata: {found.model_dump_json()}\n\n"
         elif now_s() - spoke >= QUIET_S:
             spoke = now_s()
             yield ": still here\n\n"
-        if known in FINAL or now_s() - began >= LONGEST_S:
+        if found.state in FINAL or now_s() - began >= LONGEST_S:
             return
         await sleep(LOOK_S)
+
+
+def _id_of(found: Stands) -> str:
+    percent = found.progress_percent
+    return found.state if percent is None else f"{found.state} {percent}"

@@ -46,6 +46,7 @@ class Generation(SQLModel, table=True):
     state: str = Field(default="held", index=True)
     reason: str = ""
     job_reference: str | None = None
+    progress_percent: int | None = None  # as the generator said last; of a render under way
     rendered_key: str | None = None
     rendered_sha256: str | None = None
     marked_key: str | None = None

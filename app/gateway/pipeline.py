@@ -21,6 +21,7 @@ from app.gateway import (
     marking,
     outputs,
     previews,
+    progress,
     service,
     stops,
     takes,
@@ -335,7 +336,9 @@ def _collect(generator: Generator, generation_id: str, reference: str, result: P
     """Fetch the result; return why there is none, or nothing. None: no worker waits for it."""
     if isinstance(generator, Connector):
         return buying.collect(generator, generation_id, reference, result)
-    return await_result(generator, reference, result)
+    return await_result(
+        generator, reference, result, say=lambda share: progress.keep(generation_id, share)
+    )
 
 
 def _what_stops(session: Session, generation: Generation, decision: Decision, *, seen: bool) -> str:

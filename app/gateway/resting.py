@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from app import clock, db
 from app.errors import AppError
+from app.gateway import progress
 from app.gateway.generators import Connector, Phase, catalogue, wire
 from app.gateway.generators.errors import NotSubmitted, VendorSilent
 from app.gateway.models_vendor_jobs import VendorJob
@@ -60,7 +61,9 @@ def look_in(generation_id: str) -> None:
     silent = False
     try:
         with turn(connector, generation_id):
-            goes_on = connector.poll(reference).phase in {Phase.QUEUED, Phase.RUNNING}
+            status = connector.poll(reference)
+        goes_on = status.phase in {Phase.QUEUED, Phase.RUNNING}
+        progress.keep(generation_id, status.progress)
         lasts_s = connector.limit_s
     except (VendorSilent, NotSubmitted):
         # Nobody said that it has ended: it may have, and is kept for as long.

@@ -1,13 +1,14 @@
 """Outputs as people are shown them: what was said, in which project, for whom, how far it is."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
+from app.gateway import progress
 from app.gateway.errors import GenerationNotFound
-from app.gateway.models import Generation, GenerationReplica
+from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.identity.models import Organization
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
@@ -25,6 +26,11 @@ class Shown:
     asked_by: str
     contract_id: str
     performer_id: str
+
+    @property
+    def percent(self) -> int | None:
+        """How far its render is, where the generator says so."""
+        return progress.of(self.generation)
 
     @property
     def seconds(self) -> str:
@@ -73,6 +79,12 @@ def asked_by(
         page = page.where(col(Generation.id) < before)
     found = session.execute(page.order_by(col(Generation.id).desc()).limit(limit))
     return [_read(*row) for row in found]
+
+
+def under_way(session: Session, *, limit: int = 500) -> Sequence[Generation]:
+    """List everybody's generations that have not ended, oldest first: for the operator."""
+    going = select(Generation).where(col(Generation.state).not_in(FINAL))
+    return session.exec(going.order_by(col(Generation.id)).limit(limit)).all()
 
 
 def _shown() -> sa.Select[Generation, Decision, str, GenerationReplica]:

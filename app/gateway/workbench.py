@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,7 @@ from app.gateway.models import Generation
 from app.registry import service as registry
 
 POLL_S = 0.2
+SAY_EVERY_S = 1.0  # a render is asked more often than its progress is written down
 RENDER_LIMIT_S = 3600  # a job that never ends would keep a worker, and its hold, for ever
 
 
@@ -130,9 +131,18 @@ def open_footage(generation_id: str, directory: Path) -> Path | None:
     return path
 
 
-def await_result(generator: Generator, reference: str, result: Path) -> str:
-    """Wait for the job to end and fetch its result; return why there is none, or nothing."""
-    deadline = time.monotonic() + RENDER_LIMIT_S
+def await_result(
+    generator: Generator,
+    reference: str,
+    result: Path,
+    *,
+    say: Callable[[float | None], None] = lambda _: None,
+) -> str:
+    """Wait for the job to end and fetch its result; return why there is none, or nothing.
+
+    `say` is told now and then how far the generator says it is.
+    """
+    deadline, said_at = time.monotonic() + RENDER_LIMIT_S, 0.0
     while time.monotonic() < deadline:
         status = generator.poll(reference)
         if status.phase is Phase.SUCCEEDED:
@@ -142,6 +152,9 @@ def await_result(generator: Generator, reference: str, result: Path) -> str:
             return status.detail or status.reason or "the generator gave no reason"
         if status.phase is Phase.UNKNOWN:
             raise JobLost(f"{reference}: {status.detail}")  # the stage is run again
+        if time.monotonic() - said_at >= SAY_EVERY_S:
+            say(status.progress)
+            said_at = time.monotonic()
         time.sleep(POLL_S)
     generator.cancel(reference)
     return f"the generator did not finish within {RENDER_LIMIT_S} s"

@@ -16,6 +16,7 @@ from tests import scenes
 
 class Standing(BaseModel):
     state: str
+    progress_percent: int | None = None
 
 
 def _told(states: Sequence[str | None], *, known: str = "") -> list[str]:
@@ -25,7 +26,10 @@ def _told(states: Sequence[str | None], *, known: str = "") -> list[str]:
 
     async def look() -> Standing | None:
         state = next(seen)
-        return None if state is None else Standing(state=state)
+        if state is None:
+            return None
+        word, _, percent = state.partition(" ")
+        return Standing(state=word, progress_percent=int(percent) if percent else None)
 
     async def sleep(seconds: float) -> None:
         nonlocal passed_s
@@ -48,6 +52,11 @@ class TestFollow:
     def test_does_not_repeat_what_the_client_knew(self) -> None:
         assert _told(["rendering", "refused"], known="rendering") == ["refused"]
         assert _told(["refused"], known="refused") == []
+
+    def test_tells_each_percent_of_a_render_once(self) -> None:
+        looks = ["rendering", "rendering 0", "rendering 40", "rendering 40", "rendered", "released"]
+        assert _told(looks) == [*looks[:3], *looks[4:]]
+        assert _told(["rendering 40", "refused"], known="rendering 40") == ["refused"]
 
     def test_keeps_the_connection_and_ends_after_a_minute(self) -> None:
         told = _told(["rendering"] * 500)

@@ -89,13 +89,14 @@ class Hedra(Hosted):
 
     def poll(self, reference: str) -> JobStatus:
         """Ask how far the job is; why it failed stands in its result."""
-        state = self._ask(reference, "/status").get("status")
+        said = self._ask(reference, "/status")
+        state = said.get("status")
         if state == "COMPLETED":
             return JobStatus(reference, Phase.SUCCEEDED)
         if state == "CANCELLED":
             return JobStatus(reference, Phase.CANCELLED, detail="Hedra cancelled it")
         if state != "FAILED":
-            return JobStatus(reference, Phase.RUNNING)
+            return JobStatus(reference, Phase.RUNNING, progress=wire.share(said.get("progress")))
         return _failed(reference, self._ask(reference).get("error"))
 
     def fetch(self, reference: str, to: Path) -> None:

@@ -147,7 +147,9 @@ def _status(reference: str, task: Mapping[str, Any]) -> JobStatus:
     phase = _ENDED.get(str(task.get("status")), Phase.RUNNING)
     if phase is not Phase.FAILED:
         cancelled = "Runway cancelled it" if phase is Phase.CANCELLED else ""
-        return JobStatus(reference, phase, detail=cancelled)
+        return JobStatus(
+            reference, phase, progress=wire.share(task.get("progress")), detail=cancelled
+        )
     code = wire.plain(str(task.get("failureCode", "")))
     said = wire.plain(str(task.get("failure", ""))) or "no reason given"
     if not code.startswith("SAFETY"):

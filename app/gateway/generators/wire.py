@@ -370,6 +370,13 @@ def _words(answer: Answer) -> str:
     return plain(reply) if isinstance(reply, str) else ""
 
 
+def share(said: object) -> float | None:
+    """Return how far a vendor says a job is, 0 to 1; None where it says nothing of the kind."""
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= 1:
+        return None
+    return float(said)
+
+
 def plain(text: str) -> str:
     """Make a line of what a vendor wrote: printable, and not long."""
     return "".join(c if c.isprintable() else " " for c in text)[:200].strip()

@@ -7,7 +7,9 @@ import httpx
 import pytest
 
 from app import clock, config, db
+from app.gateway import progress, workbench
 from app.gateway.generators.errors import VendorSilent
+from app.gateway.generators.hedra import Hedra
 from app.gateway.generators.runway import DOWNLOAD_HOSTS, POLL_S, Runway
 from tests import scenes
 from tests.gateway.vendors.story import asked, configure, offer, rendered
@@ -53,6 +55,32 @@ class TestPolling:
         gaps = [(after - before).total_seconds() for before, after in pairwise(asked_at)]
         assert len(gaps) >= 3
         assert min(gaps) >= POLL_S
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+class TestProgress:
+    def test_is_kept_as_runway_says_it_at_each_look(self, scene, runway, fake, pauses, monkeypatch):
+        kept = progress.keep
+        shown = []
+
+        def keep(generation_id, share):
+            kept(generation_id, share)
+            shown.append(progress.in_words(workbench.load(generation_id)))
+
+        monkeypatch.setattr(progress, "keep", keep)
+        generation_id = asked(scene, MODEL, "SLOW I hold the light.", length_s="8")
+        rendered(generation_id, pauses)
+        assert shown[:2] == ["rendering 50 %", "rendering 50 %"]
+        assert progress.in_words(workbench.load(generation_id)) == "rendered"
+
+
+class TestHedrasProgress:
+    def test_is_what_its_status_says(self, monkeypatch):
+        said = {"status": "IN_PROGRESS", "progress": 0.25}
+        monkeypatch.setattr(Hedra, "_ask", lambda *_: said)
+        assert Hedra().poll("job_12345678").progress == 0.25
+        del said["progress"]
+        assert Hedra().poll("job_12345678").progress is None
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
