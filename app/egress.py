@@ -4,16 +4,17 @@ Whoever opens the door names the host. It is resolved once and the connection go
 a name that is answered differently a moment later leads nowhere else. Addresses of this machine and
 of private networks are refused, unless the door was opened for them. No redirect is followed, no
 proxy of the environment is used, no cookie is kept. A call is over when its time is, however the
-other side spends it: at the handshake, in its headers, byte by byte.
+other side spends it: at the name server, at the handshake, in its headers, byte by byte.
 """
 
 import ipaddress
 import os
+import queue
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -173,7 +174,9 @@ class Door:
     ) -> Iterator[httpx.Response]:
         """Connect to the one address that was looked at, and send; the answer is yet to be read."""
         url = self._url(path)
-        address = self._resolve(url)
+        ends_at = time.monotonic() + timeout_s
+        address = self._resolve(url, timeout_s)
+        left_s = max(0.001, ends_at - time.monotonic())
         headers = {**extra, "Host": url.netloc.decode(), "Accept-Encoding": "identity"}
         if body is not None:
             headers["Content-Type"] = body.media_type
@@ -181,9 +184,9 @@ class Door:
         line = _Line()
         try:
             with (
-                line.cut_after(timeout_s),
+                line.cut_after(left_s),
                 httpx.Client(
-                    verify=_tls(), trust_env=False, follow_redirects=False, timeout=timeout_s
+                    verify=_tls(), trust_env=False, follow_redirects=False, timeout=left_s
                 ) as client,
                 client.stream(
                     method,
@@ -215,13 +218,10 @@ class Door:
             )
         return url
 
-    def _resolve(self, url: httpx.URL) -> str:
+    def _resolve(self, url: httpx.URL, within_s: float) -> str:
         """Return the one address to connect to; every address of the name must be allowed."""
         port = url.port or (443 if url.scheme == "https" else 80)
-        try:
-            found = socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise EgressUnsent(f"{url.host} has no address") from None
+        found = _look_up(url.host, port, within_s)
         addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
         barred = [address for address in addresses if not _is_public(address)]
         if barred and not self.private:
@@ -229,6 +229,29 @@ class Door:
                 f"{url.host} is {barred[0]}, an address of this machine or of a private network"
             )
         return str(addresses[0])
+
+
+def _look_up(host: str, port: int, within_s: float) -> Sequence[Any]:
+    """Return what the name servers say of a host. Raises EgressUnsent, also once its time is up.
+
+    A question to a name server cannot be cut: one that is late ends by itself, unheard.
+    """
+    answers: queue.SimpleQueue[Sequence[Any]] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError):
+            answers.put(())
+
+    threading.Thread(target=ask, name="name server", daemon=True).start()
+    try:
+        found = answers.get(timeout=within_s)
+    except queue.Empty:
+        raise EgressUnsent(f"no name server knows {host} within {within_s:g} s") from None
+    if not found:
+        raise EgressUnsent(f"{host} has no address")
+    return found
 
 
 class _Line:

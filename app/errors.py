@@ -34,6 +34,12 @@ class TooLarge(AppError):
     status, code = 413, "too-large"
 
 
+class TooSlow(AppError):
+    """The body did not come whole in its time; nothing of it was looked at."""
+
+    status, code = 408, "too-slow"
+
+
 class Outage(AppError):
     """Something outside does not answer: whoever asked waits, and tries again until it does."""
 

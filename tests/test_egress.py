@@ -99,6 +99,34 @@ class TestGet:
             Door(base, private=True).get("x", limit_bytes=1000, timeout_s=0.5)
         assert time.monotonic() - began < 5
 
+    def test_a_name_server_that_does_not_answer_is_given_no_more_time_than_the_call(
+        self, monkeypatch
+    ):
+        over = threading.Event()
+        monkeypatch.setattr(egress.socket, "getaddrinfo", lambda *_, **__: over.wait(60))
+        began = time.monotonic()
+        with pytest.raises(EgressUnsent, match="name server"):
+            Door("https://slow.example").get("x", limit_bytes=1000, timeout_s=0.2)
+        over.set()
+        assert time.monotonic() - began < 5
+
+    def test_what_the_name_server_took_is_not_there_for_the_answer(self, house, monkeypatch):
+        plain, given = egress.socket.getaddrinfo, []
+        client = egress.httpx.Client
+
+        def late(*words, **more):
+            time.sleep(0.3)
+            return plain(*words, **more)
+
+        def opened(**words):
+            given.append(words["timeout"])
+            return client(**words)
+
+        monkeypatch.setattr(egress.socket, "getaddrinfo", late)
+        monkeypatch.setattr(egress.httpx, "Client", opened)
+        Door(house, private=True).get("fine", limit_bytes=100, timeout_s=20)
+        assert given[0] < 19.8
+
     def test_an_absent_thing_is_told_from_a_failure(self, house):
         with pytest.raises(NotThere):
             Door(house, private=True).get("gone", limit_bytes=100)

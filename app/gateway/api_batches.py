@@ -1,5 +1,6 @@
 """The route for many lines at once: a script is one request, with one answer for each line."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -14,9 +15,10 @@ from sqlmodel import Session
 
 from app import bodies
 from app.access import may
-from app.errors import AppError, TooLarge
+from app.errors import AppError, TooLarge, TooSlow
 from app.gateway.api import GenerationCreate, Length, Line, Scene, answer_request
 from app.identity.api_edge import Act, Acting, act_refusals, fingerprint_of
+from app.identity.uploads import read_body
 from app.problems import invalid, problem_of
 
 router = APIRouter(prefix="/v1", tags=["gateway"])
@@ -25,6 +27,17 @@ LINES_MOST = 5000
 LIMIT_BYTES = 32 << 20
 MARKS_MOST = 50_000  # commas, colons, brackets: six of a line of script, and the scene's
 TOLD_MOST = 20  # of what does not fit
+READ_S = 120.0  # 32 MiB at 2.2 Mbit a second
+AT_ONCE = 2  # that one organization sends: each is held in memory
+
+
+_coming: Counter[str] = Counter()
+
+
+class TooManyBatches(AppError):
+    """Two batches of one organization come in at once at this server; a third one waits."""
+
+    status, code = 429, "too-many-batches"
 
 
 class BatchLine(BaseModel):
@@ -90,7 +103,7 @@ EXAMPLE = '{"number":0,"status":201,"answer":{"id":"gen_01JD3Z6N8Q4C0R2T5V7X9Y1B
             "description": "One line of JSON for each line, in order, as each is decided.",
             "content": {"application/x-ndjson": {"schema": {"type": "string"}, "example": EXAMPLE}},
         },
-        **act_refusals(TooLarge),
+        **act_refusals(TooLarge, TooSlow, TooManyBatches),
     },
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": _schema()}}}
@@ -103,12 +116,15 @@ async def request_batch(request: Request, act: Acting) -> Response:
     `status` and `answer` are what POST /v1/generations would have answered. A batch that broke off
     is sent again under its key: lines that were answered are answered the same, and act once.
     """
-    read = bytearray()
-    async for chunk in request.stream():  # not before it is known who asks: it may be long
-        read += chunk
-        if len(read) > LIMIT_BYTES:
-            raise TooLarge(f"a batch ends at {LIMIT_BYTES} bytes; send the script in parts")
-    return await run_in_threadpool(_take, act, bytes(read))
+    house = act.organization_id
+    if _coming[house] >= AT_ONCE:
+        raise TooManyBatches(f"{AT_ONCE} batches of yours are still coming in; let one arrive")
+    _coming[house] += 1
+    try:  # not before it is known who asks: it may be long
+        content = await read_body(request, LIMIT_BYTES, within_s=READ_S)
+    finally:
+        _coming[house] -= 1
+    return await run_in_threadpool(_take, act, content)
 
 
 def _take(act: Act, content: bytes) -> Response:

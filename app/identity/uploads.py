@@ -1,5 +1,6 @@
 """Uploads: one multipart form of limited size, read only once it is known who sends it."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from app.errors import AppError, TooLarge
+from app.errors import AppError, TooLarge, TooSlow
 from app.identity.errors import FileMissing, UploadMalformed
 
 CHUNK_BYTES = 1 << 20
@@ -38,6 +39,18 @@ async def limited_form(
         yield form
     finally:
         await form.close()
+
+
+async def read_body(request: Request, limit_bytes: int, *, within_s: float) -> bytes:
+    """Return a whole body, held in memory. Raises TooLarge at the limit, TooSlow at its time."""
+    read = bytearray()
+    try:
+        async with asyncio.timeout(within_s):
+            async for chunk in _limited(request, limit_bytes, limit_bytes, TooLarge):
+                read += chunk
+    except TimeoutError:
+        raise TooSlow(f"the body had not come whole after {within_s:g} s; send it again") from None
+    return bytes(read)
 
 
 async def keep_body(request: Request, file: Path, limit_bytes: int) -> int:

@@ -1,9 +1,13 @@
 """A script of many lines is one request, with one answer for each line, and each acts once."""
 
+import asyncio
 import json
+from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from fastapi import Request
 from sqlmodel import select
 
 from app import db
@@ -120,6 +124,26 @@ class TestBatch:
         assert_problem(longer, 413, "too-large")
         stranger = house.client.post(path, **sent, headers={"Idempotency-Key": "k"})
         assert stranger.status_code == 401
+
+    def test_is_given_up_when_it_comes_too_slowly_and_a_third_one_at_once_waits(
+        self, house: House, monkeypatch
+    ) -> None:
+        async def never(*_: object) -> AsyncIterator[bytes]:
+            yield b"{"
+            await asyncio.sleep(60)
+
+        path, script = "/v1/generations/batches", json.dumps(_batch(house, SCRIPT[:1])).encode()
+        with monkeypatch.context() as patched:
+            patched.setattr(api_batches, "READ_S", 0.05)
+            patched.setattr(Request, "stream", never)
+            slow = house.client.post(path, content=script, headers=_headers(house, "s"))
+        assert_problem(slow, 408, "too-slow")
+        assert not api_batches._coming.total()
+        ours = dict.fromkeys([house.scene.production.organization.id], api_batches.AT_ONCE)
+        monkeypatch.setattr(api_batches, "_coming", Counter(ours))
+        third = house.client.post(path, content=script, headers=_headers(house, "t"))
+        assert_problem(third, 429, "too-many-batches")
+        assert _kept() == (0, 0, 0)
 
 
 def _headers(house: House, key: str) -> dict[str, str]:
