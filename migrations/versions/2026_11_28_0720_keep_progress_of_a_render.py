@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_0720"
-down_revision = "20261128_0345"
+down_revision = "20261128_0705"
 branch_labels = None
 depends_on = None
 
