@@ -118,6 +118,10 @@ class Settings(BaseSettings):
     rate_files: str = Field(
         "10/minute;100/hour", description="How often one address may send a file without a key."
     )
+    rate_alike: str = Field(
+        "60/hour;200/day",
+        description="How many different files of one content are told if they are marked.",
+    )
     allow_unsandboxed_media: bool = Field(
         False, description="Parse untrusted media even where the kernel offers no isolation."
     )
@@ -143,7 +147,7 @@ class Settings(BaseSettings):
         "600/minute", description="How often one person may open a page or send a form."
     )
 
-    @field_validator("rate_lookups", "rate_files", "rate_keys", "rate_people")
+    @field_validator("rate_lookups", "rate_files", "rate_alike", "rate_keys", "rate_people")
     @classmethod
     def _is_a_rate(cls, text: str) -> str:
         if text:

@@ -1,5 +1,6 @@
 """The mark in sound: `embed` and `detect`."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +12,13 @@ from watermark.errors import MediaTooLarge, UnsuitableMedia
 
 SHORTEST_S = 1.0
 MAX_SAMPLES = 2_000_000_000
-TARGET_SNR_DB = 30.4
+TARGET_SNR_DB = 30.1
 CHUNK_S = 8
 PAD_S = 1  # heard on either side of a chunk, so that chunks join without a seam
-_USUAL_DB = 1.8  # change of magnitude where the power is the mean, before the limit on noise
+_MOST_DB = 4.5  # change of magnitude before cancellation
 _CANCEL = 0.9  # share of what the sound itself says that is cancelled where it can be
 _FACTORS = (0.1, 2.5)  # least and most that a cell's strength is multiplied with for it
-_LIKELY_SHARE = 0.5  # of the strength that the limit on noise will leave
+_CANCELLING = 1.6  # power that cancellation adds to the noise, about
 _RATES = (2_000, 768_000)
 
 
@@ -46,16 +47,18 @@ def embed(samples: Floats, sample_rate: int, payload: bytes, key: bytes) -> Floa
         before = min(start, PAD_S * sample_rate)
         end = min(len(samples), start + CHUNK_S * sample_rate)
         heard = samples[start - before : end + PAD_S * sample_rate]
-        change = chunk_change(heard, sample_rate, signs, table, (start - before) // sample_rate)
-        out[start:end] += change[before : before + end - start]
+        written = slice(before, before + end - start)
+        second = (start - before) // sample_rate
+        out[start:end] += chunk_change(heard, sample_rate, signs, table, second, written=written)
     return out
 
 
 def chunk_change(
-    heard: Floats, rate: int, signs: Floats, table: sound.Table, start_s: int
+    heard: Floats, rate: int, signs: Floats, table: sound.Table, start_s: int, *, written: slice
 ) -> Floats:
-    """What to add to a stretch of sound [n, channels] that begins at a whole second.
+    """What to add to the part `written` of a stretch of sound that begins at a whole second.
 
+    The rest of what is `heard` [n, channels] is there so that parts join without a seam.
     All channels get the same gains, found on their mean, so that any mix of them is marked.
     """
     slow = sound.resample(heard, rate, sound.RATE)
@@ -68,7 +71,8 @@ def chunk_change(
         back = sound.synthesize(spectrum * gain, len(slow) + sound.HOP)[sound.HOP :]
         whole = sound.resample(back, sound.RATE, rate)[: len(heard)]
         change[: len(whole), channel] = whole
-    power, noise = float(np.mean(heard**2)), float(np.mean(change**2))
+    change = change[written]
+    power, noise = float(np.mean(heard[written] ** 2)), float(np.mean(change**2))
     allowed = power * 10 ** (-TARGET_SNR_DB / 10)
     return np.asarray(change * np.float32(np.sqrt(min(1.0, allowed / max(noise, 1e-20)))))
 
@@ -81,15 +85,16 @@ def informed_gain(
     bands = _band_of_bin()
     inside = bands >= 0
     power = np.abs(spectrum) ** 2
+    allowed = float(power.sum()) * 10 ** (-TARGET_SNR_DB / 10) / _CANCELLING
     strength = np.zeros(power.shape, np.float32)
-    strength[:, inside] = _strength_db(power[:, inside])
+    strength[:, inside] = _strength_db(power[:, inside], allowed)
     cells = frames % sound.FRAMES // sound.FRAMES_PER_CELL
     wanted = signs[cells]
     period = frames // sound.FRAMES - frames[0] // sound.FRAMES
     group = table.groups[cells] + period[:, None] * sound.GROUPS
     before = listening.features(listening.logs_of(power), 1.0) * wanted
     change_db = strength * wanted[:, np.maximum(bands, 0)]
-    louder = power * 10 ** (_LIKELY_SHARE * change_db / 10)
+    louder = power * 10 ** (change_db / 10)
     after = listening.features(listening.logs_of(louder), 1.0) * wanted
     host = np.bincount(group.ravel(), before.ravel())
     effect = np.bincount(group.ravel(), (after - before).ravel())
@@ -107,11 +112,19 @@ def _band_of_bin() -> Integers:
     return np.where((band >= 0) & (band < len(edges) - 1), band, -1)
 
 
-def _strength_db(power: Floats) -> Floats:
-    """Strength of each bin [frames, bins]: loud ones, which cost most, are changed less."""
-    mean = float(power.mean()) + 1e-12
-    relative = power / mean + 1e-3
-    return np.asarray(_USUAL_DB * np.clip(relative**-0.4, 0.05, 2.5), np.float32)
+def _strength_db(power: Floats, allowed: float) -> Floats:
+    """Strength of each bin [frames, bins], of which the noise adds up to `allowed`.
+
+    All bins get the same noise but those where it would be more than `_MOST_DB`: they get that,
+    and what they leave goes to the others (water filling).
+    """
+    decibel = math.log(10) / 20
+    most = np.sort(power, axis=None).astype(np.float64) * (_MOST_DB * decibel) ** 2
+    left = allowed - np.concatenate([[0.0], np.cumsum(most[:-1])])
+    level = left / np.arange(len(most), 0, -1)  # were all from here on to share what is left
+    full = int(np.searchsorted(most - level, 0.0))  # from here on more than that could be taken
+    noise = level[full] if full < len(most) else most[-1]
+    return np.asarray(np.minimum(_MOST_DB, np.sqrt(noise / (power + 1e-20)) / decibel), np.float32)
 
 
 def detect(samples: Floats, sample_rate: int, key: bytes) -> Detection | None:

@@ -96,8 +96,10 @@ class Soundtrack:
 
     def _encode(self, heard: Floats, end: int) -> Iterator[Any]:
         samples = np.ascontiguousarray(heard.T)
-        change = audio.chunk_change(samples, self._rate, self._signs, self._table, self._second)
-        marked = (samples + change)[self._before : end]
+        written = slice(self._before, end)
+        marked = samples[written] + audio.chunk_change(
+            samples, self._rate, self._signs, self._table, self._second, written=written
+        )
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(np.clip(marked, -1, 1).T), "fltp", self._layout
         )

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app import db, keys, rates, sandbox
 from app.access import may
-from app.audit import recovery
+from app.audit import budget, recovery
 from app.audit.errors import (
     AlgorithmUnknown,
     AssetTypeUnknown,
@@ -234,7 +234,13 @@ async def find_by_content(
             key = keys.secret("watermark")
             with db.reading() as session:
                 found = recovery.by_content(
-                    session, path, watermark_key=key, algorithm=alg, hint=hint, at_most=at_most
+                    session,
+                    path,
+                    watermark_key=key,
+                    algorithm=alg,
+                    hint=hint,
+                    at_most=at_most,
+                    may_tell=budget.may_tell,
                 )
                 return _read(found)
 

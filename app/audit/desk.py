@@ -7,11 +7,12 @@ from typing import BinaryIO
 from cryptography import x509
 
 from app import db, keys, sandbox
-from app.audit import service
+from app.audit import budget, service
 from app.config import settings
 from app.errors import AppError
 from app.licensing.document.disclosure import STRANGER, Viewer
 from app.provenance.desk import desk
+from app.provenance.verify import MayTell, freely
 
 
 class TrustListUnreadable(AppError):
@@ -21,7 +22,11 @@ class TrustListUnreadable(AppError):
 
 
 def look_at(
-    path: Path, *, viewer: Viewer = STRANGER, trust_list: Path | None = None
+    path: Path,
+    *,
+    viewer: Viewer = STRANGER,
+    trust_list: Path | None = None,
+    may_tell: MayTell = freely,
 ) -> service.Verdict:
     """Say what a file is to this viewer, by this installation's roots, watermark key, records.
 
@@ -36,17 +41,21 @@ def look_at(
             watermark_key=keys.secret("watermark"),
             viewer=viewer,
             trust_list_pem=listed,
+            may_tell=may_tell,
         )
 
 
 def look_at_upload(upload: BinaryIO, *, viewer: Viewer = STRANGER) -> service.Verdict:
-    """Give a file a path of its own (its name is a stranger's), look, and forget it."""
+    """Give a file a path of its own (its name is a stranger's), look, and forget it.
+
+    Whether it is marked is told as far as the budget of its near-duplicates goes.
+    """
     with sandbox.private_directory() as directory:
         path = directory / "upload"
         upload.seek(0)
         with path.open("wb") as target:
             shutil.copyfileobj(upload, target, 1 << 20)
-        return look_at(path, viewer=viewer)
+        return look_at(path, viewer=viewer, may_tell=budget.may_tell)
 
 
 def read_trust_list(path: Path | None) -> str:

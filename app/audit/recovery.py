@@ -60,6 +60,7 @@ def by_content(
     algorithm: str | None = None,
     hint: tuple[str, bytes] | None = None,
     at_most: int = 10,
+    may_tell: verify.MayTell = verify.freely,
 ) -> list[Match]:
     """Return what a file's mark and its likeness lead to, strongest first.
 
@@ -74,6 +75,8 @@ def by_content(
     hinted = _hinted(session, hint)
     # 1. The mark and the fingerprint, as the file has them.
     seen = verify.read_content(path, watermark_key if by_mark else None)
+    if by_mark:
+        seen = verify.told(seen, path, may_tell)
     if not seen.readable:
         raise AssetUnreadable(f"the asset cannot be looked at: {seen.reason}")
     found: list[tuple[SignedManifest, int]] = []
@@ -90,8 +93,8 @@ def by_content(
         found += _alike(session, seen.fingerprint, at_most)
     if not found and by_mark and not seen.searched:
         raise SearchGaveUp(
-            "looking for a mark took more time or memory than it may, so it is not known whether"
-            " there is one; send a shorter or smaller copy"
+            "looking for a mark took more time or memory than it may, or too many files of this"
+            " content were asked about; send a shorter or smaller copy, or ask tomorrow"
         )
     return _matches(session, found, at_most)
 

@@ -45,6 +45,7 @@ def verify_file(
     license_state: LicenseState = records.license_state,
     log_inclusion: LogInclusion = records.log_inclusion,
     viewer: Viewer = STRANGER,
+    may_tell: verify.MayTell = verify.freely,
 ) -> Verdict:
     """Say what a file is, and whether its output was licensed when made and is now.
 
@@ -62,6 +63,7 @@ def verify_file(
         watermark_key=watermark_key,
         revocations=revocations,
         trust_list_pem=trust_list_pem,
+        may_tell=may_tell,
     )
     judged = verdict.judge(found)
     findings = {**found.as_json(), "license": None, "log": None, "draft": False}

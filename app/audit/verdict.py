@@ -84,9 +84,10 @@ def judge(found: Findings) -> Judgment:
     if found.mark == "unsearched":
         return Judgment(
             "unreadable",
-            "Looking for a mark in it took more time or memory than it may, so nothing is said"
-            " about where it comes from.",
-            "Send a shorter or smaller copy of it.",
+            "Looking for a mark in it took more time or memory than it may, or too many slightly"
+            " different files of this content were asked about, so nothing is said about where it"
+            " comes from.",
+            "Send a shorter or smaller copy of it, or ask again tomorrow.",
         )
     return Judgment("not-ours", _not_ours_sentence(found))
 

@@ -5,7 +5,7 @@ child; this side hashes bytes and looks things up.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,6 +23,7 @@ CREDENTIALS_LIMITS = {"wall_s": 60, "cpu_s": 60, "memory_bytes": 2 << 30}
 CONTENT_LIMITS = {"wall_s": 180, "cpu_s": 300, "memory_bytes": 3 << 30}
 
 WholeFile = Literal["released", "differs", "not-on-record"]
+MayTell = Callable[[Mapping[str, Any] | None, Path], bool]  # of a file and its fingerprint
 Mark = Literal["ours", "unrecorded", "absent", "unsearched", "no-key"]
 
 
@@ -120,6 +121,11 @@ class Findings:
         return asdict(self)
 
 
+def freely(_fingerprint: Mapping[str, Any] | None, _path: Path) -> bool:
+    """Tell whoever asks whether there is a mark: for who holds the key anyway."""
+    return True
+
+
 def verify(
     repository: Repository,
     path: Path,
@@ -129,10 +135,12 @@ def verify(
     watermark_key: bytes | None,
     revocations: Mapping[int, Revocation],
     trust_list_pem: str = "",
+    may_tell: MayTell = freely,
 ) -> Findings:
     """Find out what a file proves. Never raises over the file's bytes; a broken file is a finding.
 
-    Without the watermark key, which no installation gives away, the mark is not looked for.
+    Without the watermark key, which no installation gives away, the mark is not looked for; where
+    `may_tell` says no, whether there is one is not told.
     Raises SandboxUnavailable where untrusted media may not be read at all.
     """
     digest, size_bytes = _measure(path)
@@ -146,7 +154,7 @@ def verify(
     # 4. What the bytes still spell, should the credentials not read.
     remains = _find_remains(path)
     # 6. Whether pictures and sound can be read; 7. the watermark in them.
-    content = read_content(path, watermark_key)
+    content = told(read_content(path, watermark_key), path, may_tell)
     # 5. The whole file, byte for byte, against what was handed out.
     released = repository.by_file(digest)
     named = released or _named(repository, claims, remains)
@@ -234,6 +242,14 @@ def read_content(path: Path, watermark_key: bytes | None) -> Content:
         searched=False,
         reason="it breaks whatever reads it, or takes more time or memory than it may",
     )
+
+
+def told(content: Content, path: Path, may_tell: MayTell) -> Content:
+    """What was said of pictures and sound, without the mark where that may not be told."""
+    seen = content.fingerprint.model_dump(mode="json") if content.fingerprint else None
+    if may_tell(seen, path):
+        return content
+    return content.model_copy(update={"searched": False, "marks": []})
 
 
 def _named(repository: Repository, claims: _Claims, remains: _Remains) -> SignedManifest | None:

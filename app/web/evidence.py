@@ -159,8 +159,8 @@ def _mark(found: Mapping[str, Any]) -> Layer:
         ),
         "unsearched": (
             "wait",
-            "Hidden mark: the search was given up",
-            "It took more time or memory than one question may. Try a shorter or smaller copy.",
+            "Hidden mark: not told",
+            "It took too long, or too many near copies were asked about. Try a shorter one, later.",
         ),
         "no-key": (
             "wait",

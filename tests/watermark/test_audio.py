@@ -72,6 +72,30 @@ class TestEmbed:
         assert marked.shape == voice.shape
         assert snr_db(voice, marked) >= 30
 
+    def test_adds_little_to_a_soft_stretch_beside_a_loud_one(self, voice):
+        """Strength is set on what is written, not on what is heard around it."""
+        steps = np.repeat(np.float32([1, 0.1]), 8 * RATE)[:, None]
+        uneven = np.concatenate([voice, voice[: 4 * RATE]]) * steps
+        both = audio.embed(uneven, RATE, PAYLOAD, KEY)
+        chunk = audio.CHUNK_S * RATE
+        for at in range(0, len(uneven), chunk):
+            assert snr_db(uneven[at : at + chunk], both[at : at + chunk]) >= 30
+
+    def test_gives_every_place_the_same_noise_but_where_it_would_be_heard(self):
+        power = 10 ** np.random.default_rng(2).uniform(-8, 2, (40, 200))
+        allowed = 1e-3 * power.sum()
+        strength_db = audio._strength_db(power, allowed)
+        noise = power * (strength_db * np.log(10) / 20) ** 2
+        assert noise.sum() == pytest.approx(allowed, rel=1e-3)
+        assert strength_db.max() <= 4.5
+        below = strength_db < 4.49
+        assert noise[below] == pytest.approx(noise[below].mean(), rel=1e-3)
+        assert noise[~below].max() <= noise[below].mean() * 1.001
+
+    def test_gives_all_that_is_not_heard_where_that_is_less_than_allowed(self):
+        assert audio._strength_db(np.ones((4, 4)), 1e9) == pytest.approx(np.full((4, 4), 4.5))
+        assert not audio._strength_db(np.zeros((4, 4)), 0.0).any()
+
     def test_marks_every_channel_and_their_mean(self, voice):
         stereo = np.concatenate([voice, np.roll(voice, 300) * np.float32(0.6)], axis=1)
         both = audio.embed(stereo, RATE, PAYLOAD, KEY)
