@@ -28,6 +28,7 @@ CALLERS = {
     "member": "whoever is signed in and a member of a party of the contract",
     "desk": "whoever is signed in and a member of the performer's own desk",
     "office": "whoever is signed in and a member of that production",
+    "officer": "whoever is signed in and a member of that union",
     "administrator": "whoever is signed in and administers that organization",
 }
 PARTIES = ("performer", "agent", "licensee", "representative")
@@ -49,7 +50,7 @@ ACTIONS = {
 NAMED_ONLY = frozenset({"keys"})
 CHECKED = frozenset({"project", "contract"})
 OPEN = frozenset({"anyone", "link"})
-PEOPLE = frozenset({"person", "member", "desk", "office", "administrator"})
+PEOPLE = frozenset({"person", "member", "desk", "office", "officer", "administrator"})
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 

@@ -35,6 +35,7 @@ from app.cli_simulate import simulations
 from app.cli_statement import statement_commands
 from app.cli_status import statuses
 from app.cli_stops import stop_commands
+from app.cli_unions import union_commands
 from app.cli_watermark import watermark_commands
 from app.cli_webhooks import webhook_commands
 from app.config import settings
@@ -57,6 +58,7 @@ for name, group in (
     ("stop", stop_commands),
     ("cases", case_commands),
     ("obligations", obligation_commands),
+    ("union", union_commands),
     ("budget", budget_commands),
     ("policy", policy_commands),
     ("generators", generator_commands),

@@ -72,6 +72,7 @@ from app.registry import api_named as named
 from app.registry.service import parties_of
 from app.transparency import api as transparency
 from app.twofold import api as api_key_rotation
+from app.unions import api as unions
 from app.web import cases as case_pages
 from app.web import catalogue as catalogue_pages
 from app.web import languages as languages_page
@@ -92,6 +93,7 @@ from app.web import public as public_pages
 from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
 from app.web import twofold as twofold_pages
+from app.web import union as union_pages
 from app.worker import Worker
 
 logger = structlog.get_logger()
@@ -195,6 +197,7 @@ def create_app() -> FastAPI:
         strikes,
         templates,
         transparency,
+        unions,
         withdrawal,
     ):
         app.include_router(subject.router)
@@ -218,6 +221,7 @@ def create_app() -> FastAPI:
         app.include_router(portal.router)
     app.include_router(signing_pages.router)
     app.include_router(case_pages.router)
+    app.include_router(union_pages.router)
     app.include_router(obligations_page.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.include_router(receivables.router_of(parties_of))

@@ -124,8 +124,7 @@ def likeness_data(session: Session, asked: Asked) -> Sequence[Obligation]:
     """
     if asked.state not in ("open", "lasting"):
         return []
-    days = _days_after_term(session)
-    sort_at = _plus_days(session, days)
+    sort_at = retention_ends(session)
     late = sort_at <= sa.literal(asked.at, Instant)
     query = (
         sa.select(Contract, sort_at)
@@ -136,7 +135,7 @@ def likeness_data(session: Session, asked: Asked) -> Sequence[Obligation]:
                 col(Contract.superseded_at).is_(None), col(Contract.superseded_at) > asked.at
             ),
             col(Contract.ends_at) <= asked.at + AHEAD,
-            days.is_not(None),
+            sort_at.is_not(None),
             late if asked.state == "lasting" else ~late,
             asked.parties(),
         )
@@ -166,7 +165,7 @@ def deletion_of(contract: Contract) -> Any:
 
 
 def _days_after_term(session: Session) -> Any:
-    """Read the days out of the document, in the database: for order, not for the date shown."""
+    """Read the days out of the document, in the database."""
     document: Any = col(Contract.document)
     if session.get_bind().dialect.name == "postgresql":
         text = sa.cast(document, sa.dialects.postgresql.JSONB)
@@ -174,9 +173,12 @@ def _days_after_term(session: Session) -> Any:
     return sa.func.json_extract(document, "$.data.delete_after_term_days")
 
 
-def _plus_days(session: Session, days: Any) -> Any:
-    """Add days of 24 hours to the end of a term; a day in a zone may be an hour longer."""
-    ends = col(Contract.ends_at)
+def retention_ends(session: Session) -> Any:
+    """Reckon, in the database, until when data of `Contract` may be kept; null: it names no day.
+
+    For order, and for what is long over: in days of 24 hours, where one in a zone may have 25.
+    """
+    days, ends = _days_after_term(session), col(Contract.ends_at)
     if session.get_bind().dialect.name == "postgresql":
         return sa.type_coerce(ends + sa.func.make_interval(0, 0, 0, days), Instant)
     whole = sa.func.strftime("%Y-%m-%d %H:%M:%f", ends, days.concat(" days"))

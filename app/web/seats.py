@@ -20,7 +20,11 @@ ACTS = {
 }
 
 
-FRAMES = {"performer": "_performer.html", "production": "_production.html"}
+FRAMES = {
+    "performer": "_performer.html",
+    "production": "_production.html",
+    "union": "_union.html",
+}
 
 
 @dataclass(frozen=True)

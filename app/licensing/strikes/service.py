@@ -1,4 +1,5 @@
-"""The strike switch: consent under a whole agreement is suspended by two keys of its union.
+"""The strike switch: consent under a whole agreement is suspended by two keys of its union, or by
+two of its people at their pages (`persons.py`).
 
 One proposes, another confirms; from its instant on nothing new is made or released under contracts
 that name the agreement, and finished work stays. What one turn did, another one lifts.
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock
+from app.identity.api_keys import AT_A_PAGE
 from app.identity.models import ApiKey, Organization
 from app.identity.principal import Principal
 from app.licensing.deciding.inputs import StrikeFact
@@ -104,7 +106,14 @@ def confirm_switch(session: Session, principal: Principal, switch_id: str) -> St
         raise ProposalLapsed(f"{switch.id} lapsed at {switch.lapses_at}; propose it anew")
     if principal.api_key_id == switch.proposed_by:
         raise SecondKeyNeeded("you proposed this; another person's key must confirm it")
-    if session.get_one(ApiKey, switch.proposed_by).revoked_at is not None:
+    proposer = session.get_one(ApiKey, switch.proposed_by)
+    if _is_a_person(proposer) != _is_a_person(session.get_one(ApiKey, principal.api_key_id)):
+        raise SecondKeyNeeded(
+            "a person at a page and an API key do not make two: nobody knows whose hand holds the "
+            "key; what was proposed at a page another person confirms there, and a key's another "
+            "key"
+        )
+    if proposer.revoked_at is not None:
         raise ProposalLapsed("the key that proposed this has been revoked since; propose it anew")
     switch.confirmed_by, switch.confirmed_at = principal.api_key_id, at
     switch.effective_at = max(at, switch.takes_effect_at or at)
@@ -112,6 +121,10 @@ def confirm_switch(session: Session, principal: Principal, switch_id: str) -> St
     transparency.record(session, "strike-switched", switch.id, evidence(switch))
     session.flush()
     return switch
+
+
+def _is_a_person(key: ApiKey) -> bool:
+    return key.name.endswith(AT_A_PAGE)
 
 
 def evidence(switch: StrikeSwitch) -> dict[str, str]:

@@ -1,0 +1,183 @@
+"""What a union learns of work under its agreements, beside its reports of use. No line of a script,
+no money and no likeness is in it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app import clock
+from app.db import Instant
+from app.gateway.models import Generation, GenerationReplica
+from app.gateway.models_vendor_copies import VendorCopy
+from app.gateway.reviews.models import Review
+from app.identity.models import Organization
+from app.licensing.contracts.models import Contract
+from app.licensing.decisions.models import Decision
+from app.licensing.decisions.service import use_of
+from app.obligations.records import retention_ends
+from app.unions.scope import elements, under
+
+
+@dataclass(frozen=True)
+class Denial:
+    """A use that the rules refused: whose, by whom, in which project, and the rules by name."""
+
+    decision_id: str
+    at: datetime
+    production_id: str
+    performer_ids: tuple[str, ...]
+    project: str
+    codes: tuple[str, ...]
+    receipt: str
+
+
+@dataclass(frozen=True)
+class Override:
+    """An output that was held for a doubt, and that a person let go on, with their reason."""
+
+    review_id: str
+    at: datetime
+    generation_id: str
+    production_id: str
+    findings: tuple[str, ...]
+    answered_as: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Breach:
+    """Something of a performer's that should be gone by now and is not, as far as is on record."""
+
+    key: str
+    what: str
+    performer_id: str
+    contract_id: str
+    due_at: datetime
+    where: str
+
+
+def denials(
+    session: Session, union: Organization, *, before: str | None = None, limit: int = 25
+) -> Sequence[Denial]:
+    """List what was refused of performers under the union's agreements, newest first."""
+    asked_for = elements(session, col(Decision.request), "use", "performers")
+    concerned = sa.exists(
+        sa.select(1)
+        .select_from(Contract)
+        .join(asked_for, asked_for.c.value == col(Contract.performer_id))
+        .where(col(Contract.licensee_id) == col(Decision.organization_id), under(session, union))
+        .correlate(Decision)
+    )
+    query = sa.select(Decision).where(col(Decision.outcome) == "deny", concerned)
+    if before is not None:
+        query = query.where(col(Decision.id) < before)
+    found = session.scalars(query.order_by(col(Decision.id).desc()).limit(limit))
+    return [_denial(each) for each in found]
+
+
+def _denial(decision: Decision) -> Denial:
+    use = use_of(decision)
+    return Denial(
+        decision.id, decision.at, decision.organization_id, tuple(use.performers),
+        use.project or "", tuple(decision.shown_codes), decision.receipt,
+    )  # fmt: skip
+
+
+def overrides(
+    session: Session, union: Organization, *, before: str | None = None, limit: int = 25
+) -> Sequence[Override]:
+    """List the outputs under the union's agreements that a person let go on, newest first."""
+    query = (
+        sa.select(Review, col(Generation.organization_id))
+        .join(Generation, col(Generation.id) == col(Review.generation_id))
+        .where(col(Review.outcome) == "released", _cast_under(session, union))
+    )
+    if before is not None:
+        query = query.where(col(Review.id) < before)
+    return [
+        Override(
+            review.id, review.answered_at or review.opened_at, str(review.generation_id),
+            production_id, tuple(review.findings), review.answered_as, review.reason,
+        )
+        for review, production_id in session.execute(
+            query.order_by(col(Review.id).desc()).limit(limit)
+        )
+    ]  # fmt: skip
+
+
+def _cast_under(session: Session, union: Organization) -> Any:
+    return sa.exists(
+        sa.select(1)
+        .select_from(GenerationReplica)
+        .join(Contract, col(Contract.id) == col(GenerationReplica.contract_id))
+        .where(
+            col(GenerationReplica.generation_id) == col(Generation.id), under(session, union)
+        )
+        .correlate(Generation)
+    )  # fmt: skip
+
+
+def breaches(
+    session: Session, union: Organization, *, after: str | None = None, limit: int = 25
+) -> Sequence[Breach]:
+    """List what should be gone by now and is not: drafts past their day, copies at vendors past the
+    day that the contract gives, or after a withdrawal. By id, the oldest first.
+    """
+    at = clock.now()
+    found = [*_drafts(session, union, at, after, limit), *_copies(session, union, at, after, limit)]
+    return sorted(found, key=lambda each: each.key)[:limit]
+
+
+def _drafts(
+    session: Session, union: Organization, at: datetime, after: str | None, limit: int
+) -> list[Breach]:
+    query = (
+        sa.select(Generation, GenerationReplica, col(Contract.series_id))
+        .join(GenerationReplica, col(GenerationReplica.generation_id) == col(Generation.id))
+        .join(Contract, col(Contract.id) == col(GenerationReplica.contract_id))
+        .where(
+            col(Generation.delete_at) <= at,
+            col(Generation.deleted_at).is_(None),
+            under(session, union),
+        )
+    )
+    if after is not None:
+        query = query.where(col(Generation.id) > after)
+    return [
+        Breach(each.id, "draft", member.performer_id, series_id, each.delete_at, "here")
+        for each, member, series_id in session.execute(
+            query.order_by(col(Generation.id)).limit(limit)
+        )
+    ]
+
+
+def _copies(
+    session: Session, union: Organization, at: datetime, after: str | None, limit: int
+) -> list[Breach]:
+    ends, left = retention_ends(session), col(Contract.withdrawn_at)
+    due = sa.type_coerce(
+        sa.case((left.is_(None), ends), (ends.is_(None), left), (left < ends, left), else_=ends),
+        Instant,
+    )
+    query = (
+        sa.select(VendorCopy, col(Contract.series_id), due)
+        .join(Contract, col(Contract.id) == col(VendorCopy.contract_id))
+        .where(
+            col(VendorCopy.state) != "deleted",
+            due <= sa.literal(at, Instant),
+            under(session, union),
+        )
+    )
+    if after is not None:
+        query = query.where(col(VendorCopy.id) > after)
+    return [
+        Breach(copy.id, "vendor-copy", copy.performer_id, series_id, due_at, copy.vendor)
+        for copy, series_id, due_at in session.execute(
+            query.order_by(col(VendorCopy.id)).limit(limit)
+        )
+    ]

@@ -1,0 +1,148 @@
+"""The union's desk: two people call a strike, and a production feels it; each is told its own."""
+
+import io
+import zipfile
+
+import pytest
+
+from app import config, db
+from app.identity.models import Organization
+from tests.http.house import a_house, an_api_key
+from tests.http.test_performer_pages import joined, shown
+from tests.identity.authenticator import ORIGIN
+from tests.licensing import unions
+from tests.payments.stories import a_story, closed, told
+from tests.people.test_twofold import invited
+from tests.people.visiting import later, refused
+
+pytestmark = [
+    pytest.mark.parametrize("database", ["sqlite"], indirect=True),
+    pytest.mark.xdist_group("http"),
+]
+STRIKE = {"agreement": unions.AGREEMENT, "act": "suspend"}
+
+
+@pytest.fixture
+def served_here(served, monkeypatch):
+    monkeypatch.setenv("UNDERSTUDY_ORIGIN", ORIGIN)
+    config.settings.cache_clear()
+    return served
+
+
+@pytest.fixture
+def union(served_here):
+    with db.writing() as session:
+        people = unions.a_union(session)
+        return session.get_one(Organization, people[0].organization_id)
+
+
+@pytest.fixture
+def officers(served_here, union, monkeypatch):
+    """Two officers who have been members for more than a week, with passkeys used just now."""
+    clara = joined(served_here, union, "Clara")
+    milo = invited(clara, union, role="union_officer", name="Milo")
+    later(monkeypatch, days=8)
+    for each in (clara, milo):
+        assert each.sign_in().status_code == 303
+    return clara, milo
+
+
+def waits(page):
+    return page.partition("/union/strikes/")[2][:30]
+
+
+class TestStrike:
+    def test_two_people_call_it_and_the_production_is_refused(self, officers, union):
+        clara, milo = officers
+        with db.writing() as session:
+            scene = unions.a_scene_under(session)
+            assert scene.ask(session)[0].outcome == "permit"
+        shown(clara, "/union")
+        assert clara.send("/union/strikes", **STRIKE).status_code == 303
+        page = shown(clara, "/union")
+        assert "A strike waits for a second person." in page
+        assert "Somebody else confirms this" in page
+        with db.writing() as session:
+            assert scene.ask(session)[0].outcome == "permit"
+        strike = waits(shown(milo, "/union"))
+        refused(clara.send(f"/union/strikes/{strike}/confirmation"), "second-key-needed")
+        assert milo.send(f"/union/strikes/{strike}/confirmation").status_code == 303
+        assert "On strike: " in shown(clara, "/union")
+        with db.writing() as session:
+            decision, _ = scene.ask(session)
+            assert decision.outcome == "deny"
+        assert "NIGHTGLASS" in shown(milo, "/union/findings")
+        shown(milo, "/union")
+        milo.send("/union/strikes", **STRIKE | {"act": "lift"})
+        clara.send(f"/union/strikes/{waits(shown(clara, '/union'))}/confirmation")
+        with db.writing() as session:
+            assert scene.ask(session)[0].outcome == "permit"
+
+    def test_a_key_and_a_person_are_not_two(self, officers, union, client):
+        clara, _ = officers
+        with db.writing() as session:
+            key = an_api_key(session, union)
+        headers = key | {"Idempotency-Key": "one"}
+        proposed = client.post("/v1/strikes", json=STRIKE, headers=headers).json()["id"]
+        shown(clara, "/union")
+        refused(clara.send(f"/union/strikes/{proposed}/confirmation"), "second-key-needed")
+        clara.send("/union/strikes", **STRIKE)
+        strike = next(
+            each["id"]
+            for each in client.get("/v1/strikes", headers=key).json()["items"]
+            if each["id"] != proposed
+        )
+        answer = client.post(
+            f"/v1/strikes/{strike}/confirmation", headers=key | {"Idempotency-Key": "two"}
+        )
+        assert (answer.status_code, answer.json()["code"]) == (403, "second-key-needed")
+
+    def test_who_came_this_week_or_looks_only_does_not_count(self, served_here, union, monkeypatch):
+        clara = joined(served_here, union, "Clara")
+        auditor = invited(clara, union, role="auditor", name="Nils")
+        shown(clara, "/union")
+        refused(clara.send("/union/strikes", **STRIKE), "member-too-new")
+        shown(auditor, "/union")
+        refused(auditor.send("/union/strikes", **STRIKE), "not-allowed")
+        later(monkeypatch, days=8)
+        clara.sign_in()
+        later(monkeypatch, minutes=6)
+        shown(clara, "/union")
+        assert clara.send("/union/strikes", **STRIKE).headers["location"] == "/confirm"
+
+    def test_no_day_gone_by_and_no_day_there_is_not(self, officers):
+        clara, _ = officers
+        shown(clara, "/union")
+        for at in ("2020-01-01T00:00", "2027-02-31T00:00"):
+            refused(clara.send("/union/strikes", **STRIKE, at=at), "strike-instant-refused")
+
+
+class TestWhatItIsTold:
+    def test_reports_with_days_and_evidence_are_there_to_take_away(self, served_here):
+        with db.writing() as session:
+            story = a_story(session)
+            story.use(session)
+            report = told(session, closed(session))["usage"]
+        clara = joined(served_here, story.union, "Clara")
+        page = shown(clara, "/union/reports")
+        assert "The Girl" in page
+        assert "Nightglass Pictures" in page
+        for kind in ("pdf", "csv", "json"):
+            assert clara.open(f"/union/reports/{report.id}.{kind}").status_code == 200
+        answer = clara.client.get("/union/evidence.zip")
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert archive.testzip() is None
+            assert archive.read(f"usage/{report.id}.json").decode() == report.document
+        for what in ("denials", "overrides", "breaches"):
+            assert clara.open(f"/union/findings?what={what}").status_code == 200
+
+    def test_other_houses_are_not_let_in_by_page_or_key(self, client, served_here, union):
+        house = a_house(client)
+        griet = joined(served_here, house.scene.desk.organization)
+        for path in ("", "/reports", "/findings", "/evidence.zip"):
+            refused(griet.open(f"/union{path}"), "not-allowed")
+        for path in ("denials", "overrides", "retention-breaches", "evidence"):
+            assert house.get(f"/v1/union/{path}").json()["code"] == "not-a-union"
+            with db.writing() as session:
+                key = an_api_key(session, union)
+            assert client.get(f"/v1/union/{path}", headers=key).status_code == 200
