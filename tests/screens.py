@@ -49,11 +49,16 @@ def _shoot(out: Path, port: int, directory: Path, *, only: list[str]) -> None:
     from tests.web.serving import a_chromium, serving
 
     installation.prepare()
-    scene, paths = _populate(directory)
+    scene, union, paths = _populate(directory)
     publication.publish_log()
     with db.writing() as session:
-        houses = [("Griet", scene.desk), ("Felix", scene.production)]
-        made = doors.make_doors(session, [(name, each.organization) for name, each in houses])
+        houses = [
+            ("Griet", scene.desk.organization),
+            ("Felix", scene.production.organization),
+            ("Clara", union),
+        ]
+        made = doors.make_doors(session, houses)
+    signed_in = {"performer": 0, "board": 1, "union": 2}
     app = create_app()
     app.include_router(doors.router(made))
     origin = f"http://localhost:{port}"
@@ -68,8 +73,8 @@ def _shoot(out: Path, port: int, directory: Path, *, only: list[str]) -> None:
                 for name, path in paths.items():
                     if scheme == "dark" and name not in ("front", "performer"):
                         continue
-                    if name in ("performer", "board"):
-                        page.goto(f"{origin}/demo/{made[name == 'board'].token}")
+                    if name in signed_in:
+                        page.goto(f"{origin}/demo/{made[signed_in[name]].token}")
                     if only and name not in only:
                         continue
                     page.goto(origin + path)
@@ -108,11 +113,12 @@ def _days_ago(days: float) -> Iterator[None]:
         clock.datetime = datetime  # type: ignore[misc]
 
 
-def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
+def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
     """Tell half a year: a contract, films, money, a closed period, and a request that waits."""
     from app import db
     from app.cases import opening
     from app.identity.principal import Principal
+    from app.licensing.strikes import service as strikes
     from tests.payments.stories import closed, told
     from tests.scenes import a_scene, offered, represent
     from tests.web.released import released
@@ -127,6 +133,7 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
         1: "I hold the light a little longer, and then I let it go.",
     }
     with _days_ago(150), db.writing() as session:
+        union, people = _a_union(session)
         scene = a_scene(session)
         represent(session, scene, scene.agency.organization)
     for days, line in lines.items():
@@ -146,6 +153,8 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
     with db.writing() as session:
         offer = _in_the_catalogue(session, scene)
         scene.ask(session, line="Whose shadow is that?", length_s="4")
+        scene.ask(session, line="Now with toothpaste.", purpose="advertising")
+        strikes.propose_switch(session, people[0], agreement="HOUSE-2026", act="suspend")
         asked = offered(
             session,
             scene,
@@ -153,39 +162,55 @@ def _populate(directory: Path) -> tuple[Any, dict[str, str]]:
                 projects=["HARBOUR LIGHTS"], media=["theatrical", "svod", "broadcast"]
             ),
         )
-    return scene, {
-        "front": "/",
-        "verify": "/verify",
-        "log": "/log",
-        "rules": "/policies",
-        "status": f"/status?about={scene.contract.id}",
-        "sign-in": "/sign-in",
-        "performer": "/performer",
-        "request": f"/performer/requests/{asked.contract.id}",
-        "counter": f"/performer/requests/{asked.contract.id}/counter",
-        "limits": "/performer/limits",
-        "work": "/performer/work",
-        "output": f"/performer/work/{generation.id}",
-        "earnings": "/performer/earnings",
-        "contracts": "/performer/contracts",
-        "withdrawal": f"/performer/contracts/{scene.contract.id}/withdrawal",
-        "listing": "/performer/catalogue",
-        "terms": f"/performer/offers/{offer.id}",
-        "data": "/performer/data",
-        "cases": "/cases",
-        "case-new": f"/cases/new?output={generation.id}",
-        "obligations": "/obligations",
-        "obligations-lasting": "/obligations?state=lasting",
-        "notices": "/notices",
-        "account": "/account",
-        "board": "/production",
-        "scene": f"/production/contracts/{scene.contract.id}/scene",
-        "films": "/production/films",
-        "catalogue": "/production/catalogue",
-        "listed": f"/production/catalogue/{scene.performer.id}",
-        "offer": f"/production/offers/{offer.id}",
-        "case": f"/cases/{case.id}",
-    }
+    return (
+        scene,
+        union,
+        {
+            "front": "/",
+            "verify": "/verify",
+            "log": "/log",
+            "rules": "/policies",
+            "status": f"/status?about={scene.contract.id}",
+            "sign-in": "/sign-in",
+            "performer": "/performer",
+            "request": f"/performer/requests/{asked.contract.id}",
+            "counter": f"/performer/requests/{asked.contract.id}/counter",
+            "limits": "/performer/limits",
+            "work": "/performer/work",
+            "output": f"/performer/work/{generation.id}",
+            "earnings": "/performer/earnings",
+            "contracts": "/performer/contracts",
+            "withdrawal": f"/performer/contracts/{scene.contract.id}/withdrawal",
+            "listing": "/performer/catalogue",
+            "terms": f"/performer/offers/{offer.id}",
+            "data": "/performer/data",
+            "cases": "/cases",
+            "case-new": f"/cases/new?output={generation.id}",
+            "obligations": "/obligations",
+            "obligations-lasting": "/obligations?state=lasting",
+            "notices": "/notices",
+            "account": "/account",
+            "board": "/production",
+            "scene": f"/production/contracts/{scene.contract.id}/scene",
+            "films": "/production/films",
+            "catalogue": "/production/catalogue",
+            "listed": f"/production/catalogue/{scene.performer.id}",
+            "offer": f"/production/offers/{offer.id}",
+            "case": f"/cases/{case.id}",
+            "union": "/union",
+            "union-reports": "/union/reports",
+            "union-findings": "/union/findings",
+        },
+    )
+
+
+def _a_union(session: Any) -> tuple[Any, Any]:
+    """Have a union keep the agreement that the scene's contract is under."""
+    from app.identity.models import Organization
+    from tests.licensing import unions
+
+    people = unions.a_union(session, "HOUSE-2026")
+    return session.get_one(Organization, people[0].organization_id), people
 
 
 def _in_the_catalogue(session: Any, scene: Any) -> Any:

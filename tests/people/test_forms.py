@@ -25,6 +25,7 @@ from app.web import people as people_pages
 from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
 from app.web import twofold as twofold_pages
+from app.web import union as union_pages
 from tests.http.browser import OURS, Browser, first_link
 from tests.people.visiting import ONE_DATABASE, refused
 
@@ -37,6 +38,7 @@ PAGES = [
         obligations_page,
         recovery_pages,
         twofold_pages,
+        union_pages,
         performer,
         performer_catalogue,
         performer_counter,
