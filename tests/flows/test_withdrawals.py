@@ -22,7 +22,7 @@ from tests import scenes
 from tests.flows.rewinding import Rewind
 
 ROUNDS = int(os.environ.get("WITHDRAWAL_ROUNDS", "10000"))
-READY = 200
+SEED, READY = int(os.environ.get("WITHDRAWAL_SEED", "2")), 200
 
 
 def _ready(session: Session) -> tuple[scenes.Scene, str]:
@@ -106,8 +106,8 @@ class TestWithdrawalAndRelease:
     @pytest.mark.exhaustive
     @pytest.mark.timeout(4 * 3600)
     def test_10000_times_release_nothing_after_the_acknowledgment(self, database: str) -> None:
-        seen = _play(ROUNDS, seed=2, ready=READY)
-        print(f"{database}: {dict(seen)}")
+        seen = _play(ROUNDS, seed=SEED, ready=READY)
+        print(f"{database}, seed {SEED}: {dict(seen)}")
         _check(seen)
         assert {ended for _, ended in seen} == {"released", "refused"}
 
