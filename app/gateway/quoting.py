@@ -30,16 +30,22 @@ from app.licensing.simulations.facts import parse_draft, terms_of
 
 
 class Planned(NamedTuple):
-    """Uses that are planned: seconds of each, how many, and how many takes before each one."""
+    """Uses that are planned: seconds of each, how many, and how many takes before each one.
+
+    `only_draft`: one take of a shot, and nothing chosen yet.
+    """
 
     use: UseRequest
     seconds: Decimal
     renders: int = 1
     takes: int = 0
+    only_draft: bool = False
 
     def events(self) -> list[UsageEvent]:
         """Return what will happen: of each shot its drafts, and then the take that is chosen."""
         whole = gateway.usage_of(self.use, self.seconds)
+        if self.only_draft:
+            return [whole.model_copy(update={"shot": "planned", "draft": True})]
         if not self.takes:
             return [whole] * self.renders
         return [

@@ -51,6 +51,7 @@ class Draft:
     territories: str = ""
     language: str = ""
     generator: str = ""
+    shot: str = ""  # the name of a shot that this is a draft take of
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -85,12 +86,13 @@ def _draft(  # noqa: PLR0917 - FastAPI fills them in by name
     territories: Annotated[str, Form(min_length=2, max_length=900, pattern=r"^[A-Za-z_,\- ]+$")],
     language: Word,
     generator: Word,
+    shot: Annotated[str, Form(max_length=120)] = "",
 ) -> Draft:
-    said = (line, project, purpose, medium, language, generator)
-    line, project, purpose, medium, language, generator = (
+    said = (line, project, purpose, medium, language, generator, shot)
+    line, project, purpose, medium, language, generator, shot = (
         text.replace("\x00", " ").strip() for text in said
     )
-    return Draft(line, length_s, project, purpose, medium, territories, language, generator)
+    return Draft(line, length_s, project, purpose, medium, territories, language, generator, shot)
 
 
 Drafted = Annotated[Draft, Depends(_draft)]
@@ -160,7 +162,9 @@ def price_tag(contract: Contract, draft: Draft) -> str:
 def _make_once(session: Session, seat: Seat, performer: Performer, draft: Draft, once: str) -> str:
     """Ask for the scene in earnest, once for each form that was shown; return a denial as JSON."""
     newest = registry.replicas_of(session, performer.id)[0]
-    asked = gateway.Asked((newest.id,), draft.generator, draft.line, draft.length_s, SIZE)
+    asked = gateway.Asked(
+        (newest.id,), draft.generator, draft.line, draft.length_s, SIZE, shot=draft.shot
+    )
     use = draft.use(seat.organization.id, ())
 
     def ask() -> tuple[int, str]:
@@ -186,14 +190,13 @@ def _scene(
 ) -> Response:
     contract, performer = _under(session, seat, contract_id)
     terms = documents.recorded(contract.document.encode())
-    grant = terms.grant
+    grant, agreed = terms.grant, terms.compensation and terms.compensation.takes
     priced, money, refusal = None, [], ""
     if draft is not None and denial is None:
         use = draft.use(seat.organization.id, (performer.id,))
         try:
-            (priced,) = quoting.price_uses(
-                session, seat.organization.id, [quoting.Planned(use, draft.length_s)]
-            )
+            planned = quoting.Planned(use, draft.length_s, only_draft=bool(draft.shot))
+            (priced,) = quoting.price_uses(session, seat.organization.id, [planned])
             money = quoting.money(session, seat.organization.id, [priced])
         except AppError as refused:
             refusal = refused.detail
@@ -206,6 +209,8 @@ def _scene(
         contract=contract,
         performer=performer,
         terms=terms,
+        takes=agreed,
+        draft_percent=f"{float(agreed.draft_rate) * 100:g}" if agreed else "",
         words=WORDS,
         media=tuple(dict.fromkeys((*grant.media, *MEDIA))),
         purposes=tuple(dict.fromkeys((*grant.purposes, *PURPOSES))),

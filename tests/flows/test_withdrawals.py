@@ -22,7 +22,7 @@ from tests import scenes
 from tests.flows.rewinding import Rewind
 
 ROUNDS = int(os.environ.get("WITHDRAWAL_ROUNDS", "10000"))
-SEED, READY = int(os.environ.get("WITHDRAWAL_SEED", "2")), 200
+SEED, READY = int(os.environ.get("WITHDRAWAL_SEED", "2")), 50
 
 
 def _ready(session: Session) -> tuple[scenes.Scene, str]:

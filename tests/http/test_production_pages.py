@@ -6,8 +6,11 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute
+from sqlmodel import select
 
 from app import clock, config, db
+from app.gateway.models import Generation
+from app.ledger.models import Hold
 from app.licensing.contracts import service as licensing
 from app.registry import service as registry
 from app.registry.models import Performer
@@ -16,7 +19,7 @@ from tests.http.browser import Browser
 from tests.http.house import a_house, rows
 from tests.http.test_performer_pages import SCRIPT, a_film, joined, shown
 from tests.identity.authenticator import ORIGIN
-from tests.scenes import a_scene, offered
+from tests.scenes import a_scene, offered, with_takes
 from tests.web.released import released
 
 pytestmark = [
@@ -144,6 +147,28 @@ class TestScene:
         after = rows()["counts"]
         assert after["decision"] == before["counts"]["decision"] + 1
         assert house.get("/v1/generations").json()["items"] == []
+
+    def test_of_a_shot_is_a_draft_at_the_draft_rate_where_the_contract_agrees_takes(
+        self, house, felix, at, served_here
+    ):
+        assert 'name="shot"' not in shown(felix, at)  # this contract agrees no takes
+        with db.writing() as session:
+            scene = with_takes(session)
+        ida = joined(served_here, scene.production.organization, "Ida")
+        there = f"/production/contracts/{scene.contract.id}/scene"
+        assert "25&nbsp;% of the price" in shown(ida, there)
+        whole = form(ida, there).text
+        draft = form(ida, there, shot="12 A").text
+        assert ("62.50 EUR" in whole, "15.63 EUR" in draft) == (True, True)
+        assert "one draft take of 12 A" in draft
+        priced, once = tag(ida, there, shot="12 A"), ida.value("once")
+        changed = form(ida, there, do="make", once=once, priced=priced)  # the film, not the draft
+        assert "so nothing was made" in changed.text
+        assert form(ida, there, do="make", once=once, priced=priced, shot="12 A").status_code == 303
+        with db.reading() as session:
+            made = session.exec(select(Generation)).one()
+            assert (made.is_draft, made.take, made.state) == (True, 1, "held")
+            assert session.exec(select(Hold)).one().amount_minor == 1563
 
     def test_refuses_what_is_no_scene_in_words(self, felix, at):
         shown(felix, at)

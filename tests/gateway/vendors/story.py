@@ -110,16 +110,23 @@ def example_of(capability: Capability) -> dict[str, Any]:
 
 
 def materials_for(
-    session: Session, scene: scenes.Scene, capability: Capability, directory: Path
+    session: Session,
+    scene: scenes.Scene,
+    capability: Capability,
+    directory: Path,
+    **changes: Any,
 ) -> dict[str, str]:
-    """Have the production send the materials that a model needs, as long and as large as asked."""
+    """Have the production send the materials that a model needs, as long and as large as asked.
+
+    As in the example (`example_of`), with changes.
+    """
     if not capability.needs:
         return {}
     scenes.an_api_key(session, scene.production.organization)
     owner = scene.production.organization.id
     key_id = session.exec(select(ApiKey.id).where(ApiKey.organization_id == owner)).first() or ""
     by = Principal(owner, "production", key_id)
-    example = example_of(capability)
+    example = example_of(capability) | changes
     contents = {"voice": VOICE, "first_frame": scenes.PORTRAIT.read_bytes()}
     found = {}
     for role in capability.needs:
