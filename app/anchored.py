@@ -78,6 +78,13 @@ TABLES: dict[str, Columns] = {
         once="revoked_at",
         moving="seal",
     ),
+    "live_check": _table(
+        "id performer_id replica_id api_key_id recovery_id poses asked_at expires_at",
+        "asked_at",
+        once="answered_at",
+        moving="outcome reasons",
+    ),
+    "live_still": _table("mark check_id sent_at", "sent_at"),
     "mandate": _table(
         "id performer_id holder_id role acts contract_id starts_at ends_at document"
         " document_sha256 signature signing_key_id grantor_id granted_at confirmed_at",

@@ -12,7 +12,9 @@ LIMIT_BYTES = 1 << 20
 FORM_LIMIT_BYTES = 128 << 10  # the longest form of ours, many times over
 DEPTH_MOST = 64  # a contract's document is nested eight deep
 UPLOADS = re.compile(
-    r"/v1/(performers|verifications|materials|contracts/[^/]+/paper|render-jobs/[^/]+/results|generations/batches)|/matches/byContent|/verify"
+    r"/v1/(performers|verifications|materials|contracts/[^/]+/paper|render-jobs/[^/]+/results"
+    r"|generations/batches|live-checks/[^/]+/stills)|/matches/byContent|/verify"
+    r"|/performer/identity/checks/[^/]+|/recovery/[^/]+/checks/[^/]+"
 )
 OTHERS = "/matches/"  # of the soft binding API: its document knows 400, and no 422
 FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")

@@ -147,7 +147,13 @@ class Settings(BaseSettings):
         "600/minute", description="How often one person may open a page or send a form."
     )
 
-    @field_validator("rate_lookups", "rate_files", "rate_alike", "rate_keys", "rate_people")
+    rate_enrollments: str = Field(
+        "50/day", description="How many portraits one house may send to be enrolled."
+    )
+
+    @field_validator(
+        "rate_lookups", "rate_files", "rate_alike", "rate_keys", "rate_people", "rate_enrollments"
+    )
     @classmethod
     def _is_a_rate(cls, text: str) -> str:
         if text:

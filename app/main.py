@@ -68,6 +68,7 @@ from app.privacy import api as privacy
 from app.provenance import api as certificates
 from app.registry import api as registry
 from app.registry import api_listing as listings
+from app.registry import api_live as live_checks
 from app.registry import api_named as named
 from app.registry.service import parties_of
 from app.transparency import api as transparency
@@ -84,6 +85,7 @@ from app.web import (
     performer_catalogue,
     performer_counter,
     performer_data,
+    performer_identity,
     performer_limits,
     performer_work,
     production,
@@ -177,6 +179,7 @@ def create_app() -> FastAPI:
         disclosures,
         identities,
         listings,
+        live_checks,
         mandates,
         material_consents,
         materials,
@@ -215,6 +218,7 @@ def create_app() -> FastAPI:
         performer_limits,
         performer_work,
         performer_data,
+        performer_identity,
         production,
         catalogue_pages,
     ):

@@ -43,6 +43,7 @@ from app.recovery import models as recovery
 from app.registry import models as registry
 from app.registry import models_identity as identities
 from app.registry import models_listing as listings
+from app.registry import models_live as live_checks
 from app.registry import models_mandates as mandates
 from app.registry import models_named as named
 from app.registry import models_resemblance as resemblance
@@ -68,6 +69,7 @@ __all__ = [
     "identity",
     "ledger",
     "listings",
+    "live_checks",
     "mandates",
     "marks",
     "material_consents",

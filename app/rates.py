@@ -40,19 +40,8 @@ def take(kind: Kind, host: str) -> None:
     `lookups` are cheap; `files` start a sandbox or compare with every output. Where the counters
     cannot be written, nobody is refused: they guard capacity, not evidence.
     """
-    address, counters = address_of(host), _limiter(settings().data_dir)
-    for rate in _rates(settings().rate_files if kind == "files" else settings().rate_lookups):
-        try:
-            if counters.hit(rate, kind, address):
-                continue
-            ends_at = counters.get_window_stats(rate, kind, address).reset_time
-        except sqlite3.Error as error:
-            logger.warning("requests are not counted", reason=str(error))
-            return
-        wait_s = max(1, math.ceil(ends_at - clock.now().timestamp()))
-        raise TooManyRequests(
-            f"this address may ask {rate}; ask again in {wait_s} s", retry_after_s=wait_s
-        )
+    text = settings().rate_files if kind == "files" else settings().rate_lookups
+    _take_at_once(kind, address_of(host), text, "this address")
 
 
 def take_of_key(key_id: str) -> None:
@@ -66,6 +55,31 @@ def take_of_person(person_id: str) -> None:
     Whatever browsers and sessions they have, and whatever organizations they are in, count as one.
     """
     _take_of("people", person_id, settings().rate_people, "one person")
+
+
+def take_enrollment(organization_id: str) -> None:
+    """Count one enrollment of a house against `UNDERSTUDY_RATE_ENROLLMENTS`.
+
+    Whatever keys it has. Asked before the portrait is read: each is looked for in the sandbox, and
+    searched for among everybody who allows it. Raises TooManyRequests.
+    """
+    _take_at_once("enrollments", organization_id, settings().rate_enrollments, "one house")
+
+
+def _take_at_once(kind: str, id_: str, text: str, who: str) -> None:
+    counters = _limiter(settings().data_dir)
+    for rate in _rates(text):
+        try:
+            if counters.hit(rate, kind, id_):
+                continue
+            ends_at = counters.get_window_stats(rate, kind, id_).reset_time
+        except sqlite3.Error as error:
+            logger.warning("requests are not counted", reason=str(error))
+            return
+        wait_s = max(1, math.ceil(ends_at - clock.now().timestamp()))
+        raise TooManyRequests(
+            f"{who} may ask {rate}; ask again in {wait_s} s", retry_after_s=wait_s
+        )
 
 
 def _take_of(kind: str, id_: str, text: str, who: str) -> None:

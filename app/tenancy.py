@@ -96,6 +96,7 @@ OWNED: dict[str, str] = {
     "enrollment_hold": _by(performer_id="side"),
     "performer_life": _by(performer_id="side"),
     "identity_proof": _by(performer_id="side"),
+    "live_check": _by(performer_id="side"),
     "external_id": _by(performer_id="side"),
     "mandate": _by(id="mandate"),
     "mandate_evidence": _by(mandate_id="mandate"),
@@ -198,6 +199,7 @@ OPEN: dict[str, str] = {
     "alembic_version": "which shape the database has",
 }
 CLOSED: dict[str, str] = {
+    "live_still": "marks under a secret of the house, by which a picture is known again",
     "enrollment_match": "names whom a face may resemble: for the operator alone",
     "review_match": "names whom a doubt may be about: for the operator alone",
     "person": "people are looked up for pages, by the house",

@@ -35,7 +35,14 @@ from app.ids import new_id
 from app.sandbox import private_directory
 
 Purpose = Literal[
-    "render", "enrollment", "owner-viewing", "export", "evidence", "vendor-call", "matching"
+    "render",
+    "enrollment",
+    "owner-viewing",
+    "export",
+    "evidence",
+    "vendor-call",
+    "matching",
+    "live-check",
 ]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 CHUNK_BYTES = 1 << 20

@@ -183,6 +183,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "withdrawal": f"/performer/contracts/{scene.contract.id}/withdrawal",
             "listing": "/performer/catalogue",
             "terms": f"/performer/offers/{offer.id}",
+            "identity": "/performer/identity",
             "data": "/performer/data",
             "cases": "/cases",
             "case-new": f"/cases/new?output={generation.id}",

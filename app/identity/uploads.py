@@ -21,16 +21,20 @@ MAX_FIELDS = 4
 
 @asynccontextmanager
 async def limited_form(
-    request: Request, limit_bytes: int, *, too_large: type[AppError] = TooLarge
+    request: Request,
+    limit_bytes: int,
+    *,
+    too_large: type[AppError] = TooLarge,
+    files: int = 1,
 ) -> AsyncIterator[FormData]:
-    """Lend a form with at most one file; big files spool to disk, and are gone afterwards.
+    """Lend a form with at most `files` files; big ones spool to disk, and are gone afterwards.
 
     Stops reading at the limit, whatever the headers claim. Raises UploadMalformed, `too_large`.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise UploadMalformed("send multipart/form-data, with the file as one of its fields")
     chunks = _limited(request, limit_bytes + FORM_OVERHEAD_BYTES, limit_bytes, too_large)
-    parser = MultiPartParser(request.headers, chunks, max_files=1, max_fields=MAX_FIELDS)
+    parser = MultiPartParser(request.headers, chunks, max_files=files, max_fields=MAX_FIELDS)
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:

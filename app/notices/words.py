@@ -34,6 +34,8 @@ SENTENCES = {
     "recovery-begun": "Somebody who says to have lost every device asks to be let in. "
     "If that is not so, sign in and stop it at once.",
     "recovery-vouched": "Somebody vouched for who asks to be let in.",
+    "recovery-checked-live": "A face was held to be yours, live, for who asks to be let in. "
+    "If that was not you, sign in and stop it at once.",
     "recovery-cancelled": "The attempt to be let in without a device was stopped.",
     "recovered": "A new passkey was made after all devices were said to be lost. For seven days "
     "nothing can be signed.",

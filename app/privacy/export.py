@@ -34,6 +34,7 @@ from app.registry import naming
 from app.registry import service as registry
 from app.registry.models import Performer
 from app.registry.models_listing import PerformerListing
+from app.registry.models_live import LiveCheck
 from app.registry.models_named import MatchingChoice
 from app.vault import VaultObject, VaultOpening
 
@@ -141,6 +142,11 @@ def _add_consents(session: Session, performer: Performer, bundle: _Bundle) -> No
     )
     listed = select(PerformerListing).where(PerformerListing.performer_id == performer.id)
     bundle.add_json("listing.json", _rows(session.exec(listed), without={"api_key_id"}))
+    checks = select(LiveCheck).where(LiveCheck.performer_id == performer.id)
+    bundle.add_json(
+        "live-checks.json",
+        _rows(session.exec(checks.order_by(col(LiveCheck.id))), without={"api_key_id"}),
+    )
     offers = select(StandingOffer).where(StandingOffer.performer_id == performer.id)
     bundle.add_json(
         "standing-offers.json", _rows(session.exec(offers.order_by(col(StandingOffer.id))))

@@ -1,10 +1,11 @@
 """Back in without a device: begun, vouched for by others, told on every channel, then completed.
 
 Two ways. With a printed code, for who is alone: 72 hours must pass, and the performer's agent must
-vouch. By two administrators of the one organization the person belongs to, who were members for
-seven days and of whom neither invited the other. Neither is open to the operator: none of its
-commands begins, vouches for or completes one, and a passkey is made in a browser by whoever holds
-the link. Whoever still has a device stops either at once.
+vouch, or the performer's own face be checked live against their portrait. By two administrators of
+the one organization the person belongs to, who were members for seven days and of whom neither
+invited the other. Neither is open to the operator: none of its commands begins, vouches for or
+completes one, and a passkey is made in a browser by whoever holds the link. Whoever still has a
+device stops either at once.
 """
 
 import itertools
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from app import clock
+from app import clock, vault
 from app.identity import passkeys, people, sessions
 from app.identity.errors import NotAllowed
 from app.identity.models_people import Ceremony, Membership, Passkey, Person
@@ -22,8 +23,11 @@ from app.notices import service as notices
 from app.recovery import codes
 from app.recovery.errors import RecoveredLately, RecoveryNotFound, RecoveryRefused
 from app.recovery.models import Recovery, RecoveryVouch
+from app.registry import live, mandates
 from app.registry import service as registry
 from app.registry.models import Performer
+from app.registry.models_live import LiveCheck
+from app.registry.poses import Still
 
 DELAY = timedelta(hours=72)
 LASTS = timedelta(days=30)
@@ -152,11 +156,62 @@ def what_is_missing(session: Session, recovery: Recovery) -> str:
             return "a second administrator"
         if not _belongs_only_to(session, recovery.person_id, str(recovery.organization_id)):
             return "their belonging to that organization, and to no other"
-    elif not vouches_of(session, recovery):
-        return "somebody who vouches for you"
+    elif not vouches_of(session, recovery) and not live.passed_for(session, recovery.id):
+        alone = performer_to_check(session, recovery) is not None
+        return "somebody who vouches for you" + ", or for your face to be checked live" * alone
     if clock.now() < recovery.opens_at:
         return f"{recovery.opens_at:%d %B %Y, %H:%M} UTC"
     return ""
+
+
+def performer_to_check(session: Session, recovery: Recovery) -> Performer | None:
+    """Return whose face, checked live, stands for a word: of who is alone, with a printed code.
+
+    Nobody's where more than one performer is registered at their desk: another's face is no proof
+    of this person. Nor where the likeness was erased, or a guardian or an estate stands.
+    """
+    theirs = _performers(session, recovery.person_id) if recovery.way == "codes" else []
+    if len(theirs) != 1 or vault.is_erased(session, theirs[0].id):
+        return None
+    (performer,) = theirs
+    in_place = mandates.is_dead(session, performer.id) or mandates.has_guardian(
+        session, performer.id
+    )
+    return None if in_place else performer
+
+
+def begin_live_check(session: Session, recovery: Recovery) -> LiveCheck:
+    """Draw poses for whoever holds the link. Expects the recovery's row to be locked.
+
+    Raises RecoveryRefused, LiveCheckOver, LikenessErased, TooManyRequests.
+    """
+    performer = performer_to_check(session, recovery)
+    if performer is None:
+        raise RecoveryRefused(
+            "no face of yours alone is registered here to be checked live: ask your agent to vouch"
+        )
+    return live.begin(session, performer, recovery_id=recovery.id)
+
+
+def answer_live_check(
+    session: Session,
+    recovery: Recovery,
+    check_id: str,
+    stills: Sequence[Still],
+    sha256s: Sequence[bytes],
+    *,
+    at: datetime,
+) -> LiveCheck:
+    """Put down how a live check for a recovery ended; where it passed, tell on every channel.
+
+    It proves nothing but to this recovery, and 72 hours pass all the same. Expects the recovery's
+    row to be locked. Raises as `live.answer`, LiveCheckNotFound.
+    """
+    check = live.check_for(session, recovery.id, check_id)
+    live.answer(session, check, stills, sha256s, at=at)
+    if check.outcome == "passed":
+        _tell(session, "recovery-checked-live", recovery)
+    return check
 
 
 def complete(

@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
+from app import rates
 from app.access import may
 from app.config import settings
 from app.errors import AppError
@@ -99,8 +100,8 @@ class PerformerPage(BaseModel):
 async def enroll_performer(request: Request, act: Acting) -> Response:
     """Enroll a performer from one portrait; the picture is kept encrypted, and only so.
 
-    Where the face resembles somebody enrolled by another house, the performer is `held`: paused
-    until a person has looked.
+    So many a day for each house. Where the face resembles somebody enrolled by another house, the
+    performer is `held`: paused until a person has looked.
     """
     limit_bytes = settings().upload_limit_bytes
     async with limited_form(request, limit_bytes, too_large=ImageTooLarge) as form:
@@ -114,6 +115,7 @@ def _enroll(act: Act, name: str, portrait: BinaryIO) -> Response:
     with private_directory() as directory:
         path = directory / "portrait"
         digest = keep(portrait, path, settings().upload_limit_bytes, too_large=ImageTooLarge)
+        rates.take_enrollment(act.organization_id)
         seen = service.inspect_portrait(path)
         searched = resemblance.look_for(seen.template, act.organization_id)
 

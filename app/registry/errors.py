@@ -39,6 +39,18 @@ class AnswerMissing(AppError):
     status, code = 422, "answer-missing"
 
 
+class LiveCheckNotFound(NotFound):
+    """No live check of the caller's has this id; others' look the same."""
+
+    code = "live-check-not-found"
+
+
+class LiveCheckOver(AppError):
+    """A live check is answered once, within five minutes, by somebody alive."""
+
+    status, code = 409, "live-check-over"
+
+
 class NoFaceFound(AppError):
     """No face was found in the portrait."""
 

@@ -110,6 +110,19 @@ def template_of(pixels: "Rgb", box: Box) -> list[float]:
     return [float(number) for number in _descriptor().compute_face_descriptor(pixels, shape)]
 
 
+def points_of(pixels: "Rgb", box: Box) -> list[tuple[float, float]]:
+    """Return five landmarks of the face in `box`: two corners of each eye, the nose's base."""
+    import dlib
+
+    shape = _landmarks()(pixels, dlib.rectangle(*box))
+    return [(float(point.x), float(point.y)) for point in shape.parts()]
+
+
+def open_upright(path: str) -> "Image":
+    """Read a picture upright, in RGB, and no larger than faces are looked for in."""
+    return _decode(_open(Path(path)))[0]
+
+
 def distance(one: Sequence[float], other: Sequence[float]) -> float:
     """Return the Euclidean distance of two templates. Raises ValueError on unlike lengths."""
     return math.dist(one, other)

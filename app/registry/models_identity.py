@@ -16,7 +16,8 @@ class IdentityProof(SQLModel, table=True):
     """That somebody vouched for a performer, or looked at their document; ended, never edited.
 
     Of one replica: another one is proven anew. A voucher signed `document` (RFC 8785) with a key of
-    theirs; of a document checked elsewhere there is a `reference`. `seal`: as of a mandate.
+    theirs; of a document checked elsewhere, and of a live check, there is a `reference`. `seal`: as
+    of a mandate.
     """
 
     __tablename__ = "identity_proof"

@@ -1,8 +1,10 @@
 """Pages for who has no device at hand: stop everything, come back in, and vouch for another."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Request, Response
 from sqlmodel import Session
 
 from app import db
@@ -11,6 +13,10 @@ from app.identity import passkeys, people, sessions
 from app.identity.api_edge import limited
 from app.identity.models_people import Passkey, Person
 from app.recovery import codes, pausing, service
+from app.registry import live
+from app.registry.models_live import LiveCheck
+from app.registry.poses import Still
+from app.web.live import answer_live_check, show_live_check
 from app.web.pages import PageRoute, Posted, Visitor, page, see, site
 from app.web.people import Proven
 
@@ -118,6 +124,8 @@ def show_completion(visit: Visitor, secret: str) -> Response:
         found = service.recovery_behind(session, secret)
         person = session.get_one(Person, found.person_id)
         missing = service.what_is_missing(session, found)
+        can_be_checked = service.performer_to_check(session, found) is not None
+        checked = live.passed_for(session, found.id)
         ceremony, options = "", "{}"
         if not missing:
             asked = passkeys.begin(session, "enroll", visit.binder, person_id=person.id)
@@ -131,6 +139,8 @@ def show_completion(visit: Visitor, secret: str) -> Response:
         recovery=found,
         person=person,
         missing=missing,
+        can_be_checked=can_be_checked and not checked,
+        checked=checked,
         vouch_link=f"{site().origin}/recoveries/{found.id}/vouch",
         ceremony=ceremony,
         options=options,
@@ -147,6 +157,56 @@ def complete(visit: Posted, secret: str, proof: Proven) -> Response:
         passkey = service.complete(session, site(), found, taken, answer=proof.answer)
         opened = _signed_in(session, visit, passkey)
     return see("/account", secret=opened)
+
+
+@router.post("/recovery/{secret}/checks", dependencies=STRANGERS)
+@may("link")
+def begin_check(_visit: Posted, secret: str) -> Response:
+    """Ask for poses in a new order, instead of a word; five times a day."""
+    with db.writing() as session:
+        found = service.recovery_behind(session, secret, lock=True)
+        check = service.begin_live_check(session, found)
+    return see(f"/recovery/{secret}/checks/{check.id}")
+
+
+@router.get("/recovery/{secret}/checks/{live_check_id}", dependencies=STRANGERS)
+@may("link")
+def show_check(visit: Visitor, secret: str, live_check_id: str) -> Response:
+    """Ask for a still of each pose, or say how it ended."""
+    with db.reading() as session:
+        found = service.recovery_behind(session, secret)
+        check = live.check_for(session, found.id, live_check_id)
+    return show_live_check(visit, check, f"/recovery/{secret}")
+
+
+@router.post("/recovery/{secret}/checks/{live_check_id}", dependencies=[limited("files")])
+@may("link")
+async def answer_check(
+    request: Request, visit: Visitor, secret: str, live_check_id: str
+) -> Response:
+    """Compare the stills with the portrait, and throw them away."""
+    return await answer_live_check(
+        request,
+        visit,
+        _CheckForRecovery(secret, live_check_id),
+        f"/recovery/{secret}/checks/{live_check_id}",
+    )
+
+
+@dataclass(frozen=True)
+class _CheckForRecovery:
+    """A live check by the link of a recovery."""
+
+    secret: str
+    check_id: str
+
+    def check(self, session: Session) -> LiveCheck:
+        found = service.recovery_behind(session, self.secret)
+        return live.check_for(session, found.id, self.check_id)
+
+    def keep(self, session: Session, seen: list[Still], sha256s: list[bytes], at: datetime) -> None:
+        found = service.recovery_behind(session, self.secret, lock=True)
+        service.answer_live_check(session, found, self.check_id, seen, sha256s, at=at)
 
 
 def _signed_in(session: Session, visit: Posted, passkey: Passkey) -> str:

@@ -1,16 +1,19 @@
 """Every request that acts, once told: by whom, where, after what, and the same otherwise."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from joserfc.jwk import ECKey
+from PIL import Image
 
 from app import clock, db
 from app.demo import cast
 from app.gateway.models import Generation
 from app.identity import service as identity
 from app.licensing.strikes import service as strikes
+from app.registry import live
 from tests.gateway.materials.making import a_recording
 from tests.http.house import House, a_preview, a_render_job, a_standing_offer, question
 from tests.licensing.disclosing import a_grant
@@ -186,6 +189,22 @@ def _vouching(house: House, *, back: bool = False) -> Deed:
         return Deed("agency", f"{path}/revocation", {}, status=200)
     body = {"json": a_vouching(scene)}
     return Deed("agency", path, body, {"json": a_vouching(scene) | {"jws": "a..b"}})
+
+
+def blank_stills(shade: int = 0) -> dict[str, tuple[str, bytes]]:
+    """Five pictures in which nobody is, each another one."""
+    stills = {}
+    for number in range(1, live.STILLS + 1):
+        Image.new("L", (24, 24), shade + number).save(data := io.BytesIO(), "PNG")
+        stills[f"still_{number}"] = (f"{number}.png", data.getvalue())
+    return stills
+
+
+def _stills(house: House) -> Deed:
+    path = f"/v1/performers/{house.scene.performer.id}/live-checks"
+    check = house.post(path, "desk").json()
+    this, other = ({"files": blank_stills(shade)} for shade in (0, 100))
+    return Deed("desk", f"/v1/live-checks/{check['id']}/stills", this, other)
 
 
 def _ink(house: House) -> Deed:
@@ -456,6 +475,10 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         {"json": {"kind": "imdb", "value": "nm0000001"}},
         {"json": {"kind": "imdb", "value": "nm0000002"}},
     ),
+    "/v1/performers/{performer_id}/live-checks": lambda h: Deed(
+        "desk", f"/v1/performers/{h.scene.performer.id}/live-checks", {}
+    ),
+    "/v1/live-checks/{live_check_id}/stills": _stills,
     "/v1/contracts/{contract_id}/ink-signatures": _ink,
     "/v1/performers/{performer_id}/birth": lambda h: Deed(
         "desk",

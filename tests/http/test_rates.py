@@ -2,9 +2,13 @@
 
 import pytest
 
-from app import config
+from app import config, db
 from app.provenance import pki
+from app.registry import resemblance
+from app.registry import service as registry
+from app.registry.matching import Searched
 from tests.http.house import assert_problem
+from tests.scenes import PORTRAIT, a_portrait_seen, an_api_key
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 DER = {"content": b"no question"}
@@ -66,3 +70,20 @@ class TestKeysThatAreNone:
         said = [client.get("/v1/contracts", headers=guess).status_code for _ in range(5)]
         assert said == [401, 401, 401, 429, 429]
         assert house.get("/v1/contracts").status_code == 200  # who holds one is not shut out
+
+
+class TestHousesThatEnroll:
+    def test_send_so_many_portraits_a_day_whatever_keys_they_have(self, house, monkeypatch):
+        monkeypatch.setattr(config.settings(), "rate_enrollments", "2/day")
+        monkeypatch.setattr(registry, "inspect_portrait", a_portrait_seen)
+        monkeypatch.setattr(resemblance, "look_for", lambda *_: Searched([[]], 0))
+        with db.writing() as session:
+            desk = house.scene.desk.organization
+            house.keys["second"] = an_api_key(session, desk)
+
+        def enroll(who: str) -> int:
+            sent = {"data": {"name": "Griet"}, "files": {"portrait": PORTRAIT.read_bytes()}}
+            return house.post("/v1/performers", who, **sent).status_code
+
+        assert [enroll("desk"), enroll("second"), enroll("desk")] == [201, 201, 429]
+        assert enroll("agency") == 201  # another house's own count

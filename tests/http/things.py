@@ -28,7 +28,9 @@ from app.licensing.disclosures import service as disclosures
 from app.licensing.mandates import service as mandates
 from app.payments import statements
 from app.payments.documents import period_part
-from tests.http.deeds import PROFILE
+from app.registry import live
+from app.registry.models import Performer
+from tests.http.deeds import PROFILE, blank_stills
 from tests.http.house import House, a_standing_offer
 from tests.licensing import unions
 from tests.licensing.disclosing import a_grant
@@ -47,9 +49,12 @@ def a_case(session: Session, house: House, generation_id: str) -> Case:
     generation = session.get_one(Generation, generation_id)
     generation.released_at = clock.now()
     said = opening.Complaint("beyond-consent", "correction", "No.", generation_id=generation_id)
-    desk = house.scene.desk
-    by = Principal(desk.organization.id, "performer", _a_key(session, desk.organization))
-    return opening.open_case(session, said, by)
+    return opening.open_case(session, said, _desk_of(session, house))
+
+
+def _desk_of(session: Session, house: House) -> Principal:
+    desk = house.scene.desk.organization
+    return Principal(desk.id, "performer", _a_key(session, desk))
 
 
 def things_of(house: House) -> dict[str, str]:
@@ -116,7 +121,7 @@ def things_of(house: House) -> dict[str, str]:
             jws=signed(said, house.scene.desk),
         )
         period = close_period(session, until=clock.now())
-        performer = house.scene.performer
+        performer = session.get_one(Performer, house.scene.performer.id)
         said = {
             "party": {"id": performer.id, "name": performer.name},
             "totals": [],
@@ -131,6 +136,7 @@ def things_of(house: House) -> dict[str, str]:
             party_id=performer.id,
         )
         case = a_case(session, house, asked["id"])
+        check = live.begin(session, performer, by=_desk_of(session, house))
         invoice = Invoice(
             kind="invoice",
             supplier_id="operator",
@@ -164,6 +170,7 @@ def things_of(house: House) -> dict[str, str]:
     return {
         "paper_id": paper.id,
         "mandate_id": mandate.id,
+        "live_check_id": check.id,
         "grant_id": grant.id,
         "statement_id": statement.id,
         "invoice_id": invoice.id,
@@ -203,6 +210,8 @@ def call(house: House, verb: str, address: str, who: str) -> Response:
         return house.get(address, who)
     if address.endswith("/paper"):
         return house.post(address, who, files={"file": ("a.pdf", a_pdf())})
+    if address.endswith("/stills"):
+        return house.post(address, who, files=blank_stills())
     if address.endswith("/results"):
         film = ("film.mp4", b"film")
         return house.post(address, who, data={"license": "0" * 64}, files={"film": film})

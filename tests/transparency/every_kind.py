@@ -60,6 +60,7 @@ from app.recovery.models import Recovery, RecoveryCode, RecoveryVouch
 from app.registry import identities, mandates
 from app.registry import service as registry
 from app.registry.models_listing import PerformerListing
+from app.registry.models_live import LiveCheck, LiveStill
 from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
 from app.registry.models_named import MatchingChoice, PerformerAlias
 from app.registry.models_resemblance import EnrollmentHold, EnrollmentMatch
@@ -191,6 +192,15 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 organization_id=organization_id,
                 api_key_id=key_id,
             ),
+            LiveCheck(
+                id="lch_1",
+                performer_id=scene.performer.id,
+                replica_id=scene.replica.id,
+                api_key_id=key_id,
+                poses=["straight"],
+                expires_at=clock.now() + LATER,
+            ),
+            LiveStill(mark="0" * 64, check_id="lch_1"),
             MatchingChoice(
                 performer_id=scene.performer.id,
                 number=1,

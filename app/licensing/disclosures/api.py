@@ -52,7 +52,7 @@ class DisclosureGrantRead(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: str = Field(examples=["dgr_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
-    series_id: str = Field(serialization_alias="contract_id", examples=[CONTRACT_ID])
+    contract_id: str = Field(validation_alias="series_id", examples=[CONTRACT_ID])
     side: str = Field(examples=["performer"])
     verifier: str = Field(
         examples=[ORGANIZATION_ID], description="An organization, or a key's RFC 7638 thumbprint."

@@ -57,7 +57,8 @@ class ProofRead(BaseModel):
 
     level: str = Field(examples=["vouched"])
     organization_id: str | None = Field(
-        examples=["org_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"], description="Null: the operator's."
+        examples=["org_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"],
+        description="Null: of a live check, or the operator's.",
     )
     proven_at: datetime
     ends_at: datetime
