@@ -32,7 +32,7 @@ class Lost(Exception):
 
 
 class Standing:
-    """One child on the line: `ask` it, and `end` it.
+    """One child on the line: `tell` it, `hear` it, and `end` it.
 
     `scratch` is a file without a name, in memory where the system has that. This child alone may be
     handed it, and may go on changing it for as long as it lives.
@@ -70,16 +70,23 @@ class Standing:
             self.end()
             raise
 
-    def ask(
-        self, message: Mapping[str, Any], files: Sequence[int] = (), *, wall_s: float
-    ) -> dict[str, Any]:
-        """Return what the child says to this; raises Lost, SandboxTimeout, SandboxUnavailable."""
-        self._line.settimeout(wall_s)
-        try:
+    def tell(self, message: Mapping[str, Any], files: Sequence[int] = (), *, wall_s: float) -> None:
+        """Give the child something to do, then `hear` it. Raises as that does."""
+        with self._on_the_line(wall_s):
+            self._line.settimeout(wall_s)
             self._await_birth()
             self._drop_complaints()
             sandbox_line.send(self._line, message, files)
+
+    def hear(self, *, wall_s: float) -> dict[str, Any]:
+        """Return what the child says; raises Lost, SandboxTimeout, SandboxUnavailable."""
+        with self._on_the_line(wall_s):
             return sandbox_line.receive(self._line, until=time.monotonic() + wall_s)
+
+    @contextmanager
+    def _on_the_line(self, wall_s: float) -> Iterator[None]:
+        try:
+            yield
         except TimeoutError:
             raise sandbox.SandboxTimeout(
                 f"reading the file took more than {wall_s:g} s; send a smaller one"

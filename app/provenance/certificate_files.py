@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,10 +21,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from app import clock
 from app.provenance.certificates import AUTHORITIES, BY_PURPOSE
 from app.provenance.errors import CertificateMissing
 
 LOCK = "certificates.lock"
+JUST_NOW_S = 1.0  # two changes as close as a tick of the kernel may bear one instant
 CLAIM = "claim"
 CLOSED = "cessationOfOperation"  # the reason with which a signer's own series ends
 _FILE = re.compile(r"(?P<series>(?P<purpose>[a-z-]+)(?:@[A-Za-z0-9_-]+)?)(?:\.[0-9]+)?\.crt")
@@ -104,13 +107,26 @@ def state(directory: Path) -> State:
     """Return what lies there, as far as listings go by it: each file, and which version of it.
 
     What follows from certificates alone is reckoned once for each state. Every change is another
-    one: files are replaced whole, never changed in place.
+    one: files are replaced whole, never changed in place, so the directory tells of it at once.
+    Of what somebody changed in place by hand, the next second does.
     """
     try:
-        with os.scandir(directory) as entries:
-            there = [each for each in entries if each.name.endswith(_LISTED)]
+        changed_at_ns = directory.stat().st_mtime_ns
     except FileNotFoundError:
         return ()
+    if clock.now().timestamp() - changed_at_ns / 1e9 < JUST_NOW_S:
+        return _looked_at(directory)
+    return _lately_looked_at(directory, changed_at_ns, int(time.monotonic()))
+
+
+@lru_cache(maxsize=8)
+def _lately_looked_at(directory: Path, _changed_at_ns: int, _second: int) -> State:
+    return _looked_at(directory)
+
+
+def _looked_at(directory: Path) -> State:
+    with os.scandir(directory) as entries:
+        there = [each for each in entries if each.name.endswith(_LISTED)]
     versions = ((each.name, each.stat()) for each in there)
     return tuple((name, version.st_ino, version.st_mtime_ns) for name, version in versions)
 

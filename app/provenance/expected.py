@@ -9,13 +9,13 @@ reads the signed file checks that.
 import hashlib
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import cbor2
 
 from app.provenance.errors import SigningFailed
-from app.provenance.finish import superboxes
+from app.provenance.finish import Box, superboxes
 from app.provenance.manifest import Manifest
 
 HARD_BINDINGS = {"c2pa.hash.data", "c2pa.hash.bmff.v3"}
@@ -27,21 +27,23 @@ _CLAIM = {
 }
 
 
-def check_laid_out(store: bytes, ordered: Manifest) -> None:
-    """Raise SigningFailed unless a laid-out store says what was ordered and nothing else.
+def check_laid_out(store: bytes, ordered: Manifest) -> list[Box]:
+    """Return a laid-out store's boxes; SigningFailed unless it says what was ordered, no more.
 
     Before the second pass: the soft binding still holds its placeholder.
     """
+    boxes: list[Box] = []
     try:
-        wrong = _what_is_wrong(store, ordered)
+        boxes = superboxes(store)
+        wrong = _what_is_wrong(store, boxes, ordered)
     except (LookupError, TypeError, ValueError, struct.error, RecursionError) as error:
         wrong = type(error).__name__
     if wrong:
         raise SigningFailed(f"the manifest that was laid out is not the one ordered: {wrong}")
+    return boxes
 
 
-def _what_is_wrong(store: bytes, ordered: Manifest) -> str:
-    boxes = list(superboxes(store))
+def _what_is_wrong(store: bytes, boxes: Sequence[Box], ordered: Manifest) -> str:
     manifests = [box.path for box in boxes if box.path.count("/") == 2]
     if len(manifests) != len(set(manifests)) or (len(manifests) > 1 and not ordered.sources):
         return "it holds other manifests"

@@ -10,8 +10,9 @@ import hashlib
 import mmap
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cbor2
 
@@ -22,11 +23,11 @@ from app.provenance.manifest import PAYLOAD_PLACEHOLDER
 COSE_SIGN1 = 18
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SOI, APP11, START_OF_SCAN = b"\xff\xd8", 0xEB, 0xDA
+_HEADER = struct.Struct(">I4s").unpack_from  # of a box: length, kind
 MANIFEST_BYTES = 4 << 20  # with all those of its ingredients
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """One JUMBF superbox: where it lies, and where its first CBOR content lies (or None)."""
 
     path: str
@@ -48,6 +49,7 @@ class Places:
 
 def finish_manifest(
     manifest: bytes,
+    boxes: Sequence[Box],
     payload: bytes,
     *,
     sign: Callable[[bytes], bytes],
@@ -56,20 +58,20 @@ def finish_manifest(
 ) -> bytes:
     """Return the manifest with payload bytes, real signature and time stamp; same length.
 
-    `sign` is called exactly once, on the COSE Sig_structure; `stamp` gets what is to be stamped
-    and returns a TimeStampToken; `staple` is a DER OCSP response about the signer. Raises
-    SigningFailed when the layout is not the expected one.
+    `boxes` are its `superboxes`. `sign` is called exactly once, on the COSE Sig_structure; `stamp`
+    gets what is to be stamped and returns a TimeStampToken; `staple` is a DER OCSP response about
+    the signer. Raises SigningFailed when the layout is not the expected one.
     """
     data = bytearray(manifest)
-    boxes = {box.path: box for box in superboxes(data)}
+    by_path = {box.path: box for box in boxes}
     # The last manifest of a store is the active one; those before it came with ingredients.
-    signatures = [path for path in boxes if path.endswith("/c2pa.signature")]
+    signatures = [path for path in by_path if path.endswith("/c2pa.signature")]
     if not signatures:
         raise SigningFailed("the library wrote a manifest without a signature")
     base = signatures[-1].removesuffix("/c2pa.signature")
-    claim = _content(boxes[f"{base}/c2pa.claim.v2"])
-    _write_payload(data, boxes[f"{base}/c2pa.assertions/c2pa.soft-binding"], claim, payload)
-    start, end = _content(boxes[signatures[-1]])
+    claim = _content(by_path[f"{base}/c2pa.claim.v2"])
+    _write_payload(data, by_path[f"{base}/c2pa.assertions/c2pa.soft-binding"], claim, payload)
+    start, end = _content(by_path[signatures[-1]])
     data[start:end] = _signature(
         bytes(data[start:end]),
         bytes(data[claim[0] : claim[1]]),
@@ -80,9 +82,14 @@ def finish_manifest(
     return bytes(data)
 
 
-def superboxes(data: bytes | bytearray) -> Iterator[Box]:
-    """Walk a JUMBF store depth first. Raises SigningFailed on a box that overruns its parent."""
-    yield from _walk(data, 0, len(data), "")
+def superboxes(data: bytes | bytearray) -> list[Box]:
+    """List a JUMBF store's boxes, depth first. Raises SigningFailed where one overruns its parent.
+
+    Of what is no store also struct.error, UnicodeDecodeError, ValueError, RecursionError.
+    """
+    found: list[Box | None] = []
+    _walk(data, 0, len(data), "", found)
+    return [box for box in found if box is not None]
 
 
 def places_of(manifest: bytes, whole: mmap.mmap | bytes) -> Places:
@@ -127,27 +134,26 @@ def put_manifest(whole: mmap.mmap | bytearray, places: Places, new: bytes) -> No
         whole[end : end + 4] = struct.pack(">I", zlib.crc32(whole[start:end]))
 
 
-def _walk(data: bytes | bytearray, at: int, end: int, parent: str) -> Iterator[Box]:
+def _walk(
+    data: bytes | bytearray, at: int, end: int, parent: str, found: list[Box | None]
+) -> tuple[int, int] | None:
+    """Add the superboxes within a stretch to `found`; return where its first CBOR content lies."""
+    cbor = None
     while at < end:
-        size, kind = struct.unpack_from(">I4s", data, at)
+        size, kind = _HEADER(data, at)
         if size < 8 or at + size > end:
             raise SigningFailed("a box of the manifest overruns its parent")
         if kind == b"jumb":
             label_at = at + 8 + 8 + 16 + 1  # superbox header, description header, uuid, toggles
-            label = bytes(data[label_at : data.index(0, label_at)]).decode()
-            path = f"{parent}/{label}"
-            yield Box(path, at, at + size, _first_cbor(data, at + 8, at + size))
-            yield from _walk(data, at + 8, at + size, path)
+            label = data[label_at : data.index(0, label_at)].decode()
+            path, place = f"{parent}/{label}", len(found)
+            found.append(None)  # before those within it
+            inside = _walk(data, at + 8, at + size, path, found)
+            found[place] = Box(path, at, at + size, inside)
+        elif kind == b"cbor" and cbor is None:
+            cbor = (at + 8, at + size)
         at += size
-
-
-def _first_cbor(data: bytes | bytearray, at: int, end: int) -> tuple[int, int] | None:
-    while at < end:
-        size, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"cbor":
-            return at + 8, at + size
-        at += max(size, 8)
-    return None
+    return cbor
 
 
 def _content(box: Box) -> tuple[int, int]:
@@ -200,12 +206,12 @@ def _signature(
         header = {**unprotected, "pad": bytes(padding)}
         return cbor2.dumps(cbor2.CBORTag(COSE_SIGN1, [protected, header, None, signature]))
 
-    padding = len(old) - len(encoded(0))
-    while padding > 0 and len(encoded(padding)) > len(old):
-        padding -= 1  # the length prefix of the padding itself grows
-    if padding < 0 or len(encoded(padding)) != len(old):
-        raise SigningFailed("signature and time stamp do not fit the room the library reserved")
-    return encoded(padding)
+    room = len(old) - len(encoded(0))
+    # Its length is written in 0, 1, 2 or 4 more bytes, the longer the padding is.
+    for more, longest in ((0, 23), (1, 255), (2, 65535), (4, 1 << 32)):
+        if 0 <= room - more <= longest and len(whole := encoded(room - more)) == len(old):
+            return whole
+    raise SigningFailed("signature and time stamp do not fit the room the library reserved")
 
 
 def _places_in_jpeg(whole: mmap.mmap | bytes, manifest: bytes) -> tuple[tuple[int, int], ...]:

@@ -1,6 +1,7 @@
 """Sign a finished file, then read it back before anyone may have it."""
 
 import hashlib
+import json
 import mmap
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -95,21 +96,21 @@ def sign_file(
     replaced. Call `check_release` before handing `dst` out. Raises
     UnsupportedFormat, SigningFailed; on failure `dst` is removed.
     """
-    is_small = src.stat().st_size <= IN_MEMORY_BYTES
     said = {
-        "definition": manifest.definition,
+        "definition": json.dumps(manifest.definition),  # the child passes it on as it is
         "media_type": media_type_of(src),
         "chain_pem": chain_pem,
         "sources": [[said, source.media_type] for said, source in manifest.sources],
-        "in_memory": is_small,
     }
 
     def finish(written: bytes) -> bytes:
-        check_laid_out(written, manifest)
-        return finish_manifest(written, manifest.payload, sign=sign, stamp=stamp, staple=staple)
+        boxes = check_laid_out(written, manifest)
+        return finish_manifest(
+            written, boxes, manifest.payload, sign=sign, stamp=stamp, staple=staple
+        )
 
     order = Order(said, [source.path for _, source in manifest.sources], finish, party)
-    write = _in_memory if is_small else _in_place
+    write = _in_memory if src.stat().st_size <= IN_MEMORY_BYTES else _in_place
     try:
         try:
             return write(src, dst, order)
@@ -191,7 +192,7 @@ def _ask(
     path: Path, function: str, args: Mapping[str, str], original: Path | None = None
 ) -> dict[str, Any]:
     """Read in a process that signed nothing, for as long as a large file takes."""
-    wait_s = 60 + path.stat().st_size // SLOWEST_BYTES_A_SECOND
+    wait_s = _wait_s(path)
     return sandbox.run(
         function,
         {"path": str(path.resolve()), **args},
@@ -204,12 +205,15 @@ def _ask(
 
 def _in_memory(src: Path, dst: Path, order: Order) -> SignedFile:
     """Write a small file once, when it is finished; what the child could still change is not it."""
-    with sandbox_standing.standing(LAYING, order.party) as child:
-        places = _lay_out(child, order, src, child.scratch)
-        whole = bytearray(os.fstat(child.scratch.fileno()).st_size)
-        del whole[os.preadv(child.scratch.fileno(), [whole], 0) :]
-    finished = _finish(whole, places, order)
-    dst.write_bytes(whole)
+    with ExitStack() as opened:
+        with sandbox_standing.standing(LAYING, order.party) as child:
+            _give(child, order, src, child.scratch)
+            target = opened.enter_context(dst.open("wb"))  # meanwhile: clearing it takes time
+            places = _places(child, src)
+            whole = bytearray(os.fstat(child.scratch.fileno()).st_size)
+            del whole[os.preadv(child.scratch.fileno(), [whole], 0) :]
+        finished = _finish(whole, places, order)
+        target.write(whole)
     return SignedFile(hashlib.sha256(whole).hexdigest(), len(whole), finished)
 
 
@@ -218,7 +222,8 @@ def _in_place(src: Path, dst: Path, order: Order) -> SignedFile:
     room = src.stat().st_size + sandbox.FILE_BYTES
     with dst.open("w+b") as target:
         with sandbox_standing.fresh(LAYING, file_bytes=room) as child:
-            places = _lay_out(child, order, src, target)
+            _give(child, order, src, target)
+            places = _places(child, src)
         with mmap.mmap(target.fileno(), 0) as view:
             finished = _finish(view, places, order)
         target.seek(0)
@@ -233,15 +238,23 @@ def _finish(whole: mmap.mmap | bytearray, places: Places, order: Order) -> bytes
     return finished
 
 
-def _lay_out(child: sandbox_standing.Standing, order: Order, src: Path, target: BinaryIO) -> Places:
-    """Have the child write `src` with its manifest laid out; what it says of that is validated."""
-    wait_s = 60 + src.stat().st_size // SLOWEST_BYTES_A_SECOND
+def _give(child: sandbox_standing.Standing, order: Order, src: Path, target: BinaryIO) -> None:
+    """Have the child write `src` into `target` with its manifest laid out."""
     with ExitStack() as opened:
         files = [opened.enter_context(path.open("rb")).fileno() for path in (src, *order.sources)]
         files.insert(1, target.fileno())
-        said = child.ask(order.said, files, wall_s=wait_s)
+        child.tell(order.said, files, wall_s=_wait_s(src))
+
+
+def _places(child: sandbox_standing.Standing, src: Path) -> Places:
+    """Return where the child says the manifest lies; what it says is validated."""
+    said = child.hear(wall_s=_wait_s(src))
     try:
         return LaidOut.model_validate(said).places
     except ValidationError:
         why = str(said.get("refused", "no manifest came back"))[:500]
         raise SigningFailed(f"{src.name} could not be signed: {why}") from None
+
+
+def _wait_s(path: Path) -> int:
+    return 60 + path.stat().st_size // SLOWEST_BYTES_A_SECOND

@@ -1,5 +1,6 @@
 """What a child that lays out credentials might do once a file has taken it over."""
 
+import json
 import os
 import socket
 from collections.abc import Mapping
@@ -17,7 +18,9 @@ def _serve(change: Any) -> dict[str, Any]:
 
     def changed(line: socket.socket) -> tuple[dict[str, Any], list[int]]:
         request, files = receive(line)
-        return change(request, files)
+        request["definition"] = json.loads(request["definition"])
+        request, files = change(request, files)
+        return request | {"definition": json.dumps(request["definition"])}, files
 
     sandbox_line.receive_with_files = changed  # type: ignore[assignment]
     return laying.serve()

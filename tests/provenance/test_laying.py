@@ -8,6 +8,7 @@ import pytest
 from app import sandbox, sandbox_standing
 from app.provenance import expected, sign
 from app.provenance.errors import ReleaseGateClosed, SigningFailed
+from app.provenance.finish import superboxes
 from tests.provenance import making
 from tests.provenance.making import PAYLOAD
 from tests.test_sandbox import linux_only
@@ -69,7 +70,7 @@ class TestTakenOver:
     def test_and_would_if_nobody_looked(self, authority, src, tmp_path, monkeypatch):
         """The planted fault: whatever is laid out is signed, and both verifiers believe it."""
         taken_over(monkeypatch, "another_consent")
-        monkeypatch.setattr(sign, "check_laid_out", lambda *_: None)
+        monkeypatch.setattr(sign, "check_laid_out", lambda store, _: superboxes(store))
         out = tmp_path / "out.jpg"
         sign_for(authority, src, out)
         sign.check_release(out, **authority.trust, payload=PAYLOAD, original=src)
