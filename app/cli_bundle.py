@@ -42,3 +42,26 @@ def make_bundle(
         making.write(made, target, work=work)
     partial.replace(to)
     print(f"{to}: all that proves {named['generation_id']}, for a {audience}")
+
+
+@bundles.command("clearance")
+def make_clearance_pack(
+    generation_id: Annotated[str, typer.Argument(help="The released output: gen_…")],
+    to: Annotated[Path, typer.Option("--out", "-o", help="Where the zip goes.")] = Path(
+        "clearance.zip"
+    ),
+    reader: Annotated[
+        str, typer.Option(help="Whom it is for: an organization granted more, by its id.")
+    ] = "",
+) -> None:
+    """Write what a distributor and an insurer ask of an output: facts, disclosure, proofs."""
+    from app import db, sandbox
+    from app.audit.clearance import packing
+
+    with db.reading() as session:
+        pack = packing.make(session, generation_id, reader=reader)
+    partial = to.with_name(f"{to.name}.partial")
+    with sandbox.private_directory() as work, partial.open("w+b") as target:
+        packing.write(pack, target, work=work)
+    partial.replace(to)
+    print(f"{to}: clearance of {generation_id}, for {reader or 'whoever is handed it'}")

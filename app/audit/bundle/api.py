@@ -1,11 +1,11 @@
 """Bundles over HTTP: for the licensee, for the performer's side, and for anybody."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any, BinaryIO, cast
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from app import db, sandbox
@@ -13,7 +13,9 @@ from app.access import may
 from app.audit.api import NEEDS_NO_KEY
 from app.audit.bundle import making
 from app.audit.bundle.errors import BundleNotReady
+from app.audit.clearance import packing
 from app.errors import NotFound
+from app.gateway import service as gateway
 from app.gateway.errors import GenerationNotFound
 from app.identity.api_edge import KnownCaller, Reading, limited, read_refusals
 from app.identity.errors import NotAuthenticated
@@ -61,15 +63,47 @@ def read_bundle(generation_id: str, read: Reading) -> StreamingResponse:
     return _sent(making.make(read.session, generation_id, audience=audience), generation_id)
 
 
+@router.get(
+    "/generations/{generation_id}/clearance",
+    response_class=StreamingResponse,
+    responses={**ZIP, **read_refusals(GenerationNotFound, NotFound, BundleNotReady)},
+)
+@may("requester", to="read")
+def read_clearance_pack(
+    generation_id: str,
+    read: Reading,
+    reader: Annotated[
+        str,
+        Query(max_length=40, description="Whom it is for: an organization granted more, by id."),
+    ] = "",
+) -> StreamingResponse:
+    """Give the licensee a pack for its distributor and insurer, safe to pass on.
+
+    Signed facts, the AI-use disclosure as a PDF, and an offline bundle. With `reader`, as much more
+    as the contracts let that organization see.
+    """
+    generation_id = gateway.generation_of(read.session, read.organization_id, generation_id).id
+    return sent_pack(packing.make(read.session, generation_id, reader=reader), generation_id)
+
+
+def sent_pack(pack: packing.Pack, name: str) -> StreamingResponse:
+    """Send a clearance pack as a download."""
+    return sent(lambda to, work: packing.write(pack, to, work=work), f"{name}.clearance.zip")
+
+
 def _sent(made: making.Made, name: str) -> StreamingResponse:
-    """Write the zip to a file without a name, and send that in pieces."""
+    return sent(lambda to, work: making.write(made, to, work=work), f"{name}.bundle.zip")
+
+
+def sent(write: Callable[[BinaryIO, Path], None], file_name: str) -> StreamingResponse:
+    """Write a zip to a file without a name, and send that in pieces."""
     target = tempfile.TemporaryFile()  # noqa: SIM115  closed when the last piece is sent
     with sandbox.private_directory() as work:
-        making.write(made, target, work=Path(work))
+        write(cast("BinaryIO", target), Path(work))
     size = target.tell()
     headers = {
         "Content-Length": str(size),
-        "Content-Disposition": f'attachment; filename="{name}.bundle.zip"',
+        "Content-Disposition": f'attachment; filename="{file_name}"',
     }
     return StreamingResponse(_pieces(target), media_type=MEDIA_TYPE, headers=headers)
 

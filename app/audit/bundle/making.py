@@ -62,7 +62,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class _Proven:
+class Proven:
     """The output, and what was recorded of it."""
 
     generation: Generation
@@ -98,7 +98,7 @@ def make(session: Session, generation_id: str, *, audience: Audience) -> Made:
     """
     now = clock.now()
     words = service.license_of(session, generation_id)  # NotFound comes first, for everybody
-    proven = _proven(session, generation_id)
+    proven = proven_of(session, generation_id)
     store = provenance.manifest_bytes(proven.manifest)
     parts = signature.parts_of(store)
     left_out = audiences.withheld(audience, handed_out=_handed_out(session, proven.generation))
@@ -171,7 +171,8 @@ def index(said: token.Statement, sha256s: Mapping[str, str], sizes: Mapping[str,
     return bytes(rfc8785.dumps(whole))
 
 
-def _proven(session: Session, generation_id: str) -> _Proven:
+def proven_of(session: Session, generation_id: str) -> Proven:
+    """Return a released output with what was recorded of it. Raises NotFound."""
     generation = session.get_one(Generation, generation_id)
     manifest = provenance.by_generation(session, generation_id)
     released = session.exec(
@@ -186,7 +187,7 @@ def _proven(session: Session, generation_id: str) -> _Proven:
     if manifest is None or released is None:
         raise NotFound("no output of this installation was released under this id")
     permit = session.get_one(Decision, generation.decision_id)
-    return _Proven(generation, manifest, permit, released)
+    return Proven(generation, manifest, permit, released)
 
 
 def _handed_out(session: Session, generation: Generation) -> bool:
@@ -202,7 +203,7 @@ def contracts(consent: Mapping[str, Any]) -> bytes:
     return bytes(rfc8785.dumps({"v": 1, "commitments": list(consent["contracts"])}))
 
 
-def _log(session: Session, proven: _Proven) -> dict[str, bytes]:
+def _log(session: Session, proven: Proven) -> dict[str, bytes]:
     """The three leaves, opened and proved under one checkpoint: the newest."""
     output = {"sha256": proven.manifest.file_sha256}
     try:

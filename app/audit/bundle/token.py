@@ -69,8 +69,13 @@ def members_digest(sha256s: Mapping[str, str]) -> str:
 
 def sign(said: Statement, by: Callable[[bytes], bytes], *, key_id: str) -> str:
     """Return the token; `by` makes a raw ES256 signature."""
-    header = rfc8785.dumps({"alg": "ES256", "kid": key_id, "typ": TYPE})
-    text = f"{_encode(header)}.{_encode(rfc8785.dumps(said.model_dump(mode='json')))}"
+    return compact(rfc8785.dumps(said.model_dump(mode="json")), by, key_id=key_id, typ=TYPE)
+
+
+def compact(payload: bytes, by: Callable[[bytes], bytes], *, key_id: str, typ: str) -> str:
+    """Return a compact JWS over a payload; `typ` says what it is, so it passes for no other."""
+    header = rfc8785.dumps({"alg": "ES256", "kid": key_id, "typ": typ})
+    text = f"{_encode(header)}.{_encode(payload)}"
     return f"{text}.{_encode(by(text.encode('ascii')))}"
 
 
