@@ -76,6 +76,7 @@ from app.twofold import api as api_key_rotation
 from app.unions import api as unions
 from app.web import cases as case_pages
 from app.web import catalogue as catalogue_pages
+from app.web import film as film_pages
 from app.web import languages as languages_page
 from app.web import notices as notices_pages
 from app.web import obligations as obligations_page
@@ -221,6 +222,7 @@ def create_app() -> FastAPI:
         performer_identity,
         production,
         catalogue_pages,
+        film_pages,
     ):
         app.include_router(portal.router)
     app.include_router(signing_pages.router)

@@ -152,7 +152,8 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
         )  # fmt: skip
     with db.writing() as session:
         offer = _in_the_catalogue(session, scene)
-        scene.ask(session, line="Whose shadow is that?", length_s="4")
+        _, waiting = scene.ask(session, line="Whose shadow is that?", length_s="4")
+        waiting.state, waiting.progress_percent = "rendering", 40
         scene.ask(session, line="Now with toothpaste.", purpose="advertising")
         strikes.propose_switch(session, people[0], agreement="HOUSE-2026", act="suspend")
         asked = offered(
@@ -194,6 +195,8 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "board": "/production",
             "scene": f"/production/contracts/{scene.contract.id}/scene",
             "films": "/production/films",
+            "film": f"/production/films/{generation.id}",
+            "progress": f"/production/films/{waiting.id}",
             "catalogue": "/production/catalogue",
             "listed": f"/production/catalogue/{scene.performer.id}",
             "offer": f"/production/offers/{offer.id}",

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header
@@ -87,27 +87,37 @@ def follow_generation(
     Ends with the last state, or after a minute.
     """
     service.generation_of(read.session, read.organization_id, generation_id)
-    if _open[read.organization_id] >= STREAMS_MOST:
+    who = read.principal
+    return streamed(who.organization_id, lambda: _look(who, generation_id), known=last_event_id)
+
+
+def streamed(
+    organization_id: str, look: Callable[[], events.Stands | None], *, known: str
+) -> StreamingResponse:
+    """Stream what `look` says, as it changes; None ends it. Raises TooManyStreams."""
+    if _open[organization_id] >= STREAMS_MOST:
         raise TooManyStreams(f"{STREAMS_MOST} streams of yours are open here; end one of them")
     return StreamingResponse(
-        _stream(read.principal, generation_id, known=last_event_id),
+        _stream(organization_id, look, known=known),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
 
 
-async def _stream(who: Principal, generation_id: str, *, known: str) -> AsyncIterator[str]:
-    _open[who.organization_id] += 1
+async def _stream(
+    organization_id: str, look: Callable[[], events.Stands | None], *, known: str
+) -> AsyncIterator[str]:
+    _open[organization_id] += 1
     try:
         async for event in events.follow(
-            lambda: run_in_threadpool(_look, who, generation_id),
+            lambda: run_in_threadpool(look),
             known=known,
             now_s=time.monotonic,
             sleep=asyncio.sleep,
         ):
             yield event
     finally:
-        _open[who.organization_id] -= 1
+        _open[organization_id] -= 1
 
 
 def _look(who: Principal, generation_id: str) -> GenerationEvent | None:

@@ -31,6 +31,8 @@ SESSION_COOKIE = "__Host-understudy"
 BROWSER_COOKIE = "__Host-understudy-browser"
 LANGUAGE_COOKIE = "__Host-understudy-language"
 HEADERS = {"Content-Security-Policy": headers.PAGES}  # the rest is what every answer says
+# Of a page that follows something as it comes.
+LISTENING = {"Content-Security-Policy": f"{headers.PAGES}; connect-src 'self'"}
 # Of a page that shows a still of ours which has no address of its own.
 WITH_STILL = {
     "Content-Security-Policy": headers.PAGES.replace("img-src 'self'", "img-src 'self' data:")

@@ -148,10 +148,10 @@ def ask_or_price(  # noqa: PLR0917 - FastAPI fills them in by name
         contract, performer = _under(session, seat, contract_id)
         if priced != price_tag(contract, draft):
             return _scene(session, visit, seat, contract_id, draft, changed=True)
-        denied = _make_once(session, seat, performer, draft, once)
-        if denied:
-            return _scene(session, visit, seat, contract_id, draft, denial=json.loads(denied))
-    return see("/production/films")
+        status, said = _make_once(session, seat, performer, draft, once)
+        if status != 201:
+            return _scene(session, visit, seat, contract_id, draft, denial=json.loads(said))
+    return see(f"/production/films/{said}")
 
 
 def price_tag(contract: Contract, draft: Draft) -> str:
@@ -159,8 +159,13 @@ def price_tag(contract: Contract, draft: Draft) -> str:
     return sha256(repr((contract.id, draft)).encode()).hexdigest()
 
 
-def _make_once(session: Session, seat: Seat, performer: Performer, draft: Draft, once: str) -> str:
-    """Ask for the scene in earnest, once for each form that was shown; return a denial as JSON."""
+def _make_once(
+    session: Session, seat: Seat, performer: Performer, draft: Draft, once: str
+) -> tuple[int, str]:
+    """Ask for the scene in earnest, once for each form that was shown.
+
+    Returns 201 and the film's id, or 403 and the denial as JSON.
+    """
     newest = registry.replicas_of(session, performer.id)[0]
     asked = gateway.Asked(
         (newest.id,), draft.generator, draft.line, draft.length_s, SIZE, shot=draft.shot
@@ -170,12 +175,12 @@ def _make_once(session: Session, seat: Seat, performer: Performer, draft: Draft,
     def ask() -> tuple[int, str]:
         decision, generation = gateway.request_generation(session, seat.organization.id, asked, use)
         if generation is not None:
-            return 201, ""
+            return 201, generation.id
         return 403, json.dumps(decisions.denial(decision))
 
     digest = sha256(repr((performer.id, draft)).encode()).hexdigest()
     by, key = principal_of(session, seat), f"a page's form: {once}"
-    return answer_once(session.connection(), by, key, digest, ask)[1]
+    return answer_once(session.connection(), by, key, digest, ask)
 
 
 def _scene(

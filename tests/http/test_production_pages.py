@@ -118,11 +118,13 @@ class TestScene:
     def test_is_made_once_however_often_the_button_is_pressed(self, house, felix, at, served_here):
         shown(felix, at)
         once, priced = felix.value("once"), tag(felix, at)
-        for _ in range(2):
-            made = form(felix, at, do="make", once=once, priced=priced)
-            assert made.headers["location"] == "/production/films"
+        led = {
+            form(felix, at, do="make", once=once, priced=priced).headers["location"]
+            for _ in range(2)
+        }
         (film,) = house.get("/v1/generations").json()["items"]
         assert film["line"] == SCENE["line"]
+        assert led == {f"/production/films/{film['id']}"}
         assert "? being made" in shown(felix, "/production/films")
         griet = joined(served_here, house.scene.desk.organization)
         assert SCENE["line"] in shown(griet, "/performer")

@@ -10,6 +10,7 @@ from app import db
 from app.identity.models_people import Invitation, Membership, Passkey
 from app.web import (
     catalogue,
+    film,
     pages,
     performer,
     performer_catalogue,
@@ -49,6 +50,7 @@ PAGES = [
         performer_work,
         production,
         catalogue,
+        film,
     )
     for route in room.router.routes
     if isinstance(route, APIRoute)
