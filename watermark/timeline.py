@@ -33,17 +33,22 @@ _KEY_WEIGHT = 3.0  # of key frames' noise in a sum over that of all others
 _SHORTEST_STEPS = 2  # a stretch shorter than this is not read on its own
 
 
+Region = tuple[int, int, int, int]
+
+
 @dataclass(frozen=True)
 class Detection:
     """A payload that was read between two instants of a film, in seconds.
 
-    `false_positive_log10` bounds the chance that an unmarked film yields any payload.
+    `false_positive_log10` bounds the chance that an unmarked film yields any payload; `region` is
+    the box that shows the mark, in pixels of a frame: left, top, width, height.
     """
 
     payload: bytes
     start_s: float
     end_s: float
     false_positive_log10: float
+    region: Region
 
 
 @dataclass
@@ -64,7 +69,7 @@ class Step:
 
 def find(source: Any, track: Any, key: bytes, *, thorough: bool) -> list[Detection]:
     """All marks of one key in a film, as a timeline."""
-    search = _Search(key, thorough)
+    search = _Search(key, thorough, (track.height, track.width))
     chunk: list[Step] = []
     any_frame = False
     steps = (source.duration or 0) / av.time_base / _STEP_S  # none where the file does not say
@@ -125,22 +130,24 @@ def _steps(source: Any, track: Any, looks: int) -> Iterator[Step]:
 class _Search:
     """The marks found so far in one film, and the decodes spent on it."""
 
-    def __init__(self, key: bytes, thorough: bool) -> None:
+    def __init__(self, key: bytes, thorough: bool, size: tuple[int, int]) -> None:
+        self.size = size  # of a frame: height, width
         self.reader = reading.Reader(key, TRIES)
         self.thorough = thorough
-        self.found: list[tuple[bytes, float, float]] = []
+        self.found: list[tuple[bytes, float, float, Region]] = []
         self.known: list[View] = []
 
     def timeline(self) -> list[Detection]:
         """What was found, in order, neighbours of one payload joined."""
         bound = self.reader.false_positive_log10()
-        joined: list[tuple[bytes, float, float]] = []
-        for payload, start, end in sorted(self.found, key=lambda f: f[1]):
+        joined: list[tuple[bytes, float, float, Region]] = []
+        for payload, start, end, region in sorted(self.found, key=lambda f: f[1]):
             if joined and joined[-1][0] == payload and start - joined[-1][2] <= 2 * _STEP_S:
-                joined[-1] = (payload, joined[-1][1], max(end, joined[-1][2]))
+                _, began, ended, box = joined[-1]
+                joined[-1] = (payload, began, max(end, ended), _around(box, region))
             else:
-                joined.append((payload, start, end))
-        return [Detection(payload, start, end, bound) for payload, start, end in joined]
+                joined.append((payload, start, end, region))
+        return [Detection(payload, start, end, bound, at) for payload, start, end, at in joined]
 
     def explain(self, steps: list[Step]) -> None:
         """Find every mark in a run of steps."""
@@ -196,10 +203,21 @@ class _Search:
         rest: list[list[Step]] = []
         for start, end, inside in _runs(present):
             if inside:
-                self.found.append((read.payload, stretch[start].start_s, stretch[end - 1].end_s))
+                shown = np.sum([s.total for s in stretch[start:end]], axis=0)
+                region = self.reader.region(shown, read, self.size)
+                span = (stretch[start].start_s, stretch[end - 1].end_s)
+                self.found.append((read.payload, *span, region))
             else:
                 rest.append(stretch[start:end])
         return rest
+
+
+def _around(one: Region, other: Region) -> Region:
+    """The box around two boxes."""
+    left, top = min(one[0], other[0]), min(one[1], other[1])
+    right = max(one[0] + one[2], other[0] + other[2])
+    bottom = max(one[1] + one[3], other[1] + other[3])
+    return left, top, right - left, bottom - top
 
 
 def _by_key_frames(stretch: list[Step]) -> Floats | None:

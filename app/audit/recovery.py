@@ -82,11 +82,11 @@ def by_content(
     found: list[tuple[SignedManifest, int]] = []
     # 2. Where the mark leads, unless the content contradicts it.
     if by_mark and (marked := _marked(session, [mark.payload for mark in seen.marks])):
-        content = _content(session, seen.fingerprint, marked)
+        content = _content(session, seen, marked)
         if content != "other":
             found.append((marked, EXACT if content == "same" else UNSURE))
     # 3. What the hint names, where the content agrees.
-    if hinted and _content(session, seen.fingerprint, hinted) == "same":
+    if hinted and _content(session, seen, hinted) == "same":
         found.append((hinted, EXACT))
     # 4. What it is like.
     if by_likeness and seen.fingerprint:
@@ -137,14 +137,10 @@ def _alike(
     return [(kept, round(100 * alike)) for kept, alike in likest]
 
 
-def _content(
-    session: Session, seen: prints.Fingerprint | None, kept: SignedManifest
-) -> prints.Content | None:
+def _content(session: Session, seen: verify.Content, kept: SignedManifest) -> prints.Content | None:
     """Whether the content is that of the manifest's output; None where it cannot be compared."""
-    known = softbinding.fingerprint_of(session, kept)
-    if seen is None or known is None:
-        return None
-    return prints.agreement(seen.model_dump(mode="json"), known).content
+    agreed = seen.agreement(softbinding.fingerprint_of(session, kept))
+    return None if agreed is None else agreed.content
 
 
 def _marked(session: Session, payloads: list[str]) -> SignedManifest | None:

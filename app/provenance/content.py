@@ -6,6 +6,7 @@ else. Sizes are read from headers and capped before anything is decoded.
 
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,12 @@ PICTURES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "ima
 
 # What the libraries raise over broken files, beside errors of their own.
 INSET_SHARE = 0.8  # of a picture: what shows the mark on less is taken for an inset
+MOST_PARTS = 4  # insets of a film that are compared by themselves
 BROKEN = (OSError, ValueError, ArithmeticError, LookupError, SyntaxError, EOFError, struct.error)
+
+
+Region = tuple[int, int, int, int]  # left, top, width, height, in pixels
+Inset = tuple[Region, float, float]  # and from when to when, in seconds
 
 
 class _Unreadable(Exception):
@@ -53,7 +59,7 @@ def read_content(*, path: str, watermark_key_hex: str | None) -> dict[str, Any]:
     """Decode a file within limits; return readability, watermark and fingerprint as JSON.
 
     Without a key the mark is not looked for (`searched` is false). `marks` lists distinct payloads
-    (hex) in order of appearance.
+    (hex) in order of appearance; `parts` is what shows a mark on part of the picture, by itself.
     """
     file = Path(path)
     kind = sniff(file)
@@ -86,11 +92,15 @@ def _unreadable(reason: str) -> dict[str, Any]:
         "marks": [],
         "mark_reason": "",
         "fingerprint": None,
+        "parts": [],
     }
 
 
 def _answer(
-    medium: str, marks: tuple[bool, dict[str, float], str], fingerprint: dict[str, Any]
+    medium: str,
+    marks: tuple[bool, dict[str, float], str],
+    fingerprint: dict[str, Any],
+    parts: list[dict[str, Any]],
 ) -> dict[str, Any]:
     searched, found, mark_reason = marks
     return {
@@ -103,6 +113,7 @@ def _answer(
         ],
         "mark_reason": mark_reason,
         "fingerprint": fingerprint,
+        "parts": parts,
     }
 
 
@@ -124,7 +135,7 @@ def _image(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
         raise _Unreadable("the picture cannot be decoded")
     bgr = np.asarray(pixels, np.uint8)
     luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
-    regions: list[tuple[int, int, int, int]] = []
+    regions: list[Region] = []
 
     def look(key: bytes) -> Any:
         seen = watermark.image.detect(bgr, key)
@@ -132,19 +143,29 @@ def _image(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
         return seen
 
     marks = _marks(key, look)
-    details = [prints.picture_details(part) for part in (luma, *_insets(luma, regions))]
-    print_ = prints.fingerprint("image", [prints.picture_hash(luma)], details, "")
-    return _answer("image", marks, print_)
+    print_ = _of_pictures([luma])
+    parts = [_of_pictures([part]) for part in map(partial(_part, luma), regions) if part.size]
+    return _answer("image", marks, prints.fingerprint("image", sound="", **print_), parts)
 
 
-def _insets(luma: prints.Luma, regions: list[tuple[int, int, int, int]]) -> Iterator[prints.Luma]:
-    """The part of a picture that shows the mark, where that is not most of it.
+def _of_pictures(lumas: list[prints.Luma]) -> dict[str, Any]:
+    """The hashes of a run of pictures, and keypoints of up to three of them."""
+    chosen = sorted({round(share * (len(lumas) - 1)) for share in prints.DETAILED_AT})
+    return {
+        "hashes": [prints.picture_hash(luma) for luma in lumas],
+        "details": [prints.picture_details(lumas[at]) for at in chosen],
+    }
+
+
+def _part(luma: prints.Luma, region: Region) -> prints.Luma:
+    """The part of a picture that shows the mark, where that is not most of it; else nothing.
 
     It is looked at by itself: in a busy picture the details of an inset are lost among the others'.
     """
-    for left, top, width, height in regions:
-        if width * height < INSET_SHARE * luma.size:
-            yield luma[max(0, top) : top + height, max(0, left) : left + width]
+    left, top, width, height = region
+    if width * height >= INSET_SHARE * luma.size:
+        return luma[:0]
+    return luma[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
 
 
 def _open(path: Path, kind: Kind) -> Any:
@@ -165,15 +186,23 @@ def _film_or_sound(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
     if film:
         import watermark.video
 
-        hashes, details = _frames(path, kind)
-        if not hashes:
+        insets: list[Inset] = []
+
+        def look(key: bytes) -> Any:
+            seen = watermark.video.detect(path, key)
+            insets.extend((one.region, one.start_s, one.end_s) for one in seen[:MOST_PARTS])
+            return seen
+
+        marks = _marks(key, look)
+        lumas, parts = _frames(path, kind, insets)
+        if not lumas:
             raise _Unreadable("no frame of the film can be decoded")
-        marks = _marks(key, lambda key: watermark.video.detect(path, key))
-        return _answer("video", marks, prints.fingerprint("video", hashes, details, words))
+        print_ = prints.fingerprint("video", sound=words, **_of_pictures(lumas))
+        return _answer("video", marks, print_, [_of_pictures(part) for part in parts if part])
     if not len(samples):
         raise _Unreadable("no sound can be decoded")
     marks = _marks(key, lambda key: _sound_mark(path, kind, key))
-    return _answer("audio", marks, prints.fingerprint("audio", [], [], words))
+    return _answer("audio", marks, prints.fingerprint("audio", [], [], words), [])
 
 
 def _tracks(container: Any, medium: str) -> tuple[bool, bool]:
@@ -193,16 +222,24 @@ def _tracks(container: Any, medium: str) -> tuple[bool, bool]:
     return bool(films), bool(container.streams.audio)
 
 
-def _frames(path: Path, kind: Kind) -> tuple[list[str | None], list[dict[str, Any]]]:
-    """Hash a frame every half second; take keypoints from up to three of them."""
-    lumas = list(_sampled(path, kind))
-    chosen = sorted({round(share * (len(lumas) - 1)) for share in prints.DETAILED_AT})
-    details = [prints.picture_details(lumas[at]) for at in chosen] if lumas else []
-    return [prints.picture_hash(luma) for luma in lumas], details
+def _frames(
+    path: Path, kind: Kind, insets: list[Inset]
+) -> tuple[list[prints.Luma], list[list[prints.Luma]]]:
+    """A frame every half second, and of each inset what it shows in those of its time."""
+    whole: list[prints.Luma] = []
+    parts: list[list[prints.Luma]] = [[] for _ in insets]
+    for at_s, frame in _sampled(path, kind):
+        whole.append(_small(frame))
+        for part, (region, start_s, end_s) in zip(parts, insets, strict=True):
+            if start_s <= at_s < end_s and (shown := _part(_luma(frame), region)).size:
+                scale = min(1.0, 640 / max(shown.shape))
+                small = cv2.resize(shown, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+                part.append(np.asarray(small, np.uint8))
+    return whole, parts
 
 
-def _sampled(path: Path, kind: Kind) -> Iterator[prints.Luma]:
-    """The first frame at or after each step, no larger than 640 pixels a side."""
+def _sampled(path: Path, kind: Kind) -> Iterator[tuple[float, Any]]:
+    """The first frame at or after each step, and when it is shown, in seconds."""
     due_s = 0.0
     with _open(path, kind) as container:
         stream = container.streams.video[0]
@@ -220,9 +257,13 @@ def _sampled(path: Path, kind: Kind) -> Iterator[prints.Luma]:
                 if at_s + 1e-6 < due_s:
                     continue
                 due_s = (int(at_s * 1000) // prints.STEP_MS + 1) * prints.STEP_MS / 1000
-                yield _small(frame)
+                yield at_s, frame
         except av.FFmpegError:
             return  # what came before the damage still counts
+
+
+def _luma(frame: Any) -> prints.Luma:
+    return np.asarray(frame.reformat(format="gray").to_ndarray(), np.uint8)
 
 
 def _small(frame: Any) -> prints.Luma:

@@ -7,7 +7,7 @@ pitch (after Haitsma and Kalker, 2002). Thresholds are measured: docs/provenance
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -37,6 +37,7 @@ MIRROR = np.uint8(0b10101010)
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Pixel = Annotated[int, Field(ge=0, lt=1 << 16)]
 Content = Literal["same", "other", "unsure"]
+_SURENESS: tuple[Content, ...] = ("other", "unsure", "same")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,13 @@ class Details(BaseModel):
         return self
 
 
+class Part(BaseModel):
+    """What an inset shows, as a child process told it: checked before use."""
+
+    hashes: Annotated[list[Hash | None], Field(max_length=1024)]
+    details: Annotated[list[Details], Field(max_length=len(DETAILED_AT))]
+
+
 class Fingerprint(BaseModel):
     """A fingerprint, as a child process told it: checked before use."""
 
@@ -144,13 +152,22 @@ def alike(a: Mapping[str, Any], b: Mapping[str, Any]) -> float | None:
     return found if found >= (SOUND_ALIKE if sound else ALIKE) else None
 
 
-def agreement(a: dict[str, Any], b: dict[str, Any]) -> Agreement:
+def agreement(
+    a: dict[str, Any], b: dict[str, Any], parts: Sequence[Mapping[str, Any]] = ()
+) -> Agreement:
     """Say whether two fingerprints are of the same content; `other` needs positive evidence.
 
-    Same: pictures alike, or enough keypoints that agree on one placement (a crop, an inset).
+    `parts` are hashes and details of insets in `a`: it is the same where one of them is, and
+    other only where the whole and every part is. Same: pictures alike, or enough keypoints that
+    agree on one placement (a crop, an inset).
     Other: pictures unlike, although both are full of detail and none of it is found again; without
     pictures, sound unlike. Sound that contradicts alike pictures makes it unsure.
     """
+    found = [_agreement(a, b), *(_agreement({**a, **part}, b) for part in parts)]
+    return max(found, key=lambda each: (_SURENESS.index(each.content), each.picture or 0.0))
+
+
+def _agreement(a: dict[str, Any], b: dict[str, Any]) -> Agreement:
     picture = _picture_similarity(a["hashes"], b["hashes"])
     sound = _sound_similarity(a["sound"], b["sound"])
     if picture is None:

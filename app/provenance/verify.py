@@ -67,6 +67,14 @@ class Content(BaseModel):
     searched: bool
     marks: Annotated[list[_MarkSeen], Field(max_length=1000)] = []
     fingerprint: prints.Fingerprint | None = None
+    parts: Annotated[list[prints.Part], Field(max_length=4)] = []
+
+    def agreement(self, known: Mapping[str, Any] | None) -> prints.Agreement | None:
+        """Say whether it is the content of a known fingerprint; None: nothing to compare."""
+        if self.fingerprint is None or known is None:
+            return None
+        parts = [part.model_dump(mode="json") for part in self.parts]
+        return prints.agreement(self.fingerprint.model_dump(mode="json"), dict(known), parts)
 
 
 @dataclass(frozen=True)
@@ -162,7 +170,7 @@ def verify(
     marked = _marked(repository, payloads)
     # 8. Whether the content is that of the manifest it names, or of another output.
     subject = named or marked
-    compared = _compare(repository, content.fingerprint, subject)
+    compared = _compare(repository, content, subject)
     return Findings(
         sha256=digest,
         size_bytes=size_bytes,
@@ -249,7 +257,7 @@ def told(content: Content, path: Path, may_tell: MayTell) -> Content:
     seen = content.fingerprint.model_dump(mode="json") if content.fingerprint else None
     if may_tell(seen, path):
         return content
-    return content.model_copy(update={"searched": False, "marks": []})
+    return content.model_copy(update={"searched": False, "marks": [], "parts": []})
 
 
 def _named(repository: Repository, claims: _Claims, remains: _Remains) -> SignedManifest | None:
@@ -286,16 +294,14 @@ def _mark(content: Content, marked: SignedManifest | None) -> Mark:
 
 
 def _compare(
-    repository: Repository, seen: prints.Fingerprint | None, subject: SignedManifest | None
+    repository: Repository, seen: Content, subject: SignedManifest | None
 ) -> dict[str, Any]:
     """Compare with the output it claims to be; where that fails, with every other one."""
-    fingerprint = seen.model_dump(mode="json") if seen else None
-    kept = repository.fingerprint_of(subject) if subject else None
-    agreed = prints.agreement(fingerprint, dict(kept)) if fingerprint and kept else None
+    agreed = seen.agreement(repository.fingerprint_of(subject)) if subject else None
     other = None
-    if fingerprint and (agreed is None or agreed.content != "same"):
+    if seen.fingerprint and (agreed is None or agreed.content != "same"):
         known = subject.id if subject else None
-        other = repository.nearest(fingerprint, known)
+        other = repository.nearest(seen.fingerprint.model_dump(mode="json"), known)
     return {
         "content": agreed.content if agreed else None,
         "similarity": _rounded(agreed.picture) if agreed else None,
