@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 from PIL import Image, ImageDraw, ImageFont
+
+from app import sandbox
+from app.demo import damage
 
 PAPER, INK, SOFT, LINE = "#fbfaf7", "#1c1a17", "#6a655c", "#e5e0d6"
 TONES = {"intact": "#1d6b47", "recovered": "#8a5a00"}  # every other verdict is a warning
@@ -50,19 +52,30 @@ def draw(rows: Sequence[Row], to: Path, *, heading: str, below: str) -> None:
 
 
 def _frames(path: Path) -> list[Image.Image]:
-    """Return five frames spread evenly over the film; fewer where it cannot be read further."""
-    with av.open(str(path)) as film:
-        total = film.streams.video[0].frames or 1
-        wanted = {round((index + 0.5) * total / FRAMES) for index in range(FRAMES)}
-        found = []
-        try:
-            for number, frame in enumerate(film.decode(video=0)):
-                if number in wanted:
-                    picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
-                    found.append(picture.resize((FRAME_W, FRAME_H), Image.Resampling.LANCZOS))
-        except av.FFmpegError:
-            pass  # a damaged film shows what it still shows
-    return found
+    """Return five frames spread evenly over the film, which a sandboxed child reads."""
+    with sandbox.private_directory() as directory:
+        strip = directory / "strip.rgb"
+        said = sandbox.run(
+            "app.demo.films:draw_frames",
+            {
+                "path": str(path.resolve()),
+                "target": str(strip.resolve()),
+                "count": FRAMES,
+                "size": [FRAME_W, FRAME_H],
+            },
+            wall_s=damage.LIMITS["wall_s"],
+            cpu_s=damage.LIMITS["cpu_s"],
+            memory_bytes=damage.LIMITS["memory_bytes"],
+            reads=[path],
+            writes=[directory],
+        )
+        taken = directory / "taken.rgb"
+        sandbox.take_over(strip, taken)
+        whole = Image.frombytes("RGB", (FRAMES * FRAME_W, FRAME_H), taken.read_bytes())
+    return [
+        whole.crop((place * FRAME_W, 0, (place + 1) * FRAME_W, FRAME_H))
+        for place in range(min(int(said["found"]), FRAMES))
+    ]
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
