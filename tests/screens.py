@@ -190,6 +190,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "case-new": f"/cases/new?output={generation.id}",
             "obligations": "/obligations",
             "obligations-lasting": "/obligations?state=lasting",
+            "mandates": "/mandates",
             "notices": "/notices",
             "account": "/account",
             "board": "/production",

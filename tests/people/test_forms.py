@@ -21,6 +21,7 @@ from app.web import (
     performer_work,
     production,
 )
+from app.web import mandates as mandate_pages
 from app.web import notices as notices_pages
 from app.web import obligations as obligations_page
 from app.web import people as people_pages
@@ -40,6 +41,7 @@ PAGES = [
         obligations_page,
         recovery_pages,
         twofold_pages,
+        mandate_pages,
         union_pages,
         performer,
         performer_catalogue,

@@ -64,24 +64,31 @@ def grant(
     MandateInvalid, MandateRefused, SignatureRefused, AlreadySigned, PerformerUnknown.
     """
     said, signed = read(document)
-    performer = lock(session, said.performer)
+    check_may_be_given(session, lock(session, said.performer), said, by=organization_id)
+    key, text = _signed_by(session, organization_id, signed, jws=jws, asserted=asserted)
+    return _keep(session, said, signed, text=text, key=key)
+
+
+def check_may_be_given(
+    session: Session, performer: Performer, said: MandateDocument, *, by: str
+) -> None:
+    """Do nothing where an organization may give this. Raises MandateRefused."""
     life = mandates.life_of(session, performer.id)
     if said.role in mandates.EVIDENCE or said.papers or said.died_on:
         raise MandateRefused(
             f"nobody is made {said.role} by the performer: send the signed document and its papers "
             "to the operator, who looks at them and files it (understudy mandates grant)"
         )
-    if not may_grant(session, performer, organization_id, life, at=clock.now()):
+    if not may_grant(session, performer, by, life, at=clock.now()):
         raise MandateRefused(
             "you may not give mandates for this performer: an adult gives them through their own "
             "desk, the guardian for a minor, the estate after a death"
         )
-    if said.holder in (organization_id, performer.organization_id):
+    if said.holder in (by, performer.organization_id):
         raise MandateRefused("the holder is somebody else than who grants; name their organization")
     if life is not None and _is_minor(life, clock.now()) and said.ends_at > _midnight(life):
         raise MandateRefused("what is granted for a minor ends by the day they come of age")
-    key, text = _signed_by(session, organization_id, signed, jws=jws, asserted=asserted)
-    return _keep(session, said, signed, text=text, key=key)
+    _check_says_what_it_may(session, said)
 
 
 def file(
@@ -103,6 +110,7 @@ def file(
     digests = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in papers}
     if set(digests) != {paper.sha256 for paper in said.papers}:
         raise MandateRefused("the papers are not those whose SHA-256 the signed document names")
+    _check_says_what_it_may(session, said)
     _check_life(session, said, performer)
     key, text = _signed_by(session, said.holder, signed, jws=jws)
     mandate = _keep(session, said, signed, text=text, key=key, confirmed_at=clock.now())
@@ -258,7 +266,6 @@ def _keep(
     key: SigningKey,
     confirmed_at: datetime | None = None,
 ) -> Mandate:
-    _check_says_what_it_may(session, said)
     digest = hashlib.sha256(signed).hexdigest()
     same = select(Mandate).where(Mandate.document_sha256 == digest)
     if session.exec(same).first() is not None:
