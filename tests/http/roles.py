@@ -21,6 +21,8 @@ MEMBER = ("read", "ask", "generate", "negotiate")
 APPROVER = (*MEMBER, "approve", "sign", "money", "dispute")
 # Without a key: whoever has none, and the operator, whose door is the host's command line alone.
 KEYLESS = ("nobody", "operator")
+# Rows of `things_of` that stand for what they name, with nothing in the vault behind them.
+SHELLS = ("paper_id", "material_id")
 ROLES = (
     "performer",
     "agent",
@@ -46,6 +48,8 @@ class Asker:
 def askers(house: House, papers: Path) -> dict[str, Asker]:
     """Fill a house with every role; who stands for another performer has that one's things."""
     things = things_of(house)
+    for name in SHELLS:
+        del things[name]
     with db.writing() as session:
         scene = house.scene
         represent(session, scene, scene.agency.organization)
