@@ -29,6 +29,7 @@ CALLERS = {
     "desk": "whoever is signed in and a member of the performer's own desk",
     "office": "whoever is signed in and a member of that production",
     "officer": "whoever is signed in and a member of that union",
+    "operator": "whoever is signed in and named in `UNDERSTUDY_OPERATORS`",
     "administrator": "whoever is signed in and administers that organization",
 }
 PARTIES = ("performer", "agent", "licensee", "representative")
@@ -50,7 +51,7 @@ ACTIONS = {
 NAMED_ONLY = frozenset({"keys"})
 CHECKED = frozenset({"project", "contract"})
 OPEN = frozenset({"anyone", "link"})
-PEOPLE = frozenset({"person", "member", "desk", "office", "officer", "administrator"})
+PEOPLE = frozenset({"person", "member", "desk", "office", "officer", "operator", "administrator"})
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 

@@ -81,6 +81,7 @@ from app.web import languages as languages_page
 from app.web import mandates as mandate_pages
 from app.web import notices as notices_pages
 from app.web import obligations as obligations_page
+from app.web import operator as operator_page
 from app.web import people as people_pages
 from app.web import (
     performer,
@@ -230,6 +231,7 @@ def create_app() -> FastAPI:
     app.include_router(signing_pages.router)
     app.include_router(case_pages.router)
     app.include_router(union_pages.router)
+    app.include_router(operator_page.router)
     app.include_router(obligations_page.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.include_router(receivables.router_of(parties_of))

@@ -55,12 +55,15 @@ def operator_name() -> str:
         return f"uid {os.getuid()}"
 
 
-def note_act(session: Session, words: str, arguments: Sequence[str]) -> OperatorAct:
+def note_act(
+    session: Session, words: str, arguments: Sequence[str], *, name: str = ""
+) -> OperatorAct:
     """Put down that a command is about to run: its words, and the ids of ours it names.
 
-    Nothing else it was given: paths, names, amounts and secrets stay out.
+    Nothing else it was given: paths, names, amounts and secrets stay out. Without a `name`, by the
+    account it runs under.
     """
-    act = OperatorAct(stated_name=operator_name()[:100], words=words)
+    act = OperatorAct(stated_name=(name or operator_name())[:100], words=words)
     session.add(act)
     session.flush()
     named = {each for text in arguments for each in _ID.findall(text)}

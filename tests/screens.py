@@ -56,9 +56,11 @@ def _shoot(out: Path, port: int, directory: Path, *, only: list[str]) -> None:
             ("Griet", scene.desk.organization),
             ("Felix", scene.production.organization),
             ("Clara", union),
+            ("Olga", scene.agency.organization),
         ]
         made = doors.make_doors(session, houses)
-    signed_in = {"performer": 0, "board": 1, "union": 2}
+    signed_in = {"performer": 0, "board": 1, "union": 2, "operator": 3}
+    _name_operator("Olga")
     app = create_app()
     app.include_router(doors.router(made))
     origin = f"http://localhost:{port}"
@@ -89,6 +91,19 @@ def _shoot(out: Path, port: int, directory: Path, *, only: list[str]) -> None:
                 context.close()
 
 
+def _name_operator(name: str) -> None:
+    """Let a person of this name open the operator's page."""
+    from sqlmodel import select
+
+    from app import config, db
+    from app.identity.models_people import Person
+
+    with db.reading() as session:
+        (person_id,) = session.exec(select(Person.id).where(Person.name == name)).all()
+    os.environ["UNDERSTUDY_OPERATORS"] = person_id
+    config.settings.cache_clear()
+
+
 def _keep(png: bytes, to: Path) -> None:
     from PIL import Image
 
@@ -117,6 +132,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
     """Tell half a year: a contract, films, money, a closed period, and a request that waits."""
     from app import db
     from app.cases import opening
+    from app.gateway.models_vendor_jobs import VendorJob
     from app.identity.principal import Principal
     from app.licensing.strikes import service as strikes
     from tests.payments.stories import closed, told
@@ -155,6 +171,11 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
         _, waiting = scene.ask(session, line="Whose shadow is that?", length_s="4")
         waiting.state, waiting.progress_percent = "rendering", 40
         scene.ask(session, line="Now with toothpaste.", purpose="advertising")
+        _, lost = scene.ask(session, line="Who is there?", length_s="4")
+        lost.state = "submitting"
+        why = "the connection broke while the reply was on its way"
+        job = {"vendor": "runway", "model": "runway/gen4_turbo", "state": "unknown", "detail": why}
+        session.add_all((lost, VendorJob(generation_id=lost.id, **job)))
         strikes.propose_switch(session, people[0], agreement="HOUSE-2026", act="suspend")
         asked = offered(
             session,
@@ -205,6 +226,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "union": "/union",
             "union-reports": "/union/reports",
             "union-findings": "/union/findings",
+            "operator": "/operator",
         },
     )
 

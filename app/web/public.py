@@ -207,10 +207,10 @@ def show_status(visit: Visitor, about: Annotated[str, Query(max_length=200)] = "
     about = about.strip()
     shown: dict[str, Any] = {"about": about, "tone": None, "said": "", "then": None}
     with db.reading() as session:
-        parts = list(_parts(session))
+        standing = list(parts(session))
         if about:
             shown |= _standing(session, about)
-    return page(visit, "status.html", here="/status", parts=parts, **shown)
+    return page(visit, "status.html", here="/status", parts=standing, **shown)
 
 
 def _standing(session: Session, about: str) -> dict[str, Any]:
@@ -235,7 +235,7 @@ def _standing(session: Session, about: str) -> dict[str, Any]:
     }
 
 
-def _parts(session: Session) -> Any:
+def parts(session: Session) -> Any:
     """Yield what must work for anything to work: (tone, what, in which state)."""
     digest = rulebook.today().digest
     yield "yes", "The rules", f"{len(rulebook.today().rules)} in force, set {digest[:12]}"

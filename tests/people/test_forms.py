@@ -24,6 +24,7 @@ from app.web import (
 from app.web import mandates as mandate_pages
 from app.web import notices as notices_pages
 from app.web import obligations as obligations_page
+from app.web import operator as operator_page
 from app.web import people as people_pages
 from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
@@ -43,6 +44,7 @@ PAGES = [
         twofold_pages,
         mandate_pages,
         union_pages,
+        operator_page,
         performer,
         performer_catalogue,
         performer_counter,

@@ -1,0 +1,143 @@
+"""The operator's page: what works, what waits, what needs a person, and when keys end.
+
+For whom the settings name (UNDERSTUDY_OPERATORS): who writes those holds the host anyway. What is
+done here goes through the services of the command line, and is put down under the person's id.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Form, Response
+from sqlmodel import Session, col, select
+
+from app import clock, db, trail
+from app.access import may
+from app.config import settings
+from app.gateway import buying, vendor_copies
+from app.gateway.models import FINAL, Generation
+from app.gateway.models_webhooks import WebhookDelivery
+from app.gateway.reviews import service as reviews
+from app.heartbeat import WorkerBeat
+from app.identity.errors import NotAllowed
+from app.identity.models_people import Person
+from app.licensing.decisions import rulebook
+from app.licensing.decisions.models_policies import PolicyPublication
+from app.notices.models import NoticeDelivery
+from app.provenance import certificate_files
+from app.registry import resemblance
+from app.transparency.models import LogOutbox
+from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
+from app.web.public import parts
+
+router = APIRouter(prefix="/operator", include_in_schema=False, route_class=PageRoute)
+MOST = 25  # lines of each list; the command line lists all
+SOON_DAYS = 60
+
+
+@router.get("")
+@may("operator")
+def show_installation(visit: Visitor) -> Response:
+    """Show what works, what waits, what needs a person, keys and their ends, and the rules."""
+    with db.reading() as session:
+        insist_operator(visit.person(session))
+        shown: dict[str, Any] = {
+            "parts": [*parts(session), _workers(session)],
+            "queues": _queues(session),
+            "unknown": buying.unsettled(session)[:MOST],
+            "reviews": reviews.waiting(session)[:MOST],
+            "holds": resemblance.waiting(session)[:MOST],
+            "copies": vendor_copies.unconfirmed(session)[:MOST],
+            "quarantined": _quarantined(session),
+            "sets": _sets(session),
+            "today": rulebook.today().digest,
+        }
+    return page(visit, "operator.html", here="/operator", keys=_keys(), **shown)
+
+
+@router.post("/jobs/{generation_id}/found")
+@may("operator")
+def found(
+    visit: Posted,
+    generation_id: str,
+    reference: Annotated[str, Form(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")],
+) -> Response:
+    """Go on with a job that a person found at the vendor's. Wants a passkey used minutes ago."""
+    _note(visit, "generators jobs found", generation_id)
+    buying.settle_found(generation_id, reference)
+    return see("/operator")
+
+
+@router.post("/jobs/{generation_id}/absent")
+@may("operator")
+def absent(visit: Posted, generation_id: str) -> Response:
+    """Say that the vendor has no such job: its hold is let go. Wants a passkey used minutes ago."""
+    _note(visit, "generators jobs absent", generation_id)
+    with db.writing() as session:
+        buying.settle_absent(session, generation_id)
+    return see("/operator")
+
+
+def insist_operator(person: Person) -> Person:
+    """Return a person whom the settings name as an operator. Raises NotAllowed."""
+    if person.id not in settings().operator_ids:
+        raise NotAllowed(
+            f"this page is for who runs this installation; on its host, {person.id} is to stand in "
+            "UNDERSTUDY_OPERATORS for it to open to you"
+        )
+    return person
+
+
+def _note(visit: Visit, words: str, subject: str) -> None:
+    """Put down who is about to do what, in a transaction of its own: as for a command."""
+    with db.writing() as session:
+        person = insist_operator(visit.fresh(session))
+        trail.note_act(session, words, [subject], name=f"{person.id} at a page")
+
+
+def _workers(session: Session) -> tuple[str, str, str]:
+    living = session.scalar(sa.select(sa.func.count()).select_from(WorkerBeat)) or 0
+    said = f"{living} began and were not found dead" if living != 1 else "one is at work"
+    return ("yes", "Workers", said) if living else ("no", "Workers", "none: nothing goes on")
+
+
+def _queues(session: Session) -> list[tuple[str, int]]:
+    """Count what is under way or waits, each in one question."""
+
+    def count(model: Any, *which: Any) -> int:
+        return session.scalar(sa.select(sa.func.count()).select_from(model).where(*which)) or 0
+
+    states = session.execute(
+        sa.select(col(Generation.state), sa.func.count())
+        .where(col(Generation.state).not_in(FINAL))
+        .group_by(col(Generation.state))
+        .order_by(col(Generation.state))
+    )
+    return [
+        *((f"outputs: {state.replace('-', ' ')}", number) for state, number in states),
+        ("entries for the log", count(LogOutbox, col(LogOutbox.leaf_index).is_(None))),
+        ("notices to hand over", count(NoticeDelivery, col(NoticeDelivery.state) == "waiting")),
+        ("notices that failed", count(NoticeDelivery, col(NoticeDelivery.state) == "failed")),
+        ("calls to webhooks", count(WebhookDelivery, col(WebhookDelivery.state) == "waiting")),
+    ]
+
+
+def _quarantined(session: Session) -> list[Generation]:
+    held = select(Generation).where(Generation.state == "quarantined")
+    return list(session.exec(held.order_by(col(Generation.id).desc()).limit(MOST)).all())
+
+
+def _sets(session: Session) -> list[PolicyPublication]:
+    newest = select(PolicyPublication).order_by(col(PolicyPublication.published_at).desc())
+    return list(session.exec(newest.limit(MOST)).all())
+
+
+def _keys() -> list[tuple[str, str, datetime, int]]:
+    """List the certificates that are neither revoked nor over: tone, name, end, days left."""
+    at, listed = clock.now(), []
+    for each in certificate_files.every(settings().keys_dir):
+        ends_at = each.certificate.not_valid_after_utc
+        if each.revocation is None and ends_at > at:
+            days = (ends_at - at).days
+            listed.append(("wait" if days < SOON_DAYS else "yes", each.name, ends_at, days))
+    return sorted(listed, key=lambda row: row[2])

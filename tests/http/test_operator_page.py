@@ -1,0 +1,111 @@
+"""The operator's page: for whom the settings name; what is settled there, the production feels."""
+
+import pytest
+from sqlmodel import select
+
+from app import config, db
+from app.gateway import buying
+from app.gateway.generators.errors import VendorSilent
+from app.gateway.models import Generation
+from app.gateway.models_vendor_jobs import VendorJob
+from app.identity.models_people import Person
+from app.trail import OperatorAct
+from tests.http.house import a_house
+from tests.http.test_performer_pages import joined, shown
+from tests.identity.authenticator import ORIGIN
+from tests.people.visiting import everything, later, refused
+
+pytestmark = [
+    pytest.mark.parametrize("database", ["sqlite"], indirect=True),
+    pytest.mark.xdist_group("http"),
+]
+
+
+@pytest.fixture
+def house(client, served, monkeypatch):
+    monkeypatch.setenv("UNDERSTUDY_ORIGIN", ORIGIN)
+    config.settings.cache_clear()
+    return a_house(client)
+
+
+def named(monkeypatch, *people):
+    monkeypatch.setenv("UNDERSTUDY_OPERATORS", "; ".join(people))
+    config.settings.cache_clear()
+
+
+@pytest.fixture
+def olga(served, house, monkeypatch):
+    """A person of some house whom the settings name."""
+    browser = joined(served, house.scene.agency.organization, "Olga")
+    with db.reading() as session:
+        named(monkeypatch, session.exec(select(Person.id).where(Person.name == "Olga")).one())
+    return browser
+
+
+def a_lost_job():
+    """A generation whose order got no answer."""
+    with db.writing() as session:
+        generation = session.exec(select(Generation)).one()
+        generation.state, generation.generator = "submitting", "runway/gen4"
+        session.add_all(
+            (generation, VendorJob(generation_id=generation.id, vendor="runway",
+                                   model="runway/gen4", state="unknown", detail="cut off"))
+        )  # fmt: skip
+        return generation.id
+
+
+class TestWhoMayLook:
+    def test_only_whom_the_settings_name_and_nobody_by_their_role(
+        self, served, house, olga, monkeypatch
+    ):
+        page = shown(olga, "/operator")
+        for said in ("The rules", "The public log", "Keys, and when they end", "✓ today"):
+            assert said in page
+        felix = joined(served, house.scene.production.organization, "Felix")
+        refused(felix.open("/operator"), "not-allowed")
+        named(monkeypatch)
+        refused(olga.open("/operator"), "not-allowed")
+        assert "psn_" in olga.page
+
+
+class TestLostOrders:
+    def test_one_that_is_not_there_is_ended_and_its_money_let_go(self, house, olga, monkeypatch):
+        house.ask()
+        lost = a_lost_job()
+        page = shown(olga, "/operator")
+        assert "1 thing needs a person." in page
+        assert "cut off" in page
+        olga.send(f"/operator/jobs/{lost}/absent")
+        assert house.get(f"/v1/generations/{lost}").json()["state"] == "failed"
+        assert "All is well." in shown(olga, "/operator") or "Something" in olga.page
+        (act,) = [each for each in everything(OperatorAct) if "absent" in each.words]
+        assert act.stated_name.startswith("psn_")
+
+    def test_one_that_is_there_goes_on_only_if_the_vendor_knows_it(self, house, olga, monkeypatch):
+        house.ask()
+        lost = a_lost_job()
+        asked = []
+
+        def settle(generation_id, reference):
+            asked.append((generation_id, reference))
+            raise VendorSilent("the vendor knows no such job")
+
+        monkeypatch.setattr(buying, "settle_found", settle)
+        shown(olga, "/operator")
+        answer = olga.send(f"/operator/jobs/{lost}/found", reference="job-1")
+        assert answer.status_code >= 400
+        assert asked == [(lost, "job-1")]
+
+    def test_nobody_else_settles_and_nobody_without_a_fresh_passkey(
+        self, served, house, olga, monkeypatch
+    ):
+        house.ask()
+        lost = a_lost_job()
+        felix = joined(served, house.scene.production.organization, "Felix")
+        shown(felix, "/account")
+        refused(felix.send(f"/operator/jobs/{lost}/absent"), "not-allowed")
+        shown(olga, "/operator")
+        later(monkeypatch, minutes=6)
+        assert olga.send(f"/operator/jobs/{lost}/absent").headers["location"] == "/confirm"
+        with db.reading() as session:
+            assert session.get_one(VendorJob, lost).state == "unknown"
