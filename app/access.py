@@ -28,6 +28,7 @@ CALLERS = {
     "member": "whoever is signed in and a member of a party of the contract",
     "desk": "whoever is signed in and a member of the performer's own desk",
     "office": "whoever is signed in and a member of that production",
+    "bureau": "whoever is signed in and a member of that agency",
     "officer": "whoever is signed in and a member of that union",
     "operator": "whoever is signed in and named in `UNDERSTUDY_OPERATORS`",
     "administrator": "whoever is signed in and administers that organization",
@@ -51,7 +52,9 @@ ACTIONS = {
 NAMED_ONLY = frozenset({"keys"})
 CHECKED = frozenset({"project", "contract"})
 OPEN = frozenset({"anyone", "link"})
-PEOPLE = frozenset({"person", "member", "desk", "office", "officer", "operator", "administrator"})
+PEOPLE = frozenset(
+    {"person", "member", "desk", "office", "bureau", "officer", "operator", "administrator"}
+)
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 

@@ -74,6 +74,7 @@ from app.registry.service import parties_of
 from app.transparency import api as transparency
 from app.twofold import api as api_key_rotation
 from app.unions import api as unions
+from app.web import agency as agency_pages
 from app.web import cases as case_pages
 from app.web import catalogue as catalogue_pages
 from app.web import film as film_pages
@@ -232,6 +233,7 @@ def create_app() -> FastAPI:
     app.include_router(case_pages.router)
     app.include_router(union_pages.router)
     app.include_router(operator_page.router)
+    app.include_router(agency_pages.router)
     app.include_router(obligations_page.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.include_router(receivables.router_of(parties_of))

@@ -14,6 +14,7 @@ SENTENCES = {
     "offer-due": "Soon a contract on the table lapses unless you act.",
     "agent-asked": "A performer of yours asks you to look at what is on the table.",
     "agent-was-asked": "An agent was asked to look at what is on the table.",
+    "offer-handed-on": "Your agent asks you to look at what is on the table.",
     "approval-requested": "You are asked for a yes or a no.",
     "approval-due": "Soon the time for your answer is over.",
     "preview-requested": "Something was made and waits for your look before it is released.",
@@ -63,7 +64,7 @@ def sentence_of(kind: str) -> str:
 
 def path_of(kind: str, subject_id: str, house: str = "") -> str:
     """Return the page of ours a notice is about; `house` is the kind of who is told."""
-    if kind == "agent-was-asked":
+    if kind in ("agent-was-asked", "offer-handed-on"):
         return f"/performer/requests/{subject_id}"
     if kind.startswith(("contract-", "consent-", "offer-", "agent-")):
         return f"/contracts/{subject_id}/sign"

@@ -23,6 +23,7 @@ ACTS = {
 FRAMES = {
     "performer": "_performer.html",
     "production": "_production.html",
+    "agency": "_agency.html",
     "union": "_union.html",
 }
 

@@ -9,6 +9,7 @@ from sqlmodel import select
 from app import db
 from app.identity.models_people import Invitation, Membership, Passkey
 from app.web import (
+    agency,
     catalogue,
     film,
     pages,
@@ -45,6 +46,7 @@ PAGES = [
         mandate_pages,
         union_pages,
         operator_page,
+        agency,
         performer,
         performer_catalogue,
         performer_counter,

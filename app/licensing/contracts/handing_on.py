@@ -89,6 +89,33 @@ def ask_agent(session: Session, contract: Contract, organization_id: str) -> Seq
     return agents
 
 
+def hand_on(session: Session, contract: Contract, organization_id: str) -> None:
+    """Hand what is on the table on to the performer's own desk, as an agent: it is told, and reads.
+
+    It binds nobody; who hands on twice is heard once. Raises ContractNotFound for who does not
+    negotiate for the performer, ActNotAllowed where nothing waits.
+    """
+    acts.lock(session, contract)
+    performer = session.get_one(Performer, contract.performer_id)
+    if organization_id not in {each.id for each in agents_of(session, contract)}:
+        raise ContractNotFound(f"you do not negotiate {contract.series_id} for its performer")
+    state = life.state_of(contract, at=clock.now())
+    if state not in ON_THE_TABLE or contract.author_side != "licensee":
+        raise ActNotAllowed(
+            f"nothing of {contract.series_id} waits for an answer: look at it again",
+            state=state.value,
+        )
+    notices.tell(
+        session,
+        "offer-handed-on",
+        contract.series_id,
+        organization_id=performer.organization_id,
+        alarms_id=organization_id,
+        due_at=contract.expires_at,
+        once=f"offer-handed-on:{contract.id}:{organization_id}",
+    )
+
+
 def asked_of(session: Session, contract: Contract) -> list[Asked]:
     """List which of the agents of today were asked about this document, and who has seen it."""
     agents = {

@@ -1,0 +1,123 @@
+"""The agency's desk: many are declined or handed on at once, none signed; productions read it."""
+
+import pytest
+import sqlalchemy as sa
+from fastapi.routing import APIRoute
+from sqlmodel import select
+
+from app import config, db
+from app.licensing.contracts import roster
+from app.licensing.contracts.models import Contract
+from app.notices.models import Notice
+from app.registry.models import Performer
+from app.web import agency
+from tests.http.house import a_house
+from tests.http.test_performer_pages import joined, shown
+from tests.identity.authenticator import ORIGIN
+from tests.people.visiting import everything, refused
+from tests.scenes import a_scene, offered, represent
+
+pytestmark = [
+    pytest.mark.parametrize("database", ["sqlite"], indirect=True),
+    pytest.mark.xdist_group("http"),
+]
+
+
+@pytest.fixture
+def house(client, served, monkeypatch):
+    monkeypatch.setenv("UNDERSTUDY_ORIGIN", ORIGIN)
+    config.settings.cache_clear()
+    return a_house(client)
+
+
+@pytest.fixture
+def asked(house):
+    """Three requests to somebody the agency represents; and one to somebody it does not."""
+    with db.writing() as session:
+        represent(session, house.scene, house.scene.agency.organization)
+        found = [
+            offered(
+                session, house.scene, lambda it, n=n: it["grant"].update(projects=[f"FILM {n}"])
+            )
+            for n in range(3)
+        ]
+        other = a_scene(session, signed=False)
+        return [each.contract.id for each in found], other.contract.id
+
+
+@pytest.fixture
+def olga(served, house):
+    return joined(served, house.scene.agency.organization, "Olga")
+
+
+def of(contract_id):
+    with db.reading() as session:
+        return session.get_one(Contract, contract_id)
+
+
+class TestManyAtOnce:
+    def test_are_declined_each_by_itself_and_the_production_reads_it(
+        self, served, house, olga, asked
+    ):
+        mine, other = asked
+        assert "FILM 0" in shown(olga, "/agency")
+        answer = olga.send(
+            "/agency/requests", do="decline", chosen=[mine[0], mine[1], other], note="Not now."
+        )
+        assert "2 declined." in answer.text
+        assert other in answer.text
+        assert [of(each).declined_at is not None for each in mine] == [True, True, False]
+        assert of(other).declined_at is None
+        felix = joined(served, house.scene.production.organization, "Felix")
+        assert "✕ declined" in shown(felix, "/production")
+
+    def test_are_handed_on_to_the_performer_who_is_told_once(self, house, olga, asked):
+        mine, _ = asked
+        shown(olga, "/agency")
+        for _ in range(2):
+            olga.send("/agency/requests", do="hand-on", chosen=mine[:2])
+        told = [each for each in everything(Notice) if each.kind == "offer-handed-on"]
+        assert {each.subject_id for each in told} == set(mine[:2])
+        assert {each.organization_id for each in told} == {house.scene.desk.organization.id}
+        assert len(told) == 2
+
+    def test_nothing_is_signed_for_many(self, olga, asked):
+        mine, _ = asked
+        shown(olga, "/agency")
+        refused(olga.send("/agency/requests", do="sign", chosen=mine), "invalid-request")
+        posts = [
+            route.path
+            for route in agency.router.routes
+            if isinstance(route, APIRoute) and "POST" in route.methods
+        ]
+        assert posts == ["/agency/requests"]
+        assert all(of(each).executed_at is None for each in mine)
+
+    def test_no_other_house_comes_in(self, served, house, asked):
+        griet = joined(served, house.scene.desk.organization)
+        for path in ("/agency", "/agency/roster"):
+            refused(griet.open(path), "not-allowed")
+
+
+class TestRoster:
+    def test_is_searched_filtered_and_paged_in_one_query(self, house, olga, asked):
+        agency_id = house.scene.agency.organization.id
+        with db.writing() as session:
+            for number in range(60):
+                session.add(
+                    Performer(organization_id=agency_id, name=f"Actor {number:03}", seal="x")
+                )
+        assert "The Girl" in shown(olga, "/agency/roster?name=girl")
+        assert "Actor" not in shown(olga, "/agency/roster?show=waiting")
+        assert "Nobody fits that." in shown(olga, "/agency/roster?name=%25")
+        seen, after = [], None
+        with db.reading() as session:
+            said = []
+            note = lambda *args: said.append(args[2])  # noqa: E731
+            sa.event.listen(session.get_bind(), "before_cursor_execute", note)
+            while page := roster.represented(session, agency_id, after=after, limit=25):
+                seen += [each.performer.id for each in page]
+                after = seen[-1]
+            assert len(said) == 4
+            everybody = session.exec(select(Performer.id)).all()
+        assert len(seen) == len(set(seen)) == 61 < len(everybody)
