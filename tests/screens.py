@@ -227,6 +227,8 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "union-reports": "/union/reports",
             "union-findings": "/union/findings",
             "operator": "/operator",
+            "requests": "/agency",
+            "roster": "/agency/roster",
         },
     )
 

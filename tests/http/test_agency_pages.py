@@ -118,6 +118,6 @@ class TestRoster:
             while page := roster.represented(session, agency_id, after=after, limit=25):
                 seen += [each.performer.id for each in page]
                 after = seen[-1]
-            assert len(said) == 4
+            assert len([each for each in said if each.startswith("SELECT")]) == 4
             everybody = session.exec(select(Performer.id)).all()
         assert len(seen) == len(set(seen)) == 61 < len(everybody)
