@@ -27,7 +27,7 @@ CALLERS = {
     "person": "whoever is signed in with a passkey, about what is theirs",
     "member": "whoever is signed in and a member of a party of the contract",
     "desk": "whoever is signed in and a member of the performer's own desk",
-    "office": "whoever is signed in and a member of that production",
+    "office": "whoever is signed in, by its own sign-in too, and a member of that production",
     "bureau": "whoever is signed in and a member of that agency",
     "officer": "whoever is signed in and a member of that union",
     "operator": "whoever is signed in and named in `UNDERSTUDY_OPERATORS`",

@@ -132,6 +132,15 @@ TABLES: dict[str, Columns] = {
         once="clone_seen_at revoked_at",
         moving="backed_up sign_count last_used_at",
     ),
+    "sign_in_provider": _table(
+        "id organization_id issuer client_id client_auth secret email_domain"
+        " authorization_endpoint token_endpoint jwks_uri names_itself named_by named_at",
+        "named_at",
+        once="ended_at",
+    ),
+    "provider_member": _table(
+        "id provider_id person_id subject bound_at", "bound_at", once="ended_at"
+    ),
     "passkey_signing_key": _table(
         "passkey_id organization_id signing_key_id", "signing_key_id>signing_key"
     ),

@@ -29,6 +29,7 @@ from app.cli_obligations import obligation_commands
 from app.cli_payouts import payout_commands
 from app.cli_people import people_commands
 from app.cli_policy import agreement_commands, policy_commands
+from app.cli_providers import provider_commands
 from app.cli_renderer import renderers
 from app.cli_reviews import review_commands
 from app.cli_simulate import simulations
@@ -51,6 +52,7 @@ organization_commands = typer.Typer(no_args_is_help=True, help="Organizations.")
 for name, group in (
     ("organization", organization_commands),
     ("people", people_commands),
+    ("sign-in", provider_commands),
     ("mandates", mandate_commands),
     ("api-key", key_commands),
     ("agreement", agreement_commands),

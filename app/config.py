@@ -126,6 +126,10 @@ class Settings(BaseSettings):
         "60/hour;200/day",
         description="How many different files of one content are told if they are marked.",
     )
+    private_providers: str = Field(
+        "",
+        description="Studios' sign-in providers on private networks: HOST[:PORT], by commas.",
+    )
     allow_unsandboxed_media: bool = Field(
         False, description="Parse untrusted media even where the kernel offers no isolation."
     )

@@ -95,6 +95,7 @@ from app.web import (
     production,
 )
 from app.web import policies as policies_page
+from app.web import providers as providers_pages
 from app.web import public as public_pages
 from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
@@ -216,6 +217,7 @@ def create_app() -> FastAPI:
     app.include_router(recovery_pages.router)
     app.include_router(twofold_pages.router)
     app.include_router(mandate_pages.router)
+    app.include_router(providers_pages.router)
     for portal in (
         performer,
         performer_catalogue,

@@ -112,6 +112,7 @@ OWNED: dict[str, str] = {
     "membership": _MINE,
     "invitation": _MINE,
     "passkey_signing_key": _MINE,
+    "sign_in_provider": _MINE,
     "twofold_act": _MINE,
     "twofold_voice": _by(act_id="twofold"),
     # What is told to whom
@@ -204,6 +205,7 @@ CLOSED: dict[str, str] = {
     "review_match": "names whom a doubt may be about: for the operator alone",
     "person": "people are looked up for pages, by the house",
     "passkey": "likewise",
+    "provider_member": "likewise",
     "person_session": "likewise",
     "ceremony": "likewise",
     "recovery": "likewise",

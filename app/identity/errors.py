@@ -105,6 +105,30 @@ class NotSignedIn(AppError):
     status, code = 401, "not-signed-in"
 
 
+class PasskeyNeeded(NotSignedIn):
+    """Signed in by a studio's own sign-in, which opens that studio's pages and nothing else."""
+
+    code = "passkey-needed"
+
+
+class ProviderNotFound(AppError):
+    """No studio's own sign-in is at this address, or not any more."""
+
+    status, code = 404, "sign-in-provider-not-found"
+
+
+class ProviderRefused(AppError):
+    """A provider, or what it answered, is not to be believed."""
+
+    status, code = 403, "sign-in-provider-refused"
+
+
+class ProviderNotReached(AppError):
+    """A provider does not answer, or not as one."""
+
+    status, code = 502, "sign-in-provider-not-reached"
+
+
 class NotFresh(AppError):
     """The act needs the person to prove again that they are there."""
 

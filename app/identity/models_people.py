@@ -17,7 +17,7 @@ ROLES = {
     "union": ("union_officer", "auditor"),
 }
 EVERY_ROLE = tuple(dict.fromkeys(role for roles in ROLES.values() for role in roles))
-PURPOSES = ("enroll", "sign-in", "confirm", "sign")
+PURPOSES = ("enroll", "sign-in", "confirm", "sign", "provider", "bind")
 
 
 def _one_of(column: str, values: tuple[str, ...], name: str) -> sa.CheckConstraint:
@@ -111,7 +111,7 @@ class Ceremony(SQLModel, table=True):
 
     `binder_sha256` is the hash of a cookie of the browser it was shown in. `person_id` is who is to
     answer, or the id a new person will have; null where anybody may. `about` is what a signature
-    will say; the challenge is its hash.
+    will say; the challenge is its hash. A studio's provider is asked likewise: `about` is which.
     """
 
     __table_args__ = (_one_of("purpose", PURPOSES, "ceremony_purpose"),)
@@ -130,14 +130,22 @@ class Ceremony(SQLModel, table=True):
 class PersonSession(SQLModel, table=True):
     """A browser in which somebody is signed in; only the SHA-256 of its cookie is stored.
 
-    `verified_at` is when the person last proved to be there: sensitive acts ask for it anew.
+    `verified_at` is when the person last proved to be there: sensitive acts ask for it anew. Opened
+    with a passkey, or by a studio's provider, and then good for that studio's pages alone.
     """
 
     __tablename__ = "person_session"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "(passkey_id IS NULL) <> (provider_member_id IS NULL)",
+            name="person_session_opened_by_one",
+        ),
+    )
 
     id: str = Field(default_factory=lambda: new_id("ses"), primary_key=True)
     person_id: str = Field(foreign_key="person.id", index=True)
-    passkey_id: str = Field(foreign_key="passkey.id", index=True)
+    passkey_id: str | None = Field(default=None, foreign_key="passkey.id", index=True)
+    provider_member_id: str | None = Field(default=None, foreign_key="provider_member.id")
     secret_sha256: str = Field(unique=True)
     browser: str
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)

@@ -5,15 +5,19 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock
 from app.identity.errors import NotFresh, NotSignedIn
-from app.identity.models_people import Passkey, PersonSession
+from app.identity.models_people import Membership, Passkey, PersonSession
+from app.identity.models_providers import ProviderMember, SignInProvider
 
 IDLE_FOR = timedelta(hours=2)
 LASTS = timedelta(hours=12)
+LASTS_BY_PROVIDER = timedelta(hours=8)  # a working day: it does not tell us who left
 FRESH_FOR = timedelta(minutes=5)  # after a user verification, for sensitive acts
 NOTED_EVERY = timedelta(minutes=1)
 DRIFT = timedelta(minutes=5)  # by which the clocks of two machines may be apart
@@ -22,16 +26,30 @@ BROWSER_CHARS = 120
 
 def sign_in(session: Session, passkey: Passkey, *, browser: str) -> tuple[PersonSession, str]:
     """Open a session for whoever just proved to hold a passkey; return it with its new secret."""
+    by = {"person_id": passkey.person_id, "passkey_id": passkey.id}
+    return _open(session, by, browser, LASTS)
+
+
+def sign_in_by_provider(
+    session: Session, bound: ProviderMember, *, browser: str
+) -> tuple[PersonSession, str]:
+    """Open a session for a member whom a studio's provider named: it is never fresh."""
+    by = {"person_id": bound.person_id, "provider_member_id": bound.id}
+    return _open(session, by, browser, LASTS_BY_PROVIDER)
+
+
+def _open(
+    session: Session, by: dict[str, Any], browser: str, lasts: timedelta
+) -> tuple[PersonSession, str]:
     secret, at = _new_secret(), clock.now()
     opened = PersonSession(
-        person_id=passkey.person_id,
-        passkey_id=passkey.id,
+        **by,
         secret_sha256=digest(secret),
         browser=browser[:BROWSER_CHARS].replace("\x00", ""),
         created_at=at,
         seen_at=at,
         verified_at=at,
-        expires_at=at + LASTS,
+        expires_at=at + lasts,
     )
     session.add(opened)
     session.flush()
@@ -53,7 +71,7 @@ def session_of(session: Session, secret: str) -> PersonSession:
     found = session.exec(
         select(PersonSession).where(PersonSession.secret_sha256 == digest(secret))
     ).first()
-    if found is None or not stands(found):
+    if found is None or not stands(found) or not _is_still_let_in(session, found):
         raise NotSignedIn("sign in with a passkey; a session ends after two hours of silence")
     return found
 
@@ -63,6 +81,39 @@ def stands(held: PersonSession) -> bool:
     at = clock.now()
     ends_at = min(held.expires_at, held.seen_at + IDLE_FOR)
     return held.ended_at is None and is_past(held.seen_at) and at < ends_at
+
+
+def house_of(session: Session, held: PersonSession) -> str | None:
+    """Return the one organization a session is good for; null where a passkey opened it."""
+    if held.provider_member_id is None:
+        return None
+    bound = session.get_one(ProviderMember, held.provider_member_id)
+    return session.get_one(SignInProvider, bound.provider_id).organization_id
+
+
+def _is_still_let_in(session: Session, held: PersonSession) -> bool:
+    """Say whether what opened a session stands: the provider, who one is there, the membership."""
+    if held.provider_member_id is None:
+        return True  # a passkey that ends ends its sessions
+    stands = (
+        select(ProviderMember.id)
+        .join(SignInProvider, col(SignInProvider.id) == col(ProviderMember.provider_id))
+        .join(
+            Membership,
+            sa.and_(
+                col(Membership.organization_id) == col(SignInProvider.organization_id),
+                col(Membership.person_id) == col(ProviderMember.person_id),
+            ),
+        )
+        .where(
+            ProviderMember.id == held.provider_member_id,
+            ProviderMember.person_id == held.person_id,
+            col(ProviderMember.ended_at).is_(None),
+            col(SignInProvider.ended_at).is_(None),
+            col(Membership.ended_at).is_(None),
+        )
+    )
+    return session.exec(stands).first() is not None
 
 
 def is_past(at: datetime) -> bool:
@@ -85,8 +136,11 @@ def note_seen(session: Session, session_id: str) -> None:
 
 
 def insist_fresh(held: PersonSession) -> None:
-    """Do nothing where the person proved to be there minutes ago. Raises NotFresh."""
-    if clock.now() - held.verified_at >= FRESH_FOR:
+    """Do nothing where the person proved to be there minutes ago, with a passkey. Raises NotFresh.
+
+    A provider's word counts for nothing here, whatever it says of when and how it asked.
+    """
+    if held.passkey_id is None or clock.now() - held.verified_at >= FRESH_FOR:
         raise NotFresh("confirm with your passkey that it is you, then do this again")
 
 

@@ -44,6 +44,11 @@ SENTENCES = {
     "proposed. It waits for two people of your house. If none of you asked for it, refuse it.",
     "twofold-agreed": "A change that takes two people of your house was agreed to.",
     "twofold-refused": "A change that takes two people of your house was refused.",
+    "provider-named": "An administrator of your house named a provider by which its members may "
+    "sign in. Nobody comes in by it who did not bind it to their own passkey first.",
+    "provider-ended": "The provider by which members of your house could sign in was ended.",
+    "provider-bound": "An account at your studio's provider was bound to you: who signs in there "
+    "sees your studio's pages here. If that was not you, sign in with your passkey and undo it.",
     "operator-asks": "The operator asked to look at something sealed of yours, or to replace "
     "a key of yours.",
     "paused": "Every use of a replica was stopped.",

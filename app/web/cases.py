@@ -90,7 +90,7 @@ def show_form(
 ) -> Response:
     """Ask what is wrong, about one output or one file; nobody needs an account."""
     with db.reading() as session:
-        seats = seats_of(session, visit) if visit.secret else []
+        seats = seats_of(session, visit) if visit.known(session) else []
     return page(
         visit,
         "case_new.html",
@@ -108,7 +108,11 @@ def show_form(
 def open_case(visit: Posted, said: Annotated[Said, Depends(_said)]) -> Response:
     """Open a case: for a house of whoever is signed in, else for a visitor with a link."""
     with db.writing() as session:
-        acting = [seat for seat in seats_of(session, visit) if seat.may_act] if visit.secret else []
+        acting = (
+            [seat for seat in seats_of(session, visit) if seat.may_act]
+            if visit.known(session)
+            else []
+        )
         if acting:
             seat = _concerned(session, acting, said.complaint.generation_id)
             made = opening.open_case(session, said.complaint, principal_of(session, seat))

@@ -20,7 +20,7 @@ from app import db, headers, language, rates
 from app.config import settings
 from app.errors import AppError, TooLarge
 from app.identity import sessions
-from app.identity.errors import FormRefused, NotFresh, NotSignedIn
+from app.identity.errors import FormRefused, NotFresh, NotSignedIn, PasskeyNeeded
 from app.identity.models_people import Person, PersonSession
 from app.identity.passkeys import Site
 from app.language import _
@@ -29,6 +29,7 @@ from app.problems import InvalidRequest
 HERE = Path(__file__).parent
 SESSION_COOKIE = "__Host-understudy"
 BROWSER_COOKIE = "__Host-understudy-browser"
+STUDIO_COOKIE = "__Host-understudy-studio"
 LANGUAGE_COOKIE = "__Host-understudy-language"
 HEADERS = {"Content-Security-Policy": headers.PAGES}  # the rest is what every answer says
 # Of a page that follows something as it comes.
@@ -59,13 +60,31 @@ class Visit:
         return sessions.session_of(session, self.secret)
 
     def person(self, session: Session) -> Person:
-        """Return who is signed in here. Raises NotSignedIn."""
-        return session.get_one(Person, self.session(session).person_id)
+        """Return who is signed in here with a passkey. Raises NotSignedIn, PasskeyNeeded."""
+        held = self.session(session)
+        if held.passkey_id is None:
+            raise PasskeyNeeded  # who meets it is asked for the passkey
+        return session.get_one(Person, held.person_id)
+
+    def known(self, session: Session) -> Person | None:
+        """Return who is signed in here with a passkey, if anybody is."""
+        if not self.secret or self.session(session).passkey_id is None:
+            return None
+        return self.person(session)
+
+    def guest(self, session: Session) -> tuple[Person, str | None]:
+        """Return who is signed in here, and the one house they are let into, if only into one.
+
+        Raises NotSignedIn.
+        """
+        held = self.session(session)
+        return session.get_one(Person, held.person_id), sessions.house_of(session, held)
 
     def fresh(self, session: Session) -> Person:
         """Return who is signed in and proved it minutes ago. Raises NotSignedIn, NotFresh."""
+        person = self.person(session)
         sessions.insist_fresh(self.session(session))
-        return self.person(session)
+        return person
 
 
 def _visit(request: Request) -> Visit:
@@ -191,6 +210,31 @@ def see(path: str, *, secret: str | None = None) -> Response:
     answer = Response(status_code=303, headers={**HEADERS, "Location": path})
     if secret is not None:
         _set_cookie(answer, SESSION_COOKIE, secret, samesite="lax")
+    return answer
+
+
+def end_present(session: Session, visit: Visit) -> None:
+    """End the session this browser has, where it has one."""
+    if visit.secret:
+        held = visit.session(session)
+        sessions.end(session, held.person_id, held.id)
+
+
+def with_studio(answer: Response, cookie: str) -> Response:
+    """Let the browser remember a question to a studio's provider; it comes back from elsewhere."""
+    _set_cookie(answer, STUDIO_COOKIE, cookie, samesite="lax")
+    return answer
+
+
+def studio_cookie(request: Request) -> str:
+    """Return what ties a provider's answer to this browser; empty where nothing does."""
+    cookie = request.cookies.get(STUDIO_COOKIE, "")
+    return cookie if _SECRET.fullmatch(cookie) else ""
+
+
+def forget_studio(answer: Response) -> Response:
+    """Take that cookie away: its question is answered."""
+    answer.delete_cookie(STUDIO_COOKIE, secure=True, httponly=True, samesite="lax")
     return answer
 
 

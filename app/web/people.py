@@ -16,7 +16,17 @@ from app.identity.models import Organization
 from app.identity.models_people import ROLES, Passkey, Person
 from app.ids import new_id
 from app.recovery import service as recovery
-from app.web.pages import HERE, PageRoute, Posted, Visit, Visitor, forget, page, see, site
+from app.web.pages import (
+    HERE,
+    PageRoute,
+    Posted,
+    Visitor,
+    end_present,
+    forget,
+    page,
+    see,
+    site,
+)
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Name = Annotated[str, Form(min_length=1, max_length=100)]
@@ -69,7 +79,7 @@ def sign_in(visit: Posted, proof: Proven) -> Response:
         used = passkeys.use(session, site(), taken, answer=proof.answer)
         if not isinstance(used, Passkey):
             return used
-        _end_present(session, visit)
+        end_present(session, visit)
         return sessions.sign_in(session, used, browser=visit.browser)[1]
 
     return see("/account", secret=_kept(act))
@@ -93,9 +103,9 @@ def confirm(visit: Posted, proof: Proven) -> Response:
     """Make the session fresh for a few minutes, under a new secret."""
 
     def act(session: Session) -> str | AppError:
-        held = visit.session(session)
+        held, person = visit.session(session), visit.person(session)
         taken = passkeys.take(session, proof.ceremony, "confirm", visit.binder)
-        if taken.person_id != held.person_id:
+        if taken.person_id != person.id:
             return PasskeyRefused("this page was for somebody else; load it again")
         used = passkeys.use(session, site(), taken, answer=proof.answer)
         return sessions.rotate(session, held, verified=True) if isinstance(used, Passkey) else used
@@ -108,7 +118,7 @@ def confirm(visit: Posted, proof: Proven) -> Response:
 def sign_out(visit: Posted) -> Response:
     """End this session."""
     with db.writing() as session:
-        _end_present(session, visit)
+        end_present(session, visit)
     return forget(see("/sign-in"))
 
 
@@ -119,7 +129,7 @@ def show_invitation(visit: Visitor, secret: str) -> Response:
     with db.writing() as session:
         invitation = people.invitation_of(session, secret)
         organization = session.get_one(Organization, invitation.organization_id)
-        person = visit.person(session) if visit.secret else None
+        person = visit.known(session)
         ceremony = passkeys.begin(session, "enroll", visit.binder, person_id=new_id("psn"))
     options = passkeys.enrollment_options(site(), ceremony, name=organization.name)
     return page(
@@ -149,7 +159,7 @@ def join(visit: Posted, secret: str, name: Name, device: Name, proof: Proven) ->
             session, site(), taken, person, answer=proof.answer, name=_plain(device)
         )
         people.join(session, invitation, person)
-        _end_present(session, visit)
+        end_present(session, visit)
         return sessions.sign_in(session, passkey, browser=visit.browser)[1]
 
     return see("/account", secret=_kept(act))
@@ -305,12 +315,6 @@ def _kept(act: Any) -> str:
     if isinstance(found, AppError):
         raise found
     return str(found)
-
-
-def _end_present(session: Session, visit: Visit) -> None:
-    if visit.secret:
-        held = visit.session(session)
-        sessions.end(session, held.person_id, held.id)
 
 
 def _plain(text: str) -> str:

@@ -161,9 +161,9 @@ def _look(file: BinaryIO, visit: Visit) -> audit.Verdict:
 
 def _viewer(session: Session, visit: Visit) -> Viewer:
     """Say who looks: whoever is signed in sees what the contracts of their houses show them."""
-    if not visit.secret:
+    person = visit.known(session)
+    if person is None:
         return STRANGER
-    person = visit.person(session)
     houses = people.memberships_of(session, person.id)
     return Viewer(frozenset(organization.id for _, organization in houses))
 

@@ -17,7 +17,7 @@ from app.registry import live
 from app.registry.models_live import LiveCheck
 from app.registry.poses import Still
 from app.web.live import answer_live_check, show_live_check
-from app.web.pages import PageRoute, Posted, Visitor, page, see, site
+from app.web.pages import PageRoute, Posted, Visitor, end_present, page, see, site
 from app.web.people import Proven
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -210,9 +210,7 @@ class _CheckForRecovery:
 
 
 def _signed_in(session: Session, visit: Posted, passkey: Passkey) -> str:
-    if visit.secret:
-        held = visit.session(session)
-        sessions.end(session, held.person_id, held.id)
+    end_present(session, visit)
     return sessions.sign_in(session, passkey, browser=visit.browser)[1]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from app.identity import api_keys, people
-from app.identity.errors import NotAllowed
+from app.identity.errors import NotAllowed, PasskeyNeeded
 from app.identity.models import Organization
 from app.identity.models_people import Membership, Person
 from app.identity.principal import Principal
@@ -55,14 +55,17 @@ class Seat:
 def seat_of(session: Session, visit: Visit, kind: str) -> Seat:
     """Return where whoever is signed in sits in a house of this kind: where they act, if anywhere.
 
-    Raises NotSignedIn; NotAllowed for who belongs to no such house.
+    Who came in by a studio's own sign-in sits in that house and in no other. Raises NotSignedIn;
+    NotAllowed for who belongs to no such house; PasskeyNeeded for who was let into another.
     """
-    person = visit.person(session)
+    person, only = visit.guest(session)
     seats = [
         Seat(person, membership, organization)
         for membership, organization in people.memberships_of(session, person.id)
-        if organization.kind == kind
+        if organization.kind == kind and only in (None, organization.id)
     ]
+    if not seats and only is not None:
+        raise PasskeyNeeded("your studio's sign-in opens its own pages; use your passkey here")
     if not seats:
         raise NotAllowed(
             f"these pages are for members of a {kind}'s house, and you belong to none; open the "

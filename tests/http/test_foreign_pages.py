@@ -11,6 +11,7 @@ from app import access, clock, config, db
 from app.identity import service as identity
 from app.identity.models import ORGANIZATION_KINDS
 from app.identity.models_people import Invitation, Membership, Passkey, PersonSession
+from app.identity.models_providers import SignInProvider
 from app.licensing.approvals.models import ApprovalRequest
 from app.main import operations_of
 from app.notices.models import Contact
@@ -28,6 +29,7 @@ FIELDS = {
     "role": "auditor", "name": "A", "device": "B", "ceremony": "cer_1", "answer": "approved",
     "note": "x", "confirm": "x", "line": "A line.", "length_s": "5", "project": "P",
     "purpose": "film_scene", "medium": "svod", "territories": "DE", "language": "en",
+    "issuer": "https://idp.example", "client_id": "c", "secret": "s",
     "generator": "local/puppet-1", "once": "0123456789ab", "do": "try", "priced": "",
 }  # fmt: skip
 SECRETS = re.compile(r"(value|data-options|href|action)=\"[^\"]*\"")  # challenges differ each time
@@ -69,7 +71,20 @@ def theirs(house, served):
             asked={"from_at": None},
             lapses_at=at + timedelta(days=7),
         )
-        session.add_all((contact, recovery, invitation, act))
+        provider = SignInProvider(
+            organization_id=griet.organization_id,
+            issuer="https://idp.example",
+            client_id="c",
+            client_auth="client_secret_basic",
+            secret="",
+            email_domain="",
+            authorization_endpoint="https://idp.example/authorize",
+            token_endpoint="https://idp.example/token",
+            jwks_uri="https://idp.example/keys",
+            names_itself=True,
+            named_by=griet.person_id,
+        )
+        session.add_all((contact, recovery, invitation, act, provider))
         return {
             **things,
             "organization_id": griet.organization_id,
@@ -77,6 +92,7 @@ def theirs(house, served):
             "invitation_id": invitation.id,
             "contact_id": contact.id,
             "act_id": act.id,
+            "provider_id": provider.id,
             "recovery_id": recovery.id,
             "passkey_id": session.exec(select(Passkey.id)).one(),
             "session_id": session.exec(select(PersonSession.id)).one(),

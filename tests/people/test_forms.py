@@ -8,6 +8,7 @@ from sqlmodel import select
 
 from app import db
 from app.identity.models_people import Invitation, Membership, Passkey
+from app.main import operations_of
 from app.web import (
     agency,
     catalogue,
@@ -27,6 +28,7 @@ from app.web import notices as notices_pages
 from app.web import obligations as obligations_page
 from app.web import operator as operator_page
 from app.web import people as people_pages
+from app.web import providers as providers_pages
 from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
 from app.web import twofold as twofold_pages
@@ -47,6 +49,7 @@ PAGES = [
         union_pages,
         operator_page,
         agency,
+        providers_pages,
         performer,
         performer_catalogue,
         performer_counter,
@@ -135,3 +138,25 @@ def contents():
             [row.model_dump() for row in session.exec(select(model))]
             for model in (Membership, Invitation, Passkey)
         ]
+
+
+FOREIGN = ({"Origin": "https://evil.example"}, OURS | {"Sec-Fetch-Site": "cross-site"}, {})
+# Changes nothing but a cookie that says which language to read in.
+HARMLESS = {"/language"}
+
+
+@ONE_DATABASE
+def test_no_page_of_the_whole_server_is_changed_from_elsewhere(served, griet):
+    """Asked of every operation there is, by its route: whoever adds a page need not add it here."""
+    griet.open("/account")
+    fields, before, asked = {"form_token": griet.value("form_token")}, contents(), 0
+    for each in operations_of(served):
+        if each.is_page and each.verb != "GET" and each.path not in HARMLESS:
+            path = re.sub(r"{\w+}", "x", each.path)
+            for headers in FOREIGN:
+                answer = griet.client.request(each.verb, path, data=fields, headers=headers)
+                assert answer.status_code == 403, f"{each.verb} {each.path} went through"
+                assert "form-refused" in answer.text, f"{each.verb} {each.path}"
+                asked += 1
+    assert asked > 150
+    assert contents() == before

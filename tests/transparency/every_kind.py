@@ -26,6 +26,7 @@ from app.identity.models_people import (
     PasskeySigningKey,
     Person,
 )
+from app.identity.models_providers import ProviderMember, SignInProvider
 from app.identity.principal import Principal, Scope
 from app.ledger.models import JournalEntry, Posting
 from app.ledger.models_payouts import Payout, PayoutEvent, PayoutItem, PayoutOrder
@@ -324,6 +325,22 @@ def _who_came(session: Session, organization_id: str) -> list[SQLModel]:
         passkey_id=passkey.id, organization_id=organization_id, signing_key_id=key_id
     )
     here = {"person_id": person.id, "organization_id": organization_id, "role": "performer"}
+    at = "https://idp.example/x"
+    provider = SignInProvider(
+        organization_id=organization_id,
+        issuer="https://idp.example",
+        client_id="understudy",
+        client_auth="client_secret_basic",
+        secret="",
+        email_domain="",
+        authorization_endpoint=at,
+        token_endpoint=at,
+        jwks_uri=at,
+        names_itself=True,
+        named_by=person.id,
+    )
+    session.add(provider)
+    session.flush()
     contact = Contact(person_id=person.id, channel="email", sealed="", verified_at=clock.now())
     notice = notices.tell(session, "statement-issued", "stm_1", organization_id=organization_id)
     recovery = Recovery(
@@ -342,6 +359,7 @@ def _who_came(session: Session, organization_id: str) -> list[SQLModel]:
         RecoveryCode(person_id=person.id, code_sha256="0" * 64),
         RecoveryVouch(recovery_id=recovery.id, person_id=person.id, capacity="agent"),
         NoticeSeen(notice_id=notice.id, person_id=person.id),
+        provider, ProviderMember(provider_id=provider.id, person_id=person.id, subject="s"),
         linked, Membership(**here, is_admin=True, invitation_id=invitation.id)]  # fmt: skip
 
 

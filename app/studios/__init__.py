@@ -1,0 +1,1 @@
+"""A studio's own sign-in: how its provider is asked, and whom it lets in."""
