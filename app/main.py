@@ -93,6 +93,7 @@ from app.web import (
     performer_limits,
     performer_work,
     production,
+    production_house,
 )
 from app.web import policies as policies_page
 from app.web import providers as providers_pages
@@ -227,6 +228,7 @@ def create_app() -> FastAPI:
         performer_data,
         performer_identity,
         production,
+        production_house,
         catalogue_pages,
         film_pages,
     ):

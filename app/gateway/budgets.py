@@ -135,21 +135,44 @@ def check(
 
 def used_of(session: Session, budget: Budget) -> Used:
     """Count what a budget has been used for."""
+    (used,) = used_of_each(session, [budget])
+    return used
+
+
+def used_of_each(session: Session, held: Sequence[Budget]) -> list[Used]:
+    """Count what each of these budgets has been used for, in their order: one query for all."""
+    if not held:
+        return []
     midnight = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    return Used(
-        total_minor=_money(session, budget, None),
-        daily_minor=_money(session, budget, midnight),
-        total_seconds=_seconds(session, budget, None),
-        daily_seconds=_seconds(session, budget, midnight),
-        at_once=session.execute(
-            sa.select(sa.func.count())
-            .select_from(Generation)
-            .where(_of(budget), ~col(Generation.state).in_(FINAL))
-        ).scalar_one(),
+    rows = [
+        sa.select(
+            sa.literal(number).label("number"),
+            _money(budget, None).label("total"),
+            _money(budget, midnight).label("daily"),
+            _length_ms(budget, None).label("total_ms"),
+            _length_ms(budget, midnight).label("daily_ms"),
+            _under_way(budget).label("at_once"),
+        )
+        for number, budget in enumerate(held)
+    ]
+    asked = sa.union_all(*rows) if len(rows) > 1 else rows[0]
+    counted = {number: used for number, *used in session.execute(asked)}
+    return [
+        Used(int(total), int(daily), -(-int(total_ms) // 1000), -(-int(daily_ms) // 1000), at_once)
+        for total, daily, total_ms, daily_ms, at_once in (counted[n] for n in range(len(held)))
+    ]
+
+
+def _under_way(budget: Budget) -> sa.ScalarSelect[int]:
+    return (
+        sa.select(sa.func.count())
+        .select_from(Generation)
+        .where(_of(budget), ~col(Generation.state).in_(FINAL))
+        .scalar_subquery()
     )
 
 
-def _money(session: Session, budget: Budget, since: datetime | None) -> int:
+def _money(budget: Budget, since: datetime | None) -> sa.ScalarSelect[int]:
     """Sum what is held and charged; of a licence, under that contract alone."""
     summed = (
         sa.select(sa.func.coalesce(sa.func.sum(col(Hold.amount_minor)), 0))
@@ -160,11 +183,11 @@ def _money(session: Session, budget: Budget, since: datetime | None) -> int:
         summed = summed.where(col(Hold.contract_id) == budget.series_id)
     if since is not None:
         summed = summed.where(col(Generation.created_at) >= since)
-    return int(session.execute(summed).scalar_one())
+    return summed.scalar_subquery()
 
 
-def _seconds(session: Session, budget: Budget, since: datetime | None) -> int:
-    """Sum the lengths of what is under way or was released, each once, up to whole seconds."""
+def _length_ms(budget: Budget, since: datetime | None) -> sa.ScalarSelect[int]:
+    """Sum the lengths of what is under way or was released, each once; read in whole seconds."""
     counted = sa.exists().where(
         col(Hold.generation_id) == col(Generation.id), col(Hold.state).in_(COUNTED)
     )
@@ -174,7 +197,7 @@ def _seconds(session: Session, budget: Budget, since: datetime | None) -> int:
     )
     if since is not None:
         summed = summed.where(col(Generation.created_at) >= since)
-    return -(-int(session.execute(summed).scalar_one()) // 1000)
+    return summed.scalar_subquery()
 
 
 def _of(budget: Budget) -> sa.ColumnElement[bool]:

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -193,6 +194,54 @@ def keys_of(
     if before is not None:
         theirs = theirs.where(col(ApiKey.id) < before)
     return session.exec(theirs.order_by(col(ApiKey.id).desc()).limit(limit)).all()
+
+
+class Described(NamedTuple):
+    """A key as a person looks at it: its limits, its end, its last use (to some ten minutes)."""
+
+    key: ApiKey
+    actions: list[str] | None
+    projects: list[str] | None
+    contract_ids: list[str] | None
+    ends_at: datetime | None
+    last_used_at: datetime | None
+
+    @property
+    def is_person(self) -> bool:
+        """Whether it stands for a person at a page, and opens nothing."""
+        return self.key.name.endswith(AT_A_PAGE)
+
+
+def described(session: Session, keys: Sequence[ApiKey]) -> list[Described]:
+    """Describe these keys, in their order; as many queries for one as for many."""
+    ids = [each.id for each in keys]
+    terms = {
+        each.api_key_id: each
+        for each in session.exec(select(ApiKeyTerms).where(col(ApiKeyTerms.api_key_id).in_(ids)))
+    }
+    replaced = {
+        each.replaces_id: each.replaced_ends_at
+        for each in session.exec(select(ApiKeyTerms).where(col(ApiKeyTerms.replaces_id).in_(ids)))
+    }
+    used = {
+        each.api_key_id: each.last_used_at
+        for each in session.exec(select(ApiKeyUse).where(col(ApiKeyUse.api_key_id).in_(ids)))
+    }
+    found = []
+    for key in keys:
+        said = terms.get(key.id)
+        ends = [each for each in (key.expires_at, replaced.get(key.id)) if each]
+        found.append(
+            Described(
+                key,
+                None if said is None else said.actions,
+                None if said is None else said.projects,
+                None if said is None else said.contract_ids,
+                min(ends, default=None),
+                used.get(key.id),
+            )
+        )
+    return found
 
 
 def standing_keys(session: Session, organization_id: str) -> Sequence[str]:

@@ -22,6 +22,7 @@ from app.web import (
     performer_limits,
     performer_work,
     production,
+    production_house,
 )
 from app.web import mandates as mandate_pages
 from app.web import notices as notices_pages
@@ -58,6 +59,7 @@ PAGES = [
         performer_limits,
         performer_work,
         production,
+        production_house,
         catalogue,
         film,
     )
