@@ -12,7 +12,7 @@ TEMPLATE = Path(__file__).parent / "typst" / "disclosure.typ"
 STATES = {"licensed": "licensed", "not-licensed": "not licensed"}
 NOTE = (
     "clearance.json inside this PDF has these facts for programs; clearance.jws is signed by the "
-    " installation that released the output. bundle.zip proves release, decisions, signature "
+    "installation that released the output. bundle.zip proves release, decisions, signature "
     "and time to whoever checks it, without a server: understudy verify FILE --offline bundle.zip. "
     "What is not written here, the contracts do not let this reader see."
 )
@@ -79,12 +79,12 @@ def _use(use: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _statements(facts: Mapping[str, Any]) -> list[str]:
     altered = facts["ai_use"]["altered_footage"]
-    made = "footage was altered by" if altered else "this file was made by"
+    made = "Footage in this file was altered" if altered else "This file was made"
     count = len(facts["contracts"])
     logged = facts["log"]["state"] == "logged"
     contracts = f"{count} signed {'contract' if count == 1 else 'contracts'}"
     what = (
-        f"In it {made} artificial intelligence: it shows or sounds like a real, registered "
+        f"{made} by artificial intelligence: it shows or sounds like a real, registered "
         "performer through a digital replica."
     )
     permitted = (
