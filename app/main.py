@@ -79,6 +79,7 @@ from app.web import cases as case_pages
 from app.web import catalogue as catalogue_pages
 from app.web import film as film_pages
 from app.web import languages as languages_page
+from app.web import lent as lent_pages
 from app.web import mandates as mandate_pages
 from app.web import notices as notices_pages
 from app.web import obligations as obligations_page
@@ -216,6 +217,7 @@ def create_app() -> FastAPI:
     app.include_router(people_pages.router)
     app.include_router(notices_pages.router)
     app.include_router(recovery_pages.router)
+    app.include_router(lent_pages.router)
     app.include_router(twofold_pages.router)
     app.include_router(mandate_pages.router)
     app.include_router(providers_pages.router)

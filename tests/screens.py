@@ -184,6 +184,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
                 projects=["HARBOUR LIGHTS"], media=["theatrical", "svod", "broadcast"]
             ),
         )
+        lent = _lent(session, scene, directory)
     return (
         scene,
         union,
@@ -223,6 +224,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "listed": f"/production/catalogue/{scene.performer.id}",
             "offer": f"/production/offers/{offer.id}",
             "case": f"/cases/{case.id}",
+            "lent": f"/lent/{lent}",
             "union": "/union",
             "union-reports": "/union/reports",
             "union-findings": "/union/findings",
@@ -240,6 +242,21 @@ def _a_union(session: Any) -> tuple[Any, Any]:
 
     people = unions.a_union(session, "HOUSE-2026")
     return session.get_one(Organization, people[0].organization_id), people
+
+
+def _lent(session: Any, scene: Any, directory: Path) -> str:
+    """Have the production declare whose performance drives; return what the person's link holds."""
+    from app.gateway.materials import consents
+    from app.identity import service as identity
+    from app.identity.principal import Principal
+    from tests.gateway.materials.making import a_material, declared
+
+    house = scene.production.organization
+    key = identity.create_api_key(session, house, name="set")[0].id
+    material = a_material(session, scene, key, "driving", directory=directory)
+    by = Principal(house.id, "production", key)
+    kept = consents.by_declaration(session, material, *declared(scene, material), by=by)
+    return consents.link_of(kept) or ""
 
 
 def _in_the_catalogue(session: Any, scene: Any) -> Any:

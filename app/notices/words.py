@@ -55,6 +55,14 @@ SENTENCES = {
     "webhook-disabled": "A webhook of yours failed for too long and is told nothing any more.",
     "enrollment-answered": "Somebody looked at a new replica that was held. Where it was let go, "
     "you can resume it.",
+    "material-held": "Something you uploaded for a scene waits until a person has looked at it.",
+    "material-answered": "A person has looked at what you uploaded for a scene.",
+    "material-withdrawn": "Somebody whose performance or voice you uploaded took their consent "
+    "back: nothing that uses it is released any more.",
+    "likeness-held": "Something uploaded for a scene may show a performer of yours. A person looks "
+    "at it; most such hits are mistaken.",
+    "likeness-answered": "A person has looked at what may have shown a performer of yours. Where "
+    "it did, no scene may use it.",
     "contact-added": "An address for notices was added to your account.",
     "contact-confirmation": "An address for notices waits for its link to be opened.",
     "contact-ended": "An address for notices was taken from your account.",

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from sqlmodel import select
+import sqlalchemy as sa
+from sqlmodel import col, select
 
 from app import db
 from app.gateway import inspect, pipeline, previews
@@ -20,6 +21,7 @@ from app.gateway.workbench import token_for
 from app.identity.models import ApiKey
 from app.identity.principal import Principal
 from app.ledger.models import Hold
+from app.notices.models import Notice
 from app.registry import matching
 from app.registry.matching import Match, Searched
 from app.registry.models import Performer
@@ -170,6 +172,13 @@ class TestAnOutput:
         assert state_of(generation_id)[0] == "awaiting-preview"
 
 
+def _told(session):  # type: ignore[no-untyped-def]
+    """Who was told what of materials under review."""
+    kinds = ("material-%", "likeness-%")
+    found = select(Notice).where(sa.or_(*(col(Notice.kind).like(kind) for kind in kinds)))
+    return {(each.kind, each.organization_id) for each in session.exec(found)}
+
+
 class TestAMaterial:
     def sent(self, scene, tmp_path, faces, **more):  # type: ignore[no-untyped-def]
         with db.writing() as session:
@@ -214,8 +223,13 @@ class TestAMaterial:
             shown = reviews.show(session, review.id)
             assert [match.performer_id for match in shown.matches] == [somebody]
             assert (shown.templates, shown.false_hits > 0) == (1, True)
+            theirs = session.get_one(Performer, somebody).organization_id
+            ours = material.organization_id
+            assert _told(session) == {("material-held", ours), ("likeness-held", theirs)}
             answering.answer(session, review.id, let_go=True, reason="a lookalike")
             assert session.get_one(Material, material_id).state == "usable"
+            answered = {("material-answered", ours), ("likeness-answered", theirs)}
+            assert _told(session) - answered == {("material-held", ours), ("likeness-held", theirs)}
 
     def test_is_usable_where_nobody_is_found_and_unchecked_where_nobody_searched(
         self, scene, tmp_path, monkeypatch
@@ -260,6 +274,9 @@ class TestAMaterial:
             in_doubt = word == "the operator looks"
             assert (session.exec(select(Review)).first() is not None) == in_doubt
             assert (session.get_one(Material, material_id).state == "review") == in_doubt
+            ours, theirs = generation.organization_id, scene.performer.organization_id
+            both = {("material-held", ours), ("likeness-held", theirs)}
+            assert _told(session) == (both if in_doubt else set())
 
 
 def test_faces_of_a_film_are_judged_by_more_than_one_frame():

@@ -24,6 +24,7 @@ from app.web import (
     production,
     production_house,
 )
+from app.web import lent as lent_pages
 from app.web import mandates as mandate_pages
 from app.web import notices as notices_pages
 from app.web import obligations as obligations_page
@@ -45,6 +46,7 @@ PAGES = [
         notices_pages,
         obligations_page,
         recovery_pages,
+        lent_pages,
         twofold_pages,
         mandate_pages,
         union_pages,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlmodel import Session
 
 from app.access import may
+from app.config import settings
 from app.gateway.errors import ReplicaNotFound
 from app.gateway.materials import consents, service
 from app.gateway.materials.errors import MaterialConsentRefused, MaterialNotFound
@@ -25,6 +26,11 @@ class ConsentRead(BaseModel):
     id: str = Field(examples=["mco_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
     replica_id: str | None = Field(examples=["rep_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
     document: str = Field(examples=[""], description="The signed declaration, where it is one.")
+    withdrawal_page: str | None = Field(
+        examples=[None],
+        description="Of a declaration: give this address to the person. Whoever holds it can take "
+        "the consent back there, without an account.",
+    )
     given_at: datetime
     withdrawn_at: datetime | None = Field(examples=[None])
 
@@ -87,7 +93,7 @@ def name_material_consent(material_id: str, body: ConsentCreate, act: Acting) ->
             kept = consents.by_declaration(
                 session, material, body.document, body.jws or "", by=act.principal
             )
-        return 201, ConsentRead.model_validate(kept)
+        return 201, _read(kept)
 
     return act.once(fingerprint_of(body), name)
 
@@ -111,4 +117,10 @@ def withdraw_material_consent(material_id: str, act: Acting) -> Response:
 
 def _list(session: Session, material_id: str) -> ConsentList:
     found: list[MaterialConsent] = list(consents.consents_of(session, material_id))
-    return ConsentList(items=[ConsentRead.model_validate(each) for each in found])
+    return ConsentList(items=[_read(each) for each in found])
+
+
+def _read(consent: MaterialConsent) -> ConsentRead:
+    link = consents.link_of(consent)
+    page = None if link is None else f"{settings().origin}/lent/{link}"
+    return ConsentRead(**consent.model_dump(), withdrawal_page=page)

@@ -15,6 +15,7 @@ from app.gateway.materials import consents, service
 from app.gateway.materials.models import Material
 from app.gateway.models import Generation, GenerationReplica
 from app.gateway.reviews import service as reviews
+from app.gateway.reviews import telling
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.models import Decision
 from app.registry import matching
@@ -62,7 +63,8 @@ def check(session: Session, material: Material, searched: matching.Searched) -> 
     elif found:
         material.state, material.reason = "review", MAY_SHOW
         faces = len(searched.found)
-        reviews.open_review(session, material, [MAY_SHOW], faces=faces, matches=found)
+        review = reviews.open_review(session, material, [MAY_SHOW], faces=faces, matches=found)
+        telling.tell_of_opening(session, review, material)
     session.add(material)
     session.flush()
 
@@ -101,7 +103,8 @@ def compare(
         if word == "doubtful":
             material.state, material.reason = "review", IN_DOUBT
             session.add(material)
-            reviews.open_review(session, material, [IN_DOUBT])
+            review = reviews.open_review(session, material, [IN_DOUBT])
+            telling.tell_of_opening(session, review, material)
             return f"the material {material.id}: {IN_DOUBT}; the operator looks, then ask again"
     return ""
 

@@ -13,17 +13,20 @@ from sqlmodel import Session, col, select
 from app import clock
 from app.errors import AppError
 from app.gateway.errors import ReplicaNotFound
-from app.gateway.materials.errors import MaterialConsentRefused
+from app.gateway.materials.errors import ConsentLinkUnknown, MaterialConsentRefused
 from app.gateway.materials.models import Material
 from app.gateway.materials.models_consents import MaterialConsent
 from app.identity.models import SigningKey
 from app.identity.principal import Principal
 from app.licensing.contracts.service import registered_key
 from app.licensing.contracts.signatures import check_detached
+from app.notices import links
+from app.notices import service as notices
 from app.registry.models import Replica
 
 NEEDED = frozenset({"driving", "voice"})
 DECLARANT = "declarant"
+LINK = "lent"  # what a person who is not registered takes their word back by
 WHAT_IS_SIGNED = "the declaration's RFC 8785 form; sign exactly the document you send"
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -104,6 +107,37 @@ def withdraw(session: Session, material: Material, *, by: str) -> Sequence[Mater
             session.add(consent)
     session.flush()
     return found
+
+
+def link_of(consent: MaterialConsent) -> str | None:
+    """Return what the link holds by which the person of a declaration takes it back; else None."""
+    return None if consent.jws is None else links.sealed(LINK, consent.id)
+
+
+def behind(session: Session, link: str) -> tuple[MaterialConsent, Material, Declaration]:
+    """Return what somebody was said to have agreed to, by their link. Raises ConsentLinkUnknown."""
+    id_ = links.opened(LINK, link)
+    consent = None if id_ is None else session.get(MaterialConsent, id_)
+    if consent is None:
+        raise ConsentLinkUnknown("nobody was given this link; look whether it is whole")
+    said = Declaration.model_validate_json(consent.document)
+    return consent, session.get_one(Material, consent.material_id), said
+
+
+def withdraw_by_link(session: Session, link: str) -> None:
+    """Take back what the person with this link agreed to, and tell who uploaded it.
+
+    Once: the same link again changes nothing. Raises ConsentLinkUnknown.
+    """
+    consent, material, _ = behind(session, link)
+    withdraw(session, material, by=consent.id)
+    notices.tell(
+        session,
+        "material-withdrawn",
+        material.id,
+        organization_id=material.organization_id,
+        once=f"material-withdrawn:{material.id}",
+    )
 
 
 def consents_of(session: Session, material_id: str) -> Sequence[MaterialConsent]:

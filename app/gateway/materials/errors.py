@@ -1,6 +1,6 @@
 """How materials are refused: files that are none, and materials no scene may use."""
 
-from app.errors import AppError
+from app.errors import AppError, NotFound
 
 
 class MaterialNotFound(AppError):
@@ -51,3 +51,9 @@ READING_ERRORS: tuple[type[AppError], ...] = (
     MaterialTooLong,
 )
 """What reading a film or a recording may be refused with: the sandbox passes these on."""
+
+
+class ConsentLinkUnknown(NotFound):
+    """No consent has this link."""
+
+    code = "consent-link-unknown"

@@ -6,6 +6,7 @@ from app.gateway import endings, previews
 from app.gateway.materials.models import Material
 from app.gateway.models import FINAL
 from app.gateway.reviews import service as reviews
+from app.gateway.reviews import telling
 from app.gateway.reviews.models import Review
 from app.gateway.reviews.service import ReasonMissing, ReviewAnswered, ReviewNotFound
 from app.gateway.workbench import locked
@@ -43,6 +44,7 @@ def answer(session: Session, review_id: str, *, let_go: bool, reason: str) -> Re
     reviews.settle(session, review, let_go=let_go, answered_as=OPERATOR, reason=why)
     material.state = "usable" if let_go else "refused"
     material.reason = "" if let_go else why
+    telling.tell_of_answer(session, review, material)
     session.add(material)
     session.flush()
     return review

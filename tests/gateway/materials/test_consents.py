@@ -7,11 +7,16 @@ from app.gateway import previews
 from app.gateway import service as gateway
 from app.gateway.errors import ReplicaNotFound
 from app.gateway.materials import consents
-from app.gateway.materials.errors import MaterialConsentRefused, MaterialNotUsable
+from app.gateway.materials.errors import (
+    ConsentLinkUnknown,
+    MaterialConsentRefused,
+    MaterialNotUsable,
+)
 from app.gateway.materials.models_consents import MaterialConsent
 from app.identity.models import ApiKey
 from app.identity.principal import Principal
 from app.licensing.errors import SignatureRefused
+from app.notices.models import Notice
 from tests.gateway.materials.making import a_material, declared
 from tests.gateway.materials.test_materials import offer_everything
 from tests.scenes import a_scene, an_api_key
@@ -70,6 +75,32 @@ class TestADeclaration:
         kept.document = kept.document.replace("Pieter", "Johan")  # behind our back
         session.flush()
         assert not consents.stands(session, material, [])
+
+
+class TestTheLinkOfWhoIsNotRegistered:
+    def test_takes_the_word_back_once_and_tells_who_uploaded(self, session, scene, by, tmp_path):
+        material = a_material(session, scene, by.api_key_id, "driving", directory=tmp_path)
+        kept = consents.by_declaration(session, material, *declared(scene, material), by=by)
+        _, generation = scene.ask(session, materials={"driving": material.id})
+        link = consents.link_of(kept)
+        assert consents.behind(session, link)[2].person == "Pieter of Delft"
+        assert gateway.what_forbids(session, generation) == ""  # looking takes nothing back
+        for _ in range(2):
+            consents.withdraw_by_link(session, link)
+        assert "consent" in gateway.what_forbids(session, generation)
+        told = session.exec(select(Notice).where(Notice.kind == "material-withdrawn")).all()
+        assert [each.organization_id for each in told] == [material.organization_id]
+
+    def test_is_of_one_declaration_and_cannot_be_made_up(self, session, scene, by, tmp_path):
+        material = a_material(session, scene, by.api_key_id, "voice", directory=tmp_path)
+        kept = consents.by_declaration(session, material, *declared(scene, material), by=by)
+        performers = consents.by_replica(session, material, scene.replica.id, by=by)
+        assert consents.link_of(performers) is None  # they have an account, and a contract
+        seal = consents.link_of(kept).partition(".")[2]
+        for forged in (kept.id, f"{kept.id}.", f"{performers.id}.{seal}", f"{kept.id}.{seal}x"):
+            with pytest.raises(ConsentLinkUnknown):
+                consents.withdraw_by_link(session, forged)
+        assert kept.withdrawn_at is None
 
 
 def _other(role):  # type: ignore[no-untyped-def]
