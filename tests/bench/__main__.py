@@ -89,6 +89,7 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "log": lambda _: log.measure(leaves=10**6, appended=2000, rounds=5),
     "signing": lambda _: signing.measure(rounds=10),
     "gateway": lambda _: gateway.measure(alone=20, queued=60),
+    "script": lambda _: gateway.measure_script(),
     "matcher": lambda _: matcher.measure(templates=(FEW, MANY), searches=50),
 }
 

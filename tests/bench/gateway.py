@@ -57,6 +57,17 @@ def measure(*, alone: int, queued: int, lines: int = LINES_MOST) -> dict[str, An
             _forget_settings()
 
 
+def measure_script(lines: int = LINES_MOST) -> dict[str, Any]:
+    """Measure a script of so many lines alone, to its end, on the database that settings name."""
+    installation.prepare()
+    began = time.process_time()
+    took_s = _script(lines)
+    return {
+        f"a script of {lines} lines, s": took_s,
+        "processor time, s": round(time.process_time() - began, 1),
+    }
+
+
 def _measure(alone: int, queued: int, lines: int, *, at_once: tuple[int, ...]) -> dict[str, Any]:
     installation.prepare()
     seen = registry.inspect_portrait(scenes.PORTRAIT)
