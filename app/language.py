@@ -100,7 +100,7 @@ class Said(str):
     __slots__ = ()
 
 
-def _(text: str, **values: object) -> Said:
+def _(text: str, /, **values: object) -> Said:
     """Say a sentence in the reader's language; each `%(name)s` in it stands for a value.
 
     Where no value is given, a per cent sign is itself.
@@ -114,7 +114,7 @@ def is_said(text: str) -> bool:
     return isinstance(text, Said) or reads() == SOURCE
 
 
-def ngettext(singular: str, plural: str, n: int, **values: object) -> Said:
+def ngettext(singular: str, plural: str, n: int, /, **values: object) -> Said:
     """Say a sentence about `n` of something; `%(num)s` stands for n, as the reader writes it."""
     return Said(translated_count(singular, plural, n) % {"num": number(n), **values})
 

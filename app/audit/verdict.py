@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from app.language import _, marked
 from app.provenance.verify import Findings
 
 Word = Literal[
@@ -18,23 +19,35 @@ Word = Literal[
 MUCH_MORE_ALIKE = 0.25
 WORDS: tuple[Word, ...] = get_args(Word)
 NEXT_STEPS: Mapping[Word, str] = {
-    "intact": "Nothing is left to check in the file. Whether its license still holds is said"
-    " beside it.",
-    "recovered": "Do not take it for unchanged: ask whoever published it for the released"
-    " original, and compare.",
-    "altered": "Do not rely on what it shows: ask whoever sent it for the file as it was released,"
-    " and check that one.",
-    "transplanted": "Do not take it for the output it names: ask whoever sent it where it is from,"
-    " and tell the operator of this installation.",
-    "unknown-origin": "Ask whoever signed it or sent it where it is from: this installation cannot"
-    " say.",
-    "not-ours": "Ask whoever published it where it is from: this installation knows nothing of it.",
-    "unreadable": "Send it as you received it, whole: a JPEG, PNG, WebP, MP4, MOV, M4A, MP3 or WAV"
-    " that other programs open.",
+    "intact": marked(
+        "Nothing is left to check in the file. Whether its license still holds is said beside it."
+    ),
+    "recovered": marked(
+        "Do not take it for unchanged: ask whoever published it for the released"
+        " original, and compare."
+    ),
+    "altered": marked(
+        "Do not rely on what it shows: ask whoever sent it for the file as it was released,"
+        " and check that one."
+    ),
+    "transplanted": marked(
+        "Do not take it for the output it names: ask whoever sent it where it is from,"
+        " and tell the operator of this installation."
+    ),
+    "unknown-origin": marked(
+        "Ask whoever signed it or sent it where it is from: this installation cannot say."
+    ),
+    "not-ours": marked(
+        "Ask whoever published it where it is from: this installation knows nothing of it."
+    ),
+    "unreadable": marked(
+        "Send it as you received it, whole: a JPEG, PNG, WebP, MP4, MOV, M4A, MP3 or WAV"
+        " that other programs open."
+    ),
 }
 
 
-SIGN_ANEW = (
+SIGN_ANEW = marked(
     "Ask the operator of this installation to release it anew: a new signature is what is missing."
 )
 
@@ -76,18 +89,23 @@ def judge(found: Findings) -> Judgment:
     if found.mark == "unrecorded":
         return Judgment(
             "unknown-origin",
-            "It carries a mark made with this installation's key, but no released output has that"
-            " mark. Where it comes from is not known.",
+            _(
+                "It carries a mark made with this installation's key, but no released output "
+                "has that"
+                " mark. Where it comes from is not known."
+            ),
         )
     if found.mark == "no-key":
         return Judgment("unknown-origin", _without_key_sentence(found))
     if found.mark == "unsearched":
         return Judgment(
             "unreadable",
-            "Looking for a mark in it took more time or memory than it may, or too many slightly"
-            " different files of this content were asked about, so nothing is said about where it"
-            " comes from.",
-            "Send a shorter or smaller copy of it, or ask again tomorrow.",
+            _(
+                "Looking for a mark in it took more time or memory than it may, or too many"
+                " slightly different files of this content were asked about, so nothing is said"
+                " about where it comes from."
+            ),
+            _("Send a shorter or smaller copy of it, or ask again tomorrow."),
         )
     return Judgment("not-ours", _not_ours_sentence(found))
 
@@ -98,21 +116,28 @@ def _handed_out(found: Findings) -> Judgment:
     if found.revocation == "revoked":
         return Judgment(
             "recovered",
-            "These bytes are the ones that were handed out, by this installation's own record, but"
-            " the certificate that signed them is revoked from before they were signed, so"
-            " integrity is unproven.",
+            _(
+                "These bytes are the ones that were handed out, by this installation's own "
+                "record, but"
+                " the certificate that signed them is revoked from before they were signed, so"
+                " integrity is unproven."
+            ),
             SIGN_ANEW,
         )
     if found.credentials == "valid" and found.signer_ours and in_force:
         return Judgment(
             "intact",
-            "This is the released file, byte for byte: its credentials verify, and this"
-            " installation signed them when its certificate was in force.",
+            _(
+                "This is the released file, byte for byte: its credentials verify, and this"
+                " installation signed them when its certificate was in force."
+            ),
         )
     return Judgment(
         "recovered",
-        "These bytes are the ones that were handed out, by this installation's own record, but"
-        " their credentials do not verify today, so integrity is unproven.",
+        _(
+            "These bytes are the ones that were handed out, by this installation's own record, but"
+            " their credentials do not verify today, so integrity is unproven."
+        ),
         SIGN_ANEW,
     )
 
@@ -125,13 +150,15 @@ def _names_ours(found: Findings) -> Judgment:
     if _is_anothers(found):
         return Judgment(
             "transplanted",
-            "It carries this installation's credentials for another output: the content is not"
-            " that of the output they name.",
+            _(
+                "It carries this installation's credentials for another output: the content is not"
+                " that of the output they name."
+            ),
         )
     how = (
-        "its credentials verify, but bytes were added or changed where they do not look"
+        _("its credentials verify, but bytes were added or changed where they do not look")
         if found.credentials == "valid"
-        else "its credentials no longer verify"
+        else _("its credentials no longer verify")
     )
     return Judgment("altered", f"It is not as this installation released it: {how}.")
 
@@ -141,59 +168,73 @@ def _signed_by_us_off_record(found: Findings) -> Judgment:
     if found.revocation == "revoked":
         return Judgment(
             "unknown-origin",
-            "It is signed with a key of this installation that had been replaced or revoked by"
-            " then: whoever held it signed this. Where it comes from is not known.",
+            _(
+                "It is signed with a key of this installation that had been replaced or revoked by"
+                " then: whoever held it signed this. Where it comes from is not known."
+            ),
         )
     if found.credentials == "valid":
         return Judgment(
             "unknown-origin",
-            "Its credentials verify under this installation's root, but the installation has no"
-            " record of it. Where it comes from is not known.",
+            _(
+                "Its credentials verify under this installation's root, but the installation has no"
+                " record of it. Where it comes from is not known."
+            ),
         )
     return Judgment(
         "altered",
-        "It carries credentials signed by this installation, and they do not hold: it is not as it"
-        " was when it was signed.",
+        _(
+            "It carries credentials signed by this installation, and they do not hold: it is "
+            "not as it"
+            " was when it was signed."
+        ),
     )
 
 
 def _marked(found: Findings) -> Judgment:
     """No credentials of ours, but our mark: does the content bear it out?"""
     foreign = (
-        " It carries someone else's credentials beside it."
+        _(" It carries someone else's credentials beside it.")
         if found.credentials in {"valid", "invalid", "unparsable"}
         else ""
     )
     if found.content == "same":
         return Judgment(
             "recovered",
-            "It derives from a released output: the watermark says so and the content agrees."
-            " Its own credentials are gone, so nothing proves it unchanged." + foreign,
+            _(
+                "It derives from a released output: the watermark says so and the content agrees."
+                " Its own credentials are gone, so nothing proves it unchanged."
+            )
+            + foreign,
         )
     if found.content == "other" or _is_anothers(found):
         return Judgment(
             "transplanted",
-            "It carries the watermark of a released output on content that is not that output's."
+            _("It carries the watermark of a released output on content that is not that output's.")
             + foreign,
         )
     return Judgment(
         "altered",
-        "It carries the watermark of a released output, but the content differs from it; whether"
-        " it was cut from that output needs review." + foreign,
-        "Have a person compare it with the released original before anything is said of it.",
+        _(
+            "It carries the watermark of a released output, but the content differs from it; "
+            "whether"
+            " it was cut from that output needs review."
+        )
+        + foreign,
+        _("Have a person compare it with the released original before anything is said of it."),
     )
 
 
 def _someone_elses(found: Findings) -> Judgment:
     said = {
-        "valid": "verify, but this installation did not sign them",
-        "invalid": "do not verify",
-        "unparsable": "cannot be read",
+        "valid": _("verify, but this installation did not sign them"),
+        "invalid": _("do not verify"),
+        "unparsable": _("cannot be read"),
     }[found.credentials]
     mark = {
-        "absent": ", and no mark of ours",
-        "unrecorded": ", and a mark of ours that no released output has",
-    }.get(found.mark, "; whether it has a mark of ours could not be found out")
+        "absent": _(", and no mark of ours"),
+        "unrecorded": _(", and a mark of ours that no released output has"),
+    }.get(found.mark, _("; whether it has a mark of ours could not be found out"))
     return Judgment(
         "unknown-origin",
         f"It carries someone else's credentials, which {said}{mark}.{_listed(found)} Nothing here"
@@ -209,16 +250,16 @@ def _listed(found: Findings) -> str:
 
 
 def _not_ours_sentence(found: Findings) -> str:
-    plain = "It carries neither credentials nor a mark of this installation."
+    plain = _("It carries neither credentials nor a mark of this installation.")
     if found.resembles is None:
-        return plain + " That says nothing about whether it is genuine."
+        return plain + _(" That says nothing about whether it is genuine.")
     return plain + (
         f" It resembles the released output {found.resembles}, which proves nothing by itself."
     )
 
 
 def _without_key_sentence(found: Findings) -> str:
-    plain = (
+    plain = _(
         "It carries no credentials, and a mark can only be looked for with the installation's key:"
         " nothing here says where it comes from. Ask the installation, which can look."
     )

@@ -9,21 +9,22 @@ from sqlmodel import Field, SQLModel
 from app import clock
 from app.db import Instant, Json
 from app.ids import new_id
+from app.language import marked
 
 # What is wrong, in words that are on the form as well.
 GROUNDS = {
-    "not-consented": "it shows somebody who did not agree to this",
-    "beyond-consent": "it goes beyond what was agreed",
-    "withdrawn": "consent was withdrawn, and it is still shown",
-    "passed-off": "it passes for real, or for somebody else",
-    "money": "the money is wrong",
-    "record": "what is recorded about it is wrong",
-    "other": "something else",
+    "not-consented": marked("it shows somebody who did not agree to this"),
+    "beyond-consent": marked("it goes beyond what was agreed"),
+    "withdrawn": marked("consent was withdrawn, and it is still shown"),
+    "passed-off": marked("it passes for real, or for somebody else"),
+    "money": marked("the money is wrong"),
+    "record": marked("what is recorded about it is wrong"),
+    "other": marked("something else"),
 }
 ASKED = {
-    "takedown": "no longer be shown or handed out",
-    "reversal": "be charged to nobody: what it cost is given back",
-    "correction": "be put right on record",
+    "takedown": marked("no longer be shown or handed out"),
+    "reversal": marked("be charged to nobody: what it cost is given back"),
+    "correction": marked("be put right on record"),
 }
 OUTCOMES = (*ASKED, "settled", "dismissed", "withdrawn")
 SIDES = ("performer", "production", "union", "visitor")

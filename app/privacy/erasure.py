@@ -19,6 +19,7 @@ from app.gateway import vendor_copies, workbench
 from app.gateway.models import FINAL, Generation, GenerationReplica
 from app.identity.models import Organization
 from app.identity.principal import Principal
+from app.language import marked
 from app.ledger.models import JournalEntry
 from app.licensing.boundaries import service as boundaries
 from app.licensing.boundaries.preferences import key_id
@@ -41,12 +42,16 @@ PURPOSE = "status"  # of the key that signs certificates: its public half is pub
 
 # What stays, and by what right: the words of the certificate.
 STAYS = {
-    "outputs": "released before, as each contract says; no other rendering stays",
-    "contracts": "signed by two, and the licensee's record as well; they hold a name, no likeness",
-    "decisions": "evidence of what was permitted and refused; receipts hold no fact in the clear",
-    "journal_entries": "the books, which tax law keeps",
-    "log": "salted commitments only",
-    "payout_details": "sealed under the payee's own key, for money still owed and tax law",
+    "outputs": marked("released before, as each contract says; no other rendering stays"),
+    "contracts": marked(
+        "signed by two, and the licensee's record as well; they hold a name, no likeness"
+    ),
+    "decisions": marked(
+        "evidence of what was permitted and refused; receipts hold no fact in the clear"
+    ),
+    "journal_entries": marked("the books, which tax law keeps"),
+    "log": marked("salted commitments only"),
+    "payout_details": marked("sealed under the payee's own key, for money still owed and tax law"),
 }
 
 

@@ -7,9 +7,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
+from app.language import _
 from app.licensing.contracts.life import State, state_of
 from app.licensing.contracts.models import Contract
 from app.registry.models import Performer
+from app.web.spoken import spoken
 
 
 class Light(NamedTuple):
@@ -28,21 +30,27 @@ def light(
     """Say of one contract whether it can be used now; one reason, the one to remove first."""
     state = state_of(contract, at=at)
     if state is State.WITHDRAWN:
-        return Light("no", "✕ withdrawn", "The performer withdrew consent.", "/revocation",
-                     "Nobody: a new contract needs the performer's new consent.")  # fmt: skip
+        return Light("no", _("✕ withdrawn"), _("The performer withdrew consent."), "/revocation",
+                     _("Nobody: a new contract needs the performer's new consent."))  # fmt: skip
     if state in (State.EXPIRED, State.LAPSED, State.DECLINED, State.RETRACTED):
-        return Light("no", f"✕ {state}", "It no longer stands.", "/grant/term",
-                     "You can make a new offer.")  # fmt: skip
+        return Light("no", "✕ " + spoken(state), _("It no longer stands."), "/grant/term",
+                     _("You can make a new offer."))  # fmt: skip
     if performer.paused_at is not None:
-        return Light("no", "✕ paused", "The performer has paused everything.", "",
-                     "Only the performer can go on.")  # fmt: skip
+        return Light("no", _("✕ paused"), _("The performer has paused everything."), "",
+                     _("Only the performer can go on."))  # fmt: skip
     if state is State.SUSPENDED:
-        return Light("no", "✕ on hold", "The performer's side has put it on hold.", "",
-                     "Only the performer can take it up again.")  # fmt: skip
+        return Light("no", _("✕ on hold"), _("The performer's side has put it on hold."), "",
+                     _("Only the performer can take it up again."))  # fmt: skip
     if state is State.ACTIVE:
-        return Light("yes", "✓ usable")
+        return Light("yes", _("✓ usable"))
     if state is State.DRAFT:
-        return Light("wait", "? a draft", "It was not offered yet.", "", "Its author sends it.")
+        return Light(
+            "wait", _("? a draft"), _("It was not offered yet."), "", _("Its author sends it.")
+        )
     if "performer" not in signed and contract.author_side == "licensee":
-        return Light("wait", "? waits", "The performer has not signed.", "", "It is their turn.")
-    return Light("wait", "? waits for you", "Your side has not signed.", "", "An approver signs.")
+        return Light(
+            "wait", _("? waits"), _("The performer has not signed."), "", _("It is their turn.")
+        )
+    return Light(
+        "wait", _("? waits for you"), _("Your side has not signed."), "", _("An approver signs.")
+    )

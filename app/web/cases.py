@@ -15,8 +15,10 @@ from app.cases.errors import CaseNotFound
 from app.cases.models import ASKED, GROUNDS, Case
 from app.identity.api_edge import limited
 from app.identity.errors import NotAllowed
+from app.language import _
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
 from app.web.seats import Seat, principal_of, seats_of
+from app.web.spoken import spoken
 
 router = APIRouter(prefix="/cases", include_in_schema=False, route_class=PageRoute)
 PER_PAGE = 25
@@ -169,18 +171,21 @@ def show_case(visit: Visitor, case_id: str) -> Response:
 def act_in_case(visit: Posted, case_id: str, act: str, words: Words) -> Response:
     """Answer, accept what is asked, or take the case back, as a side of it."""
     if act not in ACTS_IN_A_CASE:
-        raise CaseNotFound("a case is answered, accepted or taken back, nothing else")
+        raise CaseNotFound(_("a case is answered, accepted or taken back, nothing else"))
     with db.writing() as session:
         seat, case = _seat_in(session, visit, case_id)
         if not seat.may_act:
             raise NotAllowed(
-                f"as {seat.membership.role.replace('_', ' ')} of {seat.organization.name} you look "
-                "and do not act"
+                _(
+                    "as %(role)s of %(house)s you look and do not act",
+                    role=spoken(seat.membership.role),
+                    house=seat.organization.name,
+                )
             )
         if act != "answers":
             visit.fresh(session)
         if act == "acceptance" and not _may_bind(seat):
-            raise NotAllowed("what is asked is for ever: a production_approver accepts it")
+            raise NotAllowed(_("what is asked is for ever: a production_approver accepts it"))
         by = principal_of(session, seat)
         ACTS_IN_A_CASE[act](session, case.id, words.replace("\x00", " "), by)
     return see(f"/cases/{case.id}")
@@ -199,7 +204,7 @@ def _seat_in(session: Session, visit: Visit, case_id: str) -> tuple[Seat, Case]:
             return seat, reading.case_of(session, seat.organization.id, case_id)
         except CaseNotFound:
             continue
-    raise CaseNotFound(f"no case you are a side of has the id {case_id[:64]}")
+    raise CaseNotFound(_("no case you are a side of has the id %(id)s", id=case_id[:64]))
 
 
 def _may_bind(seat: Seat) -> bool:

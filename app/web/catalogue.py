@@ -9,6 +9,7 @@ from app import clock, db
 from app.access import may
 from app.identity import passkeys
 from app.identity.errors import NotAllowed, PasskeyCloned, PasskeyRefused
+from app.language import _
 from app.licensing.contracts import signing
 from app.licensing.errors import StandingOfferNotFound
 from app.licensing.standing import acceptance, catalogue, standing_document
@@ -69,7 +70,9 @@ def show_performer(visit: Visitor, performer_id: str, before: Before = None) -> 
         seat = seat_of(session, visit, "production")
         found = listing.listed_performer(session, performer_id)
         if found is None:
-            raise PerformerUnknown(f"nobody in the catalogue has the id {performer_id[:64]}")
+            raise PerformerUnknown(
+                _("nobody in the catalogue has the id %(id)s", id=performer_id[:64])
+            )
         performer, listed = found
         offers = standing.open_offers(
             session, seat.principal, performer_id=performer.id, before=before, limit=PER_PAGE
@@ -146,13 +149,16 @@ def accept_offer(visit: Posted, standing_offer_id: str, proof: Proven) -> Respon
         offer = _offer(session, seat, standing_offer_id)
         if seat.membership.role != APPROVER:
             raise NotAllowed(
-                f"a license is taken by an approver of {seat.organization.name}; ask one of them"
+                _(
+                    "a license is taken by an approver of %(house)s; ask one of them",
+                    house=seat.organization.name,
+                )
             )
         taken = passkeys.take(session, proof.ceremony, "sign", visit.binder)
         used = passkeys.use(session, site(), taken, answer=proof.answer)
         if not isinstance(used, PasskeyCloned):
             if used.person_id != seat.person.id:
-                raise PasskeyRefused("sign in as the person who signs")
+                raise PasskeyRefused(_("sign in as the person who signs"))
             contract = acceptance.accept_offer(
                 session,
                 offer,
@@ -177,7 +183,9 @@ def _offer(session: Session, seat: Seat, offer_id: str) -> StandingOffer:
     """Return an offer that is signed and made to this production. Raises StandingOfferNotFound."""
     offer = standing.offer_of(session, seat.principal, offer_id)
     if offer.signed_at is None:
-        raise StandingOfferNotFound(f"no standing offer open to you has the id {offer_id[:64]}")
+        raise StandingOfferNotFound(
+            _("no standing offer open to you has the id %(id)s", id=offer_id[:64])
+        )
     return offer
 
 

@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 
 from app import clock, db
 from app.identity.errors import FormRefused
+from app.language import _, marked
 from app.registry import live
 from app.registry.api_live import kept_stills, stills_form
 from app.registry.models_live import LiveCheck
@@ -18,20 +19,26 @@ from app.registry.poses import Still
 from app.web.pages import Visit, check_sent_from_here, page, see
 
 SAY = {
-    "straight": "Look straight into the camera.",
-    "left": "Turn your head a little to your own left.",
-    "right": "Turn your head a little to your own right.",
-    "up": "Raise your chin a little.",
-    "closer": "Come closer.",
+    "straight": marked("Look straight into the camera."),
+    "left": marked("Turn your head a little to your own left."),
+    "right": marked("Turn your head a little to your own right."),
+    "up": marked("Raise your chin a little."),
+    "closer": marked("Come closer."),
 }
 WHY = {
-    "no-face": "no face was found",
-    "several-faces": "more than one face is in it",
-    "another-face": "it does not resemble your portrait enough",
-    "seen-before": "it was sent before",
-    "incomplete": "stills are missing",
-    **{f"pose-{pose}": f"this pose was not seen: {said}" for pose, said in SAY.items()},
+    "no-face": marked("no face was found"),
+    "several-faces": marked("more than one face is in it"),
+    "another-face": marked("it does not resemble your portrait enough"),
+    "seen-before": marked("it was sent before"),
+    "incomplete": marked("stills are missing"),
 }
+
+
+def _why(code: str) -> str:
+    """Say what was wrong with a still."""
+    if code in WHY:
+        return _(WHY[code])
+    return _("this pose was not seen: %(pose)s", pose=_(SAY[code.removeprefix("pose-")]))
 
 
 class Answering(Protocol):
@@ -54,7 +61,7 @@ def show_live_check(visit: Visit, check: LiveCheck, back: str) -> Response:
         check=check,
         is_open=live.is_open(check, clock.now()),
         asked=[(number, SAY[pose]) for number, pose in enumerate(check.poses, 1)],
-        against=[(number, WHY[code]) for number, code in reasons],
+        against=[(number, _why(code)) for number, code in reasons],
         back=back,
         to=f"{back}/checks/{check.id}",
     )
@@ -75,7 +82,7 @@ async def answer_live_check(
         if not isinstance(token, str) or not hmac.compare_digest(
             token.encode(), visit.form_token.encode()
         ):
-            raise FormRefused("this page is out of date: load it again, and send it once more")
+            raise FormRefused(_("this page is out of date: load it again, and send it once more"))
         await run_in_threadpool(_answer, by, form, at, is_open=is_open)
     return see(shown_at)
 

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from app import clock, db
 from app.access import may
 from app.identity.errors import NotAllowed
+from app.language import _, marked
 from app.obligations import service
 from app.obligations.rows import Obligation
 from app.registry.models import Performer
@@ -17,32 +18,34 @@ from app.web.seats import Seat, seats_of
 router = APIRouter(prefix="/obligations", include_in_schema=False, route_class=PageRoute)
 PER_PAGE = 25
 BY = {
-    "performer": "the performer",
-    "agent": "the agent",
-    "licensee": "the production",
-    "operator": "whoever runs this installation",
-    "guardian": "the guardian",
-    "estate": "the estate",
-    "union": "the union",
+    "performer": marked("the performer"),
+    "agent": marked("the agent"),
+    "licensee": marked("the production"),
+    "operator": marked("whoever runs this installation"),
+    "guardian": marked("the guardian"),
+    "estate": marked("the estate"),
+    "union": marked("the union"),
 }
 WHAT = {
-    ("approval", "use"): "An answer: may this be made?",
-    ("approval", "content"): "An answer: may this be shown?",
-    ("approval", "sublicensee"): "An answer: may it be passed on?",
-    ("approval", "transferee"): "An answer: may the license go to somebody else?",
-    ("approval", "training"): "An answer: may a machine learn from it?",
-    "preview": "A look at a finished film, before anybody else sees it",
-    "label": "A label that people see, in the European Union: this was made with AI",
-    ("deletion", "draft"): "A draft that nobody chose is deleted",
-    ("deletion", "vendor-copy"): "A copy of a likeness is deleted where it was sent",
-    ("deletion", "likeness-data"): "What was kept of a likeness is deleted after the contract",
-    "report": "A report of who was used, and for how long",
-    ("payout", "sent"): "Money is on its way",
-    ("payout", "balance"): "Money that was earned, with the next payout",
-    "invoice": "An invoice is paid",
-    ("case", "takedown"): "A word on a case: should it come down?",
-    ("case", "reversal"): "A word on a case: is the money given back?",
-    ("case", "correction"): "A word on a case: is the record put right?",
+    ("approval", "use"): marked("An answer: may this be made?"),
+    ("approval", "content"): marked("An answer: may this be shown?"),
+    ("approval", "sublicensee"): marked("An answer: may it be passed on?"),
+    ("approval", "transferee"): marked("An answer: may the license go to somebody else?"),
+    ("approval", "training"): marked("An answer: may a machine learn from it?"),
+    "preview": marked("A look at a finished film, before anybody else sees it"),
+    "label": marked("A label that people see, in the European Union: this was made with AI"),
+    ("deletion", "draft"): marked("A draft that nobody chose is deleted"),
+    ("deletion", "vendor-copy"): marked("A copy of a likeness is deleted where it was sent"),
+    ("deletion", "likeness-data"): marked(
+        "What was kept of a likeness is deleted after the contract"
+    ),
+    "report": marked("A report of who was used, and for how long"),
+    ("payout", "sent"): marked("Money is on its way"),
+    ("payout", "balance"): marked("Money that was earned, with the next payout"),
+    "invoice": marked("An invoice is paid"),
+    ("case", "takedown"): marked("A word on a case: should it come down?"),
+    ("case", "reversal"): marked("A word on a case: is the money given back?"),
+    ("case", "correction"): marked("A word on a case: is the record put right?"),
 }
 State = Annotated[str, Query(pattern="^(open|done|missed|lasting)$")]
 
@@ -79,7 +82,9 @@ def _seat(seats: list[Seat], house: str | None) -> Seat:
     for seat in seats:
         if house is None or seat.organization.id == house:
             return seat
-    raise NotAllowed("you belong to no such house; open the link that one of its members sends you")
+    raise NotAllowed(
+        _("you belong to no such house; open the link that one of its members sends you")
+    )
 
 
 def in_words(obligation: Obligation) -> str:

@@ -25,6 +25,7 @@ from app.identity.models_people import Person, PersonSession
 from app.identity.passkeys import Site
 from app.language import _
 from app.problems import InvalidRequest
+from app.web import spoken
 
 HERE = Path(__file__).parent
 SESSION_COOKIE = "__Host-understudy"
@@ -260,6 +261,8 @@ def templates() -> Environment:
         language.translated, language.translated_count, newstyle=True
     )
     found.globals["languages"] = language.LANGUAGES
+    found.filters["said"] = language.translated
+    found.filters["spoken"] = spoken.spoken
     found.filters["day"] = language.day
     found.filters["short"] = language.short
     found.filters["date"] = language.date_

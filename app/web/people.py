@@ -15,6 +15,7 @@ from app.identity.errors import PasskeyRefused
 from app.identity.models import Organization
 from app.identity.models_people import ROLES, Passkey, Person
 from app.ids import new_id
+from app.language import _
 from app.recovery import service as recovery
 from app.web.pages import (
     HERE,
@@ -106,7 +107,7 @@ def confirm(visit: Posted, proof: Proven) -> Response:
         held, person = visit.session(session), visit.person(session)
         taken = passkeys.take(session, proof.ceremony, "confirm", visit.binder)
         if taken.person_id != person.id:
-            return PasskeyRefused("this page was for somebody else; load it again")
+            return PasskeyRefused(_("this page was for somebody else; load it again"))
         used = passkeys.use(session, site(), taken, answer=proof.answer)
         return sessions.rotate(session, held, verified=True) if isinstance(used, Passkey) else used
 

@@ -10,6 +10,7 @@ from app import clock, db, vault
 from app.access import may
 from app.gateway import shown as work
 from app.gateway.withdrawal import consequences
+from app.language import _
 from app.ledger import earnings
 from app.ledger import service as ledger
 from app.ledger.errors import RoyaltyRefused
@@ -91,7 +92,7 @@ def _earned(session: Session, performers: list[Performer]) -> list[dict[str, Any
         account = f"performer:{performer.id}:payable"
         for month in earnings.by_month(session, account, since=since):
             earned[month.currency] = earned.get(month.currency, 0) + month.amount_minor
-        for (_, currency), minor in ledger.balances(session, account=account).items():
+        for (_account, currency), minor in ledger.balances(session, account=account).items():
             owed[currency] = owed.get(currency, 0) - minor
     return [
         {"currency": code, "earned": earned.get(code, 0), "owed": owed.get(code, 0)}
@@ -134,7 +135,7 @@ def show_request(visit: Visitor, contract_id: ContractId) -> Response:
         seat, performers = desk_of(session, visit)
         contract = service.newest_document_of(session, seat.organization.id, contract_id)
         if contract.performer_id not in _ids(performers):
-            raise ContractNotFound(f"nothing was asked of you under {contract_id[:64]}")
+            raise ContractNotFound(_("nothing was asked of you under %(id)s", id=contract_id[:64]))
         terms = documents.recorded(contract.document.encode())
         shown: dict[str, Any] = {
             "seat": seat,
@@ -226,7 +227,7 @@ def show_contracts(
 ) -> Response:
     """List what was agreed, newest first, with the way out of each."""
     with db.reading() as session:
-        seat, _ = desk_of(session, visit)
+        seat, _performers = desk_of(session, visit)
         found = listing.contracts_of(session, seat.organization.id, before=before, limit=25)
         shown: dict[str, Any] = {
             "seat": seat,
@@ -245,7 +246,7 @@ def show_contracts(
 def show_withdrawal(visit: Visitor, contract_id: ContractId) -> Response:
     """Say what a withdrawal would do, before anybody withdraws."""
     with db.reading() as session:
-        seat, _ = desk_of(session, visit)
+        seat, _performers = desk_of(session, visit)
         found = consequences(session, seat.organization.id, contract_id, limit=50)
         names = listing.licensees_of(session, [found.contract])
     return page(

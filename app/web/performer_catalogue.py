@@ -11,6 +11,7 @@ from app.access import may
 from app.gateway.generators import catalogue as models
 from app.identity import passkeys
 from app.identity.errors import PasskeyCloned, PasskeyRefused
+from app.language import _, marked
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import signing
 from app.licensing.standing import catalogue, standing_document, stated
@@ -28,7 +29,7 @@ from app.web.seats import Seat, acting_seat, principal_of
 
 router = APIRouter(prefix="/performer", include_in_schema=False, route_class=PageRoute)
 PER_PAGE = 20
-ANYBODY = "whoever accepts it"
+ANYBODY = marked("whoever accepts it")
 PerformerId = Annotated[str, Form(max_length=40)]
 Word = Annotated[str, Form(min_length=1, max_length=200)]
 
@@ -140,7 +141,7 @@ def draft_offer(visit: Posted, performer_id: PerformerId, said: Stated) -> Respo
 def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
     """Read an offer in plain words; sign it in advance, or take it back."""
     with db.writing() as session:
-        seat, _ = desk_of(session, visit)
+        seat, _performers = desk_of(session, visit)
         offer = standing.offer_of(session, seat.principal, standing_offer_id, own=True)
         said, state = _sections(seat, offer), offer.status(clock.now())
         ceremony, options, crossed = "", "{}", []
@@ -197,7 +198,7 @@ def sign_offer(
         used = passkeys.use(session, site(), taken, answer=proof.answer)
         if not isinstance(used, PasskeyCloned):
             if used.person_id != seat.person.id:
-                raise PasskeyRefused("sign in as the person who signs")
+                raise PasskeyRefused(_("sign in as the person who signs"))
             standing.sign_offer(
                 session,
                 offer,
@@ -240,5 +241,5 @@ def _performer(session: Session, visit: Visit, of: str | None) -> tuple[Seat, Pe
     seat, performers = desk_of(session, visit)
     found = [each for each in performers if of in (None, each.id)]
     if not found:
-        raise InvalidRequest("no performer is registered in this house yet; enroll one first")
+        raise InvalidRequest(_("no performer is registered in this house yet; enroll one first"))
     return seat, found[0]

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from app import db
 from app.access import may
+from app.language import _
 from app.licensing.contracts import handing_on, listing, service
 from app.licensing.contracts.life import Act
 from app.licensing.contracts.models import Contract
@@ -50,7 +51,9 @@ class Wish:
         for name, kept in (("media", self.media), ("purposes", self.purposes)):
             grant[name] = [each for each in grant[name] if each in kept]
             if not grant[name]:
-                raise InvalidRequest("leave at least one use and one place; or say no to all of it")
+                raise InvalidRequest(
+                    _("leave at least one use and one place; or say no to all of it")
+                )
         content = grant["content"]
         content["prohibited"] = list(dict.fromkeys((*content["prohibited"], *self.never)))
         if "end" in grant["term"] and self.end:
@@ -117,7 +120,7 @@ def try_or_counter(
             return _form(session, visit, seat, contract, wish, found=found, is_tried=True)
     with db.writing() as session:
         seat = acting_seat(session, visit, "performer")
-        _, contract = _asked(session, visit, contract_id)
+        _seat, contract = _asked(session, visit, contract_id)
         if on != contract.document_sha256:
             return _form(session, visit, seat, contract, wish, is_changed=True)
         service.replace_document(
@@ -137,7 +140,7 @@ def ask_agent(visit: Posted, contract_id: str) -> Response:
     """Ask whoever negotiates for the performer to look at it; both are told."""
     with db.writing() as session:
         seat = acting_seat(session, visit, "performer")
-        _, contract = _asked(session, visit, contract_id)
+        _seat, contract = _asked(session, visit, contract_id)
         handing_on.ask_agent(session, contract, seat.organization.id)
     return see(f"/performer/requests/{contract_id}")
 
@@ -147,7 +150,7 @@ def _asked(session: Session, visit: Visit, contract_id: str) -> tuple[Seat, Cont
     seat, performers = desk_of(session, visit)
     contract = service.newest_document_of(session, seat.organization.id, contract_id)
     if contract.performer_id not in {each.id for each in performers}:
-        raise ContractNotFound(f"nothing was asked of you under {contract_id[:64]}")
+        raise ContractNotFound(_("nothing was asked of you under %(id)s", id=contract_id[:64]))
     return seat, contract
 
 
@@ -221,7 +224,7 @@ def _number(text: str) -> Decimal:
     try:
         found = Decimal(text)
     except InvalidOperation:
-        raise InvalidRequest(f"“{text}” is no number; write it as 12.50") from None
+        raise InvalidRequest(_("“%(text)s” is no number; write it as 12.50", text=text)) from None
     if not (found.is_finite() and 0 <= found < 10**9):
-        raise InvalidRequest(f"“{text}” is out of reach; write a figure of this size or smaller")
+        raise InvalidRequest(_("“%(text)s” is out of reach; write a smaller figure", text=text))
     return found

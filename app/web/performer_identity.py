@@ -10,6 +10,7 @@ from sqlmodel import Session
 from app import clock, db, vault
 from app.access import may
 from app.identity.models import Organization
+from app.language import _
 from app.recovery import service as recovery
 from app.registry import identities, live
 from app.registry import service as registry
@@ -97,9 +98,9 @@ class _CheckOfTheirs:
 
 
 def _check_of(session: Session, visit: Visit, check_id: str) -> LiveCheck:
-    _, performers = desk_of(session, visit)
+    _seat, performers = desk_of(session, visit)
     check = session.get(LiveCheck, check_id)
     mine = {each.id for each in performers}
     if check is None or check.recovery_id is not None or check.performer_id not in mine:
-        raise LiveCheckNotFound(f"no live check of yours has the id {check_id[:64]}")
+        raise LiveCheckNotFound(_("no live check of yours has the id %(id)s", id=check_id[:64]))
     return check

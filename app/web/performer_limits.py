@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from app import db
 from app.access import may
+from app.language import _, marked
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import listing
 from app.licensing.document.limits import Limits
@@ -51,17 +52,17 @@ ROWS: Mapping[str, tuple[str, ...]] = {
 }
 NAMED = {
     **WORDS,
-    "*": "anything else",
-    "political_campaign": "political campaigns",
-    "EU": "in the European Union",
-    "NORTH_AMERICA": "in North America",
-    "WORLD": "anywhere else",
-    "training": "teach AI models how I look and sound",
+    "*": marked("anything else"),
+    "political_campaign": marked("political campaigns"),
+    "EU": marked("in the European Union"),
+    "NORTH_AMERICA": marked("in North America"),
+    "WORLD": marked("anywhere else"),
+    "training": marked("teach AI models how I look and sound"),
 }
 HEADINGS = {
-    "purposes": "What it may be for",
-    "content": "What it may show",
-    "territories": "Where it may be shown",
+    "purposes": marked("What it may be for"),
+    "content": marked("What it may show"),
+    "territories": marked("Where it may be shown"),
 }
 
 
@@ -123,7 +124,7 @@ def _performer(session: Session, visit: Visit, of: str | None) -> tuple[Any, Per
     seat, performers = desk_of(session, visit)
     found = [each for each in performers if of in (None, each.id)]
     if not found:
-        raise InvalidRequest("no performer is registered in this house yet; enroll one first")
+        raise InvalidRequest(_("no performer is registered in this house yet; enroll one first"))
     return seat, found[0]
 
 
@@ -195,4 +196,4 @@ def _limits(chosen: Mapping[str, str]) -> Limits:
     try:
         return Limits.model_validate(document)
     except ValidationError:
-        raise InvalidRequest("this is no grid of ours; load the page again") from None
+        raise InvalidRequest(_("this is no grid of ours; load the page again")) from None

@@ -14,7 +14,7 @@ from app.gateway import service as gateway
 from app.gateway import shown as work
 from app.gateway.api_files import send_output
 from app.gateway.errors import OutputNotReleased
-from app.language import money, month
+from app.language import _, money, month
 from app.ledger import earnings
 from app.ledger import service as ledger
 from app.ledger.clauses import clauses_of
@@ -98,12 +98,16 @@ def show_output(visit: Visitor, generation_id: str) -> Response:
 def play_film(visit: Visitor, generation_id: str) -> StreamingResponse:
     """Send the released film to the performer who is in it: to look at, as long as it is kept."""
     with db.reading() as session:
-        _, performers = desk_of(session, visit)
+        _seat, performers = desk_of(session, visit)
         found = work.output_of(session, _ids(performers), generation_id).generation
         if found.state != "released":
-            raise OutputNotReleased(f"{found.id} is {found.state}: there is no film to play yet")
+            raise OutputNotReleased(
+                _("%(id)s is not released: there is no film to play yet", id=found.id)
+            )
         if found.taken_down_at is not None:
-            raise OutputNotReleased(f"{found.id} was taken down: that is the outcome of a case")
+            raise OutputNotReleased(
+                _("%(id)s was taken down: that is the outcome of a case", id=found.id)
+            )
     return send_output(found, found.id)
 
 
@@ -131,7 +135,7 @@ def show_earnings(visit: Visitor) -> Response:
 def download_statement(visit: Visitor, statement_id: str, kind: str) -> Response:
     """Give one statement to keep: as a PDF to read, as a table, or as the signed-for words."""
     with db.reading() as session:
-        seat, _ = desk_of(session, visit)
+        seat, _performers = desk_of(session, visit)
         found = statements.statement_of(session, seat.organization.id, statement_id)
     if kind == "pdf":
         content, media_type = paper.as_pdf(found), "application/pdf"
@@ -170,7 +174,7 @@ def _charts(session: Session, performers: list[Performer]) -> list[dict[str, Any
         found = earnings.by_month(session, account, since=first)
         owed = {
             currency: -minor
-            for (_, currency), minor in ledger.balances(session, account=account).items()
+            for (_account, currency), minor in ledger.balances(session, account=account).items()
         }
         for currency in sorted({each.currency for each in found} | owed.keys()):
             sums = {

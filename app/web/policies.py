@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.access import may
-from app.language import reads
+from app.language import marked, reads
 from app.licensing.deciding.policy_set import PolicySet
 from app.licensing.decisions import published, rulebook
 from app.web.pages import HERE, PageRoute, here, rendered
@@ -19,26 +19,26 @@ HEADERS = {
     "Cache-Control": "public, max-age=60",
 }
 OUTCOMES = {
-    "permit": ("yes", "✓ permits"),
-    "deny": ("no", "✕ denies"),
-    "needs-approval": ("wait", "? asks somebody"),
-    "obligation": ("wait", "→ obliges"),
+    "permit": ("yes", marked("✓ permits")),
+    "deny": ("no", marked("✕ denies")),
+    "needs-approval": ("wait", marked("? asks somebody")),
+    "obligation": ("wait", marked("→ obliges")),
 }
 CHAPTERS = {
-    "base": "To begin with",
-    "standing": "Whether there is a contract at all",
-    "validity": "Whether the contract is good",
-    "term": "When",
-    "scope": "For what, and where",
-    "generation": "How an output is made",
-    "content": "What is shown",
-    "people": "Children, and the dead",
-    "approvals": "A yes for each use",
-    "withdrawal": "Withdrawal, pause and strike",
-    "exclusivity": "Promises made to others",
-    "passing_on": "Passing it on",
-    "likeness_data": "Scans and models",
-    "obligations": "What a permit obliges to",
+    "base": marked("To begin with"),
+    "standing": marked("Whether there is a contract at all"),
+    "validity": marked("Whether the contract is good"),
+    "term": marked("When"),
+    "scope": marked("For what, and where"),
+    "generation": marked("How an output is made"),
+    "content": marked("What is shown"),
+    "people": marked("Children, and the dead"),
+    "approvals": marked("A yes for each use"),
+    "withdrawal": marked("Withdrawal, pause and strike"),
+    "exclusivity": marked("Promises made to others"),
+    "passing_on": marked("Passing it on"),
+    "likeness_data": marked("Scans and models"),
+    "obligations": marked("What a permit obliges to"),
 }
 
 

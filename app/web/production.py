@@ -19,6 +19,7 @@ from app.gateway import choosing, handing_out, quoting, takes
 from app.gateway import service as gateway
 from app.gateway import shown as work
 from app.identity.service import answer_once
+from app.language import _
 from app.licensing.contracts import listing, service
 from app.licensing.contracts.models import Contract
 from app.licensing.deciding.inputs import UseRequest
@@ -245,7 +246,7 @@ def _under(session: Session, seat: Seat, contract_id: str) -> tuple[Contract, Pe
     """Return a contract this production is the licensee of. Raises ContractNotFound."""
     contract = service.contract_of(session, seat.organization.id, contract_id)
     if contract.licensee_id != seat.organization.id:
-        raise ContractNotFound(f"no license of yours has the id {contract_id[:64]}")
+        raise ContractNotFound(_("no license of yours has the id %(id)s", id=contract_id[:64]))
     return contract, session.get_one(Performer, contract.performer_id)
 
 
@@ -284,7 +285,7 @@ def choose(visit: Posted, generation_id: str) -> Response:
                 here="/production/films",
                 seat=seat,
                 kind="",
-                detail=f"Nothing was chosen. {denial['detail']}".removesuffix("."),
+                detail=_("Nothing was chosen.") + f" {denial['detail']}".removesuffix("."),
                 code=", ".join(denial["codes"]),
             )
     return see("/production/films")

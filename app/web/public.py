@@ -22,6 +22,7 @@ from app.identity import people
 from app.identity.api_edge import limited
 from app.identity.errors import FileMissing
 from app.identity.uploads import file_of, limited_form
+from app.language import _, marked, number
 from app.licensing.decisions import rulebook
 from app.licensing.document.disclosure import STRANGER, Viewer
 from app.licensing.status import consent_status
@@ -44,34 +45,34 @@ NEWEST = 25
 LATE = timedelta(minutes=10)  # a log that was not signed for so long, with leaves waiting, is late
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
 HAPPENED = {
-    "contract-executed": "A contract was signed by both sides",
-    "contract-amended": "A contract got a new version",
-    "contract-suspended": "A contract was put on hold",
-    "contract-resumed": "A contract was taken up again",
-    "consent-withdrawn": "A performer withdrew consent",
-    "strike-switched": "A union switched a strike on or off",
-    "disclosure-granted": "Somebody was allowed to see more of a work",
-    "disclosure-revoked": "Somebody may see less of a work again",
-    "case-opened": "Somebody said that a work or a file is wrong",
-    "case-closed": "A case about a work or a file came to its end",
-    "mandate-granted": "Somebody was allowed to act for a performer",
-    "mandate-revoked": "Somebody may act for a performer no more",
-    "twofold-agreed": "Two people agreed to what takes two",
-    "decision": "The rules decided about one use",
-    "output-released": "A finished work was handed out",
-    "journal-entry": "Money was booked",
-    "period-closed": "A period of the books was closed",
-    "key-rotated": "A key was replaced",
-    "policy-published": "A set of rules came into force",
-    "audit-segment": "Openings of the vault and the operator's acts were chained",
-    "database-anchored": "The records were sealed",
+    "contract-executed": marked("A contract was signed by both sides"),
+    "contract-amended": marked("A contract got a new version"),
+    "contract-suspended": marked("A contract was put on hold"),
+    "contract-resumed": marked("A contract was taken up again"),
+    "consent-withdrawn": marked("A performer withdrew consent"),
+    "strike-switched": marked("A union switched a strike on or off"),
+    "disclosure-granted": marked("Somebody was allowed to see more of a work"),
+    "disclosure-revoked": marked("Somebody may see less of a work again"),
+    "case-opened": marked("Somebody said that a work or a file is wrong"),
+    "case-closed": marked("A case about a work or a file came to its end"),
+    "mandate-granted": marked("Somebody was allowed to act for a performer"),
+    "mandate-revoked": marked("Somebody may act for a performer no more"),
+    "twofold-agreed": marked("Two people agreed to what takes two"),
+    "decision": marked("The rules decided about one use"),
+    "output-released": marked("A finished work was handed out"),
+    "journal-entry": marked("Money was booked"),
+    "period-closed": marked("A period of the books was closed"),
+    "key-rotated": marked("A key was replaced"),
+    "policy-published": marked("A set of rules came into force"),
+    "audit-segment": marked("Openings of the vault and the operator's acts were chained"),
+    "database-anchored": marked("The records were sealed"),
 }
 STANDS = {
-    "good": ("yes", "This consent stands."),
-    "suspended": ("wait", "This consent is on hold: nothing new may be made."),
-    "withdrawn": ("no", "This consent was withdrawn."),
-    "expired": ("no", "This consent has run out."),
-    "unknown": ("no", "The records about this consent do not hold. Do not rely on it."),
+    "good": ("yes", marked("This consent stands.")),
+    "suspended": ("wait", marked("This consent is on hold: nothing new may be made.")),
+    "withdrawn": ("no", marked("This consent was withdrawn.")),
+    "expired": ("no", marked("This consent has run out.")),
+    "unknown": ("no", marked("The records about this consent do not hold. Do not rely on it.")),
 }
 
 
@@ -127,7 +128,7 @@ async def verify_file(request: Request, visit: Visitor) -> Response:
     async with limited_form(request, settings().verify_limit_bytes) as form:
         upload = file_of(form, "file")
         if not upload.filename and not upload.size:
-            raise FileMissing("you have not chosen a file; go back and choose one")
+            raise FileMissing(_("you have not chosen a file; go back and choose one"))
         name = (upload.filename or "").replace("\x00", "")[:120]
         found = await run_in_threadpool(_look, upload.file, visit)
     answer = page(
@@ -225,12 +226,12 @@ def _standing(session: Session, about: str) -> dict[str, Any]:
     except AppError:
         return {
             "tone": "none",
-            "said": "Nothing public is known under this id. Check that it is whole.",
+            "said": _("Nothing public is known under this id. Check that it is whole."),
         }
     now = state["now"] == "licensed"
     return {
         "tone": "yes" if now else "no",
-        "said": "This work is licensed today." if now else "This work is not licensed today.",
+        "said": _("This work is licensed today.") if now else _("This work is not licensed today."),
         "then": state["when_made"],
     }
 
@@ -238,25 +239,33 @@ def _standing(session: Session, about: str) -> dict[str, Any]:
 def parts(session: Session) -> Any:
     """Yield what must work for anything to work: (tone, what, in which state)."""
     digest = rulebook.today().digest
-    yield "yes", "The rules", f"{len(rulebook.today().rules)} in force, set {digest[:12]}"
+    yield (
+        "yes",
+        _("The rules"),
+        _("%(num)s in force, set %(digest)s", num=len(rulebook.today().rules), digest=digest[:12]),
+    )
     try:  # which says, too, that the records can be read
         newest = service.checkpoint_at(session)
     except CheckpointNotFound:
-        yield "wait", "The public log", "nothing has been logged yet"
+        yield "wait", _("The public log"), _("nothing has been logged yet")
         return
     waiting = service.waits_since(session)
     late = waiting is not None and clock.now() - waiting > LATE
     yield (
         "no" if late else "yes",
-        "The public log",
-        f"{newest.size:,} entries"
-        + (", but what came since waits too long for its signature" if late else ", all signed"),
+        _("The public log"),
+        _("%(num)s entries", num=number(newest.size))
+        + (
+            _(", but what came since waits too long for its signature")
+            if late
+            else _(", all signed")
+        ),
     )
     seen = service.witnesses_of(newest)
     yield (
         "yes" if seen else "wait",
-        "Witnesses of the log",
-        ", ".join(seen) if seen else "none: only this installation vouches for its log",
+        _("Witnesses of the log"),
+        ", ".join(seen) if seen else _("none: only this installation vouches for its log"),
     )
 
 

@@ -9,7 +9,9 @@ from app.identity.errors import NotAllowed, PasskeyNeeded
 from app.identity.models import Organization
 from app.identity.models_people import Membership, Person
 from app.identity.principal import Principal
+from app.language import _, listed
 from app.web.pages import Visit
+from app.web.spoken import spoken
 
 # Who may act for a house of each kind at its pages; its other members look.
 ACTS = {
@@ -65,11 +67,14 @@ def seat_of(session: Session, visit: Visit, kind: str) -> Seat:
         if organization.kind == kind and only in (None, organization.id)
     ]
     if not seats and only is not None:
-        raise PasskeyNeeded("your studio's sign-in opens its own pages; use your passkey here")
+        raise PasskeyNeeded(_("your studio's sign-in opens its own pages; use your passkey here"))
     if not seats:
         raise NotAllowed(
-            f"these pages are for members of a {kind}'s house, and you belong to none; open the "
-            "link that one of them sends you"
+            _(
+                "these pages are for members of another kind of house (%(kind)s), and you belong "
+                "to none; open the link that one of them sends you",
+                kind=spoken(kind),
+            )
         )
     return next((seat for seat in seats if seat.may_act), seats[0])
 
@@ -90,8 +95,13 @@ def acting_seat(session: Session, visit: Visit, kind: str) -> Seat:
     seat = seat_of(session, visit, kind)
     if not seat.may_act:
         raise NotAllowed(
-            f"as {seat.membership.role.replace('_', ' ')} of {seat.organization.name} you look and "
-            f"do not act; ask its {' or '.join(ACTS[kind]).replace('_', ' ')}"
+            _(
+                "as %(role)s of %(house)s you look and do not act; ask somebody there who is "
+                "%(roles)s",
+                role=spoken(seat.membership.role),
+                house=seat.organization.name,
+                roles=listed([spoken(each) for each in ACTS[kind]], last=_("or")),
+            )
         )
     return seat
 

@@ -9,6 +9,7 @@ from app import db
 from app.access import may
 from app.identity import passkeys
 from app.identity.errors import PasskeyCloned, PasskeyRefused
+from app.language import _
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import service, signing
 from app.licensing.errors import ContractNotFound
@@ -68,7 +69,7 @@ def sign_contract(
         used = passkeys.use(session, site(), taken, answer=proof.answer)
         if not isinstance(used, PasskeyCloned):
             if used.person_id != person.id:
-                raise PasskeyRefused("sign in as the person who signs")
+                raise PasskeyRefused(_("sign in as the person who signs"))
             seat = signing.seat_of(session, person, contract_id)
             signing.sign(
                 session,
@@ -94,4 +95,4 @@ def download_signature(visit: Visitor, contract_id: str, role: str) -> Response:
                 said = json.dumps(signing.exported(session, seat.contract, signature))
                 name = {"Content-Disposition": 'attachment; filename="signature.json"'}
                 return Response(said, 200, name, media_type="application/json")
-    raise ContractNotFound("nobody has signed this contract in that role")
+    raise ContractNotFound(_("nobody has signed this contract in that role"))

@@ -11,6 +11,7 @@ from app.access import may
 from app.identity import api_keys
 from app.identity.models import ApiKey, Organization
 from app.identity.models_people import Person
+from app.language import _, day, number
 from app.payments import details
 from app.recovery.errors import RecoveredLately
 from app.registry.models import Performer
@@ -95,16 +96,24 @@ def _in_words(session: Session, act: TwofoldAct) -> list[str]:
         account, from_at = details.account_to_see(session, act), details.asked_from(act)
         performer = session.get(Performer, act.subject_id)
         return [
-            f"{performer.name if performer else 'Your house'} is paid at another account.",
-            f"Holder: {account.holder}",
+            _(
+                "%(name)s is paid at another account.",
+                name=performer.name if performer else _("Your house"),
+            ),
+            _("Holder: %(name)s", name=account.holder),
             f"IBAN: {account.iban}",
             *([f"BIC: {account.bic}"] if account.bic else []),
-            f"From {f'{from_at:%d %B %Y, %H:%M} UTC' if from_at else 'your agreement'} on.",
+            _("From %(at)s on.", at=day(from_at) if from_at else _("your agreement")),
         ]
     key = api_keys.key_of(session, str(act.organization_id), act.subject_id)
     hours = act.asked["overlap_s"] / 3600
     return [
-        f"The API key {key.name} (ustk_{key.prefix}) is replaced by ustk_{act.asked['prefix']}.",
-        f"The old one goes on to work for {hours:g} hours.",
-        f"The new one's secret has the SHA-256 {act.asked['secret_sha256']}.",
+        _(
+            "The API key %(name)s (ustk_%(old)s) is replaced by ustk_%(new)s.",
+            name=key.name,
+            old=key.prefix,
+            new=act.asked["prefix"],
+        ),
+        _("The old one goes on to work for %(num)s hours.", num=number(hours)),
+        _("The new one's secret has the SHA-256 %(sha256)s.", sha256=act.asked["secret_sha256"]),
     ]

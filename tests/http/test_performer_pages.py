@@ -168,7 +168,7 @@ class TestWithdrawal:
         at = f"/performer/contracts/{house.scene.contract.id}/withdrawal"
         text = shown(griet, at)
         assert "1 film stops while being made" in text
-        assert "0 released films have to come down, 1 may stay" in text
+        assert "0 released films have to come down. 1 may stay." in text
         assert sent(griet, at, at) == "/performer/contracts"
         assert house.get(f"/v1/contracts/{house.scene.contract.id}").json()["status"] == "withdrawn"
         assert "REVOKED" in house.ask().json()["codes"]

@@ -53,7 +53,7 @@ def looked_at(monkeypatch):
     """What the desk was asked, without a sandbox: reading files has tests of its own."""
     asked = []
 
-    def look_at(path, *, viewer):
+    def look_at(path, *, viewer, **_told):
         asked.append((path.read_bytes(), viewer))
         return Verdict("unreadable", f"This file says {SCRIPT}.", UNKNOWN, "Send it whole.")
 

@@ -16,11 +16,36 @@ ROOT = Path(__file__).parent.parent.parent
 TEMPLATES = sorted((ROOT / "app/web/templates").glob("*.html"))
 MODULES = sorted((ROOT / "app/web").glob("*.py"))
 # Said as they are in every language: names, signs, codes.
-SAME = {"Understudy", "PDF", "SHA-256"}
-# Written before there was a second language; the list only gets shorter.
-MARKED_TEMPLATES: set[str] = {"_page.html", "refused.html"}
-UNMARKED_TEMPLATES = {each.name for each in TEMPLATES} - MARKED_TEMPLATES
-UNMARKED_MODULES = {each.name for each in MODULES} - {"pages.py", "languages.py"}
+SAME = {"Understudy", "PDF", "SHA-256", "UTC", "EUR"}
+CLASSES = {"act refuse", "act yes"}
+
+
+# Not converted yet: the list only gets shorter.
+UNMARKED = {
+    "_agency.html",
+    "_progress.html",
+    "agency.py",
+    "agency_requests.html",
+    "agency_roster.html",
+    "film.py",
+    "mandate_new.html",
+    "mandate_sign.html",
+    "mandates.html",
+    "mandates.py",
+    "operator.html",
+    "operator.py",
+    "lent.html",
+    "lent.py",
+    "pages.py",
+    "production_budgets.html",
+    "production_house.py",
+    "production_key.html",
+    "production_keys.html",
+    "production_film.html",
+    "providers.html",
+    "providers.py",
+    "studio.html",
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +54,7 @@ def said():
 
 
 class TestEveryTemplate:
-    @pytest.mark.parametrize(
-        "name", [each.name for each in TEMPLATES if each.name not in UNMARKED_TEMPLATES]
-    )
+    @pytest.mark.parametrize("name", [each.name for each in TEMPLATES if each.name not in UNMARKED])
     def test_marks_all_its_words(self, name):
         source = (ROOT / "app/web/templates" / name).read_text("utf-8")
         assert list(unmarked(source)) == []
@@ -62,9 +85,7 @@ class TestEveryTemplate:
 
 
 class TestEveryModule:
-    @pytest.mark.parametrize(
-        "name", [each.name for each in MODULES if each.name not in UNMARKED_MODULES]
-    )
+    @pytest.mark.parametrize("name", [each.name for each in MODULES if each.name not in UNMARKED])
     def test_marks_all_its_sentences(self, name):
         assert list(sentences((ROOT / "app/web" / name).read_text("utf-8"))) == []
 
@@ -145,10 +166,11 @@ def unmarked(source: str):
             text += "" if in_trans else value
         elif kind not in ("whitespace", "comment", "comment_begin", "comment_end"):
             expression.append((kind, value))
+    text = re.sub(r"<code>[^<]*</code>", " ", text)  # what a program is called, is called so
     shown = re.findall(r'(?:alt|aria-label|title|placeholder)="([^"]*)"', text)
     shown.append(re.sub(r"<[^>]*>", " ", text))
     for each in shown:
-        for word in re.findall(r"[^\W\d_][\w'’-]*[^\W\d_]", re.sub(r"&\w+;", " ", each)):
+        for word in re.findall(r"[^\W\d_][\w'’-]*[^\W\d_]", re.sub(r"&\w+;|\w+_\S*", " ", each)):
             if word not in SAME:
                 yield word
 
@@ -156,7 +178,7 @@ def unmarked(source: str):
 def spoken(expression: list[tuple[str, str]]):
     """Yield strings of an expression that read as words and stand in no call of `_`."""
     for place, (kind, value) in enumerate(expression):
-        if kind != "string":
+        if kind != "string" or value[1:-1] in CLASSES:
             continue
         before = [each for _kind, each in expression[max(0, place - 2) : place]]
         if before == ["_", "("] or before[:1] == ["ngettext"]:
@@ -178,7 +200,7 @@ def sentences(source: str):
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
             and id(node) not in fine
-            and re.search(r"[^\W\d_]{2,} [^\W\d_]+ ?|[a-z]{2}\.$|^[✓✕?–→] ", node.value)
+            and re.search(r"[^\W\d_]{2,} [^\W\d_]+ ?|[a-z]{2}\.$|^[✓✕?–→] \w", node.value)
         ):
             yield node.lineno, node.value
 
