@@ -83,11 +83,6 @@ def check_may_name(session: Session, by: Person, organization_id: str) -> Organi
     return organization
 
 
-def check_member(session: Session, provider: SignInProvider, person_id: str) -> None:
-    """Do nothing for a member of the provider's house. Raises NotAllowed."""
-    _membership(session, provider, person_id)
-
-
 def end_provider(session: Session, provider: SignInProvider) -> None:
     """End a provider at once: nobody comes in by it, and whoever did is out. The house is told."""
     _end(session, provider)
@@ -98,7 +93,19 @@ def provider_of(session: Session, provider_id: str) -> SignInProvider:
     """Return a provider that stands. Raises ProviderNotFound for all others alike."""
     found = session.get(SignInProvider, provider_id)
     if found is None or found.ended_at is not None:
-        raise ProviderNotFound("no studio signs in at this address; ask yours for the right one")
+        raise _none_here()
+    return found
+
+
+def provider_for(session: Session, provider_id: str, person: Person) -> SignInProvider:
+    """Return a standing provider that a person may be bound to, or is.
+
+    Raises ProviderNotFound: whoever is nobody's member there learns no more than of an unknown id.
+    """
+    found = provider_of(session, provider_id)
+    houses = {organization.id for _, organization in people.memberships_of(session, person.id)}
+    if found.organization_id not in houses and bound_of(session, found, person.id) is None:
+        raise _none_here()
     return found
 
 
@@ -227,6 +234,10 @@ def _question(ceremony_id: str, cookie: str) -> Question:
         nonce=follows("nonce"),
         verifier=follows("verifier"),
     )
+
+
+def _none_here() -> ProviderNotFound:
+    return ProviderNotFound("no studio signs in at this address; ask yours for the right one")
 
 
 def _nobody() -> NotAllowed:

@@ -124,8 +124,7 @@ def begin_binding(visit: Posted, provider_id: str) -> Response:
     """Go to the provider, to be bound to who one is there. Wants a passkey used minutes ago."""
     with db.writing() as session:
         person = _binding(session, visit)
-        found = providers.provider_of(session, provider_id)
-        providers.check_member(session, found, person.id)
+        found = providers.provider_for(session, provider_id, person)
         question, cookie = providers.ask(session, found, providers.BIND, person_id=person.id)
         return _go_on(session, visit, found, question, cookie, binds=True)
 
@@ -136,7 +135,7 @@ def unbind(visit: Posted, provider_id: str) -> Response:
     """Be bound no more; sessions it opened end."""
     with db.writing() as session:
         person = visit.person(session)
-        providers.unbind(session, providers.provider_of(session, provider_id), person)
+        providers.unbind(session, providers.provider_for(session, provider_id, person), person)
     return see(HERE)
 
 

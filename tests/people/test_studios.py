@@ -416,7 +416,7 @@ class TestAnAttack:
     ):
         griet.open("/account")
         at = standing(bound_studio).id
-        refused(griet.send(f"/sign-in-providers/{at}/binding"), "not-allowed")
+        refused(griet.send(f"/sign-in-providers/{at}/binding"), "sign-in-provider-not-found")
         refused(griet.send(f"/sign-in-providers/{at}/end"), "not-allowed")
         assert standing(bound_studio) is not None
 
