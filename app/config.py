@@ -130,6 +130,9 @@ class Settings(BaseSettings):
         "",
         description="Studios' sign-in providers on private networks: HOST[:PORT], by commas.",
     )
+    answer_step_s: float = Field(
+        2.0, ge=0, description="Strangers' files are answered at multiples of this; 0: at once."
+    )
     allow_unsandboxed_media: bool = Field(
         False, description="Parse untrusted media even where the kernel offers no isolation."
     )

@@ -81,6 +81,7 @@ def samples() -> Path:
 def point_settings(monkeypatch: pytest.MonkeyPatch, data_dir: Path, database_url: str) -> None:
     monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(data_dir))
     monkeypatch.setenv("UNDERSTUDY_DATABASE_URL", database_url)
+    monkeypatch.setenv("UNDERSTUDY_ANSWER_STEP_S", "0")
     config.settings.cache_clear()
     db.engine.cache_clear()
 

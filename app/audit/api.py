@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 from sqlmodel import Session
@@ -12,6 +11,7 @@ from starlette.datastructures import UploadFile
 from app import clock, db, rates, sandbox
 from app.access import may
 from app.audit import desk, service
+from app.audit.evenly import evenly
 from app.audit.original import NOT_SHOWN
 from app.config import settings
 from app.errors import NotFound, TooLarge
@@ -105,7 +105,7 @@ async def verify_upload(
     """
     async with limited_form(request, settings().verify_limit_bytes) as form:
         upload = file_of(form, "file")
-        found = await run_in_threadpool(_verify, upload, caller, verifier_proof)
+        found = await evenly(lambda: _verify(upload, caller, verifier_proof))
     return VerificationRead(
         verdict=found.verdict,
         sentence=found.sentence,

@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,6 +28,7 @@ from app.audit.errors import (
     ReferenceRefused,
     SearchGaveUp,
 )
+from app.audit.evenly import evenly
 from app.config import settings
 from app.errors import TooLarge
 from app.identity.api_edge import limited
@@ -244,7 +244,7 @@ async def find_by_content(
                 )
                 return _read(found)
 
-        return await run_in_threadpool(look)
+        return await evenly(look)
 
 
 class Reference(BaseModel):

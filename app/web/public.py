@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from joserfc.util import urlsafe_b64decode
 from sqlmodel import Session
 from starlette.routing import Match
@@ -16,6 +15,7 @@ from app import clock, db
 from app.access import may
 from app.audit import desk
 from app.audit import service as audit
+from app.audit.evenly import evenly
 from app.config import settings
 from app.errors import AppError
 from app.identity import people
@@ -130,7 +130,7 @@ async def verify_file(request: Request, visit: Visitor) -> Response:
         if not upload.filename and not upload.size:
             raise FileMissing(_("you have not chosen a file; go back and choose one"))
         name = (upload.filename or "").replace("\x00", "")[:120]
-        found = await run_in_threadpool(_look, upload.file, visit)
+        found = await evenly(lambda: _look(upload.file, visit))
     answer = page(
         visit,
         "verdict.html",
