@@ -30,7 +30,7 @@ _PILOTS_SEEN = 10  # fewest that must lie inside the spectrum
 _STRIDE = 0.7  # bins of the spectrum between the places tried for a pilot
 _FEWEST, _MOST = 1.1, 12.0  # tiles along the shorter side of what is searched
 _SLIMMEST = 1.6  # most that a tile's sides may differ
-GRIDS = (3, 4, 5)  # tiles along the shorter side that `tile.grid` may choose
+GRIDS = (3, 4, 5)  # tiles along the shorter side that `tile.grid` chooses, or did once
 
 
 @dataclass(frozen=True)

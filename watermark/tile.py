@@ -106,10 +106,10 @@ def grid(height: int, width: int, *, film: bool = False) -> tuple[float, float]:
     """How many tiles a picture holds: rows, columns, not always whole. The same for every key.
 
     Tiles are square, so that a picture that is only cropped, turned or resized keeps them so.
-    Films have larger ones: what is coarse survives the coding of what moves, and costs less.
+    Small films have larger ones: what is coarse survives the coding of what moves, and costs less.
     """
     short = min(height, width)
-    across = (4 if short < 600 else 5) - film
+    across = 3 if film and short < 600 else 4
     return across * height / short, across * width / short
 
 

@@ -160,6 +160,21 @@ class TestDetect:
         assert found is not None
         assert found.payload == PAYLOAD
 
+    def test_reads_large_pictures_marked_when_they_had_five_tiles(self, portraits, monkeypatch):
+        monkeypatch.setattr(tiles, "grid", lambda h, w, **_: (5 * h / min(h, w), 5 * w / min(h, w)))
+        older = image.embed(portraits["isaac-newton"], PAYLOAD, KEY)
+        monkeypatch.undo()
+        for picture in (older, middle(older, 0.5)):
+            found = image.detect(np.ascontiguousarray(picture), KEY)
+            assert found is not None
+            assert found.payload == PAYLOAD
+
+    def test_reads_a_small_thumbnail(self, marked):
+        small = marked["girl-with-a-pearl-earring"]
+        found = image.detect(jpeg(resized(small, 0.4), 60), KEY)
+        assert found is not None
+        assert found.payload == PAYLOAD
+
     def test_says_where_in_a_larger_picture_the_mark_is(self, marked):
         page = np.full((1400, 1500, 3), 245, np.uint8)
         page[200:1147, 500:1300] = marked["girl-with-a-pearl-earring"]
