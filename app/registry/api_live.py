@@ -15,7 +15,7 @@ from starlette.datastructures import FormData
 from app import clock, db
 from app.access import may
 from app.errors import AppError
-from app.identity.api_edge import Act, Acting, Reading, act_refusals, read_refusals
+from app.identity.api_edge import Act, Acting, Reading, act_refusals, limited, read_refusals
 from app.identity.errors import FileMissing, UploadMalformed
 from app.identity.uploads import file_of, form_body, keep, limited_form
 from app.registry import live, service
@@ -137,6 +137,7 @@ def read_live_check(live_check_id: str, read: Reading) -> LiveCheckRead:
     response_model=LiveCheckRead,
     responses=act_refusals(LiveCheckNotFound, LiveCheckOver, LikenessErased, *STILL_ERRORS),
     openapi_extra=STILLS_BODY,
+    dependencies=[limited("files")],
 )
 @may("performer", "representative", to="likeness")
 async def answer_live_check(live_check_id: str, request: Request, act: Acting) -> Response:

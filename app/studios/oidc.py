@@ -8,7 +8,7 @@ believed but one ID token: signed by a key it publishes now, for us, for this on
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -132,7 +132,7 @@ def redeem(
         )
     except OAuth2Error:
         raise ProviderRefused("your provider did not take the code; sign in once more") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, AttributeError, KeyError):
         raise ProviderRefused("your provider answered with something that is no token") from None
     token = said.get("id_token")
     if not isinstance(token, str) or len(token) > MAX_TOKEN_CHARS:
@@ -177,7 +177,8 @@ def check_id_token(
     issued_at = claims["iat"]
     if not isinstance(issued_at, int | float) or isinstance(issued_at, bool):
         raise ProviderRefused("the ID token does not say when it was issued")
-    if not -LEEWAY <= at - datetime.fromtimestamp(issued_at, UTC) <= ISSUED_WITHIN:
+    earliest, latest = (at - ISSUED_WITHIN).timestamp(), (at + LEEWAY).timestamp()
+    if not earliest <= issued_at <= latest:  # compared as numbers: not every number is an instant
         raise ProviderRefused("the ID token was issued long ago, or is of the future")
     # 4. Of somebody, by the name that the provider never gives to another.
     subject = claims["sub"]
@@ -289,8 +290,7 @@ def _loads(body: bytes) -> Any:
 
 
 def _below(issuer: str, path: str) -> str:
-    parts = urlsplit(issuer)
-    if not _is_called(issuer) or parts.query or parts.fragment:
+    if not _is_called(issuer) or urlsplit(issuer).query or urlsplit(issuer).fragment:
         raise ProviderRefused("an issuer is an https address without a query")
     return f"{issuer.rstrip('/')}/{path}"
 

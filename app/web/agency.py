@@ -57,11 +57,21 @@ def answer_many(
 
         act = decline if do == "decline" else hand_on
         done, refused = 0, []
-        for contract_id in dict.fromkeys(chosen):
-            reason = _one(session, seat, contract_id[:40], act)
+        for contract_id in _in_order(session, seat, chosen):
+            reason = _one(session, seat, contract_id, act)
             done += not reason
-            refused += [(contract_id[:40], reason)] if reason else []
+            refused += [(contract_id, reason)] if reason else []
         return _requests(session, visit, seat, None, do=do, done=done, refused=refused)
+
+
+def _in_order(session: Session, seat: Seat, chosen: list[str]) -> list[str]:
+    """Put what was chosen in the order of performers, in which all who write lock them."""
+
+    def performer_first(contract_id: str) -> tuple[str, str]:
+        contract = roster.request_to(session, seat.organization.id, contract_id)
+        return contract.performer_id if contract else "", contract_id
+
+    return sorted({each[:40] for each in chosen}, key=performer_first)
 
 
 def _one(

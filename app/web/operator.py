@@ -25,6 +25,7 @@ from app.licensing.decisions import rulebook
 from app.licensing.decisions.models_policies import PolicyPublication
 from app.notices.models import NoticeDelivery
 from app.provenance import certificate_files
+from app.recovery import service as recovery
 from app.registry import resemblance
 from app.transparency.models import LogOutbox
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
@@ -92,6 +93,7 @@ def _note(visit: Visit, words: str, subject: str) -> None:
     """Put down who is about to do what, in a transaction of its own: as for a command."""
     with db.writing() as session:
         person = insist_operator(visit.fresh(session))
+        recovery.check_may_bind(session, person.id)
         trail.note_act(session, words, [subject], name=f"{person.id} at a page")
 
 

@@ -19,6 +19,7 @@ from app.licensing.standing import service as standing
 from app.licensing.standing.models import StandingOffer
 from app.licensing.words import plain_language
 from app.problems import InvalidRequest
+from app.recovery import service as recovery
 from app.registry import listing
 from app.registry import service as registry
 from app.registry.models import Performer
@@ -75,6 +76,8 @@ def choose_listing(
 ) -> Response:
     """Stand in the catalogue from now on, or no longer."""
     with db.writing() as session:
+        if listed:
+            recovery.check_may_bind(session, visit.person(session).id)
         seat = acting_seat(session, visit, "performer")
         performer = registry.performer_in_place(
             session, seat.organization.id, performer_id, stops=not listed

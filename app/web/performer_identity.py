@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from app import clock, db, vault
 from app.access import may
+from app.identity.api_edge import limited
 from app.identity.models import Organization
 from app.language import _
 from app.recovery import service as recovery
@@ -73,7 +74,7 @@ def show_check(visit: Visitor, live_check_id: str) -> Response:
     return show_live_check(visit, check, HERE)
 
 
-@router.post("/checks/{live_check_id}")
+@router.post("/checks/{live_check_id}", dependencies=[limited("files")])
 @may("desk")
 async def answer_check(request: Request, visit: Visitor, live_check_id: str) -> Response:
     """Compare the stills with the portrait, and throw them away."""

@@ -54,6 +54,7 @@ LIES = {
     "somebody else": lambda c: c.update(sub="u-2"),
     "at another token": lambda c: c.update(at_hash="AAAA"),
     "issued as text": lambda c: c.update(iat="now"),
+    "issued before all years": lambda c: c.update(iat=-1e300),
 }
 
 
