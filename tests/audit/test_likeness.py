@@ -102,5 +102,5 @@ def test_nobody_is_convicted_where_the_fingerprint_is_planted_out(
     _, _, stranger = pair
     with_mark(PAYLOAD)
     agreed = content.prints.Agreement("same", 1.0, 1.0, 0)
-    monkeypatch.setattr(content.prints, "agreement", lambda _a, _b: agreed)
+    monkeypatch.setattr(content.prints, "agreement", lambda *_: agreed)
     assert look(session, stranger, authority).verdict == "recovered"

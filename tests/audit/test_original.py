@@ -109,6 +109,8 @@ class TestThePage:
             found=found,
             layers=[],
             here="",
+            path="/verify",
+            language="en",
             signed_in=False,
             form_token="",
             about_license="",

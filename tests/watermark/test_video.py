@@ -118,7 +118,7 @@ class TestDetectWhereThePictureMoves:
         key, *others = (mask.residual(each) for each in (flat, *moved))
         steps = [timeline.Step(0, 0.5, key.copy(), 1, True, key, 1)]
         steps += [timeline.Step(k / 2, k / 2 + 0.5, each, 1) for k, each in enumerate(others, 1)]
-        search = timeline._Search(KEY, False)
+        search = timeline._Search(KEY, False, flat.shape)
         assert search.read(steps) is None, "all frames together were enough: this proves nothing"
         found = search.read_by_keys(steps)
         assert found is not None
