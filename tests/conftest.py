@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = getattr(item, "callspec", None)
         if (
             asked is not None
-            and asked.params.get("database") == "postgresql"
+            and any(value == "postgresql" for value in asked.params.values())
             and item.get_closest_marker("exhaustive") is None
             and getattr(getattr(item, "module", None), "SLOW_ON_POSTGRESQL", False)
         ):

@@ -86,6 +86,7 @@ class TestReadTrustList:
             with pytest.raises(desk.TrustListUnreadable):
                 desk.read_trust_list(wrong)
 
+    @pytest.mark.slow
     @ONE_DATABASE
     def test_the_command_and_the_setting_say_the_same(
         self, database, authority, foreign, tmp_path, data_dir

@@ -361,6 +361,7 @@ class TestMakeBundle:
             making.make(session, "gen_" + "0" * 26, audience="party")
 
 
+@pytest.mark.slow
 class TestCommands:
     def test_a_stranger_verifies_in_a_process_that_has_nothing(self, made, tmp_path):
         film = made.file(tmp_path / "film.mp4")
