@@ -14,7 +14,7 @@ from app.registry import mandates
 from app.registry.models_mandates import Mandate
 from app.transparency.models import LogOutbox
 from tests.http.browser import OURS
-from tests.licensing.mandating import granted, holder_of, make_minor
+from tests.licensing.mandating import OF_AGE_IN, granted, holder_of, make_minor
 from tests.people.arriving import joined
 from tests.people.test_recovery import invited
 from tests.people.visiting import ONE_DATABASE, everything, later, refused
@@ -99,6 +99,31 @@ class TestGive:
         guardian = invited(admin, holder.organization, "guardian", "Jan")
         assert signs(guardian, wish(scene)).headers["location"] == "/mandates"
         assert {each.role for each in everything(Mandate)} == {"guardian", "attorney"}
+
+    @ONE_DATABASE
+    def test_a_minor_gives_none_where_their_own_desk_holds_the_guardians_mandate(
+        self, scene, girl, tmp_path
+    ):
+        with db.writing() as session:
+            make_minor(session, scene)
+            granted(session, scene, "guardian", tmp_path, scene.desk)
+        refused(girl.open(wish(scene)), "mandate-refused")
+        guardian = invited(girl, scene.desk.organization, "guardian", "Jan")
+        assert signs(guardian, wish(scene)).headers["location"] == "/mandates"
+
+    @ONE_DATABASE
+    def test_who_was_guardian_gives_none_for_who_came_of_age(
+        self, scene, girl, tmp_path, monkeypatch
+    ):
+        with db.writing() as session:
+            make_minor(session, scene)
+            granted(session, scene, "guardian", tmp_path, scene.desk)
+        guardian = invited(girl, scene.desk.organization, "guardian", "Jan")
+        later(monkeypatch, days=OF_AGE_IN.days + 2)
+        for each in (girl, guardian):
+            each.sign_in()
+        refused(guardian.open(wish(scene)), "mandate-refused")
+        assert signs(girl, wish(scene)).headers["location"] == "/mandates"
 
     @ONE_DATABASE
     def test_words_changed_between_reading_and_signing_are_not_signed(

@@ -52,11 +52,25 @@ def givers(session: Session, person: Person) -> list[Giver]:
         found += [
             Giver(performer, house)
             for performer in theirs.values()
-            if service.may_grant(
-                session, performer, house.id, mandates.life_of(session, performer.id), at=at
-            )
+            if _gives(session, membership.role, performer, house, at=at)
         ]
     return found
+
+
+def _gives(
+    session: Session, role: str, performer: Performer, house: Organization, *, at: datetime
+) -> bool:
+    """Say whether a member in a role of `GIVES` gives for a performer: themselves, or in place.
+
+    That the house may give is not enough: a minor may be a member where their guardian is one.
+    """
+    life = mandates.life_of(session, performer.id)
+    if not service.may_grant(session, performer, house.id, life, at=at):
+        return False
+    if role == "performer":
+        return not service.is_dead_or_minor(life, at=at)
+    held = mandates.roles_of(session, performer.id, house.id, act=mandates.SIGN, at=at)
+    return GIVES[role] in held
 
 
 def giver_of(session: Session, person: Person, performer_id: str) -> Giver:

@@ -223,9 +223,8 @@ def may_grant(
     at: datetime,
 ) -> bool:
     """Say whether an organization may give mandates: who stands in the performer's own place."""
-    dead = life is not None and life.died_on is not None
-    minor = life is not None and _is_minor(life, at)
-    if dead or minor:
+    if is_dead_or_minor(life, at=at):
+        dead = mandates.is_dead(session, performer.id)
         stands_in = mandates.AFTER_DEATH if dead else {"guardian"}
         roles = mandates.roles_of(
             session, performer.id, organization_id, act=mandates.SIGN, contract_id=None
@@ -233,6 +232,11 @@ def may_grant(
         return not stands_in.isdisjoint(roles)
     desk = session.get_one(Organization, performer.organization_id)
     return organization_id == desk.id and desk.kind == "performer"
+
+
+def is_dead_or_minor(life: PerformerLife | None, *, at: datetime) -> bool:
+    """Say whether somebody else stands in the performer's own place, or nobody does."""
+    return life is not None and (life.died_on is not None or _is_minor(life, at))
 
 
 def _signed_by(
