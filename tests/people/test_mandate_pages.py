@@ -178,3 +178,17 @@ class TestReadAndEnd:
         assert "End it now" not in girl.open("/mandates").text
         girl.open("/account")
         refused(girl.send(f"/mandates/{made.id}/end"), "mandate-refused")
+
+    @ONE_DATABASE
+    def test_nor_where_it_is_held_by_their_own_desk_and_the_guardian_ends_it(
+        self, scene, girl, tmp_path
+    ):
+        with db.writing() as session:
+            make_minor(session, scene)
+            made = granted(session, scene, "guardian", tmp_path, scene.desk)
+        guardian = invited(girl, scene.desk.organization, "guardian", "Jan")
+        assert "End it now" not in girl.open("/mandates").text
+        girl.open("/account")
+        refused(girl.send(f"/mandates/{made.id}/end"), "mandate-refused")
+        assert "End it now" in guardian.open("/mandates").text
+        assert guardian.send(f"/mandates/{made.id}/end").status_code == 303

@@ -182,5 +182,11 @@ def of_person(session: Session, person: Person, mandate_id: str) -> tuple[Mandat
 
 
 def may_end(membership: Membership, house: Organization, mandate: Mandate) -> bool:
-    """Say whether a member ends a mandate of their house."""
+    """Say whether a member ends a mandate of their house.
+
+    A guardian's or an estate's only in that role: a minor may be a member of the house that holds.
+    """
+    in_place = {held: role for role, held in GIVES.items()}
+    if house.kind == "performer" and membership.role != in_place.get(mandate.role, membership.role):
+        return False
     return membership.role != "auditor" and service.revocable_by(mandate, house.id)
