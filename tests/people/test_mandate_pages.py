@@ -126,6 +126,13 @@ class TestGive:
         assert signs(girl, wish(scene)).headers["location"] == "/mandates"
 
     @ONE_DATABASE
+    def test_what_another_page_asked_to_be_signed_gives_none(self, scene, girl):
+        girl.open(f"/contracts/{scene.contract.series_id}/sign")
+        answer = girl.prove("/mandates", girl.device.get(girl.options()))
+        refused(answer, "mandate-refused")
+        assert everything(Mandate) == []
+
+    @ONE_DATABASE
     def test_words_changed_between_reading_and_signing_are_not_signed(
         self, scene, girl, monkeypatch
     ):

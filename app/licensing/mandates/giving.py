@@ -139,9 +139,13 @@ def to_sign(
 def give(session: Session, person: Person, passkey: Passkey, *, about: str, answer: str) -> Mandate:
     """Keep the mandate a passkey signed. Expects that it answered this challenge.
 
-    Raises what `service.grant` raises, RecoveredLately.
+    Raises what `service.grant` raises, RecoveredLately; MandateRefused where another page asked.
     """
-    document = json.loads(about)["document"]
+    document = json.loads(about).get("document")
+    if document is None:
+        raise MandateRefused(
+            "what was signed is no mandate: another page asked for it; load it again"
+        )
     giver = giver_of(session, person, document["performer"])
     asserted = signing.signature_over(
         session,
