@@ -107,7 +107,8 @@ def keep_key(
 def row_at_pages(session: Session, organization_id: str, person_id: str) -> ApiKey:
     """Return what stands on records for a person of this house who acts at a page.
 
-    It has no secret anybody knew, and never gets one: no key has or takes over such a name.
+    It has no secret anybody knew, and never gets one: no key has or takes over such a name. One
+    stands for each person, also where two of their first acts come at once.
     """
     name = f"{person_id}{AT_A_PAGE}"
     theirs = select(ApiKey).where(
@@ -115,7 +116,12 @@ def row_at_pages(session: Session, organization_id: str, person_id: str) -> ApiK
         ApiKey.name == name,
         col(ApiKey.revoked_at).is_(None),
     )
-    row = session.exec(theirs.order_by(col(ApiKey.id)).limit(1)).first()
+    theirs = theirs.order_by(col(ApiKey.id)).limit(1)
+    row = session.exec(theirs).first()
+    if row is None:  # of two first acts at once, the second waits here for the first one's row
+        house = select(Organization.id).where(Organization.id == organization_id)
+        session.exec(house.with_for_update(key_share=True)).one()
+        row = session.exec(theirs).first()
     if row is None:
         row = ApiKey(
             organization_id=organization_id,

@@ -232,7 +232,7 @@ class SecondKeyNeeded(AppError):
 
 
 class ProposalLapsed(AppError):
-    """The proposal was not confirmed in time, or its key was revoked since."""
+    """The proposal was not confirmed in time, or who proposed it may not any more."""
 
     status, code = 409, "proposal-lapsed"
 

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -163,6 +163,23 @@ class TestKeepAKey:
             with pytest.raises(ApiKeyRefused, match="stand for people"):
                 api_keys.rotate(session, row, secret_sha256=digest, overlap=timedelta(0))
             assert api_keys.standing_keys(session, organization.id) == [key.id]
+
+    @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+    def test_two_first_acts_at_once_leave_one_row_of_a_person(self, database):
+        key, _ = a_key()
+        found = []
+
+        def second():
+            with db.writing() as session:
+                found.append(api_keys.row_at_pages(session, key.organization_id, "psn_1").id)
+
+        other = Thread(target=second)
+        with db.writing() as session:
+            first = api_keys.row_at_pages(session, key.organization_id, "psn_1").id
+            other.start()
+            other.join(timeout=0.5)  # time in which one that does not wait makes its own
+        other.join()
+        assert found == [first]
 
     @ONE_DATABASE
     def test_no_secret_is_stored(self, database):

@@ -4,9 +4,16 @@ import io
 import zipfile
 
 import pytest
+from sqlmodel import select
 
-from app import config, db
-from app.identity.models import Organization
+from app import clock, config, db
+from app.identity import api_keys
+from app.identity.models import ApiKey, Organization
+from app.identity.models_people import Membership
+from app.identity.principal import Principal
+from app.licensing.errors import SecondKeyNeeded
+from app.licensing.strikes import service as strikes
+from app.licensing.strikes.models import StrikeSwitch
 from tests.http.house import a_house, an_api_key
 from tests.http.test_performer_pages import joined, shown
 from tests.identity.authenticator import ORIGIN
@@ -77,6 +84,35 @@ class TestStrike:
         clara.send(f"/union/strikes/{waits(shown(clara, '/union'))}/confirmation")
         with db.writing() as session:
             assert scene.ask(session)[0].outcome == "permit"
+
+    def test_one_person_with_two_rows_is_one(self, officers, union):
+        clara, _ = officers
+        shown(clara, "/union")
+        clara.send("/union/strikes", **STRIKE)
+        with db.writing() as session:  # as two first acts at once left them before
+            switch = session.exec(select(StrikeSwitch)).one()
+            row = session.get_one(ApiKey, switch.proposed_by)
+            twin = ApiKey(
+                organization_id=union.id, name=row.name, prefix="0f0f0f0f", secret_sha256="0" * 64
+            )
+            session.add(twin)
+            session.flush()
+            theirs = Principal(union.id, "union", twin.id)
+            with pytest.raises(SecondKeyNeeded):
+                strikes.confirm_switch(session, theirs, switch.id)
+
+    def test_the_word_of_who_left_since_does_not_count(self, officers, union):
+        clara, milo = officers
+        shown(milo, "/union")
+        milo.send("/union/strikes", **STRIKE)
+        shown(clara, "/union")
+        with db.writing() as session:
+            switch = session.exec(select(StrikeSwitch)).one()
+            name = session.get_one(ApiKey, switch.proposed_by).name
+            theirs = Membership.person_id == name.removesuffix(api_keys.AT_A_PAGE)
+            left = session.exec(select(Membership).where(theirs)).one()
+            left.ended_at = clock.now()
+        refused(clara.send(f"/union/strikes/{switch.id}/confirmation"), "proposal-lapsed")
 
     def test_a_key_and_a_person_are_not_two(self, officers, union, client):
         clara, _ = officers

@@ -19,6 +19,7 @@ from sqlmodel import Session, col, select
 from app import clock
 from app.identity.api_keys import AT_A_PAGE
 from app.identity.models import ApiKey, Organization
+from app.identity.models_people import Membership
 from app.identity.principal import Principal
 from app.licensing.deciding.inputs import StrikeFact
 from app.licensing.errors import (
@@ -94,7 +95,8 @@ def confirm_switch(session: Session, principal: Principal, switch_id: str) -> St
     """Put a proposal in force with a second key of the same union; the first confirmation stands.
 
     When this commits, no decision that overlooked it can commit any more. Raises StrikeNotFound,
-    StrikeSettled, ProposalLapsed, SecondKeyNeeded.
+    StrikeSettled, SecondKeyNeeded, ProposalLapsed also where who proposed it was a person and is no
+    officer there any more.
     """
     switch = switch_of(session, principal.organization_id, switch_id)
     _lock_alone(session)  # not before it is known who asks: decisions wait for it
@@ -104,10 +106,11 @@ def confirm_switch(session: Session, principal: Principal, switch_id: str) -> St
         raise StrikeSettled(f"{switch.id} was confirmed at {switch.confirmed_at}")
     if at >= switch.lapses_at:
         raise ProposalLapsed(f"{switch.id} lapsed at {switch.lapses_at}; propose it anew")
-    if principal.api_key_id == switch.proposed_by:
-        raise SecondKeyNeeded("you proposed this; another person's key must confirm it")
     proposer = session.get_one(ApiKey, switch.proposed_by)
-    if _is_a_person(proposer) != _is_a_person(session.get_one(ApiKey, principal.api_key_id)):
+    confirmer = session.get_one(ApiKey, principal.api_key_id)
+    if proposer.id == confirmer.id or (_is_a_person(proposer) and proposer.name == confirmer.name):
+        raise SecondKeyNeeded("you proposed this; another person's key must confirm it")
+    if _is_a_person(proposer) != _is_a_person(confirmer):
         raise SecondKeyNeeded(
             "a person at a page and an API key do not make two: nobody knows whose hand holds the "
             "key; what was proposed at a page another person confirms there, and a key's another "
@@ -115,6 +118,11 @@ def confirm_switch(session: Session, principal: Principal, switch_id: str) -> St
         )
     if proposer.revoked_at is not None:
         raise ProposalLapsed("the key that proposed this has been revoked since; propose it anew")
+    if _is_a_person(proposer) and not _acts_still(session, proposer):
+        raise ProposalLapsed(
+            "who proposed this acts for the house no more, and does not count as one of two; "
+            "propose it anew"
+        )
     switch.confirmed_by, switch.confirmed_at = principal.api_key_id, at
     switch.effective_at = max(at, switch.takes_effect_at or at)
     session.add(switch)
@@ -125,6 +133,16 @@ def confirm_switch(session: Session, principal: Principal, switch_id: str) -> St
 
 def _is_a_person(key: ApiKey) -> bool:
     return key.name.endswith(AT_A_PAGE)
+
+
+def _acts_still(session: Session, person: ApiKey) -> bool:
+    standing = select(Membership.id).where(
+        Membership.person_id == person.name.removesuffix(AT_A_PAGE),
+        Membership.organization_id == person.organization_id,
+        Membership.role == "union_officer",
+        col(Membership.ended_at).is_(None),
+    )
+    return session.exec(standing.limit(1)).first() is not None
 
 
 def evidence(switch: StrikeSwitch) -> dict[str, str]:
