@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from app import db
 from app.access import may
 from app.identity.api_edge import Reading, read_refusals
 from app.obligations import service
@@ -62,9 +63,16 @@ def list_obligations(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ObligationPage:
     """List what you owe, and what is owed to you: derived at this moment from what is on record."""
-    found = service.owed(
-        read.session, read.organization_id, state=state, kind=kind, after=after, limit=limit
-    )
+    with db.reading() as house:
+        found = service.owed(
+            read.session,
+            read.organization_id,
+            state=state,
+            kind=kind,
+            after=after,
+            limit=limit,
+            house=house,
+        )
     return ObligationPage(
         items=[ObligationRead.model_validate(each) for each in found],
         next_after=service.mark(found[-1]) if len(found) == limit else None,

@@ -21,7 +21,8 @@ def reports(session: Session, asked: Asked) -> Sequence[Obligation]:
     """The report of use that a union gets of a production: owed once a period is closed.
 
     A period without a single statement is one that the operator has yet to issue; its reports are
-    owed to every union, which does not see whose uses were in it.
+    owed to every union, which does not see whose uses were in it. Whether it was issued is read
+    past whose statements are whose.
     """
     if asked.state == "done":
         return _reports_made(session, asked)
@@ -39,7 +40,9 @@ def reports(session: Session, asked: Asked) -> Sequence[Obligation]:
             due_at=period.ends_at,
             sort_at=sorted_at,
         )
-        for period, sorted_at in session.execute(asked.page(query, sort_at, col(Period.id)))
+        for period, sorted_at in (asked.house or session).execute(
+            asked.page(query, sort_at, col(Period.id))
+        )
     ]
 
 

@@ -49,6 +49,7 @@ class Asked:
     at: datetime
     after: tuple[datetime, str] | None
     limit: int
+    house: Session | None = None  # sees every row, where the session asked in sees one's own
 
     @property
     def newest_first(self) -> bool:

@@ -35,17 +35,19 @@ def owed(
     kind: str | None = None,
     after: str | None = None,
     limit: int = 50,
+    house: Session | None = None,
 ) -> Sequence[Obligation]:
     """List what is owed by an organization or to it, what is due first at the top.
 
     `state` is one word of STATES: `open`, `done` (newest first), `missed` (too late for an answer
     to count) or `lasting` (owed for as long as something is shown; no deed ends it). Without an
     organization, for the operator: everybody's. One query for each source, however much there is;
-    `after` is `mark` of the last one of the page before. Raises CursorUnknown.
+    `after` is `mark` of the last one of the page before. `house` sees every row, where `session`
+    sees one organization's: whether a period was issued is read in it. Raises CursorUnknown.
     """
     if state not in STATES or (kind is not None and kind not in SOURCES):
         return []
-    asked = Asked(organization_id, state, clock.now(), _from_mark(after), limit)
+    asked = Asked(organization_id, state, clock.now(), _from_mark(after), limit, house)
     sources = (
         SOURCES[kind] if kind is not None else [each for all_ in SOURCES.values() for each in all_]
     )

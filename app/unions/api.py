@@ -132,7 +132,7 @@ def list_overrides(
 @may("union", to="read")
 def list_breaches(
     read: Reading,
-    after: Annotated[str | None, Query(max_length=40)] = None,
+    after: Annotated[str | None, Query(max_length=80)] = None,
     limit: Limit = 50,
 ) -> BreachPage:
     """List what of performers under your agreements should be gone by now and is not."""
@@ -140,7 +140,7 @@ def list_breaches(
         found = service.breaches(session, union, after=after, limit=limit)
     return BreachPage(
         items=[BreachRead.model_validate(each) for each in found],
-        next_after=found[-1].key if len(found) == limit else None,
+        next_after=found[-1].place if len(found) == limit else None,
     )
 
 

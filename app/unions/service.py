@@ -2,7 +2,7 @@
 no money and no likeness is in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,31 +59,58 @@ class Breach:
     contract_id: str
     due_at: datetime
     where: str
+    place: str  # where the list goes on behind it
 
 
 def denials(
     session: Session, union: Organization, *, before: str | None = None, limit: int = 25
 ) -> Sequence[Denial]:
-    """List what was refused of performers under the union's agreements, newest first."""
+    """List what was refused of performers under the union's agreements, newest first.
+
+    Of a use it names those performers alone whose contract with who asked was under one of them and
+    in force as it was refused, suspended or not. Two queries.
+    """
     asked_for = elements(session, col(Decision.request), "use", "performers")
-    concerned = sa.exists(
-        sa.select(1)
-        .select_from(Contract)
-        .join(asked_for, asked_for.c.value == col(Contract.performer_id))
-        .where(col(Contract.licensee_id) == col(Decision.organization_id), under(session, union))
-        .correlate(Decision)
+    of_theirs = sa.and_(
+        asked_for.c.value == col(Contract.performer_id),
+        col(Contract.licensee_id) == col(Decision.organization_id),
+        under(session, union),
+        _in_force(col(Decision.at)),
     )
+    concerned = sa.exists(
+        sa.select(1).select_from(Contract).join(asked_for, sa.true()).where(of_theirs)
+        .correlate(Decision)
+    )  # fmt: skip
     query = sa.select(Decision).where(col(Decision.outcome) == "deny", concerned)
     if before is not None:
         query = query.where(col(Decision.id) < before)
-    found = session.scalars(query.order_by(col(Decision.id).desc()).limit(limit))
-    return [_denial(each) for each in found]
+    found = session.scalars(query.order_by(col(Decision.id).desc()).limit(limit)).all()
+    whose = (
+        sa.select(col(Decision.id), col(Contract.performer_id))
+        .select_from(Decision)
+        .join(asked_for, sa.true())
+        .join(Contract, of_theirs)
+        .where(col(Decision.id).in_([each.id for each in found]))
+    )
+    theirs = {(decision_id, performer_id) for decision_id, performer_id in session.execute(whose)}
+    return [_denial(each, theirs) for each in found]
 
 
-def _denial(decision: Decision) -> Denial:
+def _in_force(at: Any) -> sa.ColumnElement[bool]:
+    superseded, withdrawn = col(Contract.superseded_at), col(Contract.withdrawn_at)
+    return sa.and_(
+        col(Contract.executed_at) <= at,
+        col(Contract.ends_at) > at,
+        sa.or_(superseded.is_(None), superseded > at),
+        sa.or_(withdrawn.is_(None), withdrawn > at),
+    )
+
+
+def _denial(decision: Decision, theirs: Collection[tuple[str, str]]) -> Denial:
     use = use_of(decision)
     return Denial(
-        decision.id, decision.at, decision.organization_id, tuple(use.performers),
+        decision.id, decision.at, decision.organization_id,
+        tuple(each for each in use.performers if (decision.id, each) in theirs),
         use.project or "", tuple(decision.shown_codes), decision.receipt,
     )  # fmt: skip
 
@@ -126,11 +153,12 @@ def breaches(
     session: Session, union: Organization, *, after: str | None = None, limit: int = 25
 ) -> Sequence[Breach]:
     """List what should be gone by now and is not: drafts past their day, copies at vendors past the
-    day that the contract gives, or after a withdrawal. By id, the oldest first.
+    day that the contract gives, or after a withdrawal. By id, the oldest first; of one draft there
+    is one for each replica in it. `after` is the `place` of the last one of the page before.
     """
     at = clock.now()
     found = [*_drafts(session, union, at, after, limit), *_copies(session, union, at, after, limit)]
-    return sorted(found, key=lambda each: each.key)[:limit]
+    return sorted(found, key=lambda each: (each.key, each.place))[:limit]
 
 
 def _drafts(
@@ -147,13 +175,20 @@ def _drafts(
         )
     )
     if after is not None:
-        query = query.where(col(Generation.id) > after)
-    return [
-        Breach(each.id, "draft", member.performer_id, series_id, each.delete_at, "here")
-        for each, member, series_id in session.execute(
-            query.order_by(col(Generation.id)).limit(limit)
+        draft_id, _, replica_id = after.partition(":")
+        query = query.where(
+            (col(Generation.id) > draft_id)
+            | ((col(Generation.id) == draft_id) & (col(GenerationReplica.replica_id) > replica_id))
         )
-    ]
+    return [
+        Breach(
+            each.id, "draft", member.performer_id, series_id, each.delete_at, "here",
+            f"{each.id}:{member.replica_id}",
+        )
+        for each, member, series_id in session.execute(
+            query.order_by(col(Generation.id), col(GenerationReplica.replica_id)).limit(limit)
+        )
+    ]  # fmt: skip
 
 
 def _copies(
@@ -174,9 +209,9 @@ def _copies(
         )
     )
     if after is not None:
-        query = query.where(col(VendorCopy.id) > after)
+        query = query.where(col(VendorCopy.id) > after.partition(":")[0])
     return [
-        Breach(copy.id, "vendor-copy", copy.performer_id, series_id, due_at, copy.vendor)
+        Breach(copy.id, "vendor-copy", copy.performer_id, series_id, due_at, copy.vendor, copy.id)
         for copy, series_id, due_at in session.execute(
             query.order_by(col(VendorCopy.id)).limit(limit)
         )

@@ -143,7 +143,7 @@ def download_report(visit: Visitor, statement_id: str, kind: str) -> Response:
 def show_findings(
     visit: Visitor,
     what: Annotated[str, Query(pattern="^(denials|overrides|breaches)$")] = "denials",
-    place: Place = None,
+    place: Annotated[str | None, Query(max_length=80)] = None,
 ) -> Response:
     """Show what the rules refused, what a person let go on, or what is kept too long."""
     with db.reading() as session:
@@ -158,7 +158,7 @@ def show_findings(
             last = found[-1].review_id if found else None
         else:
             found = service.breaches(session, union, after=place, limit=PER_PAGE)
-            last = found[-1].key if found else None
+            last = found[-1].place if found else None
         shown: dict[str, Any] = {
             "seat": seat,
             "what": what,

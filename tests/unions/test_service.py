@@ -8,13 +8,17 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlmodel import select
 
 from app import clock
+from app.gateway.models import GenerationReplica
 from app.gateway.models_vendor_copies import VendorCopy
 from app.gateway.reviews.models import Review
 from app.identity import service as identity
 from app.identity.models import Organization
+from app.ids import new_id
 from app.licensing.contracts import service as licensing
+from app.registry.models import Replica
 from app.unions import evidence, service
 from app.unions.errors import NotAUnion
 from app.unions.scope import union_of
@@ -56,6 +60,13 @@ class TestDenials:
         under.ask(session, purpose="advertising")
         assert service.denials(session, stranger) == []
         assert len(service.denials(session, union)) == 1
+
+    def test_after_a_withdrawal_nothing_new_is_said(self, session, union, scene):
+        before, _ = scene.ask(session, purpose="advertising")
+        licensing.withdraw_contract(session, scene.contract, scene.desk.organization.id)
+        scene.ask(session, purpose="advertising", line="Another line.")
+        (one,) = service.denials(session, union)
+        assert one.decision_id == before.id
 
     def test_by_its_own_id_a_union_is_known_as_who_represents(self, session, union):
         def represented(document):
@@ -111,6 +122,25 @@ class TestBreaches:
         draft.deleted_at = clock.now()
         session.flush()
         assert service.breaches(session, union) == []
+
+    def test_of_one_draft_with_two_replicas_no_page_loses_one(self, session, union, scene):
+        _, draft = scene.ask(session)
+        draft.is_draft, draft.delete_at = True, clock.now() - timedelta(hours=1)
+        member = session.exec(
+            select(GenerationReplica).where(GenerationReplica.generation_id == draft.id)
+        ).one()
+        replica = session.get_one(Replica, member.replica_id)
+        other = Replica(**replica.model_dump() | {"id": new_id("rep"), "version": 2})
+        session.add(other)
+        session.flush()
+        session.add(GenerationReplica(**member.model_dump() | {"replica_id": other.id}))
+        session.flush()
+        (first,) = service.breaches(session, union, limit=1)
+        (second,) = service.breaches(session, union, after=first.place, limit=1)
+        assert [first.place, second.place] == sorted(
+            f"{draft.id}:{each.id}" for each in (replica, other)
+        )
+        assert service.breaches(session, union, after=second.place, limit=1) == []
 
     def test_a_copy_at_a_vendor_is_one_past_its_day_or_after_a_withdrawal(
         self, session, union, scene, monkeypatch
