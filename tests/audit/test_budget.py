@@ -1,5 +1,8 @@
 """Near-duplicates share one budget of questions: no oracle for wearing a mark down."""
 
+import base64
+import sqlite3
+from collections.abc import Sequence
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -37,6 +40,96 @@ def asked(folder: Path, luma: np.ndarray, name: str) -> bool:
 def noisy(luma: np.ndarray, seed: int) -> np.ndarray:
     grain = np.random.default_rng(seed).normal(0, 3, luma.shape)
     return np.clip(luma + grain, 0, 255).astype(np.uint8)
+
+
+def scenes(seed: int, count: int) -> list[str | None]:
+    """Hashes of pictures that have nothing to do with each other."""
+    rows = np.random.default_rng(seed).bytes(32 * count)
+    return [rows[at : at + 32].hex() for at in range(0, len(rows), 32)]
+
+
+def words(seed: int, count: int) -> bytes:
+    return np.random.default_rng(seed).integers(1, 1 << 32, count, np.uint32).tobytes()
+
+
+def asked_film(
+    folder: Path, hashes: Sequence[str | None], sound: bytes = b"", medium: str = "video"
+) -> bool:
+    path = folder / "film"
+    path.write_bytes(repr((hashes, sound, medium)).encode())
+    text = base64.b64encode(sound).decode()
+    return budget.may_tell(prints.fingerprint(medium, list(hashes), [], text), path)
+
+
+class TestFilmsAndSound:
+    def test_a_film_whose_opening_was_changed_is_the_same(self, tmp_path):
+        film = scenes(1, 240)
+        told = [asked_film(tmp_path, scenes(k, 9) + film[9:]) for k in range(2, 7)]
+        assert told == [True, True, True, False, False]
+        assert not asked_film(tmp_path, film[120:] + film[:120])
+        assert asked_film(tmp_path, scenes(9, 240))
+
+    def test_a_film_shortened_or_made_much_longer_is_the_same(self, tmp_path):
+        film = scenes(1, 60)
+        told = [asked_film(tmp_path, film), asked_film(tmp_path, film[7:])]
+        told += [asked_film(tmp_path, scenes(2, 180) + film), asked_film(tmp_path, film[20:])]
+        assert told == [True, True, True, False]
+
+    def test_a_mixture_spends_from_all_it_is_made_of(self, tmp_path):
+        one, two = scenes(1, 40), scenes(2, 40)
+        assert all(asked_film(tmp_path, film) for film in (one, one[1:], two))
+        assert asked_film(tmp_path, [*one[2:]])
+        assert not asked_film(tmp_path, two[:20] + one[:20])
+        assert asked_film(tmp_path, two[1:])
+
+    @pytest.mark.parametrize("medium", ["image", "video", "audio"])
+    def test_what_cannot_be_told_apart_is_one_content(self, tmp_path, medium):
+        told = [asked_film(tmp_path, [None] * k, b"", medium) for k in range(1, 6)]
+        assert told == [True, True, True, False, False]
+        assert asked_film(tmp_path, scenes(1, 1), words(1, 200), medium)
+
+    def test_a_picture_put_in_does_not_hide_what_is_heard(self, tmp_path):
+        sound = words(1, 400)
+        told = [asked_film(tmp_path, [None] * 9 + scenes(k, 1), sound) for k in range(5)]
+        assert told == [True, True, True, False, False]
+
+    def test_sound_whose_opening_was_changed_or_is_silent_is_the_same(self, tmp_path):
+        sound = words(1, 1000)
+        starts = [sound[:800], words(2, 200), bytes(80) + sound[:800], words(3, 200), bytes(8)]
+        told = [asked_film(tmp_path, [], start + sound[800:], "audio") for start in starts]
+        assert told == [True, True, True, False, False]
+        assert asked_film(tmp_path, [], words(4, 1000), "audio")
+
+    def test_keeps_little_of_a_long_sound(self):
+        short = budget._short(prints.fingerprint("audio", [], [], base64.b64encode(
+            words(1, 2570)).decode()))  # fmt: skip
+        assert sum(len(piece) for piece in short.sound) <= 512
+
+
+class TestComparing:
+    def test_holds_nobody_up(self, tmp_path, data_dir, monkeypatch):
+        def alike(*prints_: object) -> bool:
+            with sqlite3.connect(data_dir / budget.FILE, timeout=0, isolation_level=None) as other:
+                other.execute("BEGIN IMMEDIATE")
+                other.execute("COMMIT")
+            return compare(*prints_)
+
+        compare = budget._is_alike
+        assert asked_film(tmp_path, scenes(1, 9))
+        monkeypatch.setattr(budget, "_is_alike", alike)
+        assert asked_film(tmp_path, scenes(2, 9))
+
+    def test_counts_what_came_while_it_compared(self, tmp_path, monkeypatch):
+        def alike(*prints_: object) -> bool:
+            monkeypatch.setattr(budget, "_is_alike", compare)
+            meanwhile.extend(asked_film(tmp_path, film[k:]) for k in range(1, 4))
+            return compare(*prints_)
+
+        compare, film, meanwhile = budget._is_alike, scenes(1, 20), []
+        assert asked_film(tmp_path, scenes(2, 9))
+        monkeypatch.setattr(budget, "_is_alike", alike)
+        assert not asked_film(tmp_path, film)
+        assert meanwhile == [True, True, True]
 
 
 class TestMayTell:
