@@ -12,7 +12,7 @@ from app import db, sandbox
 from app.access import may
 from app.audit.api import NEEDS_NO_KEY
 from app.audit.bundle import making
-from app.audit.bundle.errors import BundleNotReady
+from app.audit.bundle.errors import BundleNotReady, DraftNotCleared
 from app.audit.clearance import packing
 from app.errors import NotFound
 from app.gateway import service as gateway
@@ -66,7 +66,10 @@ def read_bundle(generation_id: str, read: Reading) -> StreamingResponse:
 @router.get(
     "/generations/{generation_id}/clearance",
     response_class=StreamingResponse,
-    responses={**ZIP, **read_refusals(GenerationNotFound, NotFound, BundleNotReady)},
+    responses={
+        **ZIP,
+        **read_refusals(GenerationNotFound, NotFound, BundleNotReady, DraftNotCleared),
+    },
 )
 @may("requester", to="read")
 def read_clearance_pack(
@@ -80,7 +83,7 @@ def read_clearance_pack(
     """Give the licensee a pack for its distributor and insurer, safe to pass on.
 
     Signed facts, the AI-use disclosure as a PDF, and an offline bundle. With `reader`, as much more
-    as the contracts let that organization see.
+    as the contracts let that organization see. A draft take has none.
     """
     generation_id = gateway.generation_of(read.session, read.organization_id, generation_id).id
     return sent_pack(packing.make(read.session, generation_id, reader=reader), generation_id)

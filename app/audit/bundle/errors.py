@@ -9,6 +9,12 @@ class BundleNotReady(AppError):
     status, code = 409, "bundle-not-ready"
 
 
+class DraftNotCleared(AppError):
+    """A draft take is for the production to choose from: no pack may vouch for it to others."""
+
+    status, code = 409, "draft-not-cleared"
+
+
 class OutputUnnamed(AppError):
     """The file leads to no output of this installation, so there is nothing to bundle."""
 

@@ -15,7 +15,9 @@ import rfc8785
 from sqlmodel import Session
 
 from app import clock, keys
+from app.audit import records
 from app.audit.bundle import making, token
+from app.audit.bundle.errors import DraftNotCleared
 from app.audit.clearance import facts as clearance
 from app.audit.clearance import paper
 from app.licensing.boundaries.preferences import key_id
@@ -49,8 +51,13 @@ def make(session: Session, generation_id: str, *, reader: str = "") -> Pack:
     """Gather a pack about a released output, as of now, for whoever is handed it.
 
     With `reader`, the id of an organization, as much as the contracts let that one see. Raises
-    NotFound for what was never released, BundleNotReady while the log does not cover it.
+    NotFound for what was never released, BundleNotReady while the log does not cover it,
+    DraftNotCleared for a draft take, which nobody may distribute.
     """
+    if records.is_draft(session, generation_id):
+        raise DraftNotCleared(
+            f"{generation_id} is a draft take; choose it, and clear the film made of it"
+        )
     bundle = making.make(session, generation_id, audience="stranger")
     proven, at = making.proven_of(session, generation_id), clock.now()
     said = clearance.facts_of(session, generation_id, proven.manifest, reader=reader, at=at)

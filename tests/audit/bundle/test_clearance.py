@@ -15,10 +15,12 @@ from typer.testing import CliRunner
 from app import config, db
 from app.audit.bundle import checking, container
 from app.audit.bundle.checking import Anchors
+from app.audit.bundle.errors import DraftNotCleared
 from app.audit.bundle.offline import verify_offline
 from app.audit.clearance import facts, packing, paper
 from app.cli import app as cli
 from app.errors import NotFound
+from app.gateway.models import Generation
 from app.identity import service as identity
 from app.main import create_app
 from tests.audit.bundle import house
@@ -160,3 +162,13 @@ class TestForWhomItIs:
             with pytest.raises(NotFound):
                 packing.make(session, waiting.id)
             session.rollback()
+
+    def test_a_draft_take_has_none(self, made, at_home):
+        with db.writing() as session:
+            session.get_one(Generation, made.generations[0]).is_draft = True
+            session.flush()
+            with pytest.raises(DraftNotCleared, match="choose it"):
+                packing.make(session, made.generations[0])
+            session.rollback()
+        with db.reading() as session:
+            assert packing.make(session, made.generations[0]).members
