@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from sqlmodel import select
 
 from app import clock, config, db
+from app.gateway import quoting
 from app.gateway.models import Generation
 from app.ledger.models import Hold
 from app.licensing.contracts import service as licensing
@@ -171,6 +172,15 @@ class TestScene:
             made = session.exec(select(Generation)).one()
             assert (made.is_draft, made.take, made.state) == (True, 1, "held")
             assert session.exec(select(Hold)).one().amount_minor == 1563
+
+    def test_of_a_shot_posted_by_hand_is_priced_where_this_contract_agrees_no_takes(
+        self, felix, at, monkeypatch
+    ):
+        elsewhere = quoting.Priced([quoting.Part("ctr_other", "prf_1", "EUR", 1563)], "permit")
+        monkeypatch.setattr(quoting, "price_uses", lambda *_: [elsewhere])  # another governs
+        shown(felix, at)
+        priced = form(felix, at, shot="12 A")
+        assert (priced.status_code, "15.63 EUR" in priced.text) == (200, True)
 
     def test_refuses_what_is_no_scene_in_words(self, felix, at):
         shown(felix, at)
