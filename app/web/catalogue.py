@@ -103,7 +103,7 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
         said = _sections(seat, offer)
         performer = session.get_one(Performer, offer.performer_id)
         state = "paused" if performer.paused_at is not None else offer.status(clock.now())
-        mine = acceptance.contract_of(session, offer, seat.organization.id)
+        mine = standing.contract_of(session, offer, seat.organization.id)
         ceremony, options = "", "{}"
         if seat.membership.role == APPROVER and state == "open" and mine is None:
             about = signing.statement_of(

@@ -208,8 +208,8 @@ class TestLicenseInMinutes:
         assert griet.send(f"{draft}/retraction").status_code == 303
         felix.page = token
         late = felix.send(at, ceremony=ceremony, answer=json.dumps(answer))
-        refused(late, "standing-offer-not-open")
-        assert "This is not open today." in shown(felix, at)
+        refused(late, "standing-offer-not-found")
+        refused(felix.open(at), "standing-offer-not-found")
         assert "12.50 EUR" not in shown(felix, "/production/catalogue")
 
     def test_refuses_terms_that_do_not_fit_in_words(self, house, griet):

@@ -249,8 +249,14 @@ class TestWhatStopsIt:
     ) -> None:
         offer = an_open_offer(session, scene)
         accepted(session, offer, scene.production)
+        other = another(session)
+        assert standing.offer_of(session, principal(other), offer.id) is offer
         standing.retract_offer(session, offer)
-        assert_refused(session, offer, another(session), "retracted")
+        assert_refused(session, offer, other, "retracted")
+        with pytest.raises(StandingOfferNotFound):
+            standing.offer_of(session, principal(other), offer.id)
+        for party in (scene.production, scene.desk):
+            assert standing.offer_of(session, principal(party), offer.id) is offer
         assert scene.ask(session)[0].outcome == "permit"
         with pytest.raises(StandingOfferNotOpen):
             standing.retract_offer(session, offer)

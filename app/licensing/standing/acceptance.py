@@ -56,7 +56,7 @@ def accept_offer(
     _check_open(session, offer, performer)
     terms = documents.recorded(text)
     boundaries.check_never(session, performer.id, terms, acknowledged=offer.acknowledged)
-    before = contract_of(session, offer, by.organization_id)
+    before = standing.contract_of(session, offer, by.organization_id)
     if before is not None:
         raise AlreadySigned(f"you have accepted {offer.id} already: it is {before.series_id}")
     key, signature = made(text)
@@ -106,22 +106,6 @@ def fees_bound(
         currency=standing.currency_of(offer),
         except_generation=except_generation,
     )
-
-
-def contract_of(session: Session, offer: StandingOffer, licensee_id: str) -> Contract | None:
-    """Return the contract that a licensee has from an offer, or None."""
-    theirs = (
-        select(Contract)
-        .join(
-            StandingOfferExecution,
-            col(StandingOfferExecution.contract_id) == col(Contract.id),
-        )
-        .where(
-            StandingOfferExecution.standing_offer_id == offer.id,
-            Contract.licensee_id == licensee_id,
-        )
-    )
-    return session.exec(theirs).first()
 
 
 def performer_signed(

@@ -162,7 +162,7 @@ def offer_of(session: Session, by: Principal, offer_id: str, *, own: bool = Fals
     if offer is not None:
         performer = session.get_one(Performer, offer.performer_id)
         mine = by.organization_id in (performer.organization_id, performer.agent_organization_id)
-        if mine or (not own and _is_shown(offer, by)):
+        if mine or (not own and _is_shown(session, offer, by)):
             return offer
     raise StandingOfferNotFound(f"no standing offer open to you has the id {offer_id[:64]}")
 
@@ -261,11 +261,33 @@ def not_open(offer: StandingOffer, state: str) -> StandingOfferNotOpen:
     )
 
 
-def _is_shown(offer: StandingOffer, by: Principal) -> bool:
-    """Say whether somebody from outside sees an offer: once signed, if it is made to them."""
+def contract_of(session: Session, offer: StandingOffer, licensee_id: str) -> Contract | None:
+    """Return the contract that a licensee has from an offer, or None."""
+    theirs = (
+        select(Contract)
+        .join(
+            StandingOfferExecution,
+            col(StandingOfferExecution.contract_id) == col(Contract.id),
+        )
+        .where(
+            StandingOfferExecution.standing_offer_id == offer.id,
+            Contract.licensee_id == licensee_id,
+        )
+    )
+    return session.exec(theirs).first()
+
+
+def _is_shown(session: Session, offer: StandingOffer, by: Principal) -> bool:
+    """Say whether somebody from outside sees an offer: once signed, if it is made to them.
+
+    One that was retracted, as an erasure does with all, names the performer to nobody but those
+    who hold a contract made from it.
+    """
     document = document_of(offer)
     admitted = standing_document.admits(document, licensee=by.organization_id, kind=by.kind)
-    return admitted and offer.signed_at is not None
+    if not admitted or offer.signed_at is None:
+        return False
+    return offer.retracted_at is None or contract_of(session, offer, by.organization_id) is not None
 
 
 def _check_listed(
