@@ -159,7 +159,8 @@ class Settings(BaseSettings):
     )
 
     rate_enrollments: str = Field(
-        "50/day", description="How many portraits one house may send to be enrolled."
+        "50/day",
+        description="How many portraits to enroll, and stills to check live, one house may send.",
     )
 
     @field_validator(

@@ -58,7 +58,8 @@ def take_of_person(person_id: str) -> None:
 
 
 def take_enrollment(organization_id: str) -> None:
-    """Count one enrollment of a house against `UNDERSTUDY_RATE_ENROLLMENTS`.
+    """Count one enrollment of a house, or one answer to a live check, against
+    `UNDERSTUDY_RATE_ENROLLMENTS`.
 
     Whatever keys it has. Asked before the portrait is read: each is looked for in the sandbox, and
     searched for among everybody who allows it. Raises TooManyRequests.

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
-from app import clock, db
+from app import clock, db, rates
 from app.access import may
 from app.errors import AppError
-from app.identity.api_edge import Act, Acting, Reading, act_refusals, limited, read_refusals
+from app.identity.api_edge import Act, Acting, Reading, act_refusals, read_refusals
 from app.identity.errors import FileMissing, UploadMalformed
 from app.identity.uploads import file_of, form_body, keep, limited_form
 from app.registry import live, service
@@ -137,7 +137,6 @@ def read_live_check(live_check_id: str, read: Reading) -> LiveCheckRead:
     response_model=LiveCheckRead,
     responses=act_refusals(LiveCheckNotFound, LiveCheckOver, LikenessErased, *STILL_ERRORS),
     openapi_extra=STILLS_BODY,
-    dependencies=[limited("files")],
 )
 @may("performer", "representative", to="likeness")
 async def answer_live_check(live_check_id: str, request: Request, act: Acting) -> Response:
@@ -155,6 +154,8 @@ def _answer(act: Act, check_id: str, form: FormData, at: datetime) -> Response:
     with kept_stills(form) as stills:
         with db.reading() as session:
             is_open = live.is_open(live.check_of(session, act.organization_id, check_id), at)
+        if is_open:
+            rates.take_enrollment(act.organization_id)  # its stills cost as much
         seen = live.look(stills.paths) if is_open else []
 
         def answer(session: Session) -> tuple[int, BaseModel]:

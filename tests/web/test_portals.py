@@ -76,7 +76,7 @@ def test_a_pause_by_keyboard_without_a_script_is_seen_by_the_production(town):
     his.get_by_role("button", name="Could we").click()
     expect(his.get_by_role("heading", name="Yes, you could.")).to_be_visible()
     his.get_by_role("button", name="Make it").click()
-    expect(his.get_by_text("being made")).to_be_visible()
+    expect(his.get_by_text("Waits for a worker of this installation.")).to_be_visible()
     hers.goto(f"{origin}/performer")
     expect(hers.get_by_text("I hold the light.")).to_be_visible()
     assert all(url.startswith(origin) for url in asked), asked
