@@ -73,7 +73,8 @@ def main(child: str) -> None:
         sandbox.run("tests.provenance.peaks:hold", {}, **limits)
     elif child == "stays":
         with sandbox_standing.standing("tests.provenance.peaks:hold_and_stay", "") as lent:
-            lent.ask({}, wall_s=60)
+            lent.tell({}, wall_s=60)
+            lent.hear(wall_s=60)
     print(peaks_mib()["children"])
 
 
