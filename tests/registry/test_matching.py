@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.xdist_group("matcher")]
 
 @pytest.fixture(autouse=True)
 def _no_matcher_stays():
+    matching.stop()  # of a test elsewhere that asked, too
     yield
     matching.stop()
 
