@@ -70,7 +70,7 @@ def _shoot(out: Path, port: int, directory: Path, *, only: list[str]) -> None:
                 context = browser.new_context(
                     viewport={"width": width, "height": 800}, color_scheme=scheme
                 )
-                context.set_default_timeout(240_000)
+                context.set_default_timeout(60_000)
                 page = context.new_page()
                 for name, path in paths.items():
                     if scheme == "dark" and name not in ("front", "performer"):
@@ -150,7 +150,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
     }
     with _days_ago(150), db.writing() as session:
         union, people = _a_union(session)
-        scene = a_scene(session)
+        scene = a_scene(session, quota={"max_seconds": 400})
         represent(session, scene, scene.agency.organization)
     for days, line in lines.items():
         with _days_ago(days), db.writing() as session:
