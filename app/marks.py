@@ -31,6 +31,9 @@ NOT_THERE = "-"  # the state of a row before it is written, and of one that is g
 _STATE_BYTES = 16
 _BATCH = 500
 _INSERT = "INSERT INTO row_mark (acted_us, changes, seal) VALUES ({0}, {0}, {0})"
+_NEWEST = """SELECT max(newest) FROM (SELECT max(acted_us) AS newest FROM row_mark
+WHERE acted_us < {0} UNION ALL SELECT max(acted_us) FROM row_seal WHERE acted_us < {0}) AS acts"""
+_YEAR_US = 365 * 86_400 * 1_000_000
 _PENDING = "marks"
 _OR = "+"  # between the versions of a state before
 
@@ -39,7 +42,8 @@ class RowMark(SQLModel, table=True):
     """What one transaction did, authenticated: a line a row, `table before after key`.
 
     A state before that is known in two versions is `first+second`. `acted_us` are microseconds
-    since 1970, and grow with every act of a process.
+    since 1970, and grow with every act of a process and on a row, whichever process acts: past the
+    newest there is, where a clock is behind another (Lamport, "Time, Clocks", 1978).
     """
 
     __tablename__ = "row_mark"
@@ -50,7 +54,7 @@ class RowMark(SQLModel, table=True):
             sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True
         ),
     )
-    acted_us: int = Field(sa_type=sa.BigInteger)
+    acted_us: int = Field(sa_type=sa.BigInteger, index=True)
     changes: str
     seal: bytes
 
@@ -247,9 +251,27 @@ def write_out(connection: sa.Connection) -> None:
         if before and (after or NOT_THERE) not in before.split(_OR)
     ]
     if changes:
-        at, said = _now_us(), "\n".join(changes)
-        mark = _INSERT.format("?" if connection.dialect.paramstyle == "qmark" else "%s")
-        connection.connection.cursor().execute(mark, (at, said, _seal(at, said)))
+        is_first = all(before == NOT_THERE for before, _ in pending.values())
+        at, said = _now_us(0 if is_first else _newest_us(connection)), "\n".join(changes)
+        _cursor(connection, _INSERT, (at, said, _seal(at, said)))
+
+
+def _newest_us(connection: sa.Connection) -> int:
+    """Return when the newest act was that others see, by whatever clock.
+
+    One of a year ahead is none of ours: nobody moves our time to its end by a row of theirs.
+    """
+    end_us = int(clock.now().timestamp() * 1_000_000) + _YEAR_US
+    (newest,) = _cursor(connection, _NEWEST, (end_us, end_us)).fetchone()
+    return newest or 0
+
+
+def _cursor(connection: sa.Connection, statement: str, values: tuple[Any, ...]) -> Any:
+    cursor = connection.connection.cursor()
+    cursor.execute(
+        statement.format("?" if connection.dialect.paramstyle == "qmark" else "%s"), values
+    )
+    return cursor
 
 
 def forget(connection: sa.Connection) -> None:
@@ -310,9 +332,10 @@ def _seal(acted_us: int, changes: str) -> bytes:
 _last_us = 0
 
 
-def _now_us() -> int:
-    global _last_us  # noqa: PLW0603 -- two acts on one row have an order, whatever the clock does
-    _last_us = max(_last_us + 1, int(clock.now().timestamp() * 1_000_000))
+def _now_us(newest_us: int) -> int:
+    """Return the instant of an act, past every act of this process and past `newest_us`."""
+    global _last_us  # noqa: PLW0603 -- two acts on one row have an order, whatever clocks do
+    _last_us = max(_last_us + 1, newest_us + 1, int(clock.now().timestamp() * 1_000_000))
     return _last_us
 
 

@@ -18,6 +18,7 @@ from app.gateway.materials import models_consents as material_consents
 from app.gateway.reviews import models as reviews
 from app.identity import models as identity
 from app.identity import models_people as people
+from app.identity import models_providers as providers
 from app.ledger import models as ledger
 from app.ledger import models_payouts as payouts
 from app.ledger import models_periods as periods
@@ -85,6 +86,7 @@ __all__ = [
     "previews",
     "privacy",
     "provenance",
+    "providers",
     "receipts",
     "receivables",
     "recovery",

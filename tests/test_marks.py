@@ -1,6 +1,7 @@
 """What acts do to evidence leaves authentic marks, with the act or not at all."""
 
 import json
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -8,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from sqlmodel import Session, col, select
 
 import app.models  # noqa: F401  every table
-from app import clock, commits, db, marks
+from app import clock, commits, db, installation, marks, publication
 from app.anchored import TABLES
 from app.identity import service as identity
 from app.identity.models import ApiKey, Organization
@@ -200,3 +201,51 @@ class TestMarks:
         assert not marks.is_authentic(RowMark(**{**mark.model_dump(), "acted_us": 1}))
         other = mark.changes.replace("organization", "performer")
         assert not marks.is_authentic(RowMark(**{**mark.model_dump(), "changes": other}))
+
+
+@pytest.fixture
+def afterwards(data_dir, database, monkeypatch):
+    """Put a row in an hour ahead; return what changes it twice by a right clock, elsewhere."""
+    installation.prepare()
+    publication.publish_log()  # or all would be taken as it is found
+    with monkeypatch.context() as ahead:
+        later = clock.now() + timedelta(hours=1)
+        ahead.setattr(clock, "now", lambda: later)
+        with db.writing() as session:
+            organization, _ = a_key(session)
+
+    def change(*, seal):
+        if seal:
+            publication.publish_log()
+        for name in ("Nightglass Pictures", "Nightglass Films"):
+            monkeypatch.setattr(marks, "_last_us", 0)  # another process knows nothing of the first
+            with db.writing() as session:
+                session.get_one(Organization, organization.id).name = name
+        publication.publish_log()
+        return publication.check_log()
+
+    return change
+
+
+class TestOfMachinesWhoseClocksDiffer:
+    @pytest.mark.parametrize("seal", [False, True])
+    def test_follow_each_other_all_the_same(self, afterwards, seal):
+        report = afterwards(seal=seal)
+        assert report.holds, report
+
+    @pytest.mark.parametrize("seal", [False, True])
+    def test_would_not_by_the_clock_alone(self, afterwards, monkeypatch, seal):
+        """Planted fault."""
+        monkeypatch.setattr(marks, "_newest_us", lambda _: 0)
+        assert "organization" in str(afterwards(seal=seal).difference)
+
+    def test_are_not_led_to_the_end_of_time_by_a_row_of_nobody(self, session):
+        organization, _ = a_key(session)
+        marked(session)
+        far = {"acted_us": 2**62, "changes": "", "seal": b"x" * 32}
+        session.connection().execute(sa.insert(RowMark), [far])
+        organization.name = "Nightglass Films"
+        session.flush()
+        marks.write_out(session.connection())
+        newest = session.exec(select(RowMark).order_by(col(RowMark.id).desc())).first()
+        assert newest.acted_us < 2**61

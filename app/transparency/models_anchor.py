@@ -34,7 +34,7 @@ class RowSeal(SQLModel, table=True):
     fixed: bytes
     moving: bytes
     state: str
-    acted_us: int = Field(sa_type=sa.BigInteger)  # since 1970; 0 where no act was marked
+    acted_us: int = Field(sa_type=sa.BigInteger, index=True)  # since 1970; 0: no act was marked
 
 
 class DatabaseAnchor(SQLModel, table=True):
