@@ -4,24 +4,27 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from app.gateway.models import FINAL
+from app.language import marked
 
 LOOK_S, QUIET_S, LONGEST_S = 0.5, 15.0, 60.0
 
 # What each state waits for, and who can move it on.
 WAITS_FOR = {
-    "held": "a worker of this installation",
-    "submitting": "the generator",
-    "rendering": "the generator",
-    "rendered": "a worker of this installation: inspecting",
-    "inspected": "a worker of this installation: watermarking",
-    "marked": "a worker of this installation: signing",
-    "signed": "a worker of this installation: the last decision",
-    "awaiting-preview": "the performer's side, who look before the release, or the operator",
-    "previewed": "a worker of this installation: the last decision",
-    "released": "nobody",
-    "refused": "whoever the reason names; ask again once that is settled",
-    "quarantined": "the operator, who looks at what was found",
-    "failed": "the operator, who looks into the log; ask again",
+    "held": marked("a worker of this installation"),
+    "submitting": marked("the generator"),
+    "rendering": marked("the generator"),
+    "rendered": marked("a worker of this installation: inspecting"),
+    "inspected": marked("a worker of this installation: watermarking"),
+    "marked": marked("a worker of this installation: signing"),
+    "signed": marked("a worker of this installation: the last decision"),
+    "awaiting-preview": marked(
+        "the performer's side, who look before the release, or the operator"
+    ),
+    "previewed": marked("a worker of this installation: the last decision"),
+    "released": marked("nobody"),
+    "refused": marked("whoever the reason names; ask again once that is settled"),
+    "quarantined": marked("the operator, who looks at what was found"),
+    "failed": marked("the operator, who looks into the log; ask again"),
 }
 
 

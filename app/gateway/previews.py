@@ -310,6 +310,12 @@ def previews_of(
     return [_show(session, preview) for preview in found.all()]
 
 
+def previews_on(session: Session, organization_id: str, generation_id: str) -> list[Shown]:
+    """List what the caller's side is asked about one output: one for each of its performers."""
+    mine = _asked_of(organization_id).where(Preview.generation_id == generation_id)
+    return [_show(session, each) for each in session.exec(mine.order_by(col(Preview.id))).all()]
+
+
 def _asked_of(organization_id: str) -> SelectOfScalar[Preview]:
     return (
         select(Preview)

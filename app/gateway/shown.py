@@ -42,16 +42,19 @@ def outputs_of(
     session: Session,
     performer_ids: Collection[str],
     *,
+    state: str | None = None,
     before: str | None = None,
     limit: int = 25,
 ) -> list[Shown]:
     """List where these performers are, newest first: released or being made; what failed is not.
 
-    One query, whatever the length. `before` is the last id of the page before.
+    One query, whatever the length; of one `state` only, where it is named. `before` is the last id
+    of the page before.
     """
+    of_interest = col(Generation.state).not_in(ENDED_BADLY)
     page = _shown().where(
         col(GenerationReplica.performer_id).in_(performer_ids),
-        col(Generation.state).not_in(ENDED_BADLY),
+        of_interest if state is None else col(Generation.state) == state,
     )
     if before is not None:
         page = page.where(col(Generation.id) < before)

@@ -15,26 +15,34 @@ from app.audit.clearance import packing
 from app.gateway import events, handing_out, progress, takes
 from app.gateway import service as gateway
 from app.gateway.api_events import streamed
+from app.gateway.api_files import Wanted, play_output
 from app.gateway.errors import OutputNotReleased
 from app.gateway.models import FINAL, Generation
 from app.identity.errors import NotAllowed, NotSignedIn
+from app.language import _, marked
+from app.ledger import earnings
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.models import Decision
 from app.licensing.words.plain_words import WORDS
+from app.web import clauses
 from app.web.pages import HERE, LISTENING, PageRoute, Visit, Visitor, page, templates
 from app.web.seats import acting_seat, seat_of
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 STEPS = (
-    ("Permitted, and the money set aside", ("held",)),
-    ("Made by the generator", ("submitting", "rendering")),
-    ("Looked at: faces, sound, length", ("rendered",)),
-    ("Marked, so that it is found again", ("inspected",)),
-    ("Signed, so that a change shows", ("marked",)),
-    ("Asked once more: does the consent still stand?", ("signed", "awaiting-preview", "previewed")),
-    ("Released", ()),
+    (marked("Permitted, and the money set aside"), ("held",)),
+    (marked("Made by the generator"), ("submitting", "rendering")),
+    (marked("Looked at: faces, sound, length"), ("rendered",)),
+    (marked("Marked, so that it is found again"), ("inspected",)),
+    (marked("Signed, so that a change shows"), ("marked",)),
+    (
+        marked("Asked once more: does the consent still stand?"),
+        ("signed", "awaiting-preview", "previewed"),
+    ),
+    (marked("Released"), ()),
 )
 STATES = tuple(events.WAITS_FOR)
+PAID = "licensee:receivable"  # the account of the journal that says what a licensee owes
 
 
 class Seen(BaseModel):
@@ -72,8 +80,12 @@ def show_film(visit: Visitor, generation_id: str) -> Response:
             words=WORDS,
             now=_seen(found),
             states=STATES,
-            handed_out=_is_handed_out(session, found),
-            gone=takes.is_gone(found),
+            not_shown=_not_shown(session, found),
+            paid=earnings.by_output(session, PAID, [found.id]).get(found.id, []),
+            contracts=[
+                (each, clauses.allowed(clauses.said_by(session, each)))
+                for each in gateway.contracts_of(session, found.id)
+            ],
             logged=records.log_inclusion(session, found.id)["state"] == "logged",
         )
     answer.headers.update(LISTENING)
@@ -100,6 +112,17 @@ def follow_film(
     return streamed(house, look, known=last_event_id)
 
 
+@router.get("/production/films/{generation_id}/play")
+@may("office")
+def play_film(visit: Visitor, generation_id: str, wanted: Wanted = "") -> Response:
+    """Play a released file at its page; each span a player asks for is checked afresh."""
+    with db.reading() as session:
+        seat = acting_seat(session, visit, "production")
+        found = gateway.generation_of(session, seat.organization.id, generation_id)
+        handing_out.check_handing_out(session, found)
+    return play_output(found, wanted)
+
+
 @router.get("/production/films/{generation_id}/clearance")
 @may("office")
 def download_clearance(visit: Visitor, generation_id: str) -> StreamingResponse:
@@ -122,7 +145,7 @@ def _look(visit: Visit, generation_id: str) -> Seen | None:
 
 def _seen(generation: Generation) -> Seen:
     state = generation.state
-    at = next((n for n, (_, states) in enumerate(STEPS) if state in states), len(STEPS) - 1)
+    at = next((n for n, (_words, states) in enumerate(STEPS) if state in states), len(STEPS) - 1)
     percent = progress.of(generation)
     html = (
         templates()
@@ -130,21 +153,37 @@ def _seen(generation: Generation) -> Seen:
         .render(
             state=state,
             steps=[
-                (words, "done" if n < at or state == "released" else "now" if n == at else "next")
-                for n, (words, _) in enumerate(STEPS)
+                (
+                    _(words),
+                    "done" if n < at or state == "released" else "now" if n == at else "next",
+                )
+                for n, (words, _states) in enumerate(STEPS)
             ],
             percent=percent,
             ended=state in FINAL,
             reason=generation.reason,
-            waits_for=events.WAITS_FOR[state],
+            waits_for=_(events.WAITS_FOR[state]),
         )
     )
     return Seen(state=state, progress_percent=percent, html=html, over=state in FINAL)
 
 
-def _is_handed_out(session: Session, generation: Generation) -> bool:
+def _not_shown(session: Session, generation: Generation) -> str:
+    """Say why a released file is not handed out now; empty where it is, or is not released yet."""
+    if generation.state != "released":
+        return ""
+    if generation.taken_down_at is not None:
+        return _(
+            "It was taken down on %(at)s: that is the outcome of a case. Nobody is shown it here.",
+            at=language.day(generation.taken_down_at),
+        )
+    if takes.is_gone(generation):
+        return _("It was a draft, and its days are over: the file is deleted.")
     try:
         handing_out.check_handing_out(session, generation)
     except OutputNotReleased:
-        return False
-    return True
+        return _(
+            "It is released, and not handed out now: a consent behind it ended or is paused, or "
+            "the operator stopped it."
+        )
+    return ""

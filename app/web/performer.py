@@ -71,6 +71,9 @@ def show_home(visit: Visitor) -> Response:
                 )
                 if each.open_to(seat.organization.id, at)
             ],
+            "looks": work.outputs_of(
+                session, _ids(performers), state="awaiting-preview", limit=WAITING
+            ),
             "names": listing.licensees_of(session, asked),
             "words": WORDS,
             "outputs": work.outputs_of(session, _ids(performers), limit=LATELY),

@@ -5,27 +5,27 @@ from datetime import UTC
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import StreamingResponse
 from sqlmodel import Session
 
 from app import clock, db
 from app.access import may
+from app.gateway import previews, takes
 from app.gateway import service as gateway
 from app.gateway import shown as work
-from app.gateway.api_files import send_output
+from app.gateway.api_files import Wanted, play_output
 from app.gateway.errors import OutputNotReleased
-from app.language import _, money, month
+from app.gateway.models import Generation
+from app.language import _, day, marked, money, month
 from app.ledger import earnings
 from app.ledger import service as ledger
 from app.ledger.clauses import clauses_of
 from app.licensing.contracts.models import Contract
-from app.licensing.contracts.names import registered_names
 from app.licensing.document import contract as documents
-from app.licensing.words import plain_language
 from app.licensing.words.plain_words import WORDS
 from app.payments import paper, statements
 from app.registry.models import Performer
 from app.web import chart
+from app.web import clauses as clauses_said
 from app.web.pages import PageRoute, Visitor, page
 from app.web.performer import desk_of
 
@@ -33,14 +33,15 @@ router = APIRouter(prefix="/performer", include_in_schema=False, route_class=Pag
 PER_PAGE = 12
 MONTHS = 12
 STATEMENTS = 24
-ALLOWED = (  # the clauses a use rests on, as the contract says them
-    "/grant/projects",
-    "/grant/purposes",
-    "/grant/media",
-    "/grant/territories",
-    "/grant/term",
-    "/grant/content/prohibited",
-)
+NOT_SHOWN = {
+    "refused": marked("It was stopped before its release: nobody is shown it."),
+    "quarantined": marked(
+        "It was held back: what came back is not surely what was agreed. Nobody is shown it, and "
+        "the operator looks at what was found."
+    ),
+    "failed": marked("Something failed while it was made: there is nothing to show."),
+    "awaiting-preview": marked("It is finished, and waits to be looked at before its release."),
+}
 Before = Annotated[str | None, Query(max_length=40)]
 
 
@@ -70,8 +71,7 @@ def show_output(visit: Visitor, generation_id: str) -> Response:
         found = work.output_of(session, _ids(performers), generation_id)
         contract = session.get_one(Contract, found.contract_id)
         terms = documents.recorded(contract.document.encode())
-        names = registered_names(session, contract)
-        said = {pointer: text for text, pointer in plain_language.sentences(terms, names=names)}
+        said = clauses_said.said_by(session, contract)
         account = f"performer:{found.performer_id}:payable"
         brought = earnings.by_output(session, account, [generation_id]).get(generation_id, [])
         clauses = []
@@ -86,29 +86,46 @@ def show_output(visit: Visitor, generation_id: str) -> Response:
             "output": found,
             "contract": contract,
             "words": WORDS,
-            "allowed": [(pointer, said[pointer]) for pointer in ALLOWED if pointer in said],
+            "allowed": clauses_said.allowed(said),
             "brought": brought,
             "clauses": clauses,
+            "not_shown": _not_shown(found.generation),
+            "looks": [
+                (each, each.state(clock.now()), each.opened_by)
+                for each in previews.previews_on(session, seat.organization.id, generation_id)
+            ],
         }
     return page(visit, "performer_output.html", here="/performer/work", **shown)
 
 
 @router.get("/work/{generation_id}/film")
 @may("desk")
-def play_film(visit: Visitor, generation_id: str) -> StreamingResponse:
-    """Send the released film to the performer who is in it: to look at, as long as it is kept."""
+def play_film(visit: Visitor, generation_id: str, wanted: Wanted = "") -> Response:
+    """Play the released film to the performer who is in it, as long as it is kept.
+
+    Each span a player asks for is checked anew.
+    """
     with db.reading() as session:
         _seat, performers = desk_of(session, visit)
         found = work.output_of(session, _ids(performers), generation_id).generation
-        if found.state != "released":
-            raise OutputNotReleased(
-                _("%(id)s is not released: there is no film to play yet", id=found.id)
-            )
-        if found.taken_down_at is not None:
-            raise OutputNotReleased(
-                _("%(id)s was taken down: that is the outcome of a case", id=found.id)
-            )
-    return send_output(found, found.id)
+        if why := _not_shown(found):
+            raise OutputNotReleased(why)
+    return play_output(found, wanted)
+
+
+def _not_shown(generation: Generation) -> str:
+    """Say why whoever is in it cannot play it now; empty where they can."""
+    if generation.state != "released":
+        waits = marked("It is not finished. Once it is released you can play it here.")
+        return _(NOT_SHOWN.get(generation.state, waits))
+    if generation.taken_down_at is not None:
+        return _(
+            "It was taken down on %(at)s: that is the outcome of a case. Nobody is shown it here.",
+            at=day(generation.taken_down_at),
+        )
+    if takes.is_gone(generation):
+        return _("It was a draft, and its days are over: the file is deleted.")
+    return ""
 
 
 @router.get("/earnings")

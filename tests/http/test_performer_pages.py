@@ -11,7 +11,14 @@ from app import clock, config, db
 from app.identity.models import ApiKey
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import service as licensing
-from app.web import pages, performer, performer_data, performer_limits, performer_work
+from app.web import (
+    pages,
+    performer,
+    performer_data,
+    performer_limits,
+    performer_preview,
+    performer_work,
+)
 from tests.http.browser import Browser, first_link
 from tests.http.house import a_house, an_api_key
 from tests.identity.authenticator import ORIGIN
@@ -27,7 +34,13 @@ pytestmark = [
 SCRIPT = "<script>alert(1)</script>"
 ROUTES = [
     route
-    for portal in (performer, performer_data, performer_limits, performer_work)
+    for portal in (
+        performer,
+        performer_data,
+        performer_limits,
+        performer_preview,
+        performer_work,
+    )
     for route in portal.router.routes
     if isinstance(route, APIRoute)
 ]
@@ -269,6 +282,7 @@ class TestWhoMay:
             "statement_id": statement.id,
             "kind": "pdf",
             "request_id": "apr_NOBODY",
+            "preview_id": "pvw_NOBODY",
         }
         jan = joined(served_here, other.desk.organization, "Jan")
         shown(jan, "/performer")
