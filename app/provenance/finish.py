@@ -10,7 +10,7 @@ import hashlib
 import mmap
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from app.provenance.manifest import PAYLOAD_PLACEHOLDER
 
 COSE_SIGN1 = 18
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SOI, APP11, START_OF_SCAN = b"\xff\xd8", 0xEB, 0xDA
+SOI, APP0, APP1, APP11, START_OF_SCAN = b"\xff\xd8", 0xE0, 0xE1, 0xEB, 0xDA
 _HEADER = struct.Struct(">I4s").unpack_from  # of a box: length, kind
 MANIFEST_BYTES = 4 << 20  # with all those of its ingredients
 
@@ -98,12 +98,55 @@ def places_of(manifest: bytes, whole: mmap.mmap | bytes) -> Places:
     JPEG splits a store over APP11 segments, PNG guards it with a CRC; other formats hold it whole.
     """
     if whole[:2] == SOI:
-        return Places(_places_in_jpeg(whole, manifest), ())
+        pieces = pieces_in_jpeg(whole, 2)
+        if sum(size for _, size in pieces) != len(manifest):
+            raise SigningFailed("the manifest the library wrote is not whole in the JPEG")
+        return Places(pieces, ())
     at = whole.find(manifest) if isinstance(whole, bytes) else viewing.find(whole, manifest)
     if at < 0:
         raise SigningFailed("the manifest the library wrote is not in the file it wrote")
     guarded = (at - 4, at + len(manifest)) if whole[:8] == PNG_SIGNATURE else ()
     return Places(((at, len(manifest)),), guarded)
+
+
+def pieces_in_jpeg(segments: mmap.mmap | bytes, at: int = 0) -> tuple[tuple[int, int], ...]:
+    """Where a store lies in the APP11 segments from `at` on, piece by piece (ISO 19566-5, annex D).
+
+    Each segment: marker, length, "JP", instance (2), sequence (4), then box header and data; from
+    the second on the box header is repeated and is no part of the store.
+    """
+    pieces = []
+    for marker, start, end in _segments(segments, at):
+        if marker == APP11 and segments[start + 4 : start + 6] == b"JP":
+            (sequence,) = struct.unpack(">I", segments[start + 8 : start + 12])
+            content = start + 12 + (0 if sequence == 1 else 8)
+            pieces.append((content, end - content))
+    return tuple(pieces)
+
+
+def room_in_jpeg(head: bytes) -> int | None:
+    """Say where in a JPEG, of which this is the start, a store goes: after JFIF, Exif and XMP.
+
+    None where it is no JPEG, its headers do not end here, or it has boxes (APP11) already.
+    """
+    if head[:2] != SOI:
+        return None
+    room, at = 2, 2
+    for marker, start, end in _segments(head, 2):
+        if marker == APP11 or end > len(head):
+            return None
+        if start == room and marker in {APP0, APP1}:
+            room = end
+        at = end
+    return room if head[at : at + 2] == bytes((0xFF, START_OF_SCAN)) else None
+
+
+def _segments(content: mmap.mmap | bytes, at: int) -> Iterator[tuple[int, int, int]]:
+    """The segments of a JPEG before its picture: marker, start, end."""
+    while at + 4 <= len(content) and content[at] == 0xFF and content[at + 1] != START_OF_SCAN:
+        (size,) = struct.unpack(">H", content[at + 2 : at + 4])
+        yield content[at + 1], at, at + 2 + size
+        at += 2 + size
 
 
 def manifest_at(whole: mmap.mmap | bytearray, places: Places) -> bytes:
@@ -212,24 +255,3 @@ def _signature(
         if 0 <= room - more <= longest and len(whole := encoded(room - more)) == len(old):
             return whole
     raise SigningFailed("signature and time stamp do not fit the room the library reserved")
-
-
-def _places_in_jpeg(whole: mmap.mmap | bytes, manifest: bytes) -> tuple[tuple[int, int], ...]:
-    """Where a store lies, piece by piece, in the APP11 segments of a JPEG (ISO 19566-5, annex D).
-
-    Each segment: marker, length, "JP", instance (2), sequence (4), then box header and data; from
-    the second on the box header is repeated and is no part of the store.
-    """
-    at, done, pieces = 2, 0, []
-    while at + 4 <= len(whole) and whole[at] == 0xFF and whole[at + 1] != START_OF_SCAN:
-        (size,) = struct.unpack(">H", whole[at + 2 : at + 4])
-        if whole[at + 1] == APP11 and whole[at + 4 : at + 6] == b"JP":
-            (sequence,) = struct.unpack(">I", whole[at + 8 : at + 12])
-            start = at + 12 + (0 if sequence == 1 else 8)
-            length = at + 2 + size - start
-            pieces.append((start, length))
-            done += length
-        at += 2 + size
-    if done != len(manifest):
-        raise SigningFailed("the manifest the library wrote is not whole in the JPEG")
-    return tuple(pieces)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from app import sandbox, sandbox_standing
 from app.provenance import hardbinding, revocation, second
@@ -23,6 +23,7 @@ from app.provenance.manifest import Manifest
 FIRST_VERIFIER = "c2pa-python"
 SLOWEST_BYTES_A_SECOND = 10 << 20
 IN_MEMORY_BYTES = 16 << 20  # larger files have a child each, and are written as it goes along
+APART = {"image/jpeg"}  # whose manifest is laid out apart from the file
 LAYING = "app.provenance.laying:serve"
 Finish = Callable[[bytes], bytes]
 MEDIA_TYPES = {
@@ -48,9 +49,14 @@ class SignedFile:
 
 
 class LaidOut(BaseModel):
-    """What a child says of a file it laid out: a process that may have been taken over."""
+    """What a child says of a file it laid out: a process that may have been taken over.
+
+    `places` are those of the manifest in what it wrote: the new file, or what goes `into` the old
+    one at this offset.
+    """
 
     places: Places
+    into: int | None = Field(default=None, ge=0)
 
 
 @dataclass(frozen=True)
@@ -204,17 +210,37 @@ def _ask(
 
 
 def _in_memory(src: Path, dst: Path, order: Order) -> SignedFile:
-    """Write a small file once, when it is finished; what the child could still change is not it."""
+    """Write a small file once, when it is finished; what the child could still change is not it.
+
+    Of a JPEG the child writes only what is added; the picture is taken from `src` here.
+    """
+    apart = order.said["media_type"] in APART
     with ExitStack() as opened:
         with sandbox_standing.standing(LAYING, order.party) as child:
-            _give(child, order, src, child.scratch)
+            _give(child, order, src, child.scratch, apart=apart)
             target = opened.enter_context(dst.open("wb"))  # meanwhile: clearing it takes time
-            places = _places(child, src)
-            whole = bytearray(os.fstat(child.scratch.fileno()).st_size)
-            del whole[os.preadv(child.scratch.fileno(), [whole], 0) :]
-        finished = _finish(whole, places, order)
-        target.write(whole)
-    return SignedFile(hashlib.sha256(whole).hexdigest(), len(whole), finished)
+            old = memoryview(src.read_bytes() if apart else b"")
+            laid_out = _heard(child, src)
+            written = bytearray(os.fstat(child.scratch.fileno()).st_size)
+            del written[os.preadv(child.scratch.fileno(), [written], 0) :]
+        finished = _finish(written, laid_out.places, order)
+        digest = hashlib.sha256()
+        for part in _parts(old, written, laid_out.into):
+            target.write(part)
+            digest.update(part)
+        size_bytes = target.tell()
+    return SignedFile(digest.hexdigest(), size_bytes, finished)
+
+
+def _parts(
+    old: memoryview, written: bytearray, into: int | None
+) -> Sequence[memoryview | bytearray]:
+    """The new file: what was written, or the old one with that `into` it."""
+    if into is None:
+        return (written,)
+    if into > len(old):
+        raise SigningFailed(f"a manifest into byte {into} of {len(old)}")
+    return old[:into], written, old[into:]
 
 
 def _in_place(src: Path, dst: Path, order: Order) -> SignedFile:
@@ -222,10 +248,10 @@ def _in_place(src: Path, dst: Path, order: Order) -> SignedFile:
     room = src.stat().st_size + sandbox.FILE_BYTES
     with dst.open("w+b") as target:
         with sandbox_standing.fresh(LAYING, file_bytes=room) as child:
-            _give(child, order, src, target)
-            places = _places(child, src)
+            _give(child, order, src, target, apart=False)
+            laid_out = _heard(child, src)
         with mmap.mmap(target.fileno(), 0) as view:
-            finished = _finish(view, places, order)
+            finished = _finish(view, laid_out.places, order)
         target.seek(0)
         digest = hashlib.file_digest(target, "sha256").hexdigest()
     return SignedFile(digest, dst.stat().st_size, finished)
@@ -238,19 +264,21 @@ def _finish(whole: mmap.mmap | bytearray, places: Places, order: Order) -> bytes
     return finished
 
 
-def _give(child: sandbox_standing.Standing, order: Order, src: Path, target: BinaryIO) -> None:
-    """Have the child write `src` into `target` with its manifest laid out."""
+def _give(
+    child: sandbox_standing.Standing, order: Order, src: Path, target: BinaryIO, *, apart: bool
+) -> None:
+    """Have the child write `src` into `target` with its manifest laid out, or that `apart`."""
     with ExitStack() as opened:
         files = [opened.enter_context(path.open("rb")).fileno() for path in (src, *order.sources)]
         files.insert(1, target.fileno())
-        child.tell(order.said, files, wall_s=_wait_s(src))
+        child.tell({**order.said, "apart": apart}, files, wall_s=_wait_s(src))
 
 
-def _places(child: sandbox_standing.Standing, src: Path) -> Places:
+def _heard(child: sandbox_standing.Standing, src: Path) -> LaidOut:
     """Return where the child says the manifest lies; what it says is validated."""
     said = child.hear(wall_s=_wait_s(src))
     try:
-        return LaidOut.model_validate(said).places
+        return LaidOut.model_validate(said)
     except ValidationError:
         why = str(said.get("refused", "no manifest came back"))[:500]
         raise SigningFailed(f"{src.name} could not be signed: {why}") from None

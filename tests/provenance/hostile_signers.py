@@ -85,6 +85,26 @@ def other_media() -> dict[str, Any]:
     return _serve(change)
 
 
+def _answer(change: Any) -> dict[str, Any]:
+    """Serve as `laying` does, with what is said of a file changed."""
+    send = sandbox_line.send
+
+    def changed(line: socket.socket, message: dict[str, Any]) -> None:
+        send(line, change(message) if "places" in message else message)
+
+    sandbox_line.send = changed  # type: ignore[assignment]
+    return laying.serve()
+
+
+def elsewhere() -> dict[str, Any]:
+    """Lay out faithfully what was ordered, and have it put somewhere else."""
+    return _answer(lambda said: said | {"into": said["into"] + 400})
+
+
+def behind_the_end() -> dict[str, Any]:
+    return _answer(lambda said: said | {"into": 1 << 40})
+
+
 def _once(answer: Mapping[str, Any]) -> dict[str, Any]:
     with socket.socket(fileno=os.dup(0)) as line:
         sandbox_line.send(line, {"ready": True})

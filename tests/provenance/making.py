@@ -4,7 +4,7 @@ import io
 import struct
 import wave
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -70,6 +70,7 @@ def a_manifest(
     path: Path,
     payload: bytes = PAYLOAD,
     generation_id: str | None = None,
+    references: Sequence[Reference] = (Reference("ab" * 32),),
     **sources: Source | None,
 ) -> Manifest:
     """Describe a file as if one reference and one contract had made it."""
@@ -77,7 +78,7 @@ def a_manifest(
         generation_id=generation_id or new_id("gen"),
         payload=payload,
         media_type=media_type_of(path),
-        references=[Reference("ab" * 32)],
+        references=references,
         decision_receipt_sha256="cd" * 32,
         contract_sha256s=["ef" * 32],
         license_status_url="https://understudy.example/v1/licenses/1",

@@ -2,13 +2,16 @@
 
 import os
 import signal
+from hashlib import sha256
 
 import pytest
 
 from app import sandbox, sandbox_standing
 from app.provenance import expected, sign
 from app.provenance.errors import ReleaseGateClosed, SigningFailed
-from app.provenance.finish import superboxes
+from app.provenance.finish import room_in_jpeg, superboxes
+from app.provenance.manifest import Reference
+from app.provenance.sameness import same_media
 from tests.provenance import making
 from tests.provenance.making import PAYLOAD
 from tests.test_sandbox import linux_only
@@ -75,7 +78,28 @@ class TestTakenOver:
         sign_for(authority, src, out)
         sign.check_release(out, **authority.trust, payload=PAYLOAD, original=src)
 
-    @pytest.mark.parametrize("kind", ["jpg", "png", "webp", "mp4", "wav"])
+    def test_it_has_no_say_in_what_a_jpeg_shows(self, authority, src, tmp_path, monkeypatch):
+        taken_over(monkeypatch, "other_media")
+        out = tmp_path / "out.jpg"
+        sign_for(authority, src, out)
+        assert same_media(src, out, "image/jpeg")
+        with pytest.raises(ReleaseGateClosed, match="dataHash"):
+            sign.check_release(out, **authority.trust, payload=PAYLOAD)
+
+    def test_nor_in_where_a_jpeg_is_parted(self, authority, src, tmp_path, monkeypatch):
+        taken_over(monkeypatch, "elsewhere")
+        out = tmp_path / "out.jpg"
+        sign_for(authority, src, out)
+        with pytest.raises(ReleaseGateClosed):
+            sign.check_release(out, **authority.trust, payload=PAYLOAD, original=src)
+
+    def test_nothing_goes_in_behind_the_end(self, authority, src, tmp_path, monkeypatch):
+        taken_over(monkeypatch, "behind_the_end")
+        with pytest.raises(SigningFailed, match="into byte"):
+            sign_for(authority, src, tmp_path / "out.jpg")
+        assert not (tmp_path / "out.jpg").exists()
+
+    @pytest.mark.parametrize("kind", ["png", "webp", "mp4", "wav"])
     def test_media_of_its_own_do_not_pass_the_gate(self, kind, authority, tmp_path, monkeypatch):
         """The planted fault: without the file that was to be signed, both verifiers believe it."""
         if kind in {"mp4", "wav"}:
@@ -83,7 +107,7 @@ class TestTakenOver:
         taken_over(monkeypatch, "other_media")
         src, out = making.make_media(tmp_path / f"in.{kind}"), tmp_path / f"out.{kind}"
         sign_for(authority, src, out)
-        if kind == "jpg":
+        if kind == "png":
             sign.check_release(out, **authority.trust, payload=PAYLOAD)
         with pytest.raises(ReleaseGateClosed, match="media it was made from"):
             sign.check_release(out, **authority.trust, payload=PAYLOAD, original=src)
@@ -99,6 +123,76 @@ class TestTakenOver:
         taken_over(monkeypatch, "doors")
         with pytest.raises(SigningFailed, match=r"shut=True (?!.*UNDERSTUDY)"):
             sign_for(authority, src, tmp_path / "out.jpg")
+
+
+def a_jpeg(*segments: tuple[int, bytes]) -> bytes:
+    """The start of a JPEG: each segment's marker and content, then that of the picture."""
+    said = (b"\xff%c%b%b" % (m, (2 + len(c)).to_bytes(2, "big"), c) for m, c in segments)
+    return b"\xff\xd8" + b"".join(said) + b"\xff\xda\x00\x02picture"
+
+
+JFIF, EXIF, TABLE, BOXES = (0xE0, b"JFIF"), (0xE1, b"Exif"), (0xDB, b"table"), (0xEB, b"JP")
+
+
+class TestRoomInJpeg:
+    @pytest.mark.parametrize(
+        ("segments", "room"),
+        [
+            ((), 2),
+            ((TABLE,), 2),
+            ((JFIF, TABLE), 10),
+            ((EXIF, TABLE), 10),
+            ((JFIF, EXIF, TABLE, EXIF), 18),
+        ],
+    )
+    def test_is_behind_what_has_to_come_first(self, segments, room):
+        assert room_in_jpeg(a_jpeg(*segments)) == room
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            *(b"", b"\xff", b"\xff\xd8", b"RIFF", b"\xff\xd8\xff\xd9", b"\xff\xd8\xff\xe0\x00"),
+            *(a_jpeg(BOXES), a_jpeg(JFIF, BOXES, TABLE), a_jpeg(JFIF)[:9], a_jpeg(JFIF)[:11]),
+            b"\xff\xd8\xff\xe0\x00\x00" + bytes(9),
+        ],
+    )
+    def test_is_none_where_there_are_boxes_or_the_headers_do_not_end(self, head):
+        assert room_in_jpeg(head) is None
+
+
+class TestJpegs:
+    """Their manifest is laid out apart; what the library wrote before would be in the way."""
+
+    def signed(self, authority, src, tmp_path, described=None) -> bytes:
+        out = tmp_path / "out.jpg"
+        said = making.signed(authority, src, out, described)
+        content = out.read_bytes()
+        assert (said.sha256, said.size_bytes) == (sha256(content).hexdigest(), len(content))
+        assert sign.check_release(out, **authority.trust, payload=PAYLOAD, original=src)
+        return content
+
+    def test_keep_what_has_to_come_first(self, authority, src, tmp_path):
+        jfif = src.read_bytes()
+        exif = b"\xff\xe1\x00\x10Exif\0\0" + b"II*\0\x08\0\0\0"
+        src.write_bytes(jfif[:2] + exif + jfif[2:])
+        assert self.signed(authority, src, tmp_path).startswith(jfif[:2] + exif)
+
+    def test_may_carry_a_manifest_of_several_segments(self, authority, src, tmp_path):
+        many = [Reference(f"{number:064x}") for number in range(250)]
+        described = making.a_manifest(src, references=many)
+        assert self.signed(authority, src, tmp_path, described).count(b"JP\x02\x11") > 1
+
+    def test_that_were_signed_before_are_written_by_the_library(self, authority, src, tmp_path):
+        before = self.signed(authority, src, tmp_path)
+        again = tmp_path / "again.jpg"
+        again.write_bytes(before)
+        assert self.signed(authority, again, tmp_path).count(b"jumdc2pa") == 1
+
+    def test_with_long_headers_too(self, authority, src, tmp_path):
+        jfif = src.read_bytes()
+        profile = b"\xff\xe2\xff\xff" + bytes(0xFFFD)
+        src.write_bytes(jfif[:20] + profile * 2 + jfif[20:])
+        assert len(self.signed(authority, src, tmp_path)) > 2 * 0xFFFF
 
 
 class TestDecoded:
