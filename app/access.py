@@ -67,12 +67,14 @@ class Rule:
     """Who may call an operation, and what an API key must be allowed to; "" where none is sent.
 
     `checks`: the operation itself sees to it that a key for some projects, or for some contracts,
-    gets at no others; where it does not say so, such a key does not open it.
+    gets at no others; where it does not say so, such a key does not open it. `at_any_time`: nothing
+    it shows or does depends on the hour, or it only stops something.
     """
 
     who: tuple[str, ...]
     to: str = ""
     checks: tuple[str, ...] = ()
+    at_any_time: bool = False
 
     def __post_init__(self) -> None:
         unknown = set(self.who) - set(CALLERS)
@@ -95,9 +97,11 @@ class Operation:
     is_page: bool
 
 
-def may(*who: str, to: str = "", checks: tuple[str, ...] = ()) -> Callable[[Endpoint], Endpoint]:
+def may(
+    *who: str, to: str = "", checks: tuple[str, ...] = (), at_any_time: bool = False
+) -> Callable[[Endpoint], Endpoint]:
     """Say at a route who may call it; the nearest line to its `def`."""
-    rule = Rule(who, to, checks)
+    rule = Rule(who, to, checks, at_any_time)
 
     def note(endpoint: Endpoint) -> Endpoint:
         endpoint.may = rule  # type: ignore[attr-defined]
@@ -166,6 +170,12 @@ def as_page(found: Iterable[Operation]) -> str:
         "| action | covers |",
         "|---|---|",
         *(f"| `{name}` | {what} |" for name, what in ACTIONS.items()),
+        "",
+        "## While the clock is in doubt",
+        "",
+        "Only these are answered then ([operations.md](operations.md#when-nothing-is-permitted)):",
+        "",
+        *(f"- `{each.verb} {each.path}`" for each in every if each.rule.at_any_time),
         "",
         "## The API",
         "",

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
@@ -38,6 +38,9 @@ from app.gateway.materials import api as materials
 from app.gateway.materials import api_consents as material_consents
 from app.identity import api as identity
 from app.identity import api_api_keys as api_keys
+from app.identity import recorded
+from app.identity.api_edge import insist_clock
+from app.identity.errors import ClockInDoubt
 from app.ledger import api as ledger
 from app.ledger.receivables import api as receivables
 from app.licensing.boundaries import api as boundaries
@@ -128,6 +131,7 @@ class NotReady(AppError):
 
 @asynccontextmanager
 async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    await run_in_threadpool(recorded.look)  # before this start writes anything itself
     await run_in_threadpool(_publish_policies)
     worker = Worker() if settings().worker_in_process else None
     if worker:  # in a thread: DBOS may not be launched where an event loop runs
@@ -152,7 +156,13 @@ def _publish_policies() -> None:
 def create_app() -> FastAPI:
     """Build the application; the settings decide whether it also runs the pipeline."""
     logs.configure()
-    app = FastAPIOffline(title="Understudy", version="0.1.0", description=ABOUT, lifespan=_lifespan)
+    app = FastAPIOffline(
+        title="Understudy",
+        version="0.1.0",
+        description=ABOUT,
+        lifespan=_lifespan,
+        dependencies=[Depends(insist_clock)],
+    )
     app.include_router(authorizations.router)  # asked most: no other route is looked at before it
     app.include_router(public_pages.people_only)  # before the API's routes at the same addresses
     for room in (
@@ -279,7 +289,13 @@ def _describe_when_asked(app: FastAPI) -> None:
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
-            access.describe(problems.complete(plain()), operations_of(app))
+            found = operations_of(app)
+            timely = {
+                (each.verb.lower(), each.path): (ClockInDoubt,)
+                for each in found
+                if not each.rule.at_any_time
+            }
+            access.describe(problems.complete(plain(), timely), found)
         return app.openapi_schema or {}
 
     app.openapi = described  # type: ignore[method-assign]
@@ -287,7 +303,7 @@ def _describe_when_asked(app: FastAPI) -> None:
 
 def _add_health(app: FastAPI) -> None:
     @app.get("/healthz", tags=["health"], responses=problems.shows({"status": "alive"}))
-    @may("anyone")
+    @may("anyone", at_any_time=True)
     def is_alive() -> dict[str, str]:
         """Say that the process answers."""
         return {"status": "alive"}
@@ -295,11 +311,14 @@ def _add_health(app: FastAPI) -> None:
     @app.get(
         "/readyz",
         tags=["health"],
-        responses={**problems.shows({"status": "ready"}), **problems.problems(NotReady)},
+        responses={
+            **problems.shows({"status": "ready"}),
+            **problems.problems(NotReady, ClockInDoubt),
+        },
     )
-    @may("anyone")
+    @may("anyone", at_any_time=True)
     def is_ready() -> dict[str, str]:
-        """Say that the database answers and is migrated."""
+        """Say that the database answers and is migrated, and that the clock can be believed."""
         try:
             with db.reading() as session:
                 found = session.scalar(sa.text("SELECT version_num FROM alembic_version"))
@@ -307,6 +326,8 @@ def _add_health(app: FastAPI) -> None:
             raise NotReady("the database does not answer; run `understudy setup`") from None
         if found != migrate.newest():
             raise NotReady("the database has another shape; run `understudy setup`")
+        recorded.look()
+        recorded.insist_clock()
         return {"status": "ready"}
 
     @app.get(
@@ -315,7 +336,7 @@ def _add_health(app: FastAPI) -> None:
         response_class=Response,
         responses={200: {"content": {"text/plain": {}}}},
     )
-    @may("anyone")
+    @may("anyone", at_any_time=True)
     def read_metrics() -> Response:
         """Give counters in the Prometheus text format."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

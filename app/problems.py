@@ -1,5 +1,6 @@
 """RFC 9457 problem documents: how every refusal looks over HTTP."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -15,6 +16,8 @@ MEDIA_TYPE = "application/problem+json"
 OWN_REFUSALS = "x-own-refusals"  # an operation whose standard says how it refuses
 KINDS = "tag:understudy.local,2026:problem/"  # RFC 4151: a name, nothing to fetch
 logger = structlog.get_logger()
+Asked = tuple[str, str]  # verb in lower case, and path
+Errors = tuple[type[AppError], ...]
 
 
 class InvalidRequest(AppError):
@@ -83,15 +86,17 @@ def shows(example: Any) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {"application/json": {"example": example}}}}
 
 
-def complete(openapi: dict[str, Any]) -> dict[str, Any]:
+def complete(openapi: dict[str, Any], also: Mapping[Asked, Errors]) -> dict[str, Any]:
     """Say of every operation what the edge itself may refuse, and that refusals are problems.
+
+    `also`: what an operation may refuse beside, unless its own standard says how it refuses.
 
     Changes the document in place and returns it: FastAPI's own validation errors, which this
     application never sends, are replaced by the problem documents that it does send.
     """
-    for operations in openapi["paths"].values():
-        for operation in operations.values():
-            _complete(operation)
+    for path, operations in openapi["paths"].items():
+        for verb, operation in operations.items():
+            _complete(operation, also.get((verb, path), ()))
     schemas = openapi["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -99,9 +104,9 @@ def complete(openapi: dict[str, Any]) -> dict[str, Any]:
     return openapi
 
 
-def _complete(operation: dict[str, Any]) -> None:
-    edge: list[type[AppError]] = []
+def _complete(operation: dict[str, Any], also: Errors) -> None:
     own = operation.pop(OWN_REFUSALS, False)
+    edge: list[type[AppError]] = [] if own else [*also]
     reads_json = "application/json" in _body_types(operation)
     if not own and (operation.get("parameters") or reads_json):
         edge += [InvalidRequest, TextRefused]

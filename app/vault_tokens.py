@@ -90,8 +90,10 @@ def spend(session: Session, shown: Pass, *, object_id: str, job_id: str, opening
         raise _refused(object_id, "it was issued under another decision")
     if token.attempt != _newest(session, job_id):
         raise _refused(object_id, "a later attempt has a token of its own")
-    if clock.now() - token.issued_at >= LIVES:
-        raise _refused(object_id, "it is too old; the next attempt is given another")
+    if not clock.has_been(token.issued_at) or clock.now() - token.issued_at >= LIVES:
+        raise _refused(
+            object_id, "it is too old, or of a day to come; the next attempt is given another"
+        )
     if session.get(RenderTokenUse, (token.id, object_id)) is not None:
         raise _refused(object_id, "it opened this once already")
     session.add(RenderTokenUse(token_id=token.id, object_id=object_id, opening_id=opening_id))

@@ -72,6 +72,12 @@ class TestRenderToken:
         with pytest.raises(RenderTokenRefused, match="too old"):
             _open(session, thing, token)
 
+    def test_of_a_day_to_come_opens_nothing(self, session, thing, monkeypatch) -> None:
+        token, earlier = _issue(session), clock.now() - timedelta(days=10)
+        monkeypatch.setattr(clock, "now", lambda: earlier)  # else it would last ten days longer
+        with pytest.raises(RenderTokenRefused, match="too old"):
+            _open(session, thing, token)
+
     def test_is_asked_of_every_render_and_of_nothing_else(self, session, thing) -> None:
         with pytest.raises(RenderTokenRefused, match="token of its attempt"):
             _open(session, thing, None)

@@ -19,7 +19,7 @@ from sqlmodel import Session
 from app import commits, db, rates, tenancy
 from app.access import Rule
 from app.errors import AppError
-from app.identity import authentication, service
+from app.identity import authentication, recorded, service
 from app.identity.errors import BeyondScope, IdempotencyKeyReused, NotAuthenticated
 from app.identity.principal import Principal
 from app.problems import MEDIA_TYPE, Problem, TextRefused, problems
@@ -28,6 +28,19 @@ _bearer = HTTPBearer(auto_error=False, description="An API key, `ustk_…`.")
 
 logger = structlog.get_logger()
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes it, not the text backslash-u0000
+
+
+async def insist_clock(request: Request) -> None:
+    """Do nothing while the clock can be believed, or where the hour does not matter.
+
+    Stands before every route. Raises ClockInDoubt.
+    """
+    rule: Rule | None = getattr(request.scope["route"].endpoint, "may", None)
+    if rule is None or rule.at_any_time:
+        return
+    if not recorded.is_known():
+        await run_in_threadpool(recorded.look)
+    recorded.insist_clock()
 
 
 def limited(kind: rates.Kind) -> Any:

@@ -139,3 +139,9 @@ class FormRefused(AppError):
     """The form was not sent from a page of ours, in this browser."""
 
     status, code = 403, "form-refused"
+
+
+class ClockInDoubt(AppError):
+    """The clock of this server cannot be believed: nothing that may have ended is opened by it."""
+
+    status, code = 503, "clock-in-doubt"

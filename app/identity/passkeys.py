@@ -105,7 +105,7 @@ def take(session: Session, ceremony_id: str, purpose: str, binder: str) -> Cerem
         or found.purpose != purpose
         or found.used_at is not None
         or found.expires_at <= clock.now()
-        or not sessions.is_past(found.created_at)
+        or not clock.has_been(found.created_at)
         or not compare_digest(found.binder_sha256, sessions.digest(binder))
     ):
         raise CeremonyRefused(

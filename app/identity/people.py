@@ -12,7 +12,7 @@ from app import clock
 from app.identity.errors import InvitationNotFound, InvitationRefused, LastOne, NotAllowed
 from app.identity.models import Organization
 from app.identity.models_people import ROLES, Invitation, Membership, Person
-from app.identity.sessions import digest, is_past
+from app.identity.sessions import digest
 
 INVITED_FOR = timedelta(days=7)
 MAX_OPEN = 200  # invitations of one organization
@@ -191,7 +191,9 @@ def _not_allowed() -> NotAllowed:
 
 def _stands(invitation: Invitation) -> bool:
     untouched = invitation.used_at is None and invitation.retracted_at is None
-    return untouched and is_past(invitation.created_at) and clock.now() < invitation.expires_at
+    return (
+        untouched and clock.has_been(invitation.created_at) and clock.now() < invitation.expires_at
+    )
 
 
 def _lock(session: Session, organization: Organization) -> None:

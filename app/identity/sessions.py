@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +20,6 @@ LASTS = timedelta(hours=12)
 LASTS_BY_PROVIDER = timedelta(hours=8)  # a working day: it does not tell us who left
 FRESH_FOR = timedelta(minutes=5)  # after a user verification, for sensitive acts
 NOTED_EVERY = timedelta(minutes=1)
-DRIFT = timedelta(minutes=5)  # by which the clocks of two machines may be apart
 BROWSER_CHARS = 120
 
 
@@ -80,7 +79,7 @@ def stands(held: PersonSession) -> bool:
     """Say whether a session is neither ended nor over, idle for too long, nor of the future."""
     at = clock.now()
     ends_at = min(held.expires_at, held.seen_at + IDLE_FOR)
-    return held.ended_at is None and is_past(held.seen_at) and at < ends_at
+    return held.ended_at is None and clock.has_been(held.seen_at) and at < ends_at
 
 
 def house_of(session: Session, held: PersonSession) -> str | None:
@@ -114,11 +113,6 @@ def _is_still_let_in(session: Session, held: PersonSession) -> bool:
         )
     )
     return session.exec(stands).first() is not None
-
-
-def is_past(at: datetime) -> bool:
-    """Say whether an instant has been: a clock set back must not make what is short last long."""
-    return at - DRIFT <= clock.now()
 
 
 def is_quiet(held: PersonSession) -> bool:

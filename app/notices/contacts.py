@@ -8,7 +8,6 @@ from sqlmodel import Session, col, select
 
 from app import clock, egress_mail, vault_text
 from app.config import settings
-from app.identity import sessions
 from app.identity.models_people import Person
 from app.notices import links, service
 from app.notices.errors import ContactNotFound, ContactRefused
@@ -98,7 +97,7 @@ def link_of(contact: Contact) -> str:
 
 def _may_confirm(contact: Contact) -> bool:
     until = contact.created_at + CONFIRM_WITHIN
-    return sessions.is_past(contact.created_at) and clock.now() < until
+    return clock.has_been(contact.created_at) and clock.now() < until
 
 
 def _send_link(session: Session, contact: Contact) -> None:

@@ -270,9 +270,7 @@ def check_may_end(
 def is_open(recovery: Recovery) -> bool:
     """Say whether a recovery is neither completed, nor cancelled, nor too old."""
     ended = recovery.completed_at or recovery.cancelled_at
-    return (
-        ended is None and sessions.is_past(recovery.begun_at) and clock.now() < recovery.expires_at
-    )
+    return ended is None and clock.has_been(recovery.begun_at) and clock.now() < recovery.expires_at
 
 
 def open_recoveries_of(session: Session, person_id: str) -> list[Recovery]:

@@ -109,7 +109,7 @@ class ConsistencyProofRead(BaseModel):
 
 
 @router.get("/log", responses=problems(CheckpointNotFound))
-@may("anyone")
+@may("anyone", at_any_time=True)
 def read_log(session: Public, response: Response) -> LogRead:
     """Say where the log stands, and plainly whether anybody outside has witnessed it.
 
@@ -134,7 +134,7 @@ def read_log(session: Public, response: Response) -> LogRead:
     responses={200: {"content": {"text/plain": {}}}, **problems(CheckpointNotFound)},
     response_class=Response,
 )
-@may("anyone")
+@may("anyone", at_any_time=True)
 def read_checkpoint(session: Public) -> Response:
     """Return the newest checkpoint: a C2SP signed note, with the lines of its witnesses."""
     text = service.checkpoint_text(service.checkpoint_at(session))
@@ -148,7 +148,7 @@ def read_checkpoint(session: Public) -> Response:
     responses={200: {"content": {"application/octet-stream": {}}}, **problems(TileNotFound)},
     response_class=Response,
 )
-@may("anyone")
+@may("anyone", at_any_time=True)
 def read_tile(
     path: Annotated[str, Path(description="`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`.")],
 ) -> Response:
@@ -162,7 +162,7 @@ def read_tile(
 
 
 @router.get("/v1/log/leaves/{subject_id}")
-@may("anyone")
+@may("anyone", at_any_time=True)
 def list_leaves(
     session: Public, subject_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 ) -> LeavesRead:
@@ -181,7 +181,7 @@ def list_leaves(
 
 
 @router.get("/v1/log/proof", responses=problems(LeafNotFound, LeafNotPublished, CheckpointNotFound))
-@may("anyone")
+@may("anyone", at_any_time=True)
 def prove_inclusion(
     session: Public,
     leaf: Annotated[
@@ -196,7 +196,7 @@ def prove_inclusion(
 
 
 @router.get("/v1/log/consistency", responses=problems(CheckpointNotFound))
-@may("anyone")
+@may("anyone", at_any_time=True)
 def prove_consistency(
     session: Public, old: Annotated[int, Query(ge=1, le=LEAF_LIMIT)], size: Size = None
 ) -> ConsistencyProofRead:

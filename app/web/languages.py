@@ -17,7 +17,7 @@ _OURS = re.compile(
 
 
 @router.post("/language")
-@may("anyone")
+@may("anyone", at_any_time=True)
 def choose_language(
     request: Request,
     language: Annotated[str, Form(pattern=f"^({'|'.join(LANGUAGES)})$")],

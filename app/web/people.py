@@ -52,7 +52,7 @@ Proven = Annotated[Proof, Depends(_proof)]
 
 
 @router.get("/static/passkey.js")
-@may("anyone")
+@may("anyone", at_any_time=True)
 def show_script() -> Response:
     """Give the one script: it asks the browser for a passkey, and sends the form."""
     text = (HERE / "static" / "passkey.js").read_text("utf-8")

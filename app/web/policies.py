@@ -61,7 +61,7 @@ def show_policies(request: Request) -> Response:
 
 
 @router.get("/static/look.css")
-@may("anyone")
+@may("anyone", at_any_time=True)
 def show_style() -> Response:
     """Give the one style sheet of every page."""
     text = (HERE / "static" / "look.css").read_text("utf-8")

@@ -92,14 +92,14 @@ people_only = APIRouter(include_in_schema=False, route_class=ForPeople)
 
 
 @router.get("/")
-@may("anyone")
+@may("anyone", at_any_time=True)
 def show_front(visit: Visitor) -> Response:
     """Say in a minute what this is, and send everybody on their way."""
     return page(visit, "front.html", here="/")
 
 
 @router.get("/static/{name}.webp")
-@may("anyone")
+@may("anyone", at_any_time=True)
 def show_picture(name: str) -> Response:
     """Give a picture that a page is decorated with."""
     media_type = PICTURES.get(f"{name}.webp")
@@ -170,7 +170,7 @@ def _viewer(session: Session, visit: Visit) -> Viewer:
 
 
 @people_only.get("/log", dependencies=[limited("lookups")])
-@may("anyone")
+@may("anyone", at_any_time=True)
 def show_log(
     visit: Visitor,
     about: Annotated[str, Query(max_length=200)] = "",

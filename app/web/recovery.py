@@ -215,14 +215,14 @@ def _signed_in(session: Session, visit: Posted, passkey: Passkey) -> str:
 
 
 @router.get("/pause")
-@may("anyone")
+@may("anyone", at_any_time=True)
 def show_stop_by_code(visit: Visitor) -> Response:
     """Ask for a printed code, to stop everything with it."""
     return page(visit, "stop.html", link="", names=None)
 
 
 @router.post("/pause", dependencies=STRANGERS)
-@may("link")
+@may("link", at_any_time=True)
 def stop_by_code(visit: Posted, code: Code) -> Response:
     """Stop every use of every replica of who holds this code; it is not used up."""
     with db.writing() as session:
@@ -231,7 +231,7 @@ def stop_by_code(visit: Posted, code: Code) -> Response:
 
 
 @router.get("/pause/{link}", dependencies=STRANGERS)
-@may("link")
+@may("link", at_any_time=True)
 def show_stop(visit: Visitor, link: str) -> Response:
     """Ask whether everything is to be stopped; a program that opens every link stops nothing."""
     with db.reading() as session:
@@ -240,7 +240,7 @@ def show_stop(visit: Visitor, link: str) -> Response:
 
 
 @router.post("/pause/{link}", dependencies=STRANGERS)
-@may("link")
+@may("link", at_any_time=True)
 def stop(visit: Posted, link: str) -> Response:
     """Stop every use of every replica of who was sent this link. Resuming needs a passkey."""
     with db.writing() as session:

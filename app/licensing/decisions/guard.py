@@ -8,7 +8,7 @@ second also the sizes and times of the policy files, and the newest records of t
 import threading
 import time
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -58,7 +58,7 @@ class Guard:
     def __init__(self, policies: PolicySet, seen: Signature) -> None:
         self._policies, self._seen = policies, seen
         self._rules_changed = False
-        self._behind = False
+        self._newest: datetime | None = None
         self._look_at, self._looked_with = 0.0, 0
         self._reported: str | None = None
         self._show(None)
@@ -78,14 +78,12 @@ class Guard:
 
     def _look(self, session: Session) -> None:
         self._rules_changed = self._rules_changed or self._files_differ()
-        self._behind = _is_behind(session)
+        self._newest = _newest_on_record(session)
 
     def _reason(self) -> str | None:
         if self._rules_changed:
             return "rules-changed"
-        if abs(clock.drift_s()) > settings().clock_tolerance_s:
-            return "clock-moved"
-        return "clock-behind" if self._behind else None
+        return clock.doubt(self._newest, tolerance_s=settings().clock_tolerance_s)
 
     def _files_differ(self) -> bool:
         """Whether the rules were edited; a file that was only touched is forgiven."""
@@ -123,8 +121,8 @@ def trouble(session: Session) -> str | None:
     return guard.trouble(session) if guard else "no rules have been read"
 
 
-def _is_behind(session: Session) -> bool:
-    """Whether the newest decision or checkpoint on record is later than this instant."""
+def _newest_on_record(session: Session) -> datetime | None:
+    """Return the instant of the newest decision or checkpoint."""
     newest_decision = select(Decision.at).order_by(col(Decision.id).desc()).limit(1)
     newest_checkpoint = (
         select(LogCheckpoint.created_at).order_by(col(LogCheckpoint.number).desc()).limit(1)
@@ -132,6 +130,4 @@ def _is_behind(session: Session) -> bool:
     recorded: Iterable[datetime | None] = (
         session.execute(query).scalar() for query in (newest_decision, newest_checkpoint)
     )
-    latest = max((at for at in recorded if at is not None), default=None)
-    tolerance = timedelta(seconds=settings().clock_tolerance_s)
-    return latest is not None and clock.now() + tolerance < latest
+    return max((at for at in recorded if at is not None), default=None)
