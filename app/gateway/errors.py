@@ -109,3 +109,9 @@ class PreviewAnswered(AppError):
     """The preview waits for no answer: it was answered, or its time ran out."""
 
     status, code = 409, "preview-answered"
+
+
+class PriceChanged(AppError):
+    """What was shown is not what it costs by now; nothing was made."""
+
+    status, code = 409, "price-changed"

@@ -13,8 +13,9 @@ from sqlmodel import Session
 
 from app.errors import AppError
 from app.gateway import service as gateway
+from app.gateway.errors import PriceChanged
 from app.gateway.generators import catalogue
-from app.ledger import funding
+from app.ledger import funding, holds
 from app.ledger import service as ledger
 from app.ledger.books import Line, RoyaltyState, merge
 from app.ledger.clauses import clauses_of
@@ -161,6 +162,22 @@ def price_draft(
     draft = parse_draft(document)
     books = _Books(session, {"": RoyaltyState()})
     return _events(books, "", draft.performer.id, draft.compensation, plan)
+
+
+def insist_held(session: Session, generation_id: str, priced: Priced) -> None:
+    """Do nothing where what is held for a generation is what was priced. Raises PriceChanged.
+
+    Its contracts may have been amended, and their books moved, between the two: then nothing of
+    this transaction may be kept.
+    """
+    held = {
+        each.contract_id: (each.currency, each.amount_minor)
+        for each in holds.set_aside_for(session, generation_id)
+    }
+    if held != {each.contract_id: (each.currency, each.hold_minor) for each in priced.parts}:
+        raise PriceChanged(
+            "what this costs changed while it was asked for, so nothing was made; price it anew"
+        )
 
 
 def totals(plan: Iterable[Priced]) -> tuple[Line, ...]:

@@ -115,3 +115,15 @@ def answer_once(
             "this Idempotency-Key was used with another request; take a new key for a new request"
         )
     return kept[1], kept[2]
+
+
+def kept_answer(
+    connection: sa.Connection, organization_id: str, idempotency_key: str, request_sha256: str
+) -> tuple[int, str] | None:
+    """Return what was answered to this very request under this key; None where nothing was."""
+    kept = _KEPT.first(
+        connection,
+        by_organization_id=organization_id,
+        by_idempotency_key=idempotency_key,
+    )
+    return None if kept is None or kept[0] != request_sha256 else (kept[1], kept[2])

@@ -151,6 +151,11 @@ def keep_holds(session: Session, generation_id: str, *, until: datetime) -> date
     return min((hold.expires_at for hold in holds), default=until)
 
 
+def set_aside_for(session: Session, generation_id: str) -> Sequence[Hold]:
+    """List what was set aside for a generation, however it ended."""
+    return session.exec(select(Hold).where(Hold.generation_id == generation_id)).all()
+
+
 def holds_stand(session: Session, generation_id: str) -> bool:
     """Say whether a generation holds something and none of it has ended or run out; locks it."""
     holds = _holds(session, generation_id, None)

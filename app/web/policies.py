@@ -1,13 +1,14 @@
-"""The page of rules: every rule in force here in words, for anybody, on any screen."""
+"""The pages of rules: every rule in force here in words, for anybody, on any screen."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.access import may
-from app.language import marked, reads
+from app.language import _, marked, reads
 from app.licensing.deciding.policy_set import PolicySet
 from app.licensing.decisions import published, rulebook
 from app.web.pages import HERE, PageRoute, here, rendered
@@ -44,16 +45,21 @@ CHAPTERS = {
 
 @router.get("/policies")
 @may("anyone")
-def show_policies(request: Request) -> Response:
-    """Show the rules in force here as a page for people."""
+def show_policies(request: Request, pack: Annotated[str, Query(max_length=100)] = "") -> Response:
+    """Show the rules for everybody that are in force here, or those of one pack, to people."""
     policies = rulebook.today()
+    if pack and pack not in policies.packs:
+        raise published.PolicySetNotFound(
+            _("no pack of rules in force here has this name; look at the list")
+        )
     return rendered(
         "policies.html",
         200,
-        HEADERS | {"ETag": f'"{policies.digest}-{reads()}"'},
+        HEADERS | {"ETag": f'"{policies.digest}-{sha256(pack.encode()).hexdigest()}-{reads()}"'},
         path=here(request),
         policies=policies,
-        chapters=list(_chapters(policies)),
+        pack=pack,
+        chapters=[each for each in _chapters(policies) if _name(each) == pack],
         outcomes=OUTCOMES,
         notice=published.NOTICE,
         here="/policies",
@@ -87,6 +93,10 @@ def _chapters(policies: PolicySet) -> Iterator[dict[str, Any]]:
     for pack in policies.packs.values():
         rules = [rule for rule in policies.rules.values() if rule.pack == pack.name]
         yield {"title": pack.title, "pack": pack, "rules": rules}
+
+
+def _name(chapter: dict[str, Any]) -> str:
+    return chapter["pack"].name if chapter["pack"] else ""
 
 
 def _place(stem: str) -> int:

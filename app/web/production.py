@@ -15,10 +15,10 @@ from app import clock, db
 from app.access import may
 from app.config import settings
 from app.errors import AppError
-from app.gateway import choosing, handing_out, quoting, takes
+from app.gateway import choosing, handing_out, prompts, quoting, takes
 from app.gateway import service as gateway
 from app.gateway import shown as work
-from app.identity.service import answer_once
+from app.identity.service import answer_once, kept_answer
 from app.language import _
 from app.licensing.contracts import listing, service
 from app.licensing.contracts.models import Contract
@@ -72,7 +72,7 @@ class Draft:
             territories=self.places,
             languages=(self.language,),
             modalities=("face", "voice"),
-            tags=(),
+            tags=tuple(prompts.tags_of(self.line)),  # as they are read where it is asked for
             generator=self.generator,
             seconds=self.length_s,
         )
@@ -146,28 +146,52 @@ def ask_or_price(  # noqa: PLR0917 - FastAPI fills them in by name
             return _scene(session, visit, seat, contract_id, draft)
     with db.writing() as session:
         seat = acting_seat(session, visit, "production")
-        contract, performer = _under(session, seat, contract_id)
-        if priced != price_tag(contract, draft):
-            return _scene(session, visit, seat, contract_id, draft, changed=True)
-        status, said = _make_once(session, seat, performer, draft, once)
+        _, performer = _under(session, seat, contract_id)
+        form = _Form(once, performer.id, draft)
+        house = seat.organization.id
+        answer = kept_answer(session.connection(), house, form.key, form.digest)
+        if answer is None:
+            now, _refusal, _money = _price(session, seat, performer, draft)
+            if now is None or priced != price_tag(draft, now):
+                return _scene(session, visit, seat, contract_id, draft, changed=True)
+            answer = _make_once(session, seat, form, now)
+        status, said = answer
         if status != 201:
             return _scene(session, visit, seat, contract_id, draft, denial=json.loads(said))
     return see(f"/production/films/{said}")
 
 
-def price_tag(contract: Contract, draft: Draft) -> str:
-    """Name the scene that a price was shown of, under the terms of that moment."""
-    return sha256(repr((contract.id, draft)).encode()).hexdigest()
+def price_tag(draft: Draft, priced: quoting.Priced) -> str:
+    """Name what was shown of a scene: its price, whom it pays, and the contracts that set both."""
+    return sha256(repr((draft, priced.parts)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Form:
+    """One form that was shown: whoever sends it twice means one film."""
+
+    once: str
+    performer_id: str
+    draft: Draft
+
+    @property
+    def key(self) -> str:
+        return f"a page's form: {self.once}"
+
+    @property
+    def digest(self) -> str:
+        return sha256(repr((self.performer_id, self.draft)).encode()).hexdigest()
 
 
 def _make_once(
-    session: Session, seat: Seat, performer: Performer, draft: Draft, once: str
+    session: Session, seat: Seat, form: _Form, priced: quoting.Priced
 ) -> tuple[int, str]:
-    """Ask for the scene in earnest, once for each form that was shown.
+    """Ask for the scene in earnest, once for each form that was shown, at the price it showed.
 
-    Returns 201 and the film's id, or 403 and the denial as JSON.
+    Returns 201 and the film's id, or 403 and the denial as JSON. Raises PriceChanged.
     """
-    newest = registry.replicas_of(session, performer.id)[0]
+    draft = form.draft
+    newest = registry.replicas_of(session, form.performer_id)[0]
     asked = gateway.Asked(
         (newest.id,), draft.generator, draft.line, draft.length_s, SIZE, shot=draft.shot
     )
@@ -175,13 +199,26 @@ def _make_once(
 
     def ask() -> tuple[int, str]:
         decision, generation = gateway.request_generation(session, seat.organization.id, asked, use)
-        if generation is not None:
-            return 201, generation.id
-        return 403, json.dumps(decisions.denial(decision))
+        if generation is None:
+            return 403, json.dumps(decisions.denial(decision))
+        quoting.insist_held(session, generation.id, priced)
+        return 201, generation.id
 
-    digest = sha256(repr((performer.id, draft)).encode()).hexdigest()
-    by, key = principal_of(session, seat), f"a page's form: {once}"
-    return answer_once(session.connection(), by, key, digest, ask)
+    by = principal_of(session, seat)
+    return answer_once(session.connection(), by, form.key, form.digest, ask)
+
+
+def _price(
+    session: Session, seat: Seat, performer: Performer, draft: Draft
+) -> tuple[quoting.Priced | None, str, list[quoting.Money]]:
+    """Price a scene under the contract that would govern it: the price, or why none, and funds."""
+    use = draft.use(seat.organization.id, (performer.id,))
+    try:
+        planned = quoting.Planned(use, draft.length_s, only_draft=bool(draft.shot))
+        (priced,) = quoting.price_uses(session, seat.organization.id, [planned])
+        return priced, "", quoting.money(session, seat.organization.id, [priced])
+    except AppError as refused:
+        return None, refused.detail, []
 
 
 def _scene(
@@ -197,15 +234,9 @@ def _scene(
     contract, performer = _under(session, seat, contract_id)
     terms = documents.recorded(contract.document.encode())
     grant, agreed = terms.grant, terms.compensation and terms.compensation.takes
-    priced, money, refusal = None, [], ""
+    priced, refusal, money = None, "", list[quoting.Money]()
     if draft is not None and denial is None:
-        use = draft.use(seat.organization.id, (performer.id,))
-        try:
-            planned = quoting.Planned(use, draft.length_s, only_draft=bool(draft.shot))
-            (priced,) = quoting.price_uses(session, seat.organization.id, [planned])
-            money = quoting.money(session, seat.organization.id, [priced])
-        except AppError as refused:
-            refusal = refused.detail
+        priced, refusal, money = _price(session, seat, performer, draft)
     return page(
         visit,
         "production_scene.html",
@@ -234,7 +265,7 @@ def _scene(
         refusal=refusal,
         denial=denial,
         changed=changed,
-        price_tag=price_tag(contract, draft) if draft else "",
+        price_tag=price_tag(draft, priced) if draft and priced else "",
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from sqlmodel import select
 from app import clock, config, db
 from app.gateway import quoting
 from app.gateway.models import Generation
+from app.ledger import service as ledger
 from app.ledger.models import Hold
 from app.licensing.contracts import service as licensing
 from app.registry import service as registry
@@ -20,7 +21,7 @@ from tests.http.browser import Browser
 from tests.http.house import a_house, rows
 from tests.http.test_performer_pages import SCRIPT, a_film, joined, shown
 from tests.identity.authenticator import ORIGIN
-from tests.scenes import a_scene, offered, with_takes
+from tests.scenes import a_scene, offered, sign, with_takes
 from tests.web.released import released
 
 pytestmark = [
@@ -70,6 +71,10 @@ def form(browser, at, **changes):
 def tag(browser, at, **changes):
     """Have a scene priced, and return what the page names the price by."""
     return re.search(r'name="priced" value="([0-9a-f]*)"', form(browser, at, **changes).text)[1]
+
+
+def twice_the_rate(document):
+    document["compensation"]["rate_minor"] = "2500"
 
 
 class TestBoard:
@@ -172,6 +177,52 @@ class TestScene:
             made = session.exec(select(Generation)).one()
             assert (made.is_draft, made.take, made.state) == (True, 1, "held")
             assert session.exec(select(Hold)).one().amount_minor == 1563
+
+    def test_pressed_again_is_the_same_film_though_its_price_moved_meanwhile(
+        self, house, felix, at, monkeypatch
+    ):
+        shown(felix, at)
+        once, priced = felix.value("once"), tag(felix, at)
+        led = form(felix, at, do="make", once=once, priced=priced).headers["location"]
+        dearer = quoting.Priced([quoting.Part("con_other", "per_1", "EUR", 99, 99)], "permit")
+        monkeypatch.setattr(quoting, "price_uses", lambda *_: [dearer])
+        again = form(felix, at, do="make", once=once, priced=priced)
+        assert again.headers["location"] == led
+        assert len(house.get("/v1/generations").json()["items"]) == 1
+
+    def test_is_made_only_at_the_price_of_the_contract_that_governs(self, house, felix, at):
+        shown(felix, at)
+        assert "governs this scene" not in form(felix, at).text
+        with db.writing() as session:
+            dearer = offered(session, house.scene, twice_the_rate)
+            sign(session, dearer)
+        there = at.replace(house.scene.contract.series_id, dearer.contract.series_id)
+        said = form(felix, there).text
+        assert f'governs this scene and sets its price: <a href="{at}">' in said
+        assert ("62.50 EUR" in said, "125.00 EUR" in said) == (True, False)
+        priced = tag(felix, there)
+        with db.writing() as session:
+            contract = session.merge(house.scene.contract)
+            licensing.withdraw_contract(session, contract, house.scene.desk.organization.id)
+        before = rows()
+        answer = form(felix, there, do="make", priced=priced).text
+        assert ("so nothing was made" in answer, "125.00 EUR" in answer) == (True, True)
+        assert rows() == before
+        assert form(felix, there, do="make", priced=tag(felix, there)).status_code == 303
+        with db.reading() as session:
+            hold = session.exec(select(Hold)).one()
+            assert (hold.contract_id, hold.amount_minor) == (dearer.contract.series_id, 12500)
+
+    def test_is_not_made_where_something_else_is_held_than_was_shown(
+        self, house, felix, at, monkeypatch
+    ):
+        shown(felix, at)
+        priced, before = tag(felix, at), rows()
+        # Between the price and the decision, on a database where two write at once.
+        monkeypatch.setattr(ledger, "amount_to_hold", lambda *_, **__: 1)
+        answer = form(felix, at, do="make", priced=priced)
+        assert (answer.status_code, "price-changed" in answer.text) == (409, True)
+        assert rows() == before
 
     def test_of_a_shot_posted_by_hand_is_priced_where_this_contract_agrees_no_takes(
         self, felix, at, monkeypatch

@@ -84,7 +84,7 @@ class TestEveryPage:
             ), path
             assert not re.search(r"(?:src|href|action)=\"(?!/|#)", answer.text), path
             sheet = pages.get("/static/look.css").content
-            assert len(answer.content) + len(sheet) < 100_000 or path == "/policies"
+            assert len(answer.content) + len(sheet) < 100_000
 
     def test_shows_pictures_by_a_list_and_no_other_file(self, pages):
         assert pages.get("/static/girl.webp").headers["content-type"] == "image/webp"
