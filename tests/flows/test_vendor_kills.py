@@ -204,7 +204,7 @@ def _play(house: House, seed: int) -> list[str]:
     for moment in moments:
         house.kill_at(moment, generation_id, fates.uniform(0, 1.0))
     house.live()
-    _until(lambda: _state(generation_id) in FINAL, 240)
+    _until(lambda: _state(generation_id) in FINAL, 600)
     return house.what_is_wrong(generation_id, word)
 
 
