@@ -65,6 +65,14 @@ TABLES: dict[str, Columns] = {
         moving="outcome reason",
     ),
     "enrollment_match": _table("hold_id performer_id distance_milli", "hold_id>enrollment_hold"),
+    "roster_entry": _table(
+        "id organization_id api_key_id reference created_at",
+        "created_at",
+        once="invited_at ended_at performer_id",
+        moving="name address photo state reason portrait_object_id media_type expires_at mail"
+        " mail_attempts mail_reply message_id",
+        mail_next_at="when it is tried next, gone with the state that says so",
+    ),
     "replica": _table("id performer_id version created_at", "created_at"),
     "reference_medium": _table(
         "id replica_id media_type width height size_bytes vault_object_id template_object_id"

@@ -15,6 +15,7 @@ UPLOADS = re.compile(
     r"/v1/(performers|verifications|materials|contracts/[^/]+/paper|render-jobs/[^/]+/results"
     r"|generations/batches|live-checks/[^/]+/stills)|/matches/byContent|/verify"
     r"|/performer/identity/checks/[^/]+|/recovery/[^/]+/checks/[^/]+"
+    r"|/agency/import"
 )
 OTHERS = "/matches/"  # of the soft binding API: its document knows 400, and no 422
 FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")

@@ -116,6 +116,9 @@ class Settings(BaseSettings):
         128 << 20, gt=0, description="Largest material of a scene to upload."
     )
     verify_limit_bytes: int = Field(512 << 20, gt=0, description="Largest file to verify.")
+    import_limit_bytes: int = Field(
+        512 << 20, gt=0, description="Largest upload of an agency's table and photos."
+    )
     rate_lookups: str = Field(
         "300/minute", description="How often one address may ask without a key; empty: as it likes."
     )

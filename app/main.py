@@ -78,17 +78,9 @@ from app.transparency import api as transparency
 from app.twofold import api as api_key_rotation
 from app.unions import api as unions
 from app.web import agency as agency_pages
-from app.web import cases as case_pages
-from app.web import catalogue as catalogue_pages
-from app.web import film as film_pages
-from app.web import languages as languages_page
-from app.web import lent as lent_pages
-from app.web import mandates as mandate_pages
-from app.web import notices as notices_pages
-from app.web import obligations as obligations_page
-from app.web import operator as operator_page
-from app.web import people as people_pages
 from app.web import (
+    agency_import,
+    enrolling,
     performer,
     performer_catalogue,
     performer_counter,
@@ -100,6 +92,16 @@ from app.web import (
     production,
     production_house,
 )
+from app.web import cases as case_pages
+from app.web import catalogue as catalogue_pages
+from app.web import film as film_pages
+from app.web import languages as languages_page
+from app.web import lent as lent_pages
+from app.web import mandates as mandate_pages
+from app.web import notices as notices_pages
+from app.web import obligations as obligations_page
+from app.web import operator as operator_page
+from app.web import people as people_pages
 from app.web import policies as policies_page
 from app.web import providers as providers_pages
 from app.web import public as public_pages
@@ -252,6 +254,8 @@ def create_app() -> FastAPI:
     app.include_router(union_pages.router)
     app.include_router(operator_page.router)
     app.include_router(agency_pages.router)
+    app.include_router(agency_import.router)
+    app.include_router(enrolling.router)
     app.include_router(obligations_page.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.include_router(receivables.router_of(parties_of))

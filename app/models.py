@@ -48,6 +48,7 @@ from app.registry import models_live as live_checks
 from app.registry import models_mandates as mandates
 from app.registry import models_named as named
 from app.registry import models_resemblance as resemblance
+from app.registry.imports import models as imports
 from app.transparency import models as transparency
 from app.transparency import models_anchor as anchors
 from app.twofold import models as twofold
@@ -68,6 +69,7 @@ __all__ = [
     "heartbeat",
     "identities",
     "identity",
+    "imports",
     "ledger",
     "listings",
     "live_checks",

@@ -94,6 +94,7 @@ OWNED: dict[str, str] = {
     "performer_listing": _by(performer_id="side") + " OR tenant_listed(performer_id)",
     "matching_choice": _by(performer_id="side"),
     "enrollment_hold": _by(performer_id="side"),
+    "roster_entry": _MINE,
     "performer_life": _by(performer_id="side"),
     "identity_proof": _by(performer_id="side"),
     "live_check": _by(performer_id="side"),

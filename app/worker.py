@@ -35,6 +35,7 @@ from app.notices import delivery
 from app.privacy import erasure
 from app.provenance import rotations
 from app.registry import matching
+from app.registry.imports import checking as imports
 
 STORY = "generation"
 SWEEP_S = 0.5
@@ -65,6 +66,7 @@ class Worker:
                 ("sweeper", self._sweep),
                 ("postman", self._post),
                 ("caller", self._call),
+                ("reader", self._read),
             )
         ]
 
@@ -131,6 +133,7 @@ class Worker:
                 self._record_rotations,
                 publication.publish_waiting,
                 checking.check_waiting,
+                imports.end_late,
                 _expire_holds,
                 _end_silent_previews,
                 _finish_erasures,
@@ -151,6 +154,7 @@ class Worker:
         while not self._stopping.wait(POST_S):
             try:
                 delivery.send_waiting()
+                imports.send_waiting()
                 if time.monotonic() - reminded >= REMIND_S:
                     reminded = time.monotonic()
                     for is_due, act in (
@@ -170,6 +174,17 @@ class Worker:
                 webhooks_sending.send_waiting()
             except Exception:
                 logger.exception("webhooks wait and are tried again")
+
+    def _read(self) -> None:
+        """Look at the photos that agencies sent, one after the other; a thread of its own: there
+        may be thousands, and each keeps a child of the sandbox busy for a second.
+        """
+        while not self._stopping.wait(POST_S):
+            try:
+                while imports.check_next() and not self._stopping.is_set():
+                    continue
+            except Exception:
+                logger.exception("photos wait and are looked at again")
 
     def _queue_waiting(self) -> None:
         """Queue every unfinished generation that this worker has not queued in this life."""

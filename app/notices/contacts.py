@@ -16,7 +16,7 @@ from app.notices.models import Contact, Notice, NoticeDelivery
 CONFIRM_WITHIN = timedelta(days=7)
 MOST = 5  # of one person, that stand or wait
 CONFIRMS = "contact-confirmation"  # not a notice: the one mail to an address nobody confirmed
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,180}\.[A-Za-z]{2,24}")
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,180}\.[A-Za-z]{2,24}")
 
 
 def add_contact(session: Session, person: Person, address: str) -> Contact:
@@ -29,7 +29,7 @@ def add_contact(session: Session, person: Person, address: str) -> Contact:
             "this installation sends no mail: its operator has named no server. Notices stand on "
             "your page of notices"
         )
-    if not _ADDRESS.fullmatch(address):
+    if not ADDRESS.fullmatch(address):
         raise ContactRefused("that is no mail address of plain letters; look at it again")
     theirs = contacts_of(session, person.id)
     if any(address_of(each) == address for each in theirs):

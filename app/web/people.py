@@ -153,11 +153,11 @@ def join(visit: Posted, secret: str, name: Name, device: Name, proof: Proven) ->
     def act(session: Session) -> str:
         invitation = people.invitation_of(session, secret, lock=True)
         taken = passkeys.take(session, proof.ceremony, "enroll", visit.binder)
-        person = Person(id=str(taken.person_id), name=_plain(name))
+        person = Person(id=str(taken.person_id), name=plain(name))
         session.add(person)
         session.flush()
         passkey = passkeys.enroll(
-            session, site(), taken, person, answer=proof.answer, name=_plain(device)
+            session, site(), taken, person, answer=proof.answer, name=plain(device)
         )
         people.join(session, invitation, person)
         end_present(session, visit)
@@ -232,7 +232,7 @@ def add_passkey(visit: Posted, device: Name, proof: Proven) -> Response:
     with db.writing() as session:
         person = visit.fresh(session)
         taken = passkeys.take(session, proof.ceremony, "enroll", visit.binder)
-        passkeys.enroll(session, site(), taken, person, answer=proof.answer, name=_plain(device))
+        passkeys.enroll(session, site(), taken, person, answer=proof.answer, name=plain(device))
     return see("/account")
 
 
@@ -318,5 +318,6 @@ def _kept(act: Any) -> str:
     return str(found)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return a name on one line; `unnamed` where nothing is left of it."""
     return " ".join(text.replace("\x00", " ").split()) or "unnamed"
