@@ -80,7 +80,7 @@ from app.unions import api as unions
 from app.web import agency as agency_pages
 from app.web import (
     agency_import,
-    enrolling,
+    agency_invitation,
     performer,
     performer_catalogue,
     performer_counter,
@@ -255,7 +255,7 @@ def create_app() -> FastAPI:
     app.include_router(operator_page.router)
     app.include_router(agency_pages.router)
     app.include_router(agency_import.router)
-    app.include_router(enrolling.router)
+    app.include_router(agency_invitation.router)
     app.include_router(obligations_page.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))
     app.include_router(receivables.router_of(parties_of))

@@ -231,6 +231,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "operator": "/operator",
             "requests": "/agency",
             "roster": "/agency/roster",
+            "import": "/agency/import",
         },
     )
 

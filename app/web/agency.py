@@ -9,6 +9,7 @@ from sqlmodel import Session
 from app import db
 from app.access import may
 from app.errors import AppError
+from app.language import _
 from app.licensing.contracts import handing_on, roster, service
 from app.licensing.contracts.models import Contract
 from app.licensing.document import contract as documents
@@ -80,7 +81,7 @@ def _one(
     """Answer one request in a savepoint of its own; return why not, or nothing."""
     contract = roster.request_to(session, seat.organization.id, contract_id)
     if contract is None:
-        return "nothing waits under this id any more"
+        return _("nothing waits under this id any more")
     try:
         with session.begin_nested():
             act(contract)

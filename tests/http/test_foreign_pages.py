@@ -8,6 +8,7 @@ import pytest
 from sqlmodel import select
 
 from app import access, clock, config, db
+from app.identity import api_keys
 from app.identity import service as identity
 from app.identity.models import ORGANIZATION_KINDS
 from app.identity.models_people import Invitation, Membership, Passkey, PersonSession
@@ -16,6 +17,7 @@ from app.licensing.approvals.models import ApprovalRequest
 from app.main import operations_of
 from app.notices.models import Contact
 from app.recovery.models import Recovery
+from app.registry.imports.models import RosterEntry
 from app.twofold.models import TwofoldAct
 from app.web import performer_work
 from tests.http.browser import Browser
@@ -84,13 +86,24 @@ def theirs(house, served):
             names_itself=True,
             named_by=griet.person_id,
         )
-        session.add_all((contact, recovery, invitation, act, provider))
+        agency_id = house.scene.agency.organization.id
+        entry = RosterEntry(
+            organization_id=agency_id,
+            api_key_id=api_keys.row_at_pages(session, agency_id, griet.person_id).id,
+            reference="K-1",
+            name="A",
+            address="x",
+            photo="p",
+            expires_at=at + timedelta(days=7),
+        )
+        session.add_all((contact, recovery, invitation, act, provider, entry))
         return {
             **things,
             "organization_id": griet.organization_id,
             "membership_id": griet.id,
             "invitation_id": invitation.id,
             "contact_id": contact.id,
+            "entry_id": entry.id,
             "act_id": act.id,
             "provider_id": provider.id,
             "recovery_id": recovery.id,

@@ -11,6 +11,8 @@ from app.identity.models_people import Invitation, Membership, Passkey
 from app.main import operations_of
 from app.web import (
     agency,
+    agency_import,
+    agency_invitation,
     catalogue,
     film,
     pages,
@@ -53,6 +55,8 @@ PAGES = [
         union_pages,
         operator_page,
         agency,
+        agency_import,
+        agency_invitation,
         providers_pages,
         performer,
         performer_catalogue,
@@ -70,8 +74,10 @@ PAGES = [
     for route in room.router.routes
     if isinstance(route, APIRoute)
 ]
-# Read piece by piece, once it is known who sends them: tests/people/test_live_checks.py.
+# Read piece by piece, once it is known who sends them: tests/people/test_live_checks.py,
+# tests/http/test_import_pages.py.
 UPLOADS = {
+    "/agency/import",
     "/performer/identity/checks/{live_check_id}",
     "/recovery/{secret}/checks/{live_check_id}",
 }

@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import Session, select
 
 from app import db, sandbox, storage, vault
+from app.identity import people
 from app.identity import service as identity
 from app.identity.errors import NotAllowed
 from app.identity.models import Organization
@@ -53,7 +54,7 @@ def codes(read):
 def agency(database):
     with db.writing() as session:
         house = identity.create_organization(session, "Delft Talent", "agency")
-        key = identity.create_api_key(session, house, "test")[0]
+        key = identity.create_api_key(session, house, name="test")[0]
         return Principal(house.id, "agency", key.id)
 
 
@@ -201,7 +202,7 @@ class TestSending:
     def test_another_agency_has_rows_of_its_own(self, agency):
         with db.writing() as session:
             other = identity.create_organization(session, "Other", "agency")
-            key = identity.create_api_key(session, other, "test")[0]
+            key = identity.create_api_key(session, other, name="test")[0]
             theirs = Principal(other.id, "agency", key.id)
         sent(agency, csv_of(1))
         assert sent(theirs, csv_of(1), zipped("p1.jpg")).new == 1

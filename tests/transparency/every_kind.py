@@ -60,6 +60,7 @@ from app.provenance.models import SignedManifest, SoftBinding
 from app.recovery.models import Recovery, RecoveryCode, RecoveryVouch
 from app.registry import identities, mandates
 from app.registry import service as registry
+from app.registry.imports.models import RosterEntry
 from app.registry.models_listing import PerformerListing
 from app.registry.models_live import LiveCheck, LiveStill
 from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
@@ -179,6 +180,15 @@ def a_row_of_every_kind(session: Session) -> Scene:
             MaterialConsent(material_id="mat_1", replica_id=scene.replica.id, api_key_id=key_id),
             Review(id="rev_1", generation_id=generation.id, findings=["another-face"], faces=1),
             ReviewMatch(review_id="rev_1", performer_id=scene.performer.id, distance_milli=400),
+            RosterEntry(
+                organization_id=organization_id,
+                api_key_id=key_id,
+                reference="K-1",
+                name="Griet",
+                address="x",
+                photo="griet.jpg",
+                expires_at=clock.now() + LATER,
+            ),
             EnrollmentHold(id="hld_1", performer_id=scene.performer.id, templates=1),
             EnrollmentMatch(hold_id="hld_1", performer_id=scene.performer.id, distance_milli=400),
             PerformerAlias(
