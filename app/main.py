@@ -81,6 +81,7 @@ from app.web import agency as agency_pages
 from app.web import (
     agency_import,
     agency_invitation,
+    agency_statements,
     performer,
     performer_catalogue,
     performer_counter,
@@ -255,6 +256,7 @@ def create_app() -> FastAPI:
     app.include_router(operator_page.router)
     app.include_router(agency_pages.router)
     app.include_router(agency_import.router)
+    app.include_router(agency_statements.router)
     app.include_router(agency_invitation.router)
     app.include_router(obligations_page.router)
     app.include_router(ledger.books(contract_of, ContractNotFound))

@@ -232,6 +232,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "requests": "/agency",
             "roster": "/agency/roster",
             "import": "/agency/import",
+            "agency-statements": "/agency/statements",
         },
     )
 

@@ -13,6 +13,7 @@ from app.identity import passkeys, people
 from app.identity.errors import PasskeyCloned, PasskeyRefused
 from app.identity.models import Organization
 from app.identity.models_people import Person
+from app.language import _, marked, translated
 from app.licensing.contracts import signing
 from app.licensing.contracts.models import Contract
 from app.licensing.mandates import giving, service
@@ -25,28 +26,28 @@ from app.web.people import Proven
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 HERE = "/mandates"
 ROLES = {
-    "agent": "agent",
-    "attorney": "attorney",
-    "guardian": "guardian",
-    "estate_rep": "estate",
-    "union_for_estate": "union in the place of an estate",
-    "loan_out": "company of the performer",
-    "union": "union",
-    "court": "court",
+    "agent": marked("agent"),
+    "attorney": marked("attorney"),
+    "guardian": marked("guardian"),
+    "estate_rep": marked("estate"),
+    "union_for_estate": marked("union in the place of an estate"),
+    "loan_out": marked("company of the performer"),
+    "union": marked("union"),
+    "court": marked("court"),
 }
 ACTS = {
-    "negotiate": "negotiate contracts",
-    "sign": "sign contracts",
-    "approve": "say yes or no to a use",
-    "pause": "stop every use, and suspend contracts",
-    "withdraw": "withdraw consent",
+    "negotiate": marked("negotiate contracts"),
+    "sign": marked("sign contracts"),
+    "approve": marked("say yes or no to a use"),
+    "pause": marked("stop every use, and suspend contracts"),
+    "withdraw": marked("withdraw consent"),
 }
 STATES = {
-    "standing": ("yes", "✓ stands"),
-    "waiting": ("wait", "? not yet"),
-    "revoked": ("none", "– ended"),
-    "expired": ("none", "– over"),
-    "broken": ("no", "✕ altered, grants nothing"),
+    "standing": ("yes", marked("✓ stands")),
+    "waiting": ("wait", marked("? not yet")),
+    "revoked": ("none", marked("– ended")),
+    "expired": ("none", marked("– over")),
+    "broken": ("no", marked("✕ altered, grants nothing")),
 }
 
 
@@ -87,7 +88,7 @@ def _in_words(session: Session, mandate: Mandate) -> dict[str, Any]:
         "performer": session.get_one(Performer, mandate.performer_id).name,
         "holder": session.get_one(Organization, mandate.holder_id).name,
         "role": ROLES[mandate.role],
-        "acts": [ACTS[act] for act in mandates.ACTS if act in mandate.acts],
+        "acts": ", ".join(translated(ACTS[act]) for act in mandates.ACTS if act in mandate.acts),
         "contract_id": mandate.contract_id,
         "starts_at": mandate.starts_at,
         "ends_at": mandate.ends_at,
@@ -179,7 +180,7 @@ def _to_fill_in(session: Session, givers: list[giving.Giver]) -> dict[str, Any]:
 
 
 def _powers(role: str) -> str:
-    return ", ".join(ACTS[act] for act in mandates.ACTS if act in mandates.POWERS[role])
+    return ", ".join(translated(ACTS[act]) for act in mandates.ACTS if act in mandates.POWERS[role])
 
 
 @router.post("/mandates")
@@ -192,7 +193,7 @@ def give_mandate(visit: Posted, proof: Proven) -> Response:
         used = passkeys.use(session, site(), taken, answer=proof.answer)
         if not isinstance(used, PasskeyCloned):
             if used.person_id != person.id:
-                raise PasskeyRefused("sign in as the person who signs")
+                raise PasskeyRefused(_("sign in as the person who signs"))
             giving.give(session, person, used, about=taken.about, answer=proof.answer)
     if isinstance(used, PasskeyCloned):
         raise used  # only now: that there is a copy is kept

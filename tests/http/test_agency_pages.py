@@ -1,16 +1,19 @@
 """The agency's desk: many are declined or handed on at once, none signed; productions read it."""
 
+import re
+
 import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute
 from sqlmodel import select
 
-from app import config, db
+from app import clock, config, db
 from app.licensing.contracts import roster
 from app.licensing.contracts.models import Contract
+from app.main import operations_of
 from app.notices.models import Notice
 from app.registry.models import Performer
-from app.web import agency
+from app.web import agency, agency_import, agency_statements
 from tests.http.house import a_house
 from tests.http.test_performer_pages import joined, shown
 from tests.identity.authenticator import ORIGIN
@@ -55,6 +58,17 @@ def of(contract_id):
         return session.get_one(Contract, contract_id)
 
 
+def signs_many(operations):
+    """Name every way to sign whose address does not say which one thing is signed."""
+    return [
+        path
+        for verb, path in operations
+        if verb == "POST"
+        and re.search(r"/(sign|signatures|countersignatures)$", path)
+        and "{" not in path
+    ]
+
+
 class TestManyAtOnce:
     def test_are_declined_each_by_itself_and_the_production_reads_it(
         self, served, house, olga, asked
@@ -87,11 +101,30 @@ class TestManyAtOnce:
         refused(olga.send("/agency/requests", do="sign", chosen=mine), "invalid-request")
         posts = [
             route.path
-            for route in agency.router.routes
+            for room in (agency, agency_import, agency_statements)
+            for route in room.router.routes
             if isinstance(route, APIRoute) and "POST" in route.methods
         ]
-        assert posts == ["/agency/requests"]
+        assert posts == [
+            "/agency/requests", "/agency/import", "/agency/import/{entry_id}/retraction",
+        ]  # fmt: skip
         assert all(of(each).executed_at is None for each in mine)
+
+    def test_no_route_of_anybody_signs_more_than_the_one_it_names(self, served):
+        assert signs_many([(each.verb, each.path) for each in operations_of(served)]) == []
+        planted = [("POST", "/v1/contracts/signatures"), ("POST", "/agency/sign")]
+        assert signs_many(planted) == ["/v1/contracts/signatures", "/agency/sign"]
+
+    def test_a_contract_is_signed_alone_also_by_who_is_given_many(self, olga, asked):
+        mine, _ = asked
+        page = shown(olga, "/agency")
+        assert page.count('name="chosen"') == 3
+        assert re.findall(r'name="do" value="([^"]+)"', page) == ["hand-on", "decline"]
+        assert page.count('/sign">Read it') == 3
+        for name in ("series_id", "contract_ids", "chosen"):
+            answer = olga.send(f"/contracts/{mine[0]}/sign", **{name: mine})
+            assert answer.status_code >= 400
+        assert all(of(each).first_signed_at is None for each in mine)
 
     def test_no_other_house_comes_in(self, served, house, asked):
         griet = joined(served, house.scene.desk.organization)
@@ -100,6 +133,32 @@ class TestManyAtOnce:
 
 
 class TestRoster:
+    def test_asks_as_many_queries_for_two_thousand_as_for_one(self, house, olga, asked):
+        def asked_of_the_database(show):
+            said = []
+            listen = lambda *args: said.append(args[2])  # noqa: E731
+            sa.event.listen(db.engine(), "before_cursor_execute", listen)
+            shown(olga, f"/agency/roster?show={show}&name=a")
+            sa.event.remove(db.engine(), "before_cursor_execute", listen)
+            return len(said)
+
+        shows = ("all", "waiting", "paused")
+        for show in shows:
+            asked_of_the_database(show)  # what is compiled and noted once
+        few = [asked_of_the_database(show) for show in shows]
+        agency_id, at = house.scene.agency.organization.id, clock.now()
+        with db.writing() as session:
+            session.execute(
+                sa.insert(Performer),
+                [
+                    {"id": f"per_{n:05}", "organization_id": agency_id, "name": f"Actor {n}",
+                     "paused_at": at if n % 2 else None, "created_at": at, "seal": "x"}
+                    for n in range(2000)
+                ],
+            )  # fmt: skip
+        assert [asked_of_the_database(show) for show in shows] == few
+        assert shown(olga, "/agency/roster?show=paused").count("✕ paused") == 25
+
     def test_is_searched_filtered_and_paged_in_one_query(self, house, olga, asked):
         agency_id = house.scene.agency.organization.id
         with db.writing() as session:

@@ -1,0 +1,177 @@
+"""One statement over everybody an agency represents is the sum of theirs, to the minor unit."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pypdf
+import pytest
+import sqlalchemy as sa
+
+from app.ledger.service import balances, refund_entry
+from app.payments import consolidated
+from app.payments.consolidated import SUMS, Consolidated, consolidate
+from app.payments.errors import StatementNotFound
+from app.payments.models import IssuedStatement
+from app.payments.statements import issue_statements
+from tests.payments.stories import Story, an_hour_later, closed
+from tests.scenes import a_scene, offered, represent, sign
+
+SLOW_ON_POSTGRESQL = True
+
+
+def a_performer_of(session, agency, *, rate_minor, named):
+    """Somebody with an agency, paid by the second; a tenth of it is the agency's."""
+    scene = replace(a_scene(session, signed=False), agency=agency)
+
+    def change(document):
+        document["compensation"]["rate_minor"] = rate_minor
+
+    scene = offered(session, scene, change)
+    represent(session, scene, agency.organization)
+    sign(session, scene)
+    scene.performer.name = named
+    session.add(scene.performer)
+    session.flush()
+    return Story(scene, agency.organization)
+
+
+@pytest.fixture
+def agency(session):
+    return a_scene(session, signed=False).agency
+
+
+@pytest.fixture
+def people(session, agency):
+    return [
+        a_performer_of(session, agency, rate_minor=rate, named=name)
+        for name, rate in (("=Griet", 1250), ("Anna", 333), ("Maria", 101))
+    ]
+
+
+def issue(session):
+    period = closed(session)
+    return period, issue_statements(session, period)
+
+
+def differs(found: Consolidated, issued: list[IssuedStatement]) -> list[str]:
+    """Name every sum of a sheet that is not the sum of the statements themselves."""
+    wrong = []
+    for sheet in found.sheets:
+        for name in SUMS:
+            singly = sum(
+                total[name]
+                for each in issued
+                if each.kind == "performer"
+                for total in json.loads(each.document)["totals"]
+                if total["currency"] == sheet.currency
+            )
+            wrong += [name] if singly != sheet.sums[name] else []
+        (own,) = [
+            total
+            for each in issued
+            if each.kind == "agent"
+            for total in json.loads(each.document)["totals"]
+            if total["currency"] == sheet.currency
+        ]
+        earned = own["posted_minor"] + own["corrected_minor"]
+        wrong += ["commission"] if sheet.commission_minor + sheet.together_minor != earned else []
+    return wrong
+
+
+class TestConsolidated:
+    def test_is_the_sum_of_the_single_statements_and_what_the_books_say(
+        self, session, agency, people, monkeypatch
+    ):
+        for story in (*people, people[0]):
+            story.use(session)
+        first, issued = issue(session)
+        found = consolidate(session, agency.organization.id, first.id)
+        assert differs(found, issued) == []
+        (sheet,) = found.sheets
+        assert [line.performer for line in sheet.lines] == ["=Griet", "Anna", "Maria"]
+        books = balances(session)
+        for line in sheet.lines:
+            owed = -books[f"performer:{line.performer_id}:payable", "EUR"]
+            assert line.sums["closing_minor"] == owed
+        earned = -books[f"agent:{agency.organization.id}:payable", "EUR"]
+        assert sum(line.commission_minor for line in sheet.lines) == earned > 0
+        # A correction falls into the next period, and the next sheet begins where this one ended.
+        an_hour_later(monkeypatch)
+        refund_entry(
+            session, people[1].use(session), amount_minor=500, key="late", reason="delivered late"
+        )
+        an_hour_later(monkeypatch)
+        second, issued = issue(session)
+        after = consolidate(session, agency.organization.id, second.id)
+        assert differs(after, issued) == []
+        theirs = {line.performer: line.sums["opening_minor"] for line in after.sheets[0].lines}
+        before = {line.performer: line.sums["closing_minor"] for line in sheet.lines}
+        assert theirs["Anna"] == before["Anna"]
+
+    def test_a_line_that_was_left_out_is_noticed(self, session, agency, people):
+        for story in people:
+            story.use(session)
+        period, issued = issue(session)
+        fewer = [each for each in issued if each.kind == "performer"][1:]
+        own = next(each for each in issued if each.kind == "agent")
+        found = consolidate(session, agency.organization.id, period.id)
+        assert differs(replace(found, sheets=consolidated.sheets(fewer, own)), issued)
+
+    def test_has_nobody_elses_people_and_tells_nobody_else(self, session, agency, people):
+        other = a_scene(session, signed=False).agency
+        stranger = a_performer_of(session, other, rate_minor=900, named="Jan")
+        for story in (people[0], stranger):
+            story.use(session)
+        period, _ = issue(session)
+        (sheet,) = consolidate(session, agency.organization.id, period.id).sheets
+        assert [line.performer for line in sheet.lines] == ["=Griet"]
+        for party in (people[0].scene.production, stranger.scene.production):
+            with pytest.raises(StatementNotFound):
+                consolidate(session, party.organization.id, period.id)
+        with pytest.raises(StatementNotFound):
+            consolidate(session, agency.organization.id, "prd_unknown")
+
+    def test_takes_the_same_queries_for_one_performer_and_for_many(
+        self, session, agency, people, monkeypatch
+    ):
+        def asked(period):
+            said = []
+            listen = lambda *args: said.append(args[2])  # noqa: E731
+            sa.event.listen(session.get_bind(), "before_cursor_execute", listen)
+            found = consolidate(session, agency.organization.id, period.id)
+            sa.event.remove(session.get_bind(), "before_cursor_execute", listen)
+            return len(found.sheets[0].lines), len(said)
+
+        people[0].use(session)
+        one, _ = issue(session)
+        an_hour_later(monkeypatch)
+        for story in people[1:]:
+            story.use(session)
+        an_hour_later(monkeypatch)
+        many, _ = issue(session)
+        session.expire_all()
+        first, second = asked(one), asked(many)
+        assert first[0] < second[0]
+        assert first[1] == second[1] <= 2
+
+    def test_is_written_as_csv_json_and_pdf_with_the_same_sums(self, session, agency, people):
+        for story in people:
+            story.use(session)
+        period, _ = issue(session)
+        found = consolidate(session, agency.organization.id, period.id)
+        (sheet,) = found.sheets
+        *lines, _together, everybody = csv.DictReader(io.StringIO(consolidated.as_csv(found)))
+        assert lines[0]["performer"] == "'=Griet"
+        for name in SUMS:
+            assert sum(int(line[name]) for line in lines) == int(everybody[name])
+            assert int(everybody[name]) == sheet.sums[name]
+        assert json.loads(consolidated.as_json(found))["sheets"][0]["sums"] == {
+            **sheet.sums, "commission_minor": sheet.commission_minor,
+        }  # fmt: skip
+        made = consolidated.as_pdf(found, "Delft Talent")
+        assert made == consolidated.as_pdf(found, "Delft Talent")
+        text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(made)).pages)
+        assert "Delft Talent" in text
+        assert "Maria" in text
