@@ -40,7 +40,10 @@ STANDS: dict[str, str] = {
     "series": "EXISTS (SELECT FROM contract WHERE series_id = $1"
     f" AND (licensee_id = {ME} OR tenant_side(performer_id)))",
     "offer": "EXISTS (SELECT FROM standing_offer WHERE id = $1 AND (tenant_side(performer_id)"
-    " OR (signed_at IS NOT NULL AND EXISTS (SELECT FROM standing_offer_audience a"
+    " OR (signed_at IS NOT NULL AND (retracted_at IS NULL OR EXISTS"
+    " (SELECT FROM standing_offer_execution e JOIN contract c ON c.id = e.contract_id"
+    f" WHERE e.standing_offer_id = $1 AND c.licensee_id = {ME}))"
+    " AND EXISTS (SELECT FROM standing_offer_audience a"
     f" WHERE a.standing_offer_id = $1 AND (a.who = {ME} OR a.who = (SELECT 'kind:' || h.kind"
     f" FROM organization h WHERE h.id = {ME}))))))",
     "generation": f"EXISTS (SELECT FROM generation WHERE id = $1 AND organization_id = {ME})"

@@ -10,6 +10,10 @@ from sqlmodel import SQLModel
 import app.models  # noqa: F401  every table
 from app import clock, db, tenancy
 from app.identity import service as identity
+from app.licensing.standing import service as standing
+from app.licensing.standing.models import StandingOffer
+from tests.licensing.standing_offers import accepted, an_open_offer, another
+from tests.scenes import a_scene
 from tests.transparency.every_kind import a_row_of_every_kind
 
 ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -86,3 +90,17 @@ class TestRowsOfEveryTable:
                 session.execute(sa.text("UPDATE performer SET name = 'x'"))
         with db.reading() as session:  # the next transaction is the house's again
             assert session.scalar(sa.text("SELECT current_user")) != tenancy.ROLE
+
+
+@ON_POSTGRESQL
+def test_an_offer_that_was_taken_back_is_seen_by_who_holds_a_contract_from_it(database):
+    with db.writing() as session:
+        scene = a_scene(session, signed=False)
+        offer, other = an_open_offer(session, scene), another(session)
+        accepted(session, offer, scene.production)
+    seen = [counted(each.organization.id)["standing_offer"] for each in (scene.production, other)]
+    assert seen == [1, 1]
+    with db.writing() as session:
+        standing.retract_offer(session, session.get_one(StandingOffer, offer.id))
+    seen = [counted(each.organization.id)["standing_offer"] for each in (scene.production, other)]
+    assert seen == [1, 0]

@@ -1,4 +1,4 @@
-"""Routes about API keys: made for less than the organization may, replaced, revoked."""
+"""Routes about API keys: listed and revoked; made and replaced by two people, in app/twofold."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,8 +9,8 @@ from sqlmodel import Session
 
 from app.access import may
 from app.identity import api_keys
-from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
-from app.identity.errors import ApiKeyNotFound, ApiKeyRefused
+from app.identity.api_edge import Acting, Reading, act_refusals, read_refusals
+from app.identity.errors import ApiKeyNotFound
 from app.identity.models import ApiKey
 from app.identity.principal import Scope
 
@@ -105,29 +105,6 @@ def _read(session: Session, key: ApiKey) -> ApiKeyRead:
         ends_at=api_keys.ends_at(session, key),
         last_used_at=api_keys.last_used_at(session, key),
     )
-
-
-@router.post(
-    "/api-keys", status_code=201, response_model=ApiKeyRead, responses=act_refusals(ApiKeyRefused)
-)
-@may("organization", to="keys")
-def make_api_key(body: ApiKeyCreate, act: Acting) -> Response:
-    """Make an API key that may do no more than the one that asks. You draw its secret."""
-
-    def make(session: Session) -> tuple[int, BaseModel]:
-        scope = body.scope().or_that_of(act.principal.scope)
-        api_keys.insist_within(scope, act.principal.scope)
-        key = api_keys.keep_key(
-            session,
-            act.organization_id,
-            name=body.name,
-            secret_sha256=body.secret_sha256,
-            scope=scope,
-            expires_at=api_keys.within_life(session, act.principal.api_key_id, body.expires_at),
-        )
-        return 201, _read(session, key)
-
-    return act.once(fingerprint_of(body), make)
 
 
 @router.get("/api-keys", responses=read_refusals())

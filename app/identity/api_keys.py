@@ -75,12 +75,7 @@ def keep_key(
 
     `replaces` is a key that stands for `overlap` more from now on, and not longer.
     """
-    unknown = set(scope.actions or ()) - set(ACTIONS)
-    if unknown:
-        raise ApiKeyRefused(f"no action is called {min(unknown)}: {', '.join(ACTIONS)}")
-    _insist_opens(name)
-    if len(standing_keys(session, organization_id)) >= MAX_KEYS:
-        raise ApiKeyRefused(f"{MAX_KEYS} keys stand; revoke one first")
+    check_may_keep(session, organization_id, name=name, scope=scope)
     key = ApiKey(
         organization_id=organization_id,
         name=name,
@@ -102,6 +97,18 @@ def keep_key(
         session.add(terms)
         session.flush()
     return key
+
+
+def check_may_keep(
+    session: Session, organization_id: str, *, name: str, scope: Scope = UNLIMITED
+) -> None:
+    """Do nothing where another key of this name and scope may be kept. Raises ApiKeyRefused."""
+    unknown = set(scope.actions or ()) - set(ACTIONS)
+    if unknown:
+        raise ApiKeyRefused(f"no action is called {min(unknown)}: {', '.join(ACTIONS)}")
+    _insist_opens(name)
+    if len(standing_keys(session, organization_id)) >= MAX_KEYS:
+        raise ApiKeyRefused(f"{MAX_KEYS} keys stand; revoke one first")
 
 
 def row_at_pages(session: Session, organization_id: str, person_id: str) -> ApiKey:

@@ -10,6 +10,9 @@ SENTENCES = {
     "contract-declined": marked("What was on the table was declined."),
     "contract-retracted": marked("What was on the table was taken back."),
     "contract-signed": marked("The other side signed."),
+    "contract-ratified": marked(
+        "A performer who is of age now said yes to what was signed for them before."
+    ),
     "contract-suspended": marked("A contract was suspended."),
     "contract-resumed": marked("A suspended contract goes on."),
     "consent-withdrawn": marked("Consent was withdrawn."),

@@ -1,4 +1,4 @@
-"""Routes of acts that take two people: an API key is to be replaced."""
+"""Routes of acts that take two people: an API key is to be made, or replaced."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -10,11 +10,12 @@ from sqlmodel import Session
 from app import clock
 from app.access import may
 from app.identity import api_keys
-from app.identity.api_api_keys import Secret
+from app.identity.api_api_keys import ApiKeyCreate, Secret
 from app.identity.api_edge import Acting, act_refusals, fingerprint_of
 from app.identity.errors import ApiKeyNotFound, ApiKeyRefused
-from app.twofold import rotation
+from app.twofold import making, rotation
 from app.twofold.errors import TooManyProposals
+from app.twofold.models import TwofoldAct
 
 router = APIRouter(prefix="/v1", tags=["identity"])
 
@@ -34,20 +35,62 @@ class ApiKeyRotate(BaseModel):
     )
 
 
-class ApiKeyRotation(BaseModel):
-    """That a key is to be replaced: both work from when two people agreed until the overlap."""
+class ApiKeyProposal(BaseModel):
+    """That a key is to be made, or put in the place of one: it opens once two people agreed."""
 
     id: str = Field(examples=["two_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
-    replaces_id: str = Field(examples=["key_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"])
+    replaces_id: str | None = Field(
+        examples=["key_01JD3Z6N8Q4C0R2T5V7X9Y1B3D"],
+        description="Which works beside it until the overlap is over; null where none is replaced.",
+    )
     prefix: str = Field(examples=["9f86d081"], description="Of the new key, once it is one.")
     state: Literal["proposed", "agreed", "refused", "lapsed"]
     lapses_at: datetime
 
 
+def _proposal(act: TwofoldAct) -> ApiKeyProposal:
+    return ApiKeyProposal(
+        id=act.id,
+        replaces_id=act.subject_id if act.kind == rotation.KIND else None,
+        prefix=act.asked["prefix"],
+        state=act.state(clock.now()),
+        lapses_at=act.lapses_at,
+    )
+
+
+@router.post(
+    "/api-keys",
+    status_code=201,
+    response_model=ApiKeyProposal,
+    responses=act_refusals(ApiKeyRefused, TooManyProposals),
+)
+@may("organization", to="keys")
+def make_api_key(body: ApiKeyCreate, act: Acting) -> Response:
+    """Propose a key that may do no more than the one that asks. You draw its secret.
+
+    Two members of yours agree on their account page. One proposal of a house waits at a time.
+    """
+
+    def make(session: Session) -> tuple[int, BaseModel]:
+        scope = body.scope().or_that_of(act.principal.scope)
+        api_keys.insist_within(scope, act.principal.scope)
+        proposed = making.propose_key(
+            session,
+            act.principal,
+            name=body.name,
+            secret_sha256=body.secret_sha256,
+            scope=scope,
+            expires_at=api_keys.within_life(session, act.principal.api_key_id, body.expires_at),
+        )
+        return 201, _proposal(proposed)
+
+    return act.once(fingerprint_of(body), make)
+
+
 @router.post(
     "/api-keys/{api_key_id}/rotation",
     status_code=201,
-    response_model=ApiKeyRotation,
+    response_model=ApiKeyProposal,
     responses=act_refusals(ApiKeyNotFound, ApiKeyRefused, TooManyProposals),
 )
 @may("subject", to="keys")
@@ -62,12 +105,6 @@ def rotate_api_key(api_key_id: str, body: ApiKeyRotate, act: Acting) -> Response
             secret_sha256=body.secret_sha256,
             overlap=timedelta(seconds=body.overlap_s),
         )
-        return 201, ApiKeyRotation(
-            id=proposed.id,
-            replaces_id=proposed.subject_id,
-            prefix=proposed.asked["prefix"],
-            state=proposed.state(clock.now()),
-            lapses_at=proposed.lapses_at,
-        )
+        return 201, _proposal(proposed)
 
     return act.once(fingerprint_of(body), rotate)

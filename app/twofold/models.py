@@ -11,7 +11,13 @@ from app.db import Instant, Json
 from app.ids import new_id
 
 State = Literal["proposed", "agreed", "refused", "lapsed"]
-KINDS = ("payout-details", "key-rotation", "operator-key-rotation", "vault-access")
+KINDS = (
+    "payout-details",
+    "key-rotation",
+    "operator-key-rotation",
+    "vault-access",
+    "key-creation",
+)
 
 
 class TwofoldAct(SQLModel, table=True):

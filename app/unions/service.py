@@ -22,6 +22,8 @@ from app.licensing.decisions.service import use_of
 from app.obligations.records import retention_ends
 from app.unions.scope import elements, under
 
+ENDED = "AFTER_TERM"  # why a use is refused when the contract's term is over
+
 
 @dataclass(frozen=True)
 class Denial:
@@ -68,14 +70,19 @@ def denials(
     """List what was refused of performers under the union's agreements, newest first.
 
     Of a use it names those performers alone whose contract with who asked was under one of them and
-    in force as it was refused, suspended or not. Two queries.
+    in force as it was refused, suspended or not; or had ended by its term, where that is a reason
+    for the refusal. After a withdrawal nothing is said. Two queries.
     """
     asked_for = elements(session, col(Decision.request), "use", "performers")
     of_theirs = sa.and_(
         asked_for.c.value == col(Contract.performer_id),
         col(Contract.licensee_id) == col(Decision.organization_id),
         under(session, union),
-        _in_force(col(Decision.at)),
+        _signed_and_not_left(col(Decision.at)),
+        sa.or_(
+            col(Contract.ends_at) > col(Decision.at),
+            sa.cast(col(Decision.codes), sa.Text).contains(f'"{ENDED}"'),
+        ),
     )
     concerned = sa.exists(
         sa.select(1).select_from(Contract).join(asked_for, sa.true()).where(of_theirs)
@@ -96,11 +103,10 @@ def denials(
     return [_denial(each, theirs) for each in found]
 
 
-def _in_force(at: Any) -> sa.ColumnElement[bool]:
+def _signed_and_not_left(at: Any) -> sa.ColumnElement[bool]:
     superseded, withdrawn = col(Contract.superseded_at), col(Contract.withdrawn_at)
     return sa.and_(
         col(Contract.executed_at) <= at,
-        col(Contract.ends_at) > at,
         sa.or_(superseded.is_(None), superseded > at),
         sa.or_(withdrawn.is_(None), withdrawn > at),
     )

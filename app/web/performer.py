@@ -1,5 +1,6 @@
 """The performer's pages: what is asked of me, where am I right now, what did I earn; and stop."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from app.ledger.quotes import quote
 from app.ledger.usage import UsageEvent
 from app.licensing.approvals.asked import approvals_of
 from app.licensing.boundaries import service as boundaries
-from app.licensing.contracts import handing_on, listing, service, signing
+from app.licensing.contracts import handing_on, listing, ratification, service, signing
 from app.licensing.contracts.models import Contract
 from app.licensing.decisions import approval_requests
 from app.licensing.document import contract as documents
@@ -57,13 +58,15 @@ def show_home(visit: Visitor) -> Response:
         living, at = _living(session, performers), clock.now()
         free = [each for each in living if not registry.is_held(session, each)]
         asked = listing.awaiting_performer(session, seat.organization.id, limit=WAITING)
+        to_ratify = ratification.awaiting(session, seat.organization.id)
         shown: dict[str, Any] = {
             "seat": seat,
             "performers": performers,
             "living": free,
             "paused": [] if any(each.paused_at is None for each in free) else free,
             "held": [registry.why_held(session, each) for each in living if each not in free],
-            "asked": [(each, documents.recorded(each.document.encode())) for each in asked],
+            "asked": _with_terms(asked),
+            "to_ratify": _with_terms(to_ratify),
             "approvals": [
                 each
                 for each in approvals_of(
@@ -74,12 +77,16 @@ def show_home(visit: Visitor) -> Response:
             "looks": work.outputs_of(
                 session, _ids(performers), state="awaiting-preview", limit=WAITING
             ),
-            "names": listing.licensees_of(session, asked),
+            "names": listing.licensees_of(session, [*asked, *to_ratify]),
             "words": WORDS,
             "outputs": work.outputs_of(session, _ids(performers), limit=LATELY),
             "earned": _earned(session, performers),
         }
     return page(visit, "performer_home.html", here="/performer", **shown)
+
+
+def _with_terms(contracts: Sequence[Contract]) -> list[tuple[Contract, documents.Contract]]:
+    return [(each, documents.recorded(each.document.encode())) for each in contracts]
 
 
 def _ids(performers: list[Performer]) -> list[str]:

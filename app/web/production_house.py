@@ -15,12 +15,13 @@ from app.gateway.models_budgets import LIMITS, Budget
 from app.identity import api_keys
 from app.identity.authentication import KEY_LABEL
 from app.identity.errors import ApiKeyRefused, NotAllowed
-from app.identity.models import Organization
+from app.identity.models import ApiKey
 from app.identity.principal import Scope
 from app.money import check_currency, format_minor, parse_minor
 from app.problems import InvalidRequest
 from app.recovery import service as recovery
-from app.twofold import rotation
+from app.twofold import making, rotation
+from app.twofold.models import TwofoldAct
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
 from app.web.seats import Seat, acting_seat, principal_of, seat_of
 
@@ -155,23 +156,22 @@ def make_key(
     actions: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI copies it
     projects: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:
-    """Make a key that may no more than was ticked; its text is shown this once."""
+    """Propose a key that may no more than was ticked; it opens once two people agreed."""
     if not actions:
         raise ApiKeyRefused("tick at least one thing that the key may do")
     named = [each.strip() for each in projects.replace("\x00", "").split(",") if each.strip()]
+    secret = secrets.token_urlsafe(api_keys.SECRET_BYTES)
     with db.writing() as session:
         seat = _administrator(session, visit)
-        key, text = api_keys.create_api_key(
+        proposed = making.propose_key(
             session,
-            session.get_one(Organization, seat.organization.id),
+            principal_of(session, seat),
             name=" ".join(name.replace("\x00", " ").split()) or "unnamed",
+            secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
             scope=Scope.of(actions, named or None),
             expires_at=clock.now() + timedelta(days=days),
         )
-        return page(
-            visit, "production_key.html", status=201, here="/production/budgets",
-            key=key, text=text, proposed=None,
-        )  # fmt: skip
+        return _shown_once(visit, proposed, secret, replaced=None)
 
 
 @router.post("/keys/{api_key_id}/rotation")
@@ -191,11 +191,22 @@ def rotate_key(
             secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
             overlap=timedelta(hours=hours),
         )
-        text = f"{KEY_LABEL}_{proposed.asked['prefix']}_{secret}"
-        return page(
-            visit, "production_key.html", status=201, here="/production/budgets",
-            key=key, text=text, proposed=proposed,
-        )  # fmt: skip
+        return _shown_once(visit, proposed, secret, replaced=key)
+
+
+def _shown_once(
+    visit: Visit, proposed: TwofoldAct, secret: str, *, replaced: ApiKey | None
+) -> Response:
+    """Show the text of a key that opens nothing before two people agreed to it."""
+    return page(
+        visit,
+        "production_key.html",
+        status=201,
+        here="/production/budgets",
+        replaced=replaced,
+        proposed=proposed,
+        text=f"{KEY_LABEL}_{proposed.asked['prefix']}_{secret}",
+    )
 
 
 @router.post("/keys/{api_key_id}/revocation")

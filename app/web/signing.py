@@ -1,22 +1,28 @@
 """The page on which a person reads a contract in plain words, and signs it with a passkey."""
 
 import json
-from typing import Annotated
+from collections.abc import Callable, Collection
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Response
+from sqlmodel import Session
 
 from app import db
 from app.access import may
 from app.identity import passkeys
 from app.identity.errors import PasskeyCloned, PasskeyRefused
+from app.identity.models import Organization
+from app.identity.models_people import Person
 from app.language import _
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import service, signing
+from app.licensing.contracts.signing import Seat
 from app.licensing.errors import ContractNotFound
-from app.web.pages import PageRoute, Posted, Visitor, page, see, site
-from app.web.people import Proven
+from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see, site
+from app.web.people import Proof, Proven
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
+Acknowledged = Annotated[list[str], Form()]
 
 
 @router.get("/contracts/{contract_id}/sign")
@@ -26,32 +32,7 @@ def show_contract(visit: Visitor, contract_id: str) -> Response:
     with db.writing() as session:
         person = visit.person(session)
         seat = signing.seat_of(session, person, contract_id)
-        signed = {each.role: each for each in service.signatures_of(session, seat.contract)}
-        ceremony, options, crossed = "", "{}", []
-        if seat.role is not None and seat.role not in signed:
-            about = signing.to_sign(session, seat, person, origin=site().origin)
-            asked = passkeys.begin(
-                session,
-                "sign",
-                visit.binder,
-                person_id=person.id,
-                challenge=signing.challenge_of(about),
-                about=about,
-            )
-            known = passkeys.passkeys_of(session, person.id)
-            ceremony, options = asked.id, passkeys.assertion_options(site(), asked, known=known)
-            if seat.role == "performer":
-                crossed = boundaries.unsigned_crossings(session, seat.contract)
-        return page(
-            visit,
-            "sign.html",
-            seat=seat,
-            signed=signed,
-            sections=signing.sections(session, seat.contract),
-            ceremony=ceremony,
-            options=options,
-            crossed=crossed,
-        )
+        return page(visit, "sign.html", **_to_read(session, visit, person, seat))
 
 
 @router.post("/contracts/{contract_id}/sign")
@@ -60,9 +41,73 @@ def sign_contract(
     visit: Posted,
     contract_id: str,
     proof: Proven,
-    acknowledged: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI copies it
+    acknowledged: Acknowledged = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """Keep the signature; the second party's executes the contract."""
+    _keep(visit, contract_id, proof, signing.seat_of, acknowledged)
+    return see(f"/contracts/{contract_id}/sign")
+
+
+@router.get("/contracts/{contract_id}/ratification")
+@may("member")
+def show_ratification(visit: Visitor, contract_id: str) -> Response:
+    """Show who came of age what was signed for them before, and the two ways on from here."""
+    with db.writing() as session:
+        person = visit.person(session)
+        seat = signing.ratifying_seat_of(session, person, contract_id)
+        shown = _to_read(session, visit, person, seat)
+        houses = {
+            each.organization_id: session.get_one(Organization, each.organization_id).name
+            for each in shown["signed"].values()
+        }
+        return page(visit, "ratification.html", houses=houses, **shown)
+
+
+@router.post("/contracts/{contract_id}/ratification")
+@may("member")
+def ratify_contract(visit: Posted, contract_id: str, proof: Proven) -> Response:
+    """Keep the performer's own yes to what was signed for them; uses are allowed again with it."""
+    _keep(visit, contract_id, proof, signing.ratifying_seat_of)
+    return see("/performer")
+
+
+def _to_read(session: Session, visit: Visit, person: Person, seat: Seat) -> dict[str, Any]:
+    """Return the contract in plain words, who signed it, and what a passkey is asked, if it is."""
+    signed = {each.role: each for each in service.signatures_of(session, seat.contract)}
+    shown: dict[str, Any] = {
+        "seat": seat,
+        "signed": signed,
+        "sections": signing.sections(session, seat.contract),
+        "ceremony": "",
+        "options": "{}",
+        "crossed": [],
+    }
+    if seat.role is not None and seat.role not in signed:
+        about = signing.to_sign(session, seat, person, origin=site().origin)
+        asked = passkeys.begin(
+            session,
+            "sign",
+            visit.binder,
+            person_id=person.id,
+            challenge=signing.challenge_of(about),
+            about=about,
+        )
+        known = passkeys.passkeys_of(session, person.id)
+        shown["ceremony"] = asked.id
+        shown["options"] = passkeys.assertion_options(site(), asked, known=known)
+        if seat.role == "performer":
+            shown["crossed"] = boundaries.unsigned_crossings(session, seat.contract)
+    return shown
+
+
+def _keep(
+    visit: Visit,
+    contract_id: str,
+    proof: Proof,
+    seat_of: Callable[[Session, Person, str], Seat],
+    acknowledged: Collection[str] = (),
+) -> None:
+    """Keep what a passkey answered as the signature of whoever sits in the seat now."""
     with db.writing() as session:
         person = visit.person(session)
         taken = passkeys.take(session, proof.ceremony, "sign", visit.binder)
@@ -70,10 +115,9 @@ def sign_contract(
         if not isinstance(used, PasskeyCloned):
             if used.person_id != person.id:
                 raise PasskeyRefused(_("sign in as the person who signs"))
-            seat = signing.seat_of(session, person, contract_id)
             signing.sign(
                 session,
-                seat,
+                seat_of(session, person, contract_id),
                 used,
                 about=taken.about,
                 answer=proof.answer,
@@ -81,7 +125,6 @@ def sign_contract(
             )
     if isinstance(used, PasskeyCloned):
         raise used  # only now: that there is a copy is kept
-    return see(f"/contracts/{contract_id}/sign")
 
 
 @router.get("/contracts/{contract_id}/signatures/{role}")

@@ -15,7 +15,7 @@ from app.language import _, day, number
 from app.payments import details
 from app.recovery.errors import RecoveredLately
 from app.registry.models import Performer
-from app.twofold import rotation, service
+from app.twofold import making, rotation, service
 from app.twofold.errors import MemberTooNew
 from app.twofold.models import TwofoldAct
 from app.web.pages import PageRoute, Posted, Visitor, page, see
@@ -25,6 +25,7 @@ HERE = "/account/two-people"
 DOES: dict[str, Callable[[Session, TwofoldAct], Any]] = {
     details.KIND: details.put_in_force,
     rotation.KIND: rotation.put_in_force,
+    making.KIND: making.put_in_force,
 }
 
 
@@ -92,19 +93,25 @@ def _house(session: Session, act: TwofoldAct) -> str:
 
 def _in_words(session: Session, act: TwofoldAct) -> list[str]:
     """Say what would be done, with all that a second person has to compare."""
-    if act.kind == details.KIND:
-        account, from_at = details.account_to_see(session, act), details.asked_from(act)
-        performer = session.get(Performer, act.subject_id)
-        return [
-            _(
-                "%(name)s is paid at another account.",
-                name=performer.name if performer else _("Your house"),
-            ),
-            _("Holder: %(name)s", name=account.holder),
-            f"IBAN: {account.iban}",
-            *([f"BIC: {account.bic}"] if account.bic else []),
-            _("From %(at)s on.", at=day(from_at) if from_at else _("your agreement")),
-        ]
+    return SAYS[act.kind](session, act)
+
+
+def _account_in_words(session: Session, act: TwofoldAct) -> list[str]:
+    account, from_at = details.account_to_see(session, act), details.asked_from(act)
+    performer = session.get(Performer, act.subject_id)
+    return [
+        _(
+            "%(name)s is paid at another account.",
+            name=performer.name if performer else _("Your house"),
+        ),
+        _("Holder: %(name)s", name=account.holder),
+        f"IBAN: {account.iban}",
+        *([f"BIC: {account.bic}"] if account.bic else []),
+        _("From %(at)s on.", at=day(from_at) if from_at else _("your agreement")),
+    ]
+
+
+def _rotation_in_words(session: Session, act: TwofoldAct) -> list[str]:
     key = api_keys.key_of(session, str(act.organization_id), act.subject_id)
     hours = act.asked["overlap_s"] / 3600
     return [
@@ -115,5 +122,42 @@ def _in_words(session: Session, act: TwofoldAct) -> list[str]:
             new=act.asked["prefix"],
         ),
         _("The old one goes on to work for %(num)s hours.", num=number(hours)),
-        _("The new one's secret has the SHA-256 %(sha256)s.", sha256=act.asked["secret_sha256"]),
+        _secret_in_words(act),
     ]
+
+
+def _making_in_words(_session: Session, act: TwofoldAct) -> list[str]:
+    asked, end = act.asked, making.ends_at(act)
+    actions = asked["actions"]
+    lines = [
+        _(
+            "A new API key is made: %(name)s (ustk_%(prefix)s).",
+            name=asked["name"],
+            prefix=asked["prefix"],
+        ),
+        _("It may do all but make keys.")
+        if actions is None
+        else _("It may: %(actions)s.", actions=", ".join(actions)),
+    ]
+    if asked["projects"] is not None:
+        lines.append(_("For these projects alone: %(names)s.", names=", ".join(asked["projects"])))
+    if asked["contract_ids"] is not None:
+        names = ", ".join(asked["contract_ids"])
+        lines.append(_("For these contracts alone: %(names)s.", names=names))
+    lines.append(
+        _("It works until somebody ends it.")
+        if end is None
+        else _("It works until %(at)s.", at=day(end))
+    )
+    return [*lines, _secret_in_words(act)]
+
+
+def _secret_in_words(act: TwofoldAct) -> str:
+    return _("The new one's secret has the SHA-256 %(sha256)s.", sha256=act.asked["secret_sha256"])
+
+
+SAYS: dict[str, Callable[[Session, TwofoldAct], list[str]]] = {
+    details.KIND: _account_in_words,
+    rotation.KIND: _rotation_in_words,
+    making.KIND: _making_in_words,
+}

@@ -12,6 +12,7 @@ from app import clock, db
 from app.demo import cast
 from app.gateway.models import Generation
 from app.identity import service as identity
+from app.identity.principal import UNLIMITED
 from app.licensing.strikes import service as strikes
 from app.registry import live
 from tests.gateway.materials.making import a_recording
@@ -55,12 +56,13 @@ def _offer(house: House, hours: int) -> dict[str, Any]:
 
 def _an_api_key(house: House, verb: str) -> Deed:
     """Have a key replace, or end, one that was made before."""
-    said = {"name": "farm", "secret_sha256": "0" * 64}
-    made = house.post("/v1/api-keys", json=said).json()
+    with db.writing() as session:
+        production = house.scene.production.organization
+        made = identity.create_api_key(session, production, name="farm", scope=UNLIMITED)[0].id
     if verb == "revocation":
-        return Deed("production", f"/v1/api-keys/{made['id']}/{verb}", {})
+        return Deed("production", f"/v1/api-keys/{made}/{verb}", {})
     one, other = ({"json": {"secret_sha256": each * 64}} for each in "12")
-    return Deed("production", f"/v1/api-keys/{made['id']}/{verb}", one, other)
+    return Deed("production", f"/v1/api-keys/{made}/{verb}", one, other)
 
 
 def _a_choice(house: House) -> Deed:

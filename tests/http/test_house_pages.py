@@ -12,7 +12,9 @@ from app.gateway.models_budgets import Budget
 from app.identity import api_keys
 from app.identity.models import ApiKey
 from app.identity.models_people import Membership
+from app.twofold import making
 from app.twofold import service as twofold
+from app.twofold.models import TwofoldAct
 from tests.http.browser import Browser
 from tests.http.house import House, a_house, assert_problem
 from tests.http.test_catalogue_pages import _queries
@@ -57,6 +59,14 @@ def make(browser: Browser, **said: object):
     shown(browser, KEYS)
     fields = {"name": "Render farm", "days": "90", "actions": ["read", "ask"], **said}
     return browser.send(KEYS, **fields)
+
+
+def agreed() -> None:
+    """Have it as if two people agreed to what was proposed last: tests/people/test_twofold.py."""
+    with db.writing() as session:
+        act = session.exec(select(TwofoldAct).order_by(TwofoldAct.id.desc()).limit(1)).one()
+        act.settled_at = clock.now()
+        making.put_in_force(session, act)
 
 
 class TestBudgets:
@@ -110,11 +120,15 @@ class TestBudgets:
 class TestKeys:
     def test_one_that_is_made_opens_what_was_ticked_and_is_shown_once(self, house, felix):
         make(felix, name="Narrow", projects="NIGHTGLASS, HARBOUR")
+        agreed()
         made = make(felix, name=f"Farm {SCRIPT}")
         assert made.status_code == 201
+        assert "It opens nothing yet." in made.text
         assert SCRIPT not in made.text
         text = text_on(made.text)
         bearer = {"Authorization": f"Bearer {text}"}
+        assert house.client.get("/v1/generations", headers=bearer).status_code == 401
+        agreed()
         assert text not in shown(felix, KEYS)
         assert "may ask, read, for HARBOUR, NIGHTGLASS alone" in felix.page
         asked = house.client.post(
@@ -130,6 +144,7 @@ class TestKeys:
 
     def test_one_is_replaced_once_two_people_agreed(self, house, felix, served, monkeypatch):
         old = text_on(make(felix).text)
+        agreed()
         key_id = re.search(r"/production/keys/(key_\w+)/rotation", shown(felix, KEYS))[1]
         proposed = felix.send(f"{KEYS}/{key_id}/rotation", hours="24")
         assert proposed.status_code == 201
@@ -141,7 +156,7 @@ class TestKeys:
             return house.client.get("/v1/generations", headers=headers).status_code == 200
 
         assert (opens(old), opens(new)) == (True, False)
-        (act,) = everything(twofold.TwofoldAct)
+        act = everything(TwofoldAct)[-1]
         later(monkeypatch, hours=80)
         with db.writing() as session:
             members = session.exec(select(Membership)).all()
@@ -165,7 +180,7 @@ class TestKeys:
         refused(felix.send(KEYS, name="x", days="1", actions="read"), "not-allowed")
         for act in ("rotation", "revocation"):
             refused(felix.send(f"{KEYS}/{key_id}/{act}"), "not-allowed")
-        assert "Make this key" not in felix.client.get(KEYS).text
+        assert "Ask for this key" not in felix.client.get(KEYS).text
         become(house, is_admin=True)
         shown(felix, KEYS)
         later(monkeypatch, minutes=10)

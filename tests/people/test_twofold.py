@@ -366,6 +366,52 @@ class TestAKey:
             ends_at = api_keys.ends_at(session, session.get_one(ApiKey, old))
         assert ends_at <= clock.now() + timedelta(seconds=60)
 
+    def test_is_made_once_two_people_saw_what_it_may_and_agreed(self, two, scene, monkeypatch):
+        girl, kees = two
+        desk = scene.desk.organization
+        end = clock.now() + timedelta(days=9)
+        limits = {"actions": ["read", "ask"], "projects": ["NIGHTGLASS"]}
+        said = {"name": "farm", "secret_sha256": "6" * 64, "expires_at": end.isoformat(), **limits}
+        act = asked(girl, desk, "/v1/api-keys", **said)
+        assert (act["state"], act["replaces_id"]) == ("proposed", None)
+
+        def made():
+            with db.reading() as session:
+                found = select(ApiKey).where(ApiKey.prefix == act["prefix"])
+                return [(each, api_keys.scope_of(session, each)) for each in session.exec(found)]
+
+        page = girl.open(f"/account/two-people/{act['id']}").text
+        for words in ("6" * 64, "farm", "It may: ask, read.", "projects alone: NIGHTGLASS."):
+            assert words in page
+        assert says(girl, act).status_code == 303
+        refused(says(girl, act), "second-person-needed")
+        assert made() == []
+        assert says(kees, act).status_code == 303
+        ((key, scope),) = made()
+        assert (key.name, key.secret_sha256, key.expires_at) == ("farm", "6" * 64, end)
+        assert scope == api_keys.Scope.of(*limits.values())
+        refused(says(kees, act), "twofold-over")
+        assert len(made()) == 1
+
+    @ONE_DATABASE
+    def test_is_made_of_the_newest_proposal_alone_and_not_of_one_that_is_over(
+        self, two, scene, monkeypatch
+    ):
+        girl, kees = two
+        desk = scene.desk.organization
+        end = (clock.now() + timedelta(days=2)).isoformat()
+        said = {"name": "farm", "secret_sha256": "6" * 64, "expires_at": end}
+        first, second = (asked(girl, desk, "/v1/api-keys", **said) for _ in range(2))
+        refused(says(girl, first), "twofold-over")
+        assert says(girl, second).status_code == 303
+        before = everything(ApiKey)
+        later(monkeypatch, days=3)
+        kees.sign_in()
+        refused(says(kees, second), "api-key-refused")
+        assert everything(ApiKey) == before
+        late = asks(kees, desk, "/v1/api-keys", **said)
+        assert late.json()["code"] == "api-key-refused"
+
     @ONE_DATABASE
     def test_that_opens_nothing_is_not_proposed_to_be_replaced(self, girl, scene):
         desk = scene.desk.organization

@@ -68,6 +68,19 @@ class TestDenials:
         (one,) = service.denials(session, union)
         assert one.decision_id == before.id
 
+    def test_one_because_the_term_was_over_is_said_and_no_other_after_the_end(
+        self, session, union, scene, monkeypatch
+    ):
+        late = scene.contract.ends_at - clock.now() + timedelta(days=1)
+        with approving.later(monkeypatch, seconds=late.total_seconds()):
+            ended, _ = scene.ask(session)
+            assert service.ENDED in ended.codes
+            (one,) = service.denials(session, union)
+            assert (one.decision_id, one.performer_ids) == (ended.id, (scene.performer.id,))
+            ended.codes = ["REPLICA_PAUSED"]  # of a use that nothing of this contract was asked for
+            session.flush()
+            assert service.denials(session, union) == []
+
     def test_by_its_own_id_a_union_is_known_as_who_represents(self, session, union):
         def represented(document):
             document["representation"]["union"] = union.id

@@ -24,6 +24,7 @@ TOLD = {
     Act.DECLINE: "contract-declined",
     Act.RETRACT: "contract-retracted",
     Act.SIGN: "contract-signed",
+    Act.RATIFY: "contract-ratified",
     Act.SUSPEND: "contract-suspended",
     Act.RESUME: "contract-resumed",
     Act.WITHDRAW: "consent-withdrawn",

@@ -41,7 +41,7 @@ def contracts_of(
     page = (
         select(Contract)
         .join(Performer, col(Performer.id) == col(Contract.performer_id))
-        .where(mine, _is_face(at))
+        .where(mine, is_face(at))
         .order_by(col(Contract.series_id).desc())
         .limit(limit)
     )
@@ -86,7 +86,7 @@ def licensed_to(
         .where(
             Contract.licensee_id == organization_id,
             _seen_by("licensee"),
-            _is_face(clock.now()),
+            is_face(clock.now()),
         )
         .order_by(col(Contract.series_id).desc())
         .limit(limit)
@@ -140,7 +140,7 @@ def state_sql(at: datetime) -> sa.Case[str]:
     )
 
 
-def _is_face(at: datetime) -> sa.ColumnElement[bool]:
+def is_face(at: datetime) -> sa.ColumnElement[bool]:
     """As `acts.face`: the version in effect, or, before any, the newest round of the first."""
     in_effect = sa.and_(
         col(Contract.effective_at) <= at,

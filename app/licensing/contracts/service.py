@@ -1,7 +1,6 @@
 """Contracts in force: signed, suspended, resumed, withdrawn; who may see one, and sign it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -21,20 +20,24 @@ from app.licensing.contracts.negotiation import (
     replace_document,
     retract_offer,
 )
-from app.licensing.contracts.signatories import signer_of
+from app.licensing.contracts.ratification import (
+    RATIFICATION,
+    ratify_contract,
+    waits_to_be_ratified,
+)
+from app.licensing.contracts.signatories import signatures_of, signer_of
 from app.licensing.contracts.signatures import check_detached, check_signature, key_id_of
 from app.licensing.document import contract as documents
 from app.licensing.errors import (
-    ActNotAllowed,
     AlreadySigned,
     ContractNotFound,
     SignatureRefused,
 )
-from app.registry import mandates
 from app.registry.models import Performer
 from app.transparency import service as transparency
 
 __all__ = [
+    "RATIFICATION",
     "amend_contract",
     "contract_of",
     "decline_offer",
@@ -56,9 +59,9 @@ __all__ = [
     "signer_of",
     "suspend_contract",
     "version_of",
+    "waits_to_be_ratified",
     "withdraw_contract",
 ]
-RATIFICATION = "ratification"
 
 
 def sign_contract(
@@ -197,67 +200,6 @@ def keep_signature(
         execute(deed)
     else:
         deed.finish()
-    return signature
-
-
-def waits_to_be_ratified(session: Session, contract: Contract) -> bool:
-    """Say whether it was signed for a minor who has come of age since, and has not said yes yet."""
-    if contract.executed_at is None:
-        return False
-    signed = signatures_of(session, contract)
-    return not any(each.role == RATIFICATION for each in signed) and _came_of_age(
-        session, contract, contract.executed_at, clock.now()
-    ) == (signatories.MINOR, signatories.ADULT)
-
-
-def _came_of_age(
-    session: Session, contract: Contract, then: datetime, now: datetime
-) -> tuple[str, str]:
-    """Return what the performer was when it was executed, and is now."""
-    known = mandates.life_of(session, contract.performer_id)
-    was, is_ = (signatories.standing_of(contract, known, at=at) for at in (then, now))
-    return was, is_
-
-
-def ratify_contract(
-    session: Session,
-    contract: Contract,
-    organization_id: str,
-    *,
-    made: Callable[[], tuple[SigningKey, str]],
-    api_key_id: str | None = None,
-) -> ContractSignature:
-    """Keep the performer's own yes, now of age, to a contract that was signed for them as a minor.
-
-    Until it is kept every use is denied from the 18th birthday on (MINOR_LICENCE_ENDED_AT_18). It
-    is a signature over the same document in the role `ratification`; `made` gives it, verified.
-    Raises ActNotAllowed, AlreadySigned, SignatureRefused.
-    """
-    deed = acts.begin(session, contract, Act.RATIFY, organization_id, api_key_id=api_key_id)
-    signed = signatures_of(session, contract)
-    if any(signature.role == RATIFICATION for signature in signed):
-        raise AlreadySigned(f"{contract.series_id} is already ratified")
-    was, now = _came_of_age(session, contract, contract.executed_at or deed.at, deed.at)
-    if (was, now) != (signatories.MINOR, signatories.ADULT):
-        raise ActNotAllowed(
-            f"{contract.series_id} is ratified by a performer who has come of age, where it was "
-            f"signed for them before: they were {was} then, and are {now} now",
-            state=life.state_of(contract, at=deed.at).value,
-            act=Act.RATIFY.value,
-            open_acts=[],
-        )
-    key, text = made()
-    signature = ContractSignature(
-        contract_id=contract.id,
-        role=RATIFICATION,
-        organization_id=organization_id,
-        signing_key_id=key.id,
-        jws=text,
-        signed_at=deed.at,
-    )
-    session.add(signature)
-    session.flush()
-    deed.finish()
     return signature
 
 
@@ -401,15 +343,6 @@ def version_of(session: Session, contract_id: str, version: int) -> Contract | N
             col(Contract.executed_at).is_not(None),
         )
     ).first()
-
-
-def signatures_of(session: Session, contract: Contract) -> Sequence[ContractSignature]:
-    """List a document's signatures, oldest first."""
-    return session.exec(
-        select(ContractSignature)
-        .where(ContractSignature.contract_id == contract.id)
-        .order_by(col(ContractSignature.id))
-    ).all()
 
 
 def execute(deed: acts.Deed) -> None:

@@ -5,10 +5,10 @@ death the estate, or the union for it; the performer's own company with a mandat
 What a caller claims to be counts for nothing: the role must be theirs at that instant.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from app.identity.models import Organization
 from app.licensing.contracts.models import Contract, ContractSignature
@@ -164,3 +164,12 @@ def may_sign_again(
     return counts(contract, life, signature.role, at) and not counts(
         contract, life, signature.role, signature.signed_at
     )
+
+
+def signatures_of(session: Session, contract: Contract) -> Sequence[ContractSignature]:
+    """List a document's signatures, oldest first."""
+    return session.exec(
+        select(ContractSignature)
+        .where(ContractSignature.contract_id == contract.id)
+        .order_by(col(ContractSignature.id))
+    ).all()

@@ -65,6 +65,31 @@ def seat_of(session: Session, person: Person, contract_id: str) -> Seat:
     return looking
 
 
+def ratifying_seat_of(session: Session, person: Person, contract_id: str) -> Seat:
+    """Return where a performer of age says yes to what was signed for them as a minor.
+
+    Role None for a member of their desk who only looks. Raises ContractNotFound for everybody else,
+    and where nothing waits to be ratified.
+    """
+    looking: Seat | None = None
+    for membership, organization in people.memberships_of(session, person.id):
+        try:
+            contract = service.contract_of(session, organization.id, contract_id)
+        except ContractNotFound:
+            continue
+        if organization.id != signatories.signer_of(session, contract, "performer"):
+            continue
+        if service.waits_to_be_ratified(session, contract):
+            if membership.role in SIGNS["performer"]:
+                return Seat(contract, organization, service.RATIFICATION)
+            looking = looking or Seat(contract, organization, None)
+    if looking is None:
+        raise ContractNotFound(
+            f"nothing under {contract_id[:64]} waits for the yes of a performer who came of age"
+        )
+    return looking
+
+
 def sections(session: Session, contract: Contract) -> list[plain_language.Section]:
     """Say a document in plain words, with the parties' registered names."""
     terms = documents.recorded(contract.document.encode())
@@ -130,8 +155,9 @@ def sign(
 ) -> ContractSignature:
     """Keep a person's signature: checked as anybody could later, then as any party's.
 
-    Expects that the passkey answered this challenge. Raises SignatureRefused where the document is
-    no longer the one that was shown, RecoveredLately, and what `service.sign_contract` raises.
+    In a seat of `ratifying_seat_of` it is the performer's yes to what was signed for them. Expects
+    that the passkey answered this challenge. Raises SignatureRefused where the document is no
+    longer the one that was shown, RecoveredLately, and what `service.sign_contract` raises.
     """
     if seat.role is None:
         raise SignatureRefused(
@@ -148,6 +174,10 @@ def sign(
         about=about,
         answer=answer,
     )
+    if seat.role == service.RATIFICATION:
+        return service.ratify_contract(
+            session, seat.contract, seat.organization.id, made=lambda: signed
+        )
     return service.keep_signature(
         session,
         seat.contract,
