@@ -97,9 +97,7 @@ def take(session: Session, ceremony_id: str, purpose: str, binder: str) -> Cerem
 
     Raises CeremonyRefused.
     """
-    found = session.exec(
-        select(Ceremony).where(Ceremony.id == ceremony_id).with_for_update()
-    ).first()
+    found = session.get(Ceremony, ceremony_id, with_for_update=True, populate_existing=True)
     if (
         found is None
         or found.purpose != purpose
@@ -201,7 +199,10 @@ def use(
     """
     said = _read(answer)
     passkey = session.exec(
-        select(Passkey).where(Passkey.credential_id == str(said.get("id"))).with_for_update()
+        select(Passkey)
+        .where(Passkey.credential_id == str(said.get("id")))
+        .with_for_update()
+        .execution_options(populate_existing=True)  # the counter as it stands behind the lock
     ).first()
     if passkey is None or not passkey.stands or ceremony.person_id not in (None, passkey.person_id):
         raise PasskeyRefused("this passkey is not registered, or was revoked; use another one")

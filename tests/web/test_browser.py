@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 import uvicorn
@@ -175,6 +176,62 @@ def test_a_copy_another_origin_and_an_unverified_user_do_not_get_in(chromium, or
         expect(page.get_by_text("there is a copy of it")).to_be_visible()
         page.goto(f"{origin}/account")
         expect(page.get_by_role("button", name="Use my passkey")).to_be_visible()
+
+
+def send(page, button, **fields):
+    """Send the form of a page with these values in it, in the place of what a passkey answers."""
+    form = page.locator("form[data-passkey]")
+    for name, value in fields.items():
+        form.locator(f"[name={name}]").evaluate("(field, value) => field.value = value", value)
+    page.get_by_role("button", name=button).click()
+
+
+def test_a_replayed_answer_and_one_without_the_user_verified_are_refused_by_the_server(
+    chromium, origin
+):
+    """What the browser would not send by itself: so the page is told to."""
+    with db.writing() as session:
+        scene = a_scene(session, signed=False)
+        secret = people.invite_first(session, scene.desk.organization)[1]
+    sign_in, sign = "Use my passkey", "Sign with my passkey"
+    with a_phone(chromium) as phone:
+        page = phone.page
+        join(phone, f"{origin}/join/{secret}")
+        page.get_by_role("button", name="Sign out").click()
+        page.goto(f"{origin}/sign-in")
+        with page.expect_request(lambda request: request.method == "POST") as sent:
+            page.get_by_role("button", name=sign_in).click()
+        expect(page.get_by_role("heading", name="Griet")).to_be_visible()
+        said = dict(parse_qsl(sent.value.post_data))
+        page.get_by_role("button", name="Sign out").click()
+
+        # The whole answer again, with the challenge it was given to; then to the next challenge.
+        page.goto(f"{origin}/sign-in")
+        send(page, sign_in, ceremony=said["ceremony"], answer=said["answer"])
+        expect(page.get_by_text("ceremony-refused")).to_be_visible()
+        page.goto(f"{origin}/sign-in")
+        send(page, sign_in, answer=said["answer"])
+        expect(page.get_by_text("passkey-refused")).to_be_visible()
+        page.goto(f"{origin}/account")
+        page.get_by_role("button", name=sign_in).click()
+        expect(page.get_by_role("heading", name="Griet")).to_be_visible()
+
+        # The page asks for no verification, and the device gives none.
+        at = f"{origin}/contracts/{scene.contract.id}/sign"
+        page.goto(at)
+        page.locator("form[data-passkey]").evaluate(
+            "form => form.dataset.options = form.dataset.options.replace('required', 'discouraged')"
+        )
+        phone.tell("setUserVerified", isUserVerified=False)
+        page.get_by_role("button", name=sign).click()
+        expect(page.get_by_text("passkey-refused")).to_be_visible()
+        phone.tell("setUserVerified", isUserVerified=True)
+        page.goto(at)
+        send(page, sign, answer=said["answer"])  # a sign-in is no signature
+        expect(page.get_by_text("passkey-refused")).to_be_visible()
+        page.goto(at)
+        page.get_by_role("button", name=sign).click()
+        expect(page.get_by_text("by the performer")).to_be_visible()
 
 
 def test_a_contract_is_read_in_plain_words_and_signed(chromium, origin, tmp_path):

@@ -102,6 +102,7 @@ def withdraw(session: Session, material: Material, *, by: str) -> Sequence[Mater
     session.refresh(material, with_for_update=True)
     found = consents_of(session, material.id)
     for consent in found:
+        session.refresh(consent)  # somebody may have taken it back before the lock was had
         if consent.withdrawn_at is None:
             consent.withdrawn_at, consent.withdrawn_by = clock.now(), by
             session.add(consent)
