@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import sqlalchemy as sa
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 from sqlmodel import Session, col, select
 
@@ -279,6 +280,23 @@ def performers_at(session: Session, organization_id: str) -> Sequence[Performer]
     """List the performers whose own desk an organization is, newest first: as a rule one."""
     theirs = select(Performer).where(Performer.organization_id == organization_id)
     return session.exec(theirs.order_by(col(Performer.id).desc())).all()
+
+
+def performers_in_place(session: Session, organization_id: str) -> list[Performer]:
+    """List the performers of a desk, then those in whose own place it signs by a mandate."""
+    held = mandates.held_by(
+        organization_id, col(Performer.id), sa.null(), roles=sorted(mandates.IN_PLACE)
+    )
+    others = session.exec(select(Performer).where(held).order_by(col(Performer.id).desc()))
+    signs = [
+        each
+        for each in others
+        if not mandates.IN_PLACE.isdisjoint(
+            mandates.roles_of(session, each.id, organization_id, act=mandates.SIGN)
+        )
+    ]
+    own = performers_at(session, organization_id)
+    return [*own, *(each for each in signs if each not in own)]
 
 
 def parties_of(session: Session, organization_id: str) -> list[str]:

@@ -10,23 +10,24 @@ from app import clock, db
 from app.access import may
 from app.gateway.generators import catalogue as models
 from app.identity import passkeys
-from app.identity.errors import PasskeyCloned, PasskeyRefused
+from app.identity.errors import NotAllowed, PasskeyCloned, PasskeyRefused
 from app.language import _, marked
 from app.licensing.boundaries import service as boundaries
-from app.licensing.contracts import signing
+from app.licensing.contracts import signatories, signing
+from app.licensing.errors import StandingOfferNotFound
 from app.licensing.standing import catalogue, standing_document, stated
 from app.licensing.standing import service as standing
 from app.licensing.standing.models import StandingOffer
 from app.licensing.words import plain_language
 from app.problems import InvalidRequest
 from app.recovery import service as recovery
-from app.registry import listing
+from app.registry import listing, mandates
 from app.registry import service as registry
+from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see, site
 from app.web.people import Proven
-from app.web.performer import desk_of
-from app.web.seats import Seat, acting_seat, principal_of
+from app.web.seats import Seat, acting_seat, principal_of, seat_of, seats_of
 
 router = APIRouter(prefix="/performer", include_in_schema=False, route_class=PageRoute)
 PER_PAGE = 20
@@ -49,6 +50,7 @@ def show_listing(
         offers = standing.offers_of(session, performer, before=before, limit=PER_PAGE)
         shown: dict[str, Any] = {
             "seat": seat,
+            "writes": _writes(seat),
             "performer": performer,
             "listed": chosen is not None and chosen.listed_at is not None,
             "about": chosen.about if chosen else "",
@@ -128,10 +130,12 @@ Stated = Annotated[stated.Stated, Depends(_stated)]
 def draft_offer(visit: Posted, performer_id: PerformerId, said: Stated) -> Response:
     """Draft terms for every production; nobody sees them before I have signed."""
     with db.writing() as session:
-        seat = acting_seat(session, visit, "performer")
-        performer = registry.performer_of(
-            session, seat.organization.id, performer_id, themselves=True
-        )
+        seat = seat_of(session, visit, "performer")
+        if not _writes(seat):
+            raise NotAllowed(_("terms are written by the performer, a guardian or an estate"))
+        performer = next((each for each in _theirs(session, seat) if each.id == performer_id), None)
+        if performer is None:
+            raise PerformerUnknown(f"no performer of yours has the id {performer_id[:64]}")
         document = stated.offer_from(
             said, performer_id=performer.id, name=performer.name, today=clock.now().date()
         )
@@ -144,15 +148,14 @@ def draft_offer(visit: Posted, performer_id: PerformerId, said: Stated) -> Respo
 def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
     """Read an offer in plain words; sign it in advance, or take it back."""
     with db.writing() as session:
-        seat, _performers = desk_of(session, visit)
-        offer = standing.offer_of(session, seat.principal, standing_offer_id, own=True)
+        seat, offer, role = _at_table(session, visit, standing_offer_id)
         said, state = _sections(seat, offer), offer.status(clock.now())
         ceremony, options, crossed = "", "{}", []
-        if state == "draft" and seat.may_act:
+        if state == "draft" and role is not None:
             about = signing.statement_of(
                 offer.document.encode(),
                 said,
-                role="performer",
+                role=role,
                 organization_id=seat.organization.id,
                 person_id=seat.person.id,
                 origin=site().origin,
@@ -174,6 +177,8 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
             here="/performer/catalogue",
             seat=seat,
             offer=offer,
+            role=role,
+            may_take_back=_writes(seat),
             caps=standing.document_of(offer).caps,
             currency=standing.currency_of(offer),
             state=state,
@@ -195,8 +200,11 @@ def sign_offer(
 ) -> Response:
     """Sign in advance with a passkey: from now on whoever fits may accept."""
     with db.writing() as session:
-        seat = acting_seat(session, visit, "performer")
-        offer = standing.offer_of(session, seat.principal, standing_offer_id, own=True)
+        seat, offer, role = _at_table(session, visit, standing_offer_id)
+        if role is None:
+            raise NotAllowed(
+                _("for an adult the performer signs, for a minor the guardian, then an estate")
+            )
         taken = passkeys.take(session, proof.ceremony, "sign", visit.binder)
         used = passkeys.use(session, site(), taken, answer=proof.answer)
         if not isinstance(used, PasskeyCloned):
@@ -206,13 +214,13 @@ def sign_offer(
                 session,
                 offer,
                 seat.organization.id,
-                role="performer",
+                role=role,
                 made=lambda text: signing.signature_over(
                     session,
                     used,
                     text,
                     organization_id=seat.organization.id,
-                    role="performer",
+                    role=role,
                     about=taken.about,
                     answer=proof.answer,
                 ),
@@ -228,10 +236,58 @@ def sign_offer(
 def retract_offer(visit: Posted, standing_offer_id: str) -> Response:
     """Let nobody accept it any more, at once; contracts made from it stay."""
     with db.writing() as session:
-        seat = acting_seat(session, visit, "performer")
-        offer = standing.offer_of(session, seat.principal, standing_offer_id, own=True)
+        seat, offer, _role = _at_table(session, visit, standing_offer_id)
+        if not _writes(seat):
+            raise NotAllowed(_("terms are taken back by the performer, a guardian or an estate"))
         standing.retract_offer(session, offer)
     return see(f"/performer/catalogue?of={offer.performer_id}")
+
+
+def _writes(seat: Seat) -> bool:
+    """Whether somebody writes terms, and takes them back: one who could sign such, of any house."""
+    return any(seat.membership.role in signing.SIGNS[role] for role in signatories.IN_ADVANCE)
+
+
+def _theirs(session: Session, seat: Seat) -> list[Performer]:
+    """List for whom terms are written here: the house's own, and in whose place it signs."""
+    return registry.performers_in_place(session, seat.organization.id)
+
+
+def _at_table(
+    session: Session, visit: Visit, offer_id: str
+) -> tuple[Seat, StandingOffer, str | None]:
+    """Return where somebody sits at an offer, and in which role they sign it; None where in none.
+
+    From memberships and from what is registered. Raises StandingOfferNotFound, NotSignedIn.
+    """
+    looking: tuple[Seat, StandingOffer, str | None] | None = None
+    for seat in seats_of(session, visit):
+        if seat.organization.kind != "performer":
+            continue
+        try:
+            offer = standing.offer_of(session, seat.principal, offer_id, own=True)
+        except StandingOfferNotFound:
+            continue
+        role = _signs_as(session, seat, offer)
+        if role is not None:
+            return seat, offer, role
+        looking = looking or (seat, offer, None)
+    if looking is None:
+        raise StandingOfferNotFound(_("no terms of yours have the id %(id)s", id=offer_id[:64]))
+    return looking
+
+
+def _signs_as(session: Session, seat: Seat, offer: StandingOffer) -> str | None:
+    performer = session.get_one(Performer, offer.performer_id)
+    life, terms = mandates.life_of(session, performer.id), standing.terms_of(offer)
+    for role in signatories.IN_ADVANCE:
+        if (
+            seat.membership.role in signing.SIGNS[role]
+            and signatories.holds(session, performer, seat.organization.id, role)
+            and signatories.why_not_in_advance(terms, life, role, clock.now()) is None
+        ):
+            return role
+    return None
 
 
 def _sections(seat: Seat, offer: StandingOffer) -> list[plain_language.Section]:
@@ -241,8 +297,8 @@ def _sections(seat: Seat, offer: StandingOffer) -> list[plain_language.Section]:
 
 
 def _performer(session: Session, visit: Visit, of: str | None) -> tuple[Seat, Performer]:
-    seat, performers = desk_of(session, visit)
-    found = [each for each in performers if of in (None, each.id)]
+    seat = seat_of(session, visit, "performer")
+    found = [each for each in _theirs(session, seat) if of in (None, each.id)]
     if not found:
         raise InvalidRequest(_("no performer is registered in this house yet; enroll one first"))
     return seat, found[0]

@@ -1,6 +1,7 @@
 """A named verifier is shown more by a side's signature alone, until its end or its revocation."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -24,10 +25,13 @@ from app.licensing.errors import (
     SignatureRefused,
     VerifierProofRefused,
 )
+from app.licensing.mandates import service as mandates
 from app.transparency import leaf
 from app.transparency import service as transparency
 from app.transparency.models import LogOutbox
 from tests.licensing.disclosing import a_grant, a_proof
+from tests.licensing.mandating import BORN_ON, granted, make_minor
+from tests.licensing.mandating import holder_of as a_holder_of
 from tests.scenes import Scene, a_scene, offered, sign
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -207,3 +211,51 @@ class TestProof:
         for each in none:
             with pytest.raises(VerifierProofRefused):
                 holder_of(each, audience=settings().public_url, at=clock.now())
+
+
+class TestInThePerformersPlace:
+    def test_a_guardian_grants_for_a_minor_while_their_mandate_stands(self, session, tmp_path):
+        scene = a_scene(session, signed=False)
+        scene = offered(
+            session,
+            scene,
+            lambda said: (
+                said.update(disclosure=EITHER) or said["performer"].update(dob=str(BORN_ON))
+            ),
+        )
+        make_minor(session, scene)
+        guardian = a_holder_of(session, "guardian")
+        mandate = granted(session, scene, "guardian", tmp_path, guardian)
+        for party, role in ((guardian, "guardian"), (scene.production, "licensee")):
+            licensing.sign_contract(
+                session,
+                scene.contract,
+                party.organization.id,
+                role=role,
+                jws=party.sign(scene.contract, role),
+            )
+        with pytest.raises(SignatureRefused, match="guardian"):
+            grant(session, scene)  # the minor, at their own desk
+        theirs = replace(scene, desk=guardian)
+        made = grant(session, theirs)
+        assert seen(session, scene) == "use"
+        for party in (guardian, scene.desk):  # whoever stops it
+            assert service.grant_of(session, party.organization.id, made.id) == made
+        with pytest.raises(DisclosureGrantNotFound):
+            service.grant_of(session, scene.production.organization.id, made.id)
+        mandates.revoke(session, mandate, by=guardian.organization.id)
+        assert seen(session, scene) == "license"
+
+    @ONE_DATABASE
+    def test_an_estate_grants_after_a_death_and_what_was_granted_before_goes_on(
+        self, session, tmp_path
+    ):
+        scene = a_scene_that_says(session, EITHER)
+        grant(session, scene)
+        estate = a_holder_of(session, "estate_rep")
+        granted(session, scene, "estate_rep", tmp_path, estate)
+        assert seen(session, scene) == "use"
+        with pytest.raises(SignatureRefused, match="estate"):
+            grant(session, scene, who="org_other")
+        grant(session, replace(scene, desk=estate), who="org_other")
+        assert seen(session, scene, who="org_other") == "use"

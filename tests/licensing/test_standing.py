@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from app import clock
 from app.demo import cast
 from app.identity.models import SigningKey
 from app.licensing.boundaries import service as boundaries
-from app.licensing.contracts import service, signatories
+from app.licensing.contracts import ratification, service, signatories
 from app.licensing.document import contract
 from app.licensing.document.limits import Limits
 from app.licensing.errors import (
@@ -25,13 +26,15 @@ from app.licensing.errors import (
     StandingOfferNotFound,
     StandingOfferNotOpen,
 )
+from app.licensing.mandates import service as mandate_service
 from app.licensing.standing import acceptance
 from app.licensing.standing import service as standing
 from app.licensing.standing import standing_document as documents
 from app.licensing.standing.models import StandingOffer
 from app.registry import service as registry
 from app.registry.models_mandates import PerformerLife
-from tests.licensing.mandating import make_minor
+from tests.licensing import approving
+from tests.licensing.mandating import BORN_ON, OF_AGE_IN, granted, holder_of, make_minor
 from tests.licensing.standing_offers import (
     a_document,
     a_signature,
@@ -78,9 +81,97 @@ class TestMinorsAndTheDead:
         found = signatories.why_not_in_advance(
             contract.recorded(json.dumps(said).encode()),
             life,
+            "performer",
             *(datetime(year, 6, 1, tzinfo=UTC) for year in years),
         )
         assert found is None if why is None else why in str(found)
+
+
+def signed_in_place(  # type: ignore[no-untyped-def]
+    session: Session, scene: Scene, role: str, holder: cast.Party, *changes: Any
+) -> StandingOffer:
+    """Draft and sign as who stands in the performer's place."""
+    by = holder.organization.id
+    offer = standing.draft_offer(session, by, a_document(scene, *changes))
+    jws = a_signature(holder, offer.document, role)
+    made = standing.with_key(session, by, jws, role=role)
+    return standing.sign_offer(session, offer, by, role=role, made=made)
+
+
+class TestInThePerformersPlace:
+    def born(self, document: dict[str, Any]) -> None:
+        document["terms"]["performer"]["dob"] = str(BORN_ON)
+
+    def test_a_guardian_gives_for_a_minor_until_they_are_of_age_or_the_mandate_ends(
+        self, session: Session, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_minor(session, scene)
+        holder = holder_of(session, "guardian")
+        with pytest.raises(StandingOfferInvalid):  # not before there is a mandate
+            signed_in_place(session, scene, "guardian", holder, self.born)
+        mandate = granted(session, scene, "guardian", tmp_path, holder)
+        offer = signed_in_place(session, scene, "guardian", holder, self.born)
+        made = accepted(session, offer, scene.production)
+        decision, _ = scene.ask(session)
+        assert decision.outcome == "permit", decision.codes
+        with approving.later(monkeypatch, seconds=OF_AGE_IN.total_seconds() + 86_400):
+            with pytest.raises(StandingOfferNotOpen, match="to give"):
+                accepted(session, offer, another(session))
+            # What was accepted before waits for the performer's own yes, over the contract.
+            assert scene.ask(session)[0].codes == ["MINOR_LICENCE_ENDED_AT_18"]
+            assert ratification.awaiting(session, scene.desk.organization.id) == [made]
+            jws = scene.desk.sign(made, "ratification")
+            service.sign_contract(
+                session, made, scene.desk.organization.id, role="ratification", jws=jws
+            )
+            assert scene.ask(session)[0].outcome == "permit"
+        mandate_service.revoke(session, mandate, by=holder.organization.id)
+        with pytest.raises(StandingOfferNotOpen, match="to give"):
+            accepted(session, offer, another(session))
+
+    def test_an_estate_gives_after_a_death_and_nothing_of_the_performers_goes_on(
+        self, session: Session, scene: Scene, tmp_path: Path
+    ) -> None:
+        own = an_open_offer(session, scene)
+        holder = holder_of(session, "estate_rep")
+        granted(session, scene, "estate_rep", tmp_path, holder)
+        with pytest.raises(StandingOfferNotOpen, match="to give"):
+            accepted(session, own, scene.production)
+
+        def otherwise(document: dict[str, Any]) -> None:
+            document["caps"]["executions"] = 3
+
+        offer = signed_in_place(session, scene, "estate_rep", holder, otherwise)
+        made = accepted(session, offer, scene.production)
+        roles = {each.role for each in service.signatures_of(session, made)}
+        assert roles == {"estate_rep", "licensee"}
+
+    @ONE_DATABASE
+    def test_nobody_signs_in_a_role_that_is_not_theirs(
+        self, session: Session, scene: Scene, tmp_path: Path
+    ) -> None:
+        make_minor(session, scene)
+        holder = holder_of(session, "guardian")
+        granted(session, scene, "guardian", tmp_path, holder)
+        offer = standing.draft_offer(session, holder.organization.id, a_document(scene, self.born))
+        for party, role in (
+            (scene.desk, "performer"),  # a minor
+            (scene.desk, "guardian"),  # without the mandate
+            (scene.agency, "guardian"),
+            (holder, "performer"),
+            (holder, "estate_rep"),
+            (holder, "loan_out"),
+        ):
+            by = party.organization.id
+            jws = a_signature(party, offer.document, role)
+            made = standing.with_key(session, by, jws, role=role)
+            with pytest.raises(SignatureRefused):
+                standing.sign_offer(session, offer, by, role=role, made=made)
+        # The planted fault: one whose signature says another role than the one it is kept for.
+        jws = a_signature(holder, offer.document, "performer")
+        made = standing.with_key(session, holder.organization.id, jws, role="guardian")
+        with pytest.raises(SignatureRefused, match="role"):
+            standing.sign_offer(session, offer, holder.organization.id, role="guardian", made=made)
 
 
 class TestAcceptance:

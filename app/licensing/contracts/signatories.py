@@ -29,6 +29,13 @@ ENOUGH = {
 # Who may sign at all: a minor beside their guardian, too.
 MAY_SIGN = {MINOR: ENOUGH[MINOR] | {"performer"}, ADULT: ENOUGH[ADULT], DEAD: ENOUGH[DEAD]}
 ROLES = ("performer", "guardian", "estate_rep", "union_for_estate", "loan_out", "licensee")
+# Who signs standing offers: the performer, or who stands in their own place.
+IN_ADVANCE = ("performer", "guardian", "estate_rep", "union_for_estate")
+STANDS_SO = {
+    MINOR: "the performer was or is a minor, for whom a guardian signs",
+    ADULT: "the performer is of age, and signs themselves",
+    DEAD: "the performer has died: the estate signs, or the union for it",
+}
 OTHER_DOB = "the document's /performer/dob is not the date of birth on record; offer one that is"
 
 
@@ -59,6 +66,23 @@ def signer_of(session: Session, contract: Contract, role: str) -> str | None:
     performer = session.get_one(Performer, contract.performer_id)
     desk = session.get_one(Organization, performer.organization_id)
     return desk.id if role == "performer" and desk.kind == "performer" else None
+
+
+def speakers_of(session: Session, contract: Contract, side: str, *, at: datetime) -> frozenset[str]:
+    """Name who speaks for a side in what is no signature of the contract, at an instant.
+
+    The licensee for theirs; for the other an adult themselves, the guardian of a minor, after a
+    death the estate or the union for it.
+    """
+    life = mandates.life_of(session, contract.performer_id)
+    standing = standing_of(contract, life, at=at)
+    if side == "licensee" or standing == ADULT:
+        return frozenset({signer_of(session, contract, side)} - {None})  # type: ignore[arg-type]
+    held = mandates.holders_of(
+        session, contract.performer_id, mandates.SIGN, contract_id=contract.series_id, at=at
+    )
+    in_place = [held.get(role, frozenset()) for role in ENOUGH[standing]]
+    return frozenset().union(*in_place) - {contract.licensee_id}
 
 
 def may_sign(session: Session, contract: Contract, organization_id: str, role: str) -> bool:
@@ -121,18 +145,28 @@ def agrees(terms: documents.Terms, life: PerformerLife | None) -> bool:
     return dob is not None and local_days.add_years(dob, 18) == life.majority_on
 
 
-def why_not_in_advance(
-    terms: documents.Terms, life: PerformerLife | None, *instants: datetime
-) -> str | None:
-    """Say why the performer's own signature given in advance does not hold at all these instants.
+def holds(session: Session, performer: Performer, organization_id: str, role: str) -> bool:
+    """Say whether an organization may sign in advance in a role of `IN_ADVANCE` now: the performer
+    at their own desk, or who stands in their place by a mandate that is not for one contract."""
+    if role == "performer":
+        desk = session.get_one(Organization, performer.organization_id)
+        return organization_id == desk.id and desk.kind == "performer"
+    return role in IN_ADVANCE and role in mandates.roles_of(
+        session, performer.id, organization_id, act=mandates.SIGN
+    )
 
-    Only an adult gives one: neither guardian nor estate signs in advance. None where it holds.
+
+def why_not_in_advance(
+    terms: documents.Terms, life: PerformerLife | None, role: str, *instants: datetime
+) -> str | None:
+    """Say why a signature in this role, given in advance, does not hold at all these instants.
+
+    An adult gives one, for a minor the guardian, after a death the estate or the union for it; what
+    one of them gave is nobody's to accept once it is another's to give. None where it holds.
     """
-    standings = {standing_under(terms, life, at=each) for each in instants}
-    if DEAD in standings:
-        return "the performer has died"
-    if MINOR in standings:
-        return "the performer was or is a minor"
+    for standing in (standing_under(terms, life, at=each) for each in instants):
+        if role not in ENOUGH[standing]:
+            return STANDS_SO[standing]
     return None if agrees(terms, life) else OTHER_DOB
 
 

@@ -107,6 +107,13 @@ def algorithm_of(text: str) -> str:
     return str(_header(text)["alg"])
 
 
+def role_of(text: str) -> str:
+    """Return in which role a signature that was checked once says it was given."""
+    if assertions.is_assertion(text):
+        return str(json.loads(text)["statement"]["role"])
+    return str(_header(text)["role"])
+
+
 def _header(text: str) -> dict[str, Any]:
     head = text.split(".", maxsplit=1)[0]
     return dict(json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))))

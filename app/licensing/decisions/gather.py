@@ -21,7 +21,7 @@ from app.config import settings
 from app.identity.models import Organization, SigningKey
 from app.ledger import service as ledger
 from app.licensing.approvals.on_record import approvals_on_record
-from app.licensing.contracts import history, ink
+from app.licensing.contracts import history, ink, signatories
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.contracts.signatures import check_signature
 from app.licensing.deciding import approvals
@@ -207,7 +207,7 @@ def _signature_facts(
     in_advance = documents.recorded(document).standing_offer is not None
     for row in _SIGNATURES.rows(session.connection(), contract_id=contract.id):
         signature_id, role, signed_at, jws, key_id, organization_id, jwk = row
-        if in_advance and role == "performer":
+        if in_advance and role in signatories.IN_ADVANCE:
             signature = session.get_one(ContractSignature, signature_id)
             key = session.get_one(SigningKey, key_id)
             valid = acceptance.performer_signed(session, contract, signature, key)

@@ -82,7 +82,7 @@ class DisclosureGrantList(BaseModel):
         AlreadySigned,
     ),
 )
-@may("performer", "licensee", to="sign")
+@may("performer", "licensee", "representative", to="sign")
 def grant_disclosure(contract_id: str, body: DisclosureGrantCreate, act: Acting) -> Response:
     """Show a named verifier more of what is made under a contract, by your side's signature."""
 
@@ -115,7 +115,7 @@ def list_disclosure_grants(contract_id: str, read: Reading) -> DisclosureGrantLi
     response_model=DisclosureGrantRead,
     responses=act_refusals(DisclosureGrantNotFound),
 )
-@may("performer", "licensee", to="sign")
+@may("performer", "licensee", "representative", to="sign")
 def revoke_disclosure_grant(grant_id: str, act: Acting) -> Response:
     """End a grant of your side's at once; what was told stays told."""
 

@@ -12,6 +12,7 @@ from app import clock
 from app.identity.models import Organization, SigningKey
 from app.licensing.contracts.models import Contract
 from app.licensing.contracts.service import contract_of, registered_key, signer_of
+from app.licensing.contracts.signatories import speakers_of
 from app.licensing.contracts.signatures import check_detached
 from app.licensing.disclosures.models import DisclosureGrant
 from app.licensing.document import contract as documents
@@ -53,10 +54,11 @@ def grant_disclosure(
         errors = [{"pointer": p.pointer, "message": p.message} for p in refused.problems]
         raise DisclosureGrantInvalid(str(refused), errors=errors) from refused
     _check_allowed(session, contract, said)
-    if organization_id != signer_of(session, contract, said.side):
+    if organization_id not in speakers_of(session, contract, said.side, at=clock.now()):
         raise SignatureRefused(
             f"your organization may not grant as {said.side}: the performer grants through their "
-            "own desk, not through an agency, and the licensee through theirs"
+            "own desk, not through an agency, for a minor the guardian, after a death the estate, "
+            "and the licensee through theirs"
         )
     key = registered_key(session, organization_id, jws)
     check_detached(signed, jws, key.public_jwk, key_id=key.id, role=said.side, of=WHAT_IS_SIGNED)
@@ -106,7 +108,10 @@ def grants_on(session: Session, series_ids: Collection[str]) -> Sequence[Disclos
 
 
 def grant_of(session: Session, organization_id: str, grant_id: str) -> DisclosureGrant:
-    """Return a grant to the side that gave it. Raises DisclosureGrantNotFound for all others."""
+    """Return a grant to the side that gave it, whoever speaks for it now.
+
+    A minor's own desk ends what a guardian granted. Raises DisclosureGrantNotFound for all others.
+    """
     grant = session.get(DisclosureGrant, grant_id)
     if grant is not None:
         try:
@@ -114,7 +119,9 @@ def grant_of(session: Session, organization_id: str, grant_id: str) -> Disclosur
         except ContractNotFound:
             grant = None
         else:
-            grant = grant if signer_of(session, contract, grant.side) == organization_id else None
+            own = signer_of(session, contract, grant.side)
+            speak = speakers_of(session, contract, grant.side, at=clock.now()) | {own}
+            grant = grant if organization_id in speak else None
     if grant is None:
         raise DisclosureGrantNotFound(f"no grant of yours has the id {grant_id[:64]}")
     return grant
@@ -124,7 +131,8 @@ def granted(session: Session, contract: Contract) -> tuple[Granted, ...]:
     """Return what stands under one contract for the rule: what is signed, not what a row says.
 
     A row whose signature does not hold over its document, or was not made by the side it names,
-    grants nothing.
+    grants nothing. What a guardian or an estate granted ends with their mandate, at the latest when
+    a minor is of age.
     """
     found = []
     for row in grants_on(session, [contract.series_id]):
@@ -132,12 +140,22 @@ def granted(session: Session, contract: Contract) -> tuple[Granted, ...]:
         said = _signed(row.document, row.jws, json.dumps(key.public_jwk), key.id)
         if said is None or said.contract != contract.series_id:
             continue
-        if key.organization_id != signer_of(session, contract, said.side):
+        if not _counts(session, contract, row, said.side, key.organization_id):
             continue
         ends_at = min(said.until, row.revoked_at or said.until)
         name = said.verifier.name
         found.append(Granted(said.side, name, said.level, row.granted_at, ends_at))
     return tuple(found)
+
+
+def _counts(
+    session: Session, contract: Contract, grant: DisclosureGrant, side: str, by: str
+) -> bool:
+    """Say whether who granted spoke for the side then; in another's place, now too."""
+    if by not in speakers_of(session, contract, side, at=grant.granted_at):
+        return False
+    own = by == signer_of(session, contract, side)
+    return own or by in speakers_of(session, contract, side, at=clock.now())
 
 
 @lru_cache(maxsize=1024)

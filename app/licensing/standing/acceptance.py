@@ -172,12 +172,15 @@ def _check_open(session: Session, offer: StandingOffer, performer: Performer) ->
     if performer.paused_at is not None:
         raise standing.not_open(offer, "paused")
     life = mandates.life_of(session, performer.id)
-    given_at = offer.signed_at or now
-    if signatories.why_not_in_advance(standing.terms_of(offer), life, given_at, now) is not None:
-        raise standing.not_open(offer, "no longer the performer's to give")
-    key = session.get(SigningKey, offer.signing_key_id)
+    given_at, signed = offer.signed_at or now, standing.signed_as(session, offer)
+    if signed is None or offer.jws is None:
+        raise standing.not_open(offer, "draft")
+    role, key = signed
+    why_not = signatories.why_not_in_advance(standing.terms_of(offer), life, role, given_at, now)
+    if why_not or not signatories.holds(session, performer, key.organization_id, role):
+        raise standing.not_open(offer, "no longer theirs to give who signed it")
     document = offer.document.encode()
-    if key is None or key.revoked_at is not None or offer.jws is None:
+    if key.revoked_at is not None:
         raise standing.not_open(offer, "no longer signed with a key that holds")
     try:
         check_signature(
@@ -185,8 +188,8 @@ def _check_open(session: Session, offer: StandingOffer, performer: Performer) ->
             offer.jws,
             key.public_jwk,
             key_id=key.id,
-            organization_id=performer.organization_id,
-            role="performer",
+            organization_id=key.organization_id,
+            role=role,
         )
     except SignatureRefused:
         raise standing.not_open(offer, "not what the performer signed") from None
@@ -208,14 +211,16 @@ def _write(
 ) -> Contract:
     """Write the contract with both signatures, and put it in force."""
     at = clock.now()
-    author = By(performer.organization_id, Actor.PERFORMER)
+    advance = _in_advance(session, offer)
+    author = By(advance.organization_id, Actor(advance.role))
     proposal = negotiation.Proposal(terms, performer, by.organization_id)
     contract = negotiation.document_row(proposal, author, at=at)
     contract.series_id = contract.id
     contract.offered_at = contract.first_signed_at = at
     session.add(contract)
     session.flush()
-    session.add(_in_advance(offer, contract, performer))
+    advance.contract_id = contract.id
+    session.add(advance)
     session.add(
         ContractSignature(
             contract_id=contract.id,
@@ -232,20 +237,18 @@ def _write(
     return contract
 
 
-def _in_advance(
-    offer: StandingOffer, contract: Contract, performer: Performer
-) -> ContractSignature:
-    """Return the performer's signature on a contract: the one they gave the offer, when they did.
-
-    `performer_signed` holds it against the offer's document.
-    """
-    if offer.signing_key_id is None or offer.jws is None or offer.signed_at is None:
+def _in_advance(session: Session, offer: StandingOffer) -> ContractSignature:
+    """Return the performer's side's signature on a contract: the one given to the offer, when it
+    was. `performer_signed` holds it against the offer's document."""
+    signed = standing.signed_as(session, offer)
+    if signed is None or offer.jws is None or offer.signed_at is None:
         raise standing.not_open(offer, "draft")
+    role, key = signed
     return ContractSignature(
-        contract_id=contract.id,
-        role="performer",
-        organization_id=performer.organization_id,
-        signing_key_id=offer.signing_key_id,
+        contract_id="",  # known once the contract is written
+        role=role,
+        organization_id=key.organization_id,
+        signing_key_id=key.id,
         jws=offer.jws,
         signed_at=offer.signed_at,
     )

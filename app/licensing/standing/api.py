@@ -31,6 +31,7 @@ from app.licensing.standing.models import StandingOffer
 from app.licensing.words import plain_language
 from app.licensing.words.api_words import SectionRead, told
 from app.problems import shows
+from app.registry import mandates
 from app.registry import service as registry
 from app.registry.errors import PerformerUnknown
 
@@ -123,9 +124,9 @@ def read_standing_offer_schema() -> dict[str, Any]:
     response_model=StandingOfferRead,
     responses=act_refusals(StandingOfferInvalid),
 )
-@may("performer", "agent", to="negotiate")
+@may("performer", "agent", "representative", to="negotiate")
 def draft_standing_offer(body: StandingOfferCreate, act: Acting) -> Response:
-    """Draft a standing offer, as the performer's desk or agency; their signature opens it."""
+    """Draft a standing offer for one's performer, or by a mandate; a signature opens it."""
 
     def draft(session: Session) -> tuple[int, BaseModel]:
         made = standing.draft_offer(session, act.organization_id, body.document)
@@ -151,19 +152,21 @@ def list_standing_offers(
 
 
 @router.get("/performers/{performer_id}/standing-offers", responses=read_refusals(PerformerUnknown))
-@may("performer", "agent", to="read")
+@may("performer", "agent", "representative", to="read")
 def list_own_standing_offers(
     performer_id: str, read: Reading, before: Before = None, limit: Limit = 50
 ) -> StandingOfferPage:
-    """List a performer's standing offers, drafts and past ones too. For their desk and agency."""
-    performer = registry.performer_of(read.session, read.organization_id, performer_id)
+    """List a performer's standing offers, drafts and past ones too. For their side."""
+    performer = registry.performer_to(
+        read.session, read.organization_id, performer_id, mandates.NEGOTIATE
+    )
     listed = standing.offers_of(read.session, performer, before=before, limit=limit)
     more = listed[-1].id if len(listed) == limit else None
     return StandingOfferPage(items=[_read(read.session, each) for each in listed], next_before=more)
 
 
 @router.get("/standing-offers/{standing_offer_id}", responses=read_refusals(StandingOfferNotFound))
-@may("performer", "agent", "addressee", to="read")
+@may("performer", "agent", "addressee", "representative", to="read")
 def read_standing_offer(standing_offer_id: str, read: Reading) -> StandingOfferRead:
     """Show a standing offer to its performer's side, and once signed to whom it is made."""
     offer = standing.offer_of(read.session, read.principal, standing_offer_id)
@@ -175,7 +178,7 @@ def read_standing_offer(standing_offer_id: str, read: Reading) -> StandingOfferR
     responses={**shows(OFFER), **read_refusals(StandingOfferNotFound)},
     response_class=Response,
 )
-@may("performer", "agent", "addressee", to="read")
+@may("performer", "agent", "addressee", "representative", to="read")
 def read_standing_offer_document(standing_offer_id: str, read: Reading) -> Response:
     """Give the canonical bytes (RFC 8785) that the performer signs."""
     offer = standing.offer_of(read.session, read.principal, standing_offer_id)
@@ -194,9 +197,12 @@ def read_standing_offer_document(standing_offer_id: str, read: Reading) -> Respo
         BoundariesNotAcknowledged,
     ),
 )
-@may("performer", to="sign")
+@may("performer", "representative", to="sign")
 def sign_standing_offer(standing_offer_id: str, body: SignatureCreate, act: Acting) -> Response:
-    """Sign a standing offer as its performer, in advance: it is open from then on."""
+    """Sign a standing offer in advance: it is open from then on.
+
+    As `performer` at their own desk; by a mandate as `guardian`, `estate_rep`, `union_for_estate`.
+    """
 
     def sign(session: Session) -> tuple[int, BaseModel]:
         offer = standing.offer_of(session, act.principal, standing_offer_id, own=True)
@@ -219,7 +225,7 @@ def sign_standing_offer(standing_offer_id: str, body: SignatureCreate, act: Acti
     response_model=StandingOfferRead,
     responses=act_refusals(StandingOfferNotFound, StandingOfferNotOpen),
 )
-@may("performer", "agent", to="negotiate")
+@may("performer", "agent", "representative", to="negotiate")
 def retract_standing_offer(standing_offer_id: str, act: Acting) -> Response:
     """Let nobody accept it any more, at once. The performer's desk or agency may.
 

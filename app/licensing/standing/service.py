@@ -13,7 +13,7 @@ from app.identity.principal import Principal
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import service, signatories
 from app.licensing.contracts.models import Contract
-from app.licensing.contracts.signatures import check_detached
+from app.licensing.contracts.signatures import check_detached, role_of
 from app.licensing.document import contract as documents
 from app.licensing.document.limits import Finding, Limits, findings
 from app.licensing.errors import (
@@ -43,8 +43,8 @@ def draft_offer(
 ) -> StandingOffer:
     """Keep an offer the performer may sign; until then nobody else sees it.
 
-    The performer's desk or agency may. The same words again are the same offer. Raises
-    StandingOfferInvalid with a pointer to every field that is wrong.
+    The performer's desk or agency may, and who holds a mandate to negotiate. The same words again
+    are the same offer. Raises StandingOfferInvalid with a pointer to every field that is wrong.
     """
     try:
         offer = standing_document.parse(document)
@@ -52,7 +52,9 @@ def draft_offer(
         problems = [{"pointer": p.pointer, "message": p.message} for p in refused.problems]
         raise StandingOfferInvalid(str(refused), errors=problems) from refused
     try:
-        performer = registry.performer_of(session, organization_id, offer.terms.performer.id)
+        performer = registry.performer_to(
+            session, organization_id, offer.terms.performer.id, mandates.NEGOTIATE
+        )
     except PerformerUnknown as unknown:
         raise _invalid("/terms/performer/id", unknown.detail) from unknown
     session.refresh(performer, with_for_update=True)
@@ -107,24 +109,24 @@ def sign_offer(
 ) -> StandingOffer:
     """Open a standing offer: the performer's signature over its document, given in advance.
 
-    Only the performer's own desk may sign, for an adult who lives. Their boundaries are asked as
-    before any signature; `made` gives it, and is called once all else allows it.
-    Raises SignatureRefused, AlreadySigned, StandingOfferNotOpen, BoundariesNotAcknowledged.
+    An adult signs at their own desk, for a minor the guardian, after a death the estate, by a
+    mandate that stands. The performer's boundaries are asked as before any signature; `made` gives
+    it, and is called once all else allows it. Raises SignatureRefused, AlreadySigned,
+    StandingOfferNotOpen, BoundariesNotAcknowledged.
     """
     performer = lock(session, offer)
-    desk = session.get_one(Organization, performer.organization_id)
-    if role != "performer" or organization_id != desk.id or desk.kind != "performer":
+    if not signatories.holds(session, performer, organization_id, role):
         raise SignatureRefused(
-            f"{offer.id} is signed as performer, through the performer's own desk; whoever accepts "
-            "it signs the contract made from it"
+            f"{offer.id} is signed through the performer's own desk, or as guardian or for an "
+            "estate by a mandate; whoever accepts it signs the contract made from it"
         )
     status = offer.status(clock.now())
     if offer.signed_at is not None:
-        raise AlreadySigned(f"{offer.id} is already signed by the performer")
+        raise AlreadySigned(f"{offer.id} is already signed")
     if status != "draft" or clock.now() >= offer.closes_at:
         raise not_open(offer, "closed" if status == "draft" else status)
     life = mandates.life_of(session, performer.id)
-    refused = signatories.why_not_in_advance(terms_of(offer), life, clock.now())
+    refused = signatories.why_not_in_advance(terms_of(offer), life, role, clock.now())
     if refused is not None:
         raise SignatureRefused(f"{offer.id} is not signed in advance: {refused}")
     key, signature = made(offer.document.encode())
@@ -155,13 +157,16 @@ def retract_offer(session: Session, offer: StandingOffer) -> StandingOffer:
 def offer_of(session: Session, by: Principal, offer_id: str, *, own: bool = False) -> StandingOffer:
     """Return an offer of the caller's performer, or one that is signed and made to the caller.
 
-    `own`: made by the performer the caller speaks for, and no other. Raises StandingOfferNotFound
-    for all others alike.
+    `own`: made by the performer the caller speaks for, or negotiates for by a mandate, and no
+    other. Raises StandingOfferNotFound for all others alike.
     """
     offer = session.get(StandingOffer, offer_id)
     if offer is not None:
         performer = session.get_one(Performer, offer.performer_id)
-        mine = by.organization_id in (performer.organization_id, performer.agent_organization_id)
+        mine = by.organization_id in (
+            performer.organization_id,
+            performer.agent_organization_id,
+        ) or mandates.roles_of(session, performer.id, by.organization_id, act=mandates.NEGOTIATE)
         if mine or (not own and _is_shown(session, offer, by)):
             return offer
     raise StandingOfferNotFound(f"no standing offer open to you has the id {offer_id[:64]}")
@@ -234,6 +239,16 @@ def document_of(offer: StandingOffer) -> standing_document.StandingOffer:
 def terms_of(offer: StandingOffer) -> documents.Terms:
     """Read the terms of an offer."""
     return document_of(offer).terms
+
+
+def signed_as(session: Session, offer: StandingOffer) -> tuple[str, SigningKey] | None:
+    """Return in which role an offer is signed, and by which key; None for a draft.
+
+    As the signature says: who relies on it checks that.
+    """
+    if offer.jws is None or offer.signing_key_id is None:
+        return None
+    return role_of(offer.jws), session.get_one(SigningKey, offer.signing_key_id)
 
 
 def currency_of(offer: StandingOffer) -> str:
