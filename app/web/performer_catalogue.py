@@ -203,7 +203,7 @@ def sign_offer(
         seat, offer, role = _at_table(session, visit, standing_offer_id)
         if role is None:
             raise NotAllowed(
-                _("for an adult the performer signs, for a minor the guardian, then an estate")
+                _("an adult signs themselves; for a minor a guardian, after a death an estate")
             )
         taken = passkeys.take(session, proof.ceremony, "sign", visit.binder)
         used = passkeys.use(session, site(), taken, answer=proof.answer)

@@ -251,11 +251,13 @@ class TestInThePerformersPlace:
         self, session, tmp_path
     ):
         scene = a_scene_that_says(session, EITHER)
-        grant(session, scene)
+        grant(session, scene).granted_at -= timedelta(days=5)  # the death was three days ago
+        session.flush()
         estate = a_holder_of(session, "estate_rep")
         granted(session, scene, "estate_rep", tmp_path, estate)
         assert seen(session, scene) == "use"
+        other = a_holder_of(session, "union").organization.id
         with pytest.raises(SignatureRefused, match="estate"):
-            grant(session, scene, who="org_other")
-        grant(session, replace(scene, desk=estate), who="org_other")
-        assert seen(session, scene, who="org_other") == "use"
+            grant(session, scene, who=other)
+        grant(session, replace(scene, desk=estate), who=other)
+        assert seen(session, scene, who=other) == "use"

@@ -101,6 +101,7 @@ def signed_in_place(  # type: ignore[no-untyped-def]
 class TestInThePerformersPlace:
     def born(self, document: dict[str, Any]) -> None:
         document["terms"]["performer"]["dob"] = str(BORN_ON)
+        document["closes_at"] = (clock.now() + 2 * OF_AGE_IN).isoformat()
 
     def test_a_guardian_gives_for_a_minor_until_they_are_of_age_or_the_mandate_ends(
         self, session: Session, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
