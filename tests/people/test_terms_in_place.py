@@ -11,11 +11,11 @@ from tests.people.test_recovery import invited
 from tests.people.visiting import ONE_DATABASE, everything, refused
 
 
-def drafts(browser, scene):
+def drafts(browser, scene, born_on=BORN_ON):
     browser.open("/performer/catalogue")
     until = (clock.now() + timedelta(days=20)).date().isoformat()
     fields = {**TERMS, "performer_id": scene.performer.id, "until": until}
-    return browser.send("/performer/offers", **fields | {"born_on": BORN_ON.isoformat()})
+    return browser.send("/performer/offers", **fields | {"born_on": str(born_on)})
 
 
 def signs(browser, path):
@@ -52,7 +52,7 @@ class TestTermsInAdvance:
     @ONE_DATABASE
     def test_are_nobodys_without_the_mandate_or_the_role(self, served, scene, girl):
         guardian = invited(girl, scene.desk.organization, "guardian", "Jan")
-        path = drafts(girl, scene).headers["location"]
+        path = drafts(girl, scene, born_on="1990-05-04").headers["location"]
         assert "Sign with my passkey" in girl.open(path).text  # an adult, at their own desk
         assert "Sign with my passkey" not in guardian.open(path).text
         with db.writing() as session:
