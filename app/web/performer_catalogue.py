@@ -135,7 +135,7 @@ def draft_offer(visit: Posted, performer_id: PerformerId, said: Stated) -> Respo
             raise NotAllowed(_("terms are written by the performer, a guardian or an estate"))
         performer = next((each for each in _theirs(session, seat) if each.id == performer_id), None)
         if performer is None:
-            raise PerformerUnknown(f"no performer of yours has the id {performer_id[:64]}")
+            raise PerformerUnknown(_("no performer of yours has the id %(id)s", id=performer_id))
         document = stated.offer_from(
             said, performer_id=performer.id, name=performer.name, today=clock.now().date()
         )
