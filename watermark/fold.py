@@ -49,22 +49,36 @@ def fold(residual: Floats, view: View) -> Folded:
 
 def sample(residual: Floats, view: View, harmonics: Integers) -> Sampled:
     """As `fold`, a few harmonics [n, 2] only, in less than half the time."""
-    blocks, rows, columns = _blocks(residual, view)
-    count, size = blocks.shape[:2]
+    canvas, size, rows, columns = _resampled(residual, view)
     at = (np.arange(size) + 0.5) / size
-    used, which = np.unique(harmonics[:, 0], return_inverse=True)
-    across = np.exp(-2j * np.pi * at[:, None] * used)
-    wide = blocks.reshape(-1, size) @ np.concatenate([across.real, across.imag], 1).astype(
-        np.float32
+    (across, which), (down, under) = (
+        np.unique(harmonics[:, way], return_inverse=True) for way in (0, 1)
     )
-    wide = wide.reshape(count, size, 2, len(used))[..., which]
-    down = np.exp(-2j * np.pi * at[:, None] * harmonics[:, 1]).astype(np.complex64)
-    values = ((wide[:, :, 0] + np.complex64(1j) * wide[:, :, 1]) * down).sum(1)
+    wide = canvas.reshape(-1, size) @ _parts(np.exp(-2j * np.pi * at[:, None] * across), 1)
+    wide = wide.reshape(-1, size, canvas.shape[1] // size * 2 * len(across))
+    both = _parts(np.exp(-2j * np.pi * down[:, None] * at), 0) @ wide
+    real, imaginary = both.reshape(len(wide), 2, len(down), -1, 2, len(across)).swapaxes(0, 1)
+    table = real[:, :, :, 0] - imaginary[:, :, :, 1]
+    table = table + np.complex64(1j) * (real[:, :, :, 1] + imaginary[:, :, :, 0])
+    values = table.swapaxes(1, 2).reshape(-1, len(down), len(across))[:, under, which]
     return Sampled(values * np.float32(1 / size), rows, columns)
+
+
+def _parts(waves: Complexes, axis: int) -> Floats:
+    """Real parts, then imaginary ones."""
+    return np.concatenate([waves.real, waves.imag], axis).astype(np.float32)
 
 
 def _blocks(residual: Floats, view: View) -> tuple[Floats, Integers, Integers]:
     """The tiles of a picture [n, size, size], with the row and column of each."""
+    canvas, size, rows, columns = _resampled(residual, view)
+    down, across = (length // size for length in canvas.shape)
+    blocks = canvas.reshape(down, size, across, size).swapaxes(1, 2).reshape(-1, size, size)
+    return blocks, rows, columns
+
+
+def _resampled(residual: Floats, view: View) -> tuple[Floats, int, Integers, Integers]:
+    """A picture with `size` samples a side for each tile, and the row and column of each tile."""
     height, width = residual.shape
     x = np.array([-0.5, width - 0.5, -0.5, width - 0.5])
     y = np.array([-0.5, -0.5, height - 0.5, height - 0.5])
@@ -91,9 +105,8 @@ def _blocks(residual: Floats, view: View) -> tuple[Floats, Integers, Integers]:
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
     )
-    blocks = canvas.reshape(rows, size, columns, size).swapaxes(1, 2).reshape(-1, size, size)
     v, u = np.divmod(np.arange(rows * columns), columns)
-    return blocks, v + first[1], u + first[0]
+    return canvas, size, v + first[1], u + first[0]
 
 
 @functools.lru_cache(maxsize=16)

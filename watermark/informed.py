@@ -80,8 +80,9 @@ def shaped(mark: Mark, luma: Luma, gain: Floats, strength: float) -> Floats:
         _cancelled(pilots.real, mark.tile.pilot_amplitudes, mark.tile.pilots),
         _cancelled(data.real * mark.code, mark.tile.data_amplitudes, mark.tile.data),
     )
-    energy = float(np.mean((pattern * gain)[::2, ::2] ** 2))
-    pattern *= np.float32(np.sqrt(float(np.mean(gain[::2, ::2] ** 2)) / max(energy, 1e-9)))
+    some = gain[::2, ::2]
+    energy = float(np.mean((pattern[::2, ::2] * some) ** 2))
+    pattern *= np.float32(np.sqrt(float(np.mean(some**2)) / max(energy, 1e-9)))
     return pattern
 
 

@@ -69,11 +69,12 @@ class Limits:
 def strength(luma: Luma, shape: Floats, limits: Limits) -> float:
     """The factor for noise of local deviation `shape` that is expected to meet both limits."""
     step = max(1, int(np.sqrt(luma.size / 4e5)))
+    some = (slice(None, None, step), slice(None, None, step))
     values = luma.astype(np.float32)
-    mean = cv2.GaussianBlur(values, (0, 0), 1.5)
-    variance = np.maximum(cv2.GaussianBlur(values * values, (0, 0), 1.5) - mean * mean, 0)
-    noise = (shape * shape)[::step, ::step]
-    loss = float(np.mean(noise / (2 * variance[::step, ::step] + _C2 + noise)))
+    mean = cv2.GaussianBlur(values, (0, 0), 1.5)[some]
+    variance = np.maximum(cv2.GaussianBlur(values * values, (0, 0), 1.5)[some] - mean * mean, 0)
+    noise = shape[some] * shape[some]
+    loss = float(np.mean(noise / (2 * variance + _C2 + noise)))
     by_ssim = np.sqrt((1 - limits.ssim) / max(loss, 1e-9))
     by_psnr = np.sqrt(limits.energy() / (float(noise.mean()) + 1e-12))
     return float(min(by_ssim, by_psnr))
@@ -85,20 +86,22 @@ def correction(luma: Luma, change: Floats, limits: Limits) -> float:
     by_psnr = np.sqrt(limits.energy() / (energy + 1e-12))
     factor = 1.0
     for _ in range(2):  # the loss grows a little slower than the square
-        loss = 1 - _similarity(luma, change * np.float32(factor))
+        loss = 1 - _similarity(luma, change, factor)
         factor = min(by_psnr, factor * float(np.sqrt((1 - limits.ssim) / max(loss, 1e-9))))
     return float(factor)
 
 
-def _similarity(luma: Luma, change: Floats) -> float:
-    """Mean structural similarity of a picture to itself changed; of large ones, on every n-th
-    band of rows."""
+def _similarity(luma: Luma, change: Floats, factor: float) -> float:
+    """Mean structural similarity of a picture to itself changed by that much of `change`.
+
+    Of large ones, on every n-th band of rows.
+    """
     height = luma.shape[0]
     skip = max(1, round(luma.size / _JUDGED_PIXELS))
     loss, count = 0.0, 0
     for top in range(0, height, _BAND * skip):
         before = luma[top : top + _BAND].astype(np.float32)
-        after = np.clip(np.rint(before + change[top : top + _BAND]), 0, 255)
+        after = np.clip(np.rint(before + change[top : top + _BAND] * np.float32(factor)), 0, 255)
         seen = _similarities(before, after)
         loss += float(seen.sum())
         count += seen.size

@@ -19,6 +19,7 @@ from watermark.tile import Tile
 
 _LOWEST = 0.0128  # cycles per pixel: pilots of tiles of 600 pixels
 _BINS = 1024  # of angle (half a turn) and of log frequency (up to 0.5)
+_WIDE = _BINS * 3 // 2  # of those, with room for a constellation that begins in the last one
 _STEP = np.log(0.5 / _LOWEST) / _BINS
 _PEAK_CAP = 14.0
 _PADDED = 1.5  # length of the transform, in sides of the picture
@@ -28,6 +29,7 @@ _KEPT = 200  # places that a search hands on
 _REFINED = 40  # of those, refined
 _PILOTS_SEEN = 10  # fewest that must lie inside the spectrum
 _STRIDE = 0.7  # bins of the spectrum between the places tried for a pilot
+_TOGETHER = 64  # widths scored together: what is summed stays in the processor's cache
 _FEWEST, _MOST = 1.1, 12.0  # tiles along the shorter side of what is searched
 _SLIMMEST = 1.6  # most that a tile's sides may differ
 GRIDS = (3, 4, 5)  # tiles along the shorter side that `tile.grid` chooses, or did once
@@ -100,7 +102,7 @@ def _constellation(tile: Tile, stretch: Matrices) -> tuple[Floats, Floats, float
     base = float(logs.min())
     columns = np.rint((logs - base) / _STEP).astype(np.intp)
     rows = np.rint(angle / np.pi * _BINS).astype(np.intp) % _BINS
-    image = np.zeros((_BINS, 2 * _BINS), np.float32)
+    image = np.zeros((_BINS, _WIDE), np.float32)
     np.add.at(image, (rows, columns), 1)
     count = (np.arange(_BINS)[:, None] + columns[None] < _BINS).sum(1).astype(np.float32)
     return image, count, base
@@ -113,7 +115,7 @@ def candidates(
 
     All rotations and sizes of each matrix in `stretches` are tried; half a turn is left open.
     """
-    polar = np.zeros((_BINS, 2 * _BINS), np.float32)
+    polar = np.zeros((_BINS, _WIDE), np.float32)
     polar[:, :_BINS] = _log_polar(seen)
     transform = scipy.fft.rfft2(polar)
     scores: list[Floats] = []
@@ -151,26 +153,22 @@ def upright(tile: Tile, seen: Spectrum, size: tuple[int, ...], *, keep: int = _K
     columns = np.rint(widths[:, None] * pilots[:, 0] * seen.length).astype(np.intp)
     rows = np.rint(heights[:, None] * pilots[:, 1] * seen.length).astype(np.intp)
     wide, half = seen.peaks.shape[1], seen.length // 2
-    outside = np.abs(rows) > half - 2
-    lines = np.where(outside, 0, rows + half) * wide
-    excess = seen.peaks - 1
-    excess[0] = 0  # where what lies beyond the edge is read
-    excess = excess.ravel()
+    beyond, outside = columns > wide - 2, np.abs(rows) > half - 2
+    excess = np.pad(seen.peaks - 1, ((0, 0), (0, 1)))
+    excess[0] = 0  # what lies beyond the edge is read in the first row and past the last column
+    columns, rows = np.where(beyond, wide, columns), np.where(outside, 0, rows + half)
     scores = np.full((len(widths), len(heights)), -9.0, np.float32)
-    for at, width in enumerate(widths):
-        beyond = columns[at] > wide - 2
-        for low, high in ((width / _SLIMMEST, width * _SLIMMEST),):
-            for first, last in (
-                np.searchsorted(heights, [low, high]),
-                np.searchsorted(heights, [-high, -low]),
-            ):
-                flat = lines[first:last] + np.where(beyond, 0, columns[at])
-                flat[:, beyond] = 0
-                count = (~outside[first:last] & ~beyond).sum(1)
-                total = excess[flat].sum(1)
-                scores[at, first:last] = np.where(
-                    count >= _PILOTS_SEEN, total / np.sqrt(np.maximum(count, 1)), -9
-                )
+    for at in range(0, len(widths), _TOGETHER):
+        some = slice(at, at + _TOGETHER)
+        low, high = widths[some] / _SLIMMEST, widths[some] * _SLIMMEST
+        for least, most in ((low, high), (-high, -low)):
+            these = slice(*np.searchsorted(heights, [least.min(), most.max()]))
+            total = _total(excess, rows[these], columns[some])
+            count = (~outside[these]).astype(np.float32) @ (~beyond[some]).astype(np.float32).T
+            tall = heights[these, None]
+            fits = (tall >= least) & (tall < most) & (count >= _PILOTS_SEEN)
+            value = np.where(fits, total / np.sqrt(np.maximum(count, 1)), -9)
+            scores[some, these] = np.maximum(scores[some, these], value.T)
     best = (scores >= cv2.dilate(scores, np.ones((5, 5), np.uint8))) & (scores > 2.2)
     at_width, at_height = np.nonzero(best)
     top = np.argsort(scores[at_width, at_height])[::-1][:keep]
@@ -178,6 +176,15 @@ def upright(tile: Tile, seen: Spectrum, size: tuple[int, ...], *, keep: int = _K
     found[:, 0, 0] = widths[at_width[top]]
     found[:, 1, 1] = heights[at_height[top]]
     return found
+
+
+def _total(values: Floats, rows: Integers, columns: Integers) -> Floats:
+    """The sum over k of values[rows[:, k], columns[:, k]] for every pair [rows, columns]."""
+    total = np.zeros((len(rows), len(columns)), values.dtype)
+    for down, across in zip(rows.T, columns.T, strict=True):
+        top = int(down.min())
+        total += values[top : down.max() + 1].take(across, axis=1)[down - top]
+    return total
 
 
 def _peak_score(tile: Tile, seen: Spectrum, matrices: Matrices) -> Floats:
