@@ -14,7 +14,7 @@ DEPTH_MOST = 64  # a contract's document is nested eight deep
 UPLOADS = re.compile(
     r"/v1/(performers|verifications|materials|contracts/[^/]+/paper|render-jobs/[^/]+/results"
     r"|generations/batches|live-checks/[^/]+/stills)|/matches/byContent|/verify"
-    r"|/performer/identity/checks/[^/]+|/recovery/[^/]+/checks/[^/]+"
+    r"|/performer/enroll|/performer/identity/checks/[^/]+|/recovery/[^/]+/checks/[^/]+"
     r"|/agency/import"
 )
 OTHERS = "/matches/"  # of the soft binding API: its document knows 400, and no 422

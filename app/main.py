@@ -95,6 +95,7 @@ from app.web import (
 )
 from app.web import cases as case_pages
 from app.web import catalogue as catalogue_pages
+from app.web import enrolling as enrolling_pages
 from app.web import film as film_pages
 from app.web import languages as languages_page
 from app.web import lent as lent_pages
@@ -248,6 +249,7 @@ def create_app() -> FastAPI:
         production_house,
         catalogue_pages,
         film_pages,
+        enrolling_pages,
     ):
         app.include_router(portal.router)
     app.include_router(signing_pages.router)

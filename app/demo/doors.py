@@ -1,5 +1,6 @@
 """Links that sign one in as somebody of the demo: on this machine, and only there."""
 
+import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from fastapi import APIRouter, Request, Response
 from rich.console import Console
 from sqlmodel import Session, col, select
 
-from app import db
+from app import config, db
 from app.config import settings
+from app.demo import sandbox
 from app.errors import AppError
 from app.identity import people, sessions
 from app.identity.models import Organization
@@ -19,7 +21,14 @@ from app.identity.models_people import Membership, Passkey, Person
 from app.main import create_app
 from app.web.pages import see
 
-HOMES = {"performer": "/performer", "production": "/production", "agency": "/account"}
+HOMES = {
+    "performer": "/performer",
+    "production": "/production",
+    "agency": "/agency",
+    "union": "/union",
+    "operator": "/operator",
+}
+AUDITOR, OPERATOR = "An auditor: looks, and does not act", "Who runs this installation"
 ALOUD = (
     "Whoever opens one of these links is that person, without a passkey. They work on this machine "
     "alone, and end with this command. Never do this where anything is real."
@@ -46,25 +55,52 @@ def make_doors(session: Session, cast: Sequence[tuple[str, Organization]]) -> li
     """Make a person, a member of each of these houses, with a passkey that no device has."""
     made = []
     for name, organization in cast:
+        person = _a_person(session, name)
         _, secret = people.invite_first(session, organization)
-        person = Person(name=name)
-        session.add(person)
-        session.flush()
         people.join(session, people.invitation_of(session, secret, lock=True), person)
-        passkey = Passkey(
-            person_id=person.id,
-            name="A door of the demo, no device",
-            credential_id=secrets.token_urlsafe(32),
-            public_key=b"",
-            aaguid="",
-            backup_eligible=False,
-            backed_up=False,
-            sign_count=0,
-        )
-        session.add(passkey)
-        session.flush()
-        made.append(Door(name, organization.kind, secrets.token_urlsafe(24), passkey.id))
+        made.append(_door(session, person, organization.kind))
     return made
+
+
+def make_auditor(session: Session, looked_at: Door) -> Door:
+    """Make a person who looks at a house and does not act, invited by whom a door leads to."""
+    by = session.get_one(Person, session.get_one(Passkey, looked_at.passkey_id).person_id)
+    house = people.memberships_of(session, by.id)[0][1]
+    _, secret = people.invite(session, house.id, by, role="auditor")
+    person = _a_person(session, AUDITOR)
+    people.join(session, people.invitation_of(session, secret, lock=True), person)
+    return _door(session, person, house.kind)
+
+
+def make_operator(session: Session) -> Door:
+    """Make a person of no house, and name them as who runs this installation, in this process."""
+    person = _a_person(session, OPERATOR)
+    os.environ["UNDERSTUDY_OPERATORS"] = person.id
+    config.settings.cache_clear()
+    return _door(session, person, "operator")
+
+
+def _a_person(session: Session, name: str) -> Person:
+    person = Person(name=name)
+    session.add(person)
+    session.flush()
+    return person
+
+
+def _door(session: Session, person: Person, kind: str) -> Door:
+    passkey = Passkey(
+        person_id=person.id,
+        name="A door of the demo, no device",
+        credential_id=secrets.token_urlsafe(32),
+        public_key=b"",
+        aaguid="",
+        backup_eligible=False,
+        backed_up=False,
+        sign_count=0,
+    )
+    session.add(passkey)
+    session.flush()
+    return Door(person.name, kind, secrets.token_urlsafe(24), passkey.id)
 
 
 def everybody(session: Session) -> list[tuple[str, Organization]]:
@@ -85,18 +121,35 @@ def serve(out: Console) -> None:
         raise NotLocal("open doors are for the demo's own database, not for one of a server")
     if not _is_here(settings().host):
         raise NotLocal(f"a demo with open doors is served on 127.0.0.1, not on {settings().host}")
-    with db.writing() as session:
-        made = make_doors(session, everybody(session))
+    made, begun = open_all()
     app = create_app()
     app.include_router(router(made))
     out.print(f"\n[bold red]{ALOUD}[/]\n")
     for door in made:
         out.print(f"  {door.name} ({door.kind})\n    {settings().origin}/demo/{door.token}")
-    out.print(f"\nWithout an account: {settings().origin}/\nStop with Ctrl-C.")
+    out.print("\nA film of your own, in two houses where nothing is billed (each link once):\n")
+    for name, secret in begun:
+        out.print(f"  {name}\n    {settings().origin}/join/{secret}")
+    out.print(
+        f"\nWithout an account, as anybody who checks: {settings().origin}/\nStop with Ctrl-C."
+    )
     try:
         uvicorn.run(app, host=settings().host, port=settings().port, log_config=None)
     finally:
         close(made)
+
+
+def open_all() -> tuple[list[Door], list[tuple[str, str]]]:
+    """Make a door for everybody in the demo, an auditor and the operator among them.
+
+    Returns the doors, and for each house of the sandbox its name with the secret of its first link.
+    """
+    with db.writing() as session:
+        made = make_doors(session, everybody(session))
+        made += [make_auditor(session, each) for each in made if each.kind == "production"]
+        made.append(make_operator(session))
+        empty = sandbox.make_houses(session)
+        return made, [(house.name, people.invite_first(session, house)[1]) for house in empty]
 
 
 def close(doors: Sequence[Door]) -> None:

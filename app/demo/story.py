@@ -20,6 +20,7 @@ from app.gateway import progress
 from app.gateway import service as gateway
 from app.gateway.generators.local import MODEL
 from app.gateway.models import FINAL, Generation
+from app.identity import service as identity
 from app.ledger import service as ledger
 from app.ledger.check import check
 from app.ledger.receivables.credit import approve_credit
@@ -27,6 +28,8 @@ from app.licensing.contracts import service as licensing
 from app.licensing.contracts.models import Contract
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions.models import Decision
+from app.licensing.document.example import DOCUMENT
+from app.licensing.strikes import service as strikes
 from app.registry import service as registry
 from app.registry.models import Performer
 from app.worker import Worker
@@ -104,6 +107,8 @@ def _register_parties() -> tuple[list[cast.Party], cast.Party, cast.Party]:
         ]
         production = cast.register_party(session, "Nightglass Pictures", "production")
         agency = cast.register_party(session, "Delft Talent Agency", "agency")
+        union = identity.create_organization(session, "Guild of Painted Players", "union")
+        strikes.name_keeper(session, DOCUMENT["governing"], union)
         approve_credit(
             session,
             production.organization.id,

@@ -104,6 +104,7 @@ def _stated(  # noqa: PLR0917 - FastAPI fills them in by name
     tz: Word,
     until: Annotated[date, Form()],
     shown_first: Annotated[bool, Form()] = False,
+    takes: Annotated[bool, Form()] = False,
 ) -> stated.Stated:
     return stated.Stated(
         born_on=born_on,
@@ -119,6 +120,7 @@ def _stated(  # noqa: PLR0917 - FastAPI fills them in by name
         tz=tz.strip(),
         until=until,
         shown_first=shown_first,
+        takes=takes,
     )
 
 

@@ -15,6 +15,7 @@ from app.web import (
     agency_invitation,
     agency_statements,
     catalogue,
+    enrolling,
     film,
     pages,
     performer,
@@ -71,15 +72,17 @@ PAGES = [
         production,
         production_house,
         catalogue,
+        enrolling,
         film,
     )
     for route in room.router.routes
     if isinstance(route, APIRoute)
 ]
 # Read piece by piece, once it is known who sends them: tests/people/test_live_checks.py,
-# tests/http/test_import_pages.py.
+# tests/http/test_import_pages.py, tests/people/test_enrolling.py.
 UPLOADS = {
     "/agency/import",
+    "/performer/enroll",
     "/performer/identity/checks/{live_check_id}",
     "/recovery/{secret}/checks/{live_check_id}",
 }

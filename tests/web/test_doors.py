@@ -7,10 +7,11 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from app import cli, config, db
-from app.demo import doors, story
+from app.demo import doors, sandbox, story
 from app.identity import service as identity
 from app.identity import sessions
 from app.identity.models_people import Passkey, PersonSession
+from app.main import create_app
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -35,6 +36,36 @@ def test_open_from_this_machine_and_from_no_other(made):
     assert "__Host-understudy=" in opened.headers["set-cookie"]
     for host, token in (("192.0.2.7", door.token), ("testclient", door.token), ("::1", "x")):
         assert knocks(made, host, token).status_code == 404
+
+
+def test_open_to_every_persona_on_the_page_it_is_about(database, monkeypatch):
+    monkeypatch.setenv("UNDERSTUDY_WORKER_IN_PROCESS", "false")
+    monkeypatch.setenv("UNDERSTUDY_OPERATORS", "")  # given back, whatever the doors put there
+    with db.writing() as session:
+        for kind in ("performer", "production", "agency", "union"):
+            identity.create_organization(session, f"A {kind}", kind)
+    made, begun = doors.open_all()
+    application = create_app()
+    application.include_router(doors.router(made))
+    seen = {}
+    for door in made:
+        browser = TestClient(application, base_url="https://x", client=("127.0.0.1", 1))
+        answer = browser.get(f"/demo/{door.token}")
+        assert answer.status_code == 200, (door.name, answer.text)
+        assert not answer.url.path.startswith("/sign-in")
+        seen[door.name] = answer.url.path
+    assert seen == {
+        "A performer": "/performer",
+        "A production": "/production",
+        "A agency": "/agency",
+        "A union": "/union",
+        doors.AUDITOR: "/production",
+        doors.OPERATOR: "/operator",
+    }
+    assert [name for name, _ in begun] == [sandbox.PERFORMER, sandbox.PRODUCTION]
+    for name, secret in begun:
+        assert f"{name} invites you." in TestClient(application).get(f"/join/{secret}").text
+    config.settings.cache_clear()
 
 
 def test_nobody_who_is_somebody_gets_a_door(made):

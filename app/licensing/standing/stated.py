@@ -9,6 +9,8 @@ from app.licensing.errors import StandingOfferInvalid
 from app.money import parse_minor
 
 TEMPLATE = "indie-scene"
+# Five drafts of a shot, a quarter of the price each; half of that counts for the chosen one.
+TAKES = {"max_takes": 5, "draft_rate": "0.25", "draft_credit": "0.5", "draft_days": 30}
 USES = (
     "Whoever accepts this may have my face and a synthetic voice speak lines in one film scene "
     "after another, at this price and within these limits."
@@ -21,7 +23,7 @@ class Stated:
 
     `rate` and `least` are of one second and of one use, `total` is the most that all contracts may
     cost together: amounts in major units, as text. `until` is the last day of every contract;
-    nobody accepts from that day on.
+    nobody accepts from that day on. With `takes`, drafts of a shot cost a part (`TAKES`).
     """
 
     born_on: date
@@ -37,6 +39,7 @@ class Stated:
     tz: str
     until: date
     shown_first: bool
+    takes: bool
 
 
 def offer_from(said: Stated, *, performer_id: str, name: str, today: date) -> dict[str, Any]:
@@ -72,6 +75,8 @@ def offer_from(said: Stated, *, performer_id: str, name: str, today: date) -> di
     del terms["licensee"]
     terms["notice_hours"] = 0  # whoever accepts at night makes a film that night
     terms["grant"]["content"]["preview_waived"] = not said.shown_first
+    if said.takes:
+        terms["compensation"]["takes"] = dict(TAKES)
     return {
         "v": 1,
         "type": "standing-offer",
