@@ -19,8 +19,9 @@ setup: $(SYNCED) ## make .venv with the command understudy in it
 demo: $(SYNCED) ## one licensed generation, end to end, on a real portrait
 	$(VENV)/bin/understudy demo --out $(OUT)
 
-screens: $(SYNCED) browser ## take a picture of every page into docs/screens
+screens: $(SYNCED) browser ## take a picture of every page into docs/screens, and of every step of docs/learn
 	$(PY) -m tests.screens
+	$(PY) -m tests.web.newcomer
 
 words: $(SYNCED) ## bring the catalogues of translations up to date with the sentences in the code
 	$(PY) -m tests.words

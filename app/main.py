@@ -98,6 +98,7 @@ from app.web import catalogue as catalogue_pages
 from app.web import enrolling as enrolling_pages
 from app.web import film as film_pages
 from app.web import languages as languages_page
+from app.web import learning as learning_page
 from app.web import lent as lent_pages
 from app.web import mandates as mandate_pages
 from app.web import notices as notices_pages
@@ -229,6 +230,7 @@ def create_app() -> FastAPI:
     app.include_router(policies_page.router)
     app.include_router(public_pages.router)
     app.include_router(languages_page.router)
+    app.include_router(learning_page.router)
     app.include_router(people_pages.router)
     app.include_router(notices_pages.router)
     app.include_router(recovery_pages.router)

@@ -28,7 +28,7 @@ from app.licensing.document.disclosure import STRANGER, Viewer
 from app.licensing.status import consent_status
 from app.transparency import note, service
 from app.transparency.errors import CheckpointNotFound
-from app.web import evidence
+from app.web import evidence, learning
 from app.web.pages import (
     HERE,
     WITH_STILL,
@@ -40,7 +40,7 @@ from app.web.pages import (
 )
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
-PICTURES = {"girl.webp": "image/webp"}
+PICTURES = frozenset(("girl.webp", *learning.PICTURES))
 NEWEST = 25
 LATE = timedelta(minutes=10)  # a log that was not signed for so long, with leaves waiting, is late
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
@@ -102,12 +102,11 @@ def show_front(visit: Visitor) -> Response:
 @may("anyone", at_any_time=True)
 def show_picture(name: str) -> Response:
     """Give a picture that a page is decorated with."""
-    media_type = PICTURES.get(f"{name}.webp")
-    if media_type is None:
+    if f"{name}.webp" not in PICTURES:
         return Response(status_code=404)
     headers = {"Cache-Control": "public, max-age=86400"}
     content = (HERE / "static" / f"{name}.webp").read_bytes()
-    return Response(content, media_type=media_type, headers=headers)
+    return Response(content, media_type="image/webp", headers=headers)
 
 
 @router.get("/verify")

@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.xdist_group("http"),
 ]
 HTML = {"Accept": "text/html,application/xhtml+xml"}
-PAGES = ("/", "/verify", "/log", "/status", "/policies", "/sign-in")
+PAGES = ("/", "/verify", "/log", "/status", "/policies", "/learn", "/sign-in")
 SCRIPT = "<script>alert(1)</script>"
 UNKNOWN = {
     "sha256": "0" * 64,
