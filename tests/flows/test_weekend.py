@@ -204,8 +204,8 @@ def test_is_licensed_chosen_cut_verified_and_paid_at_the_pages(served, film, tmp
     clips = [downloads(felix, each, tmp_path / f"{n}.mp4") for n, each in enumerate(chosen)]
     publication.publish_log()
 
-    # Verified: a shot as it was handed out, and a cut of the first two. Every shot has a mark of its
-    # own, and in a cut of all twelve, looked at as one film, none is found today: docs/pages.md.
+    # Verified: a shot as it was handed out, and a cut of the first two. Every shot has a mark of
+    # its own, and in a cut of all twelve, looked at as one film, none is found: docs/pages.md.
     assert "This is the released file, unchanged." in verdict_of(Browser(served), clips[0]).text
     cut_together = verdict_of(Browser(served), cut(clips[:2], tmp_path / "film.mp4")).text
     assert "This comes from a released work." in cut_together
