@@ -32,6 +32,7 @@ PICTURES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "ima
 
 # What the libraries raise over broken files, beside errors of their own.
 INSET_SHARE = 0.8  # of a picture: what shows the mark on less is taken for an inset
+MOST_SPANS = 1000  # stretches of a film with a mark that are told
 MOST_PARTS = 4  # insets of a film that are compared by themselves
 BROKEN = (OSError, ValueError, ArithmeticError, LookupError, SyntaxError, EOFError, struct.error)
 
@@ -60,6 +61,7 @@ def read_content(*, path: str, watermark_key_hex: str | None) -> dict[str, Any]:
 
     Without a key the mark is not looked for (`searched` is false). `marks` lists distinct payloads
     (hex) in order of appearance; `parts` is what shows a mark on part of the picture, by itself.
+    Of a film `spans` says from when to when each mark was read, and `length_s` how long it is.
     """
     file = Path(path)
     kind = sniff(file)
@@ -181,15 +183,25 @@ def _open(path: Path, kind: Kind) -> Any:
 def _film_or_sound(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
     with _open(path, kind) as container:
         film, sound = _tracks(container, kind.medium)
+        header_s = (container.duration or 0) / av.time_base
     samples = _samples(path, kind) if sound else np.zeros(0, np.float32)
     words = prints.sound_words(samples)
     if film:
         import watermark.video
 
         insets: list[Inset] = []
+        spans: list[dict[str, Any]] = []
 
         def look(key: bytes) -> Any:
             seen = watermark.video.detect(path, key)
+            spans.extend(
+                {
+                    "payload": one.payload.hex(),
+                    "start_s": max(0.0, one.start_s),
+                    "end_s": max(0.0, one.end_s),
+                }
+                for one in seen[:MOST_SPANS]
+            )
             insets.extend((one.region, one.start_s, one.end_s) for one in seen[:MOST_PARTS])
             return seen
 
@@ -198,11 +210,18 @@ def _film_or_sound(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
         if not lumas:
             raise _Unreadable("no frame of the film can be decoded")
         print_ = prints.fingerprint("video", sound=words, **_of_pictures(lumas))
-        return _answer("video", marks, print_, [_of_pictures(part) for part in parts if part])
+        answer = _answer("video", marks, print_, [_of_pictures(part) for part in parts if part])
+        return {**answer, "spans": spans, "length_s": _length_s(len(lumas), spans, header_s)}
     if not len(samples):
         raise _Unreadable("no sound can be decoded")
     marks = _marks(key, lambda key: _sound_mark(path, kind, key))
     return _answer("audio", marks, prints.fingerprint("audio", [], [], words), [])
+
+
+def _length_s(looks: int, spans: list[dict[str, Any]], header_s: float) -> float:
+    """Say how long a film is: as far as it was looked at, else as its header says."""
+    seen_s = max([looks * prints.STEP_MS / 1000, *(each["end_s"] for each in spans)])
+    return max(seen_s, header_s) if seen_s >= LOOKED_AT_S else seen_s
 
 
 def _tracks(container: Any, medium: str) -> tuple[bool, bool]:

@@ -58,6 +58,15 @@ class _MarkSeen(BaseModel):
     false_positive_log10: float
 
 
+_Second = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+
+
+class _Span(BaseModel):
+    payload: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    start_s: _Second
+    end_s: _Second
+
+
 class Content(BaseModel):
     """What the child said of pictures and sound."""
 
@@ -68,6 +77,8 @@ class Content(BaseModel):
     marks: Annotated[list[_MarkSeen], Field(max_length=1000)] = []
     fingerprint: prints.Fingerprint | None = None
     parts: Annotated[list[prints.Part], Field(max_length=4)] = []
+    spans: Annotated[list[_Span], Field(max_length=1000)] = []
+    length_s: _Second | None = None
 
     def agreement(self, known: Mapping[str, Any] | None) -> prints.Agreement | None:
         """Say whether it is the content of a known fingerprint; None: nothing to compare."""
@@ -86,6 +97,24 @@ class Manifest:
     signed_at: str
     found_by: Literal["file", "credentials", "remains", "watermark"]
     file_sha256: str
+
+
+@dataclass(frozen=True)
+class MarkedSpan:
+    """A stretch of a film that shows one mark, in seconds; `of_this_work`: the work it is about."""
+
+    payload: str
+    start_s: float
+    end_s: float
+    of_this_work: bool
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Where in a film the marks of this installation are; elsewhere none was found."""
+
+    length_s: float
+    spans: list[MarkedSpan]
 
 
 @dataclass(frozen=True)
@@ -123,6 +152,8 @@ class Findings:
     manifest: Manifest | None = field(default=None)
     # 2, again: somebody else's signer on the list that was given; None: no list, or we signed
     signer_listed: bool | None = None
+    # 7, again: where in a film which mark is, in order; None: no film, or not looked for
+    timeline: Timeline | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the findings as a JSON object."""
@@ -189,6 +220,7 @@ def verify(
         medium=content.medium,
         mark="no-key" if watermark_key is None else _mark(content, marked),
         payloads=payloads,
+        timeline=_timeline(repository, content, subject),
         **compared,
         # 9. The manifest it all comes down to.
         manifest=_manifest(subject, released, named, claims),
@@ -257,7 +289,7 @@ def told(content: Content, path: Path, may_tell: MayTell) -> Content:
     seen = content.fingerprint.model_dump(mode="json") if content.fingerprint else None
     if may_tell(seen, path):
         return content
-    return content.model_copy(update={"searched": False, "marks": [], "parts": []})
+    return content.model_copy(update={"searched": False, "marks": [], "parts": [], "spans": []})
 
 
 def _named(repository: Repository, claims: _Claims, remains: _Remains) -> SignedManifest | None:
@@ -291,6 +323,28 @@ def _mark(content: Content, marked: SignedManifest | None) -> Mark:
     if content.marks:
         return "unrecorded"
     return "absent" if content.searched else "unsearched"
+
+
+def _timeline(
+    repository: Repository, content: Content, subject: SignedManifest | None
+) -> Timeline | None:
+    """Say where in a film which mark is; a mark is of this work where it names the subject."""
+    if content.length_s is None or not content.searched:
+        return None
+    known = {mark.payload: repository.by_payload(mark.payload) for mark in content.marks}
+    about = subject.id if subject else None
+    return Timeline(
+        content.length_s,
+        [
+            MarkedSpan(
+                each.payload,
+                each.start_s,
+                each.end_s,
+                (found := known.get(each.payload)) is not None and found.id == about,
+            )
+            for each in content.spans
+        ],
+    )
 
 
 def _compare(

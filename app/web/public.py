@@ -28,7 +28,7 @@ from app.licensing.document.disclosure import STRANGER, Viewer
 from app.licensing.status import consent_status
 from app.transparency import note, service
 from app.transparency.errors import CheckpointNotFound
-from app.web import evidence, learning
+from app.web import evidence, learning, marked_film
 from app.web.pages import (
     HERE,
     WITH_STILL,
@@ -141,6 +141,7 @@ async def verify_file(request: Request, visit: Visitor) -> Response:
         tone=evidence.TONES[found.verdict],
         wrong=_about(found.findings),
         layers=evidence.layers(found.findings),
+        strip=marked_film.strip(found.findings["timeline"]),
     )
     if found.findings["released_original"]:
         answer.headers.update(WITH_STILL)

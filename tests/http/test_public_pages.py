@@ -31,6 +31,7 @@ UNKNOWN = {
     "unreadable_reason": SCRIPT,
     "mark": "absent",
     "payloads": [],
+    "timeline": None,
     "content": None,
     "license": None,
     "log": None,
@@ -108,6 +109,26 @@ class TestVerify:
         griet.join(first_link(scene.desk.organization))
         griet.client.post("/verify", files={"file": ("x", b"y")}, headers=OURS)
         assert looked_at[0][1].names == {scene.desk.organization.id}
+
+    def test_shows_where_in_a_film_the_mark_is_as_a_picture_and_in_words(
+        self, pages, looked_at, monkeypatch
+    ):
+        assert "Where in the film the mark is" not in send(pages).text
+        spans = [
+            {"payload": "00" * 8, "start_s": 0.0, "end_s": 2.0, "of_this_work": True},
+            {"payload": "11" * 8, "start_s": 4.0, "end_s": 5.0, "of_this_work": False},
+        ]
+        monkeypatch.setitem(UNKNOWN, "timeline", {"length_s": 5.0, "spans": spans})
+        text = send(pages).text
+        for kind, count in (("ours", 2), ("absent", 2), ("other", 1), ("stripes", 1)):
+            assert text.count(f'<rect class="{kind}"') == count
+        said = re.findall(r"(\d:\d\d – \d:\d\d)</span> <span class=\"say \w+\">([^<]+)<", text)
+        assert said == [
+            ("0:00 – 0:02", "✓ the mark of this work"),
+            ("0:02 – 0:04", "– no mark found"),
+            ("0:04 – 0:05", "✕ another mark"),
+        ]
+        assert "style=" not in text
 
     def test_what_a_stranger_named_or_wrote_is_text(self, pages, looked_at):
         answer = send(pages, name=f"{SCRIPT}.mp4")
