@@ -53,7 +53,7 @@ TABLES: dict[str, Columns] = {
     "performer_listing": _table(
         "performer_id",
         "chosen_at",
-        moving="about listed_at organization_id api_key_id chosen_at",
+        moving="about listed_at portrait_object_id organization_id api_key_id chosen_at",
     ),
     "matching_choice": _table(
         "id performer_id number allowed organization_id api_key_id chosen_at", "chosen_at"

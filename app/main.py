@@ -106,6 +106,7 @@ from app.web import obligations as obligations_page
 from app.web import operator as operator_page
 from app.web import people as people_pages
 from app.web import policies as policies_page
+from app.web import portraits as portrait_pages
 from app.web import providers as providers_pages
 from app.web import public as public_pages
 from app.web import recovery as recovery_pages
@@ -252,6 +253,7 @@ def create_app() -> FastAPI:
         catalogue_pages,
         film_pages,
         enrolling_pages,
+        portrait_pages,
     ):
         app.include_router(portal.router)
     app.include_router(signing_pages.router)

@@ -43,6 +43,7 @@ Purpose = Literal[
     "vendor-call",
     "matching",
     "live-check",
+    "catalogue",
 ]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 CHUNK_BYTES = 1 << 20

@@ -103,6 +103,12 @@ PICTURE_ERRORS: tuple[type[AppError], ...] = (
 """What reading a picture may be refused with: the sandbox passes these on by their code."""
 
 
+class NotInCatalogue(AppError):
+    """A portrait is shown beside a name in the catalogue; this name is not in it."""
+
+    status, code = 409, "not-in-catalogue"
+
+
 class BirthRefused(AppError):
     """The date of birth cannot be, or is not the one on record."""
 

@@ -5,7 +5,9 @@ first used, never by the server. dlib is called directly (HOG detector, five-poi
 ResNet descriptor), with the weights of the face_recognition project found by importlib.
 """
 
+import base64
 import importlib.util
+import io
 import math
 import warnings
 from collections.abc import Sequence
@@ -43,6 +45,7 @@ OTHER_FACE_FROM = 0.6  # from here on for two; in between, nobody knows
 DIFFERENT_PAIRS = 828
 NEARER = {SAME_FACE_BELOW: 0, OTHER_FACE_FROM: 200}
 
+STILL_SIDE, STILL_QUALITY = 800, 85  # of a portrait as the catalogue shows it
 EXIF_ORIENTATION = 0x0112  # 5 to 8: the picture lies on its side
 TEMPLATE_LENGTH = 128
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -121,6 +124,18 @@ def points_of(pixels: "Rgb", box: Box) -> list[tuple[float, float]]:
 def open_upright(path: str) -> "Image":
     """Read a picture upright, in RGB, and no larger than faces are looked for in."""
     return _decode(_open(Path(path)))[0]
+
+
+def still_of(path: str) -> dict[str, Any]:
+    """Return a picture as a fresh JPEG of at most `STILL_SIDE` pixels, base64; nothing beside it.
+
+    Call it through the sandbox. Raises what `errors.PICTURE_ERRORS` lists.
+    """
+    picture = open_upright(path)
+    picture.thumbnail((STILL_SIDE, STILL_SIDE))
+    with io.BytesIO() as written:
+        picture.save(written, "JPEG", quality=STILL_QUALITY)
+        return {"jpeg": base64.b64encode(written.getvalue()).decode()}
 
 
 def distance(one: Sequence[float], other: Sequence[float]) -> float:

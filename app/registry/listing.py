@@ -9,7 +9,7 @@ from sqlmodel.sql.expression import Select
 
 from app import clock, vault
 from app.identity.principal import Principal
-from app.registry.errors import PerformerNameRefused
+from app.registry.errors import NotInCatalogue, PerformerNameRefused
 from app.registry.models import Performer
 from app.registry.models_listing import PerformerListing
 from app.registry.models_mandates import PerformerLife
@@ -44,6 +44,8 @@ def choose_listing(
     listing.about, listing.chosen_at = said, at
     listing.organization_id, listing.api_key_id = by.organization_id, by.api_key_id
     listing.listed_at = (listing.listed_at or at) if listed else None
+    if not listed:
+        _put_away(session, listing)
     session.add(listing)
     session.flush()
     return listing
@@ -54,11 +56,52 @@ def listing_of(session: Session, performer_id: str) -> PerformerListing | None:
     return session.get(PerformerListing, performer_id)
 
 
+def show_portrait(
+    session: Session, performer: Performer, still: bytes, *, by: Principal
+) -> PerformerListing:
+    """Show this still of a performer in the catalogue from this commit on, instead of any before.
+
+    It is a copy of its own, sealed in the vault under the performer's key. Raises NotInCatalogue,
+    LikenessErased.
+    """
+    session.refresh(performer, with_for_update=True)
+    vault.check_not_erased(session, performer.id)
+    listing = listing_of(session, performer.id)
+    if listing is None or listing.listed_at is None:
+        raise NotInCatalogue("productions cannot find you: let them, then show your portrait")
+    _put_away(session, listing)
+    listing.portrait_object_id = vault.seal(session, performer.id, "catalogue-still", still).id
+    return _chosen(session, listing, by)
+
+
+def hide_portrait(session: Session, performer: Performer, *, by: Principal) -> None:
+    """Show no portrait of a performer from this commit on; the still opens no more, for anybody."""
+    session.refresh(performer, with_for_update=True)
+    listing = listing_of(session, performer.id)
+    if listing is not None:
+        _put_away(session, listing)
+        _chosen(session, listing, by)
+
+
+def _put_away(session: Session, listing: PerformerListing) -> None:
+    if listing.portrait_object_id is not None:
+        vault.make_unreadable(session, listing.portrait_object_id)
+        listing.portrait_object_id = None
+
+
+def _chosen(session: Session, listing: PerformerListing, by: Principal) -> PerformerListing:
+    listing.chosen_at = clock.now()
+    listing.organization_id, listing.api_key_id = by.organization_id, by.api_key_id
+    session.add(listing)
+    session.flush()
+    return listing
+
+
 def forget_listing(session: Session, performer_id: str) -> None:
     """Take a performer who is erased out of the catalogue, and their words with them."""
     listing = listing_of(session, performer_id)
     if listing is not None:
-        listing.about, listing.listed_at = "", None
+        listing.about, listing.listed_at, listing.portrait_object_id = "", None, None
         session.add(listing)
         session.flush()
 

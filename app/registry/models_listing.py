@@ -13,6 +13,7 @@ class PerformerListing(SQLModel, table=True):
     """A performer's own choice to stand in the catalogue; without `listed_at` they do not.
 
     Without a row nobody finds them. The words are emptied when the performer is erased.
+    `portrait_object_id` is the sealed still they let be shown there; without it none is.
     """
 
     __tablename__ = "performer_listing"
@@ -21,6 +22,7 @@ class PerformerListing(SQLModel, table=True):
     performer_id: str = Field(foreign_key="performer.id", primary_key=True)
     about: str
     listed_at: datetime | None = Field(default=None, sa_type=Instant)
+    portrait_object_id: str | None = Field(default=None, foreign_key="vault_object.id")
     organization_id: str = Field(foreign_key="organization.id")
     api_key_id: str = Field(foreign_key="api_key.id")
     chosen_at: datetime = Field(default_factory=clock.now, sa_type=Instant)

@@ -35,6 +35,7 @@ from app.web import notices as notices_pages
 from app.web import obligations as obligations_page
 from app.web import operator as operator_page
 from app.web import people as people_pages
+from app.web import portraits as portrait_pages
 from app.web import providers as providers_pages
 from app.web import recovery as recovery_pages
 from app.web import signing as signing_pages
@@ -74,6 +75,7 @@ PAGES = [
         catalogue,
         enrolling,
         film,
+        portrait_pages,
     )
     for route in room.router.routes
     if isinstance(route, APIRoute)
