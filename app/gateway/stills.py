@@ -39,6 +39,7 @@ def still_of(*, path: str) -> dict[str, Any]:
     if picture is None:
         return {"jpeg": None}
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    picture.info.clear()  # else Pillow passes a comment on
     with io.BytesIO() as written:
         picture.save(written, "JPEG", quality=QUALITY)
         return {"jpeg": base64.b64encode(written.getvalue()).decode()}

@@ -133,6 +133,7 @@ def still_of(path: str) -> dict[str, Any]:
     """
     picture = open_upright(path)
     picture.thumbnail((STILL_SIDE, STILL_SIDE))
+    picture.info.clear()  # else Pillow passes a comment on
     with io.BytesIO() as written:
         picture.save(written, "JPEG", quality=STILL_QUALITY)
         return {"jpeg": base64.b64encode(written.getvalue()).decode()}

@@ -42,6 +42,7 @@ def _shown(session: Session, visit: Visit, link: str) -> Response:
         link=link,
         consent=consent,
         said=said,
+        driven=material.role == "driving",
         house=session.get_one(Organization, material.organization_id).name,
         gone=material.deleted_at is not None,
     )

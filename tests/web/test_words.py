@@ -24,8 +24,6 @@ CLASSES = {"act refuse", "act yes"}
 UNMARKED = {
     "operator.html",
     "operator.py",
-    "lent.html",
-    "lent.py",
     "pages.py",
     "production_budgets.html",
     "production_house.py",
