@@ -220,7 +220,7 @@ def _film_or_sound(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
 
 def _length_s(looks: int, spans: list[dict[str, Any]], header_s: float) -> float:
     """Say how long a film is: as far as it was looked at, else as its header says."""
-    seen_s = max([looks * prints.STEP_MS / 1000, *(each["end_s"] for each in spans)])
+    seen_s: float = max([looks * prints.STEP_MS / 1000, *(each["end_s"] for each in spans)])
     return max(seen_s, header_s) if seen_s >= LOOKED_AT_S else seen_s
 
 
