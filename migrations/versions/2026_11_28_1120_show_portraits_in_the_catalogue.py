@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_1120"
-down_revision = "20261128_1020"
+down_revision = "20261128_1030"
 branch_labels = None
 depends_on = None
 
