@@ -119,8 +119,8 @@ def told(browser: Browser, verb: str, path: str, id_: str) -> tuple[int, str, st
     return answer.status_code, answer.headers.get("location", "").replace(id_, "ID"), text
 
 
-def wronged(served, ids) -> list[str]:
-    """Ask every page with an id as everybody who has no business there; say which tell of it."""
+def of_every_kind(served) -> dict[str, Browser]:
+    """Somebody who is not signed in, and the first administrator of a house of every kind."""
     strangers = {"nobody": Browser(served)}
     with db.writing() as session:
         houses = {
@@ -128,6 +128,13 @@ def wronged(served, ids) -> list[str]:
         }
     for kind, other in houses.items():
         strangers[kind] = joined(served, other, "Jan")
+    return strangers
+
+
+def wronged(served, ids, strangers) -> list[str]:
+    """Ask every page with an id as everybody who has no business there; say which tell of it."""
+    for browser in strangers.values():
+        browser.open("/sign-in")  # for a form of this visit
     found, asked = [], 0
     for each in operations_of(served):
         name = each.path.partition("{")[2].partition("}")[0]
@@ -135,7 +142,6 @@ def wronged(served, ids) -> list[str]:
             continue
         asked += 1
         for who, browser in strangers.items():
-            browser.open("/sign-in")  # for a form of this visit
             said = []
             for id_ in (ids[name], unknown_like(ids[name])):
                 path = each.path.replace(f"{{{name}}}", id_)
@@ -155,10 +161,11 @@ def wronged(served, ids) -> list[str]:
 @ONE_DATABASE
 class TestEveryPage:
     def test_tells_strangers_of_others_things_what_it_tells_of_none(self, served, house):
-        assert wronged(served, theirs(house, served)) == []
+        assert wronged(served, theirs(house, served), of_every_kind(served)) == []
 
     @pytest.mark.slow
     def test_one_that_shows_them_is_found(self, served, house, monkeypatch):
         ids = theirs(house, served)
         monkeypatch.setattr(performer_work, "_ids", lambda _: [house.scene.performer.id])
-        assert any("/performer/work/" in each for each in wronged(served, ids))
+        found = wronged(served, ids, of_every_kind(served))
+        assert any("/performer/work/" in each for each in found)

@@ -250,6 +250,7 @@ AHEAD = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(FAKETIME is None, reason="faketime is not installed (apt install faketime)")
 class TestARealServer:
     def test_ten_days_behind_opens_nothing_and_ten_days_ahead_nothing_that_ends(self, served):
