@@ -92,6 +92,7 @@ from app.web import (
     performer_work,
     production,
     production_house,
+    production_members,
 )
 from app.web import cases as case_pages
 from app.web import catalogue as catalogue_pages
@@ -250,6 +251,7 @@ def create_app() -> FastAPI:
         performer_identity,
         production,
         production_house,
+        production_members,
         catalogue_pages,
         film_pages,
         enrolling_pages,

@@ -14,10 +14,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 WIDTHS = (360, 1440)
+# At which page which door is gone through, to stay signed in from there on.
+ENTERS = {
+    "performer": 0,
+    "board": 1,
+    "union": 2,
+    "operator": 3,
+    "confirm": 0,
+    "budgets": 1,
+    "vouch": 3,
+}
 
 
 def main() -> None:
@@ -40,27 +50,19 @@ def _point_at(directory: Path) -> None:
     os.environ["UNDERSTUDY_DATA_DIR"] = str(directory / "installation")
     os.environ["UNDERSTUDY_WORKER_IN_PROCESS"] = "false"
     os.environ["UNDERSTUDY_LOG_LEVEL"] = "error"
+    for kind in ("LOOKUPS", "FILES", "ALIKE"):  # all from one address, at once
+        os.environ[f"UNDERSTUDY_RATE_{kind}"] = ""
 
 
 def _shoot(out: Path, port: int, directory: Path, *, only: list[str]) -> None:
-    from app import db, installation, publication
+    from app import installation
     from app.demo import doors
     from app.main import create_app
     from tests.web.serving import a_chromium, serving
+    from tests.web.ways import STEPS, stay
 
     installation.prepare()
-    scene, union, paths = _populate(directory)
-    publication.publish_log()
-    with db.writing() as session:
-        houses = [
-            ("Griet", scene.desk.organization),
-            ("Felix", scene.production.organization),
-            ("Clara", union),
-            ("Olga", scene.agency.organization),
-        ]
-        made = doors.make_doors(session, houses)
-    signed_in = {"performer": 0, "board": 1, "union": 2, "operator": 3}
-    _name_operator("Olga")
+    _, _, made, paths = a_town(directory)
     app = create_app()
     app.include_router(doors.router(made))
     origin = f"http://localhost:{port}"
@@ -75,20 +77,51 @@ def _shoot(out: Path, port: int, directory: Path, *, only: list[str]) -> None:
                 for name, path in paths.items():
                     if scheme == "dark" and name not in ("front", "performer"):
                         continue
-                    if name in signed_in:
-                        page.goto(f"{origin}/demo/{made[signed_in[name]].token}")
+                    if name in ENTERS:
+                        page.goto(f"{origin}/demo/{made[ENTERS[name]].token}")
                     if only and name not in only:
                         continue
                     page.goto(origin + path)
-                    if name == "scene":
-                        page.get_by_label("The line, word for word").fill("Whose shadow is that?")
-                        page.get_by_role("button", name="Could we").click()
-                        page.get_by_role("heading", name="Yes, you could.").wait_for()
+                    STEPS.get(name, stay)(page)
                     wide = page.evaluate("document.documentElement.scrollWidth")
                     assert wide <= width, f"{path} is {wide} pixels wide at {width}"
                     end = "" if scheme == "light" else "-dark"
                     _keep(page.screenshot(full_page=True), out / f"{name}-{width}{end}.webp")
                 context.close()
+
+
+class Town(NamedTuple):
+    """Half a year of an installation, doors to its people, and every page of it.
+
+    `paths` is the one list of pages: by name, in the order they are opened. At a page that ENTERS
+    names, the browser is signed in as somebody else; what STEPS names by it is done there first.
+    """
+
+    scene: Any
+    union: Any
+    doors: list[Any]
+    paths: dict[str, str]
+
+
+def a_town(directory: Path) -> Town:
+    """Make people, and half a year of theirs, in a database that is empty."""
+    from app import db, publication
+    from app.demo import doors
+    from tests.web import ways
+
+    scene, union, paths = _populate(directory)
+    publication.publish_log()
+    with db.writing() as session:
+        houses = [
+            ("Griet", scene.desk.organization),
+            ("Felix", scene.production.organization),
+            ("Clara", union),
+            ("Olga", scene.agency.organization),
+        ]
+        made = doors.make_doors(session, houses)
+        paths = ways.add_ways(session, scene, made, paths)
+    _name_operator("Olga")
+    return Town(scene, union, made, paths)
 
 
 def _name_operator(name: str) -> None:

@@ -45,11 +45,7 @@ def invite(
     InvitationRefused.
     """
     organization = administered(session, by, organization_id)
-    if role not in ROLES[organization.kind]:
-        raise InvitationRefused(
-            f"in an organization of kind {organization.kind} one is "
-            f"{', '.join(ROLES[organization.kind])}"
-        )
+    _check_role(organization, role)
     waiting = session.exec(_open_invitations(organization_id)).all()
     if len(waiting) >= MAX_OPEN:
         raise InvitationRefused(f"{MAX_OPEN} invitations are open; take some back first")
@@ -123,6 +119,10 @@ def end_membership(session: Session, by: Person, membership_id: str) -> Membersh
         raise _not_allowed()
     if membership.person_id != by.id:
         administered(session, by, membership.organization_id)
+    return _end(session, membership)
+
+
+def _end(session: Session, membership: Membership, *, stays_admin: bool = False) -> Membership:
     _lock(session, session.get_one(Organization, membership.organization_id))
     session.refresh(membership)
     others = _memberships(membership.organization_id).where(
@@ -130,12 +130,37 @@ def end_membership(session: Session, by: Person, membership_id: str) -> Membersh
         col(Membership.is_admin),
         Membership.id != membership.id,
     )
-    if membership.is_admin and session.exec(others).first() is None:
+    if membership.is_admin and not stays_admin and session.exec(others).first() is None:
         raise LastOne("this is the last administrator; invite another one first")
     membership.ended_at = membership.ended_at or clock.now()
     session.add(membership)
     session.flush()
     return membership
+
+
+def change_role(
+    session: Session, by: Person, membership_id: str, *, role: str, is_admin: bool
+) -> Membership:
+    """Make a member something else from this moment on, as an administrator of their house.
+
+    What they were ends and what they are begins, under an invitation of whoever changed it that is
+    used at once: so it stays on record who was what, and when. What is the same changes nothing.
+    Raises NotAllowed, InvitationRefused for no role of that house, and LastOne.
+    """
+    membership = session.get(Membership, membership_id)
+    if membership is None:
+        raise _not_allowed()
+    organization = administered(session, by, membership.organization_id)
+    _check_role(organization, role)
+    _lock(session, organization)
+    session.refresh(membership)
+    if membership.ended_at is not None:
+        raise _not_allowed()
+    if (membership.role, membership.is_admin) == (role, is_admin):
+        return membership
+    _end(session, membership, stays_admin=is_admin)
+    invitation, _ = _invite(session, organization, role, is_admin=is_admin, by=by.id)
+    return join(session, invitation, session.get_one(Person, membership.person_id))
 
 
 def memberships_of(session: Session, person_id: str) -> Sequence[tuple[Membership, Organization]]:
@@ -163,11 +188,23 @@ def members_of(
 ) -> Sequence[tuple[Membership, Person]]:
     """List who is what in an organization, to its administrators. Raises NotAllowed."""
     administered(session, by, organization_id)
+    return members_in(session, organization_id)
+
+
+def members_in(
+    session: Session, organization_id: str, *, after: str = "", limit: int | None = None
+) -> Sequence[tuple[Membership, Person]]:
+    """List who is what in an organization, in the order they came, after one of them."""
     return session.exec(
         select(Membership, Person)
         .join(Person, col(Person.id) == Membership.person_id)
-        .where(Membership.organization_id == organization_id, col(Membership.ended_at).is_(None))
+        .where(
+            Membership.organization_id == organization_id,
+            col(Membership.ended_at).is_(None),
+            col(Membership.id) > after,
+        )
         .order_by(col(Membership.id))
+        .limit(limit)
     ).all()
 
 
@@ -183,6 +220,14 @@ def administered(session: Session, person: Person, organization_id: str) -> Orga
         if organization.id == organization_id and membership.is_admin:
             return organization
     raise _not_allowed()
+
+
+def _check_role(organization: Organization, role: str) -> None:
+    if role not in ROLES[organization.kind]:
+        raise InvitationRefused(
+            f"in an organization of kind {organization.kind} one is "
+            f"{', '.join(ROLES[organization.kind])}"
+        )
 
 
 def _not_allowed() -> NotAllowed:

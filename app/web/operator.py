@@ -19,8 +19,10 @@ from app.gateway.models import FINAL, Generation
 from app.gateway.models_webhooks import WebhookDelivery
 from app.gateway.reviews import service as reviews
 from app.heartbeat import WorkerBeat
+from app.identity import api_keys
 from app.identity.errors import NotAllowed
 from app.identity.models_people import Person
+from app.language import _, ngettext
 from app.licensing.decisions import rulebook
 from app.licensing.decisions.models_policies import PolicyPublication
 from app.notices.models import NoticeDelivery
@@ -64,7 +66,7 @@ def found(
     reference: Annotated[str, Form(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")],
 ) -> Response:
     """Go on with a job that a person found at the vendor's. Wants a passkey used minutes ago."""
-    _note(visit, "generators jobs found", generation_id)
+    _note(visit, "found", generation_id)
     buying.settle_found(generation_id, reference)
     return see("/operator")
 
@@ -73,7 +75,7 @@ def found(
 @may("operator")
 def absent(visit: Posted, generation_id: str) -> Response:
     """Say that the vendor has no such job: its hold is let go. Wants a passkey used minutes ago."""
-    _note(visit, "generators jobs absent", generation_id)
+    _note(visit, "absent", generation_id)
     with db.writing() as session:
         buying.settle_absent(session, generation_id)
     return see("/operator")
@@ -83,24 +85,30 @@ def insist_operator(person: Person) -> Person:
     """Return a person whom the settings name as an operator. Raises NotAllowed."""
     if person.id not in settings().operator_ids:
         raise NotAllowed(
-            f"this page is for who runs this installation; on its host, {person.id} is to stand in "
-            "UNDERSTUDY_OPERATORS for it to open to you"
+            _(
+                "this page is for who runs this installation; on its host, %(id)s is to stand in "
+                "UNDERSTUDY_OPERATORS for it to open to you",
+                id=person.id,
+            )
         )
     return person
 
 
-def _note(visit: Visit, words: str, subject: str) -> None:
-    """Put down who is about to do what, in a transaction of its own: as for a command."""
+def _note(visit: Visit, what: str, subject: str) -> None:
+    """Put down who is about to do what, in a transaction of its own: as for the same command."""
     with db.writing() as session:
         person = insist_operator(visit.fresh(session))
         recovery.check_may_bind(session, person.id)
-        trail.note_act(session, words, [subject], name=f"{person.id} at a page")
+        said = " ".join(("generators", "jobs", what))
+        trail.note_act(session, said, [subject], name=person.id + api_keys.AT_A_PAGE)
 
 
 def _workers(session: Session) -> tuple[str, str, str]:
     living = session.scalar(sa.select(sa.func.count()).select_from(WorkerBeat)) or 0
-    said = f"{living} began and were not found dead" if living != 1 else "one is at work"
-    return ("yes", "Workers", said) if living else ("no", "Workers", "none: nothing goes on")
+    if not living:
+        return "no", _("Workers"), _("none: nothing goes on")
+    said = ngettext("%(num)s is at work", "%(num)s began and were not found dead", living)
+    return "yes", _("Workers"), said
 
 
 def _queues(session: Session) -> list[tuple[str, int]]:
@@ -116,11 +124,14 @@ def _queues(session: Session) -> list[tuple[str, int]]:
         .order_by(col(Generation.state))
     )
     return [
-        *((f"outputs: {state.replace('-', ' ')}", number) for state, number in states),
-        ("entries for the log", count(LogOutbox, col(LogOutbox.leaf_index).is_(None))),
-        ("notices to hand over", count(NoticeDelivery, col(NoticeDelivery.state) == "waiting")),
-        ("notices that failed", count(NoticeDelivery, col(NoticeDelivery.state) == "failed")),
-        ("calls to webhooks", count(WebhookDelivery, col(WebhookDelivery.state) == "waiting")),
+        *(
+            (_("outputs: %(state)s", state=state.replace("-", " ")), number)
+            for state, number in states
+        ),
+        (_("entries for the log"), count(LogOutbox, col(LogOutbox.leaf_index).is_(None))),
+        (_("notices to hand over"), count(NoticeDelivery, col(NoticeDelivery.state) == "waiting")),
+        (_("notices that failed"), count(NoticeDelivery, col(NoticeDelivery.state) == "failed")),
+        (_("calls to webhooks"), count(WebhookDelivery, col(WebhookDelivery.state) == "waiting")),
     ]
 
 

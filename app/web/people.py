@@ -1,7 +1,7 @@
 """Pages on which a person signs in, joins, and looks after devices, sessions and members."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Form, Response
 from sqlmodel import Session
@@ -31,6 +31,7 @@ from app.web.pages import (
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Name = Annotated[str, Form(min_length=1, max_length=100)]
+Back = Annotated[Literal["/account", "/production/members"], Form()]  # where the form stood
 
 
 @dataclass(frozen=True)
@@ -286,22 +287,22 @@ def invite(
 
 @router.post("/invitations/{invitation_id}/retraction")
 @may("administrator")
-def retract_invitation(visit: Posted, invitation_id: str) -> Response:
+def retract_invitation(visit: Posted, invitation_id: str, back: Back = "/account") -> Response:
     """Take an open invitation back."""
     with db.writing() as session:
         people.retract_invitation(session, visit.person(session), invitation_id)
-    return see("/account")
+    return see(back)
 
 
 @router.post("/memberships/{membership_id}/end")
 @may("administrator", "person")
-def end_membership(visit: Posted, membership_id: str) -> Response:
+def end_membership(visit: Posted, membership_id: str, back: Back = "/account") -> Response:
     """End what somebody is in an organization."""
     with db.writing() as session:
         person = visit.fresh(session)
         recovery.check_may_bind(session, person.id)
         people.end_membership(session, person, membership_id)
-    return see("/account")
+    return see(back)
 
 
 def link_of(secret: str) -> str:

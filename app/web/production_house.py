@@ -17,6 +17,7 @@ from app.identity.authentication import KEY_LABEL
 from app.identity.errors import ApiKeyRefused, NotAllowed
 from app.identity.models import ApiKey
 from app.identity.principal import Scope
+from app.language import _, marked
 from app.money import check_currency, format_minor, parse_minor
 from app.problems import InvalidRequest
 from app.recovery import service as recovery
@@ -29,11 +30,11 @@ router = APIRouter(prefix="/production", include_in_schema=False, route_class=Pa
 PER_PAGE = 20
 APPROVER = "production_approver"
 NAMES = {
-    "total_minor": "Money in all",
-    "daily_minor": "Money a day",
-    "total_seconds": "Seconds in all",
-    "daily_seconds": "Seconds a day",
-    "at_once": "Films under way at once",
+    "total_minor": marked("Money in all"),
+    "daily_minor": marked("Money a day"),
+    "total_seconds": marked("Seconds in all"),
+    "daily_seconds": marked("Seconds a day"),
+    "at_once": marked("Films under way at once"),
 }
 Amount = Annotated[str, Form(max_length=20)]
 Text = Annotated[str, Form(max_length=120)]
@@ -107,14 +108,18 @@ def set_budget(  # noqa: PLR0917 - FastAPI fills them in by name
             },
         }
     except ValueError as error:
-        raise InvalidRequest(f"{error}; write whole numbers, and money as 1000.00") from None
+        raise InvalidRequest(
+            _("%(error)s; write whole numbers, and money as 1000.00", error=error)
+        ) from None
     if any(each is not None and not 0 <= each < 10**15 for each in given.values()):
-        raise InvalidRequest("a limit is nothing or more, and no more than 10 000 000 000 000")
+        raise InvalidRequest(_("a limit is nothing or more, and no more than 10 000 000 000 000"))
     with db.writing() as session:
         recovery.check_may_bind(session, visit.fresh(session).id)
         seat = acting_seat(session, visit, "production")
         if seat.membership.role != APPROVER:
-            raise NotAllowed(f"budgets are set by an approver of {seat.organization.name}")
+            raise NotAllowed(
+                _("budgets are set by an approver of %(house)s", house=seat.organization.name)
+            )
         budgets.set_budget(
             session,
             seat.organization.id,
@@ -158,7 +163,7 @@ def make_key(
 ) -> Response:
     """Propose a key that may no more than was ticked; it opens once two people agreed."""
     if not actions:
-        raise ApiKeyRefused("tick at least one thing that the key may do")
+        raise ApiKeyRefused(_("tick at least one thing that the key may do"))
     named = [each.strip() for each in projects.replace("\x00", "").split(",") if each.strip()]
     secret = secrets.token_urlsafe(api_keys.SECRET_BYTES)
     with db.writing() as session:
@@ -217,7 +222,7 @@ def revoke_key(visit: Posted, api_key_id: str) -> Response:
         seat = _administrator(session, visit)
         key = api_keys.key_of(session, seat.organization.id, api_key_id)
         if key.name.endswith(api_keys.AT_A_PAGE):
-            raise ApiKeyRefused("this stands for a person at a page and opens nothing")
+            raise ApiKeyRefused(_("this stands for a person at a page and opens nothing"))
         api_keys.revoke_api_key(session, key)
     return see("/production/keys")
 
@@ -230,5 +235,7 @@ def _administrator(session: Session, visit: Visit) -> Seat:
     recovery.check_may_bind(session, visit.fresh(session).id)
     seat = seat_of(session, visit, "production")
     if not seat.membership.is_admin:
-        raise NotAllowed(f"keys are for an administrator of {seat.organization.name}; ask one")
+        raise NotAllowed(
+            _("keys are for an administrator of %(house)s; ask one", house=seat.organization.name)
+        )
     return seat

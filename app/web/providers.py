@@ -14,6 +14,7 @@ from app.identity.errors import CeremonyRefused, PasskeyNeeded
 from app.identity.models import Organization
 from app.identity.models_people import Person
 from app.identity.models_providers import SignInProvider
+from app.language import _
 from app.recovery import service as recovery
 from app.studios import oidc
 from app.studios import service as providers
@@ -154,7 +155,7 @@ def show_studio(visit: Visitor, provider_id: str) -> Response:
 def come_back(visit: Visitor, provider_id: str, came: Annotated[Came, Depends(_came)]) -> Response:
     """Take the provider's answer: once, in the browser that was sent there."""
     if not came.cookie:
-        raise CeremonyRefused("this sign-in was not begun in this browser; begin it once more")
+        raise CeremonyRefused(_("this sign-in was not begun in this browser; begin it once more"))
     with db.writing() as session:
         found = providers.provider_of(session, provider_id)
         taken, question = providers.take(session, found, came.cookie, came.state)
@@ -166,7 +167,7 @@ def come_back(visit: Visitor, provider_id: str, came: Annotated[Came, Depends(_c
         if binds:
             person = visit.person(session)
             if person.id != person_id:
-                raise PasskeyNeeded("somebody else is signed in here by now; begin once more")
+                raise PasskeyNeeded(_("somebody else is signed in here by now; begin once more"))
             providers.bind(session, found, person, claims)
             return forget_studio(see(HERE))
         opened = providers.sign_in(session, found, claims, browser=visit.browser)[1]

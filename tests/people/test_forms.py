@@ -28,6 +28,7 @@ from app.web import (
     performer_work,
     production,
     production_house,
+    production_members,
 )
 from app.web import lent as lent_pages
 from app.web import mandates as mandate_pages
@@ -72,6 +73,7 @@ PAGES = [
         performer_work,
         production,
         production_house,
+        production_members,
         catalogue,
         enrolling,
         film,
