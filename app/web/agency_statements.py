@@ -41,9 +41,11 @@ def show_statements(
     )
 
 
-@router.get("/everybody.{kind}")
+@router.get("/download")
 @may("bureau")
-def download_statements(visit: Visitor, kind: str, period: PeriodId) -> Response:
+def download_statements(
+    visit: Visitor, period: PeriodId, kind: Annotated[str, Query(pattern="^(pdf|csv|json)$")]
+) -> Response:
     """Give one period's sheets to keep: as a PDF to read, as a table, or as JSON."""
     with db.reading() as session:
         seat = seat_of(session, visit, "agency")
@@ -53,7 +55,7 @@ def download_statements(visit: Visitor, kind: str, period: PeriodId) -> Response
     elif kind == "csv":
         content, media_type = consolidated.as_csv(found).encode(), "text/csv; charset=utf-8"
     else:
-        content, media_type, kind = consolidated.as_json(found).encode(), "application/json", "json"
+        content, media_type = consolidated.as_json(found).encode(), "application/json"
     name = {
         "Content-Disposition": f'attachment; filename="statements-{found.period.number}.{kind}"'
     }

@@ -42,7 +42,7 @@ def test_show_and_give_what_everybody_earned_to_the_agency_alone(served, house):
     assert "The Girl" in page
     assert page.count("56.25") >= 2
     assert page.count("6.25") > page.count("56.25")
-    file = f"{PAGE}/everybody.{{}}?period={period.id}".format
+    file = f"{PAGE}/download?kind={{}}&period={period.id}".format
     (line, *_, everybody) = csv.DictReader(io.StringIO(shown(maria, file("csv"))))
     assert (line["closing_minor"], everybody["commission_minor"]) == ("5625", "625")
     assert maria.open(file("json")).json()["sheets"][0]["sums"]["closing_minor"] == 5625
