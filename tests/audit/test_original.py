@@ -115,6 +115,7 @@ class TestThePage:
             form_token="",
             about_license="",
             wrong="",
+            strip=None,
             **words,
         )
 
