@@ -128,6 +128,8 @@ def members(served: FastAPI) -> dict[str, Browser]:
 class TestBySession:
     def test_no_role_learns_it_at_any_page_nor_does_the_operator(self, served, client, monkeypatch):
         monkeypatch.setenv("UNDERSTUDY_ORIGIN", ORIGIN)
+        for kind in ("FILES", "LOOKUPS", "PEOPLE"):  # all ask from one address, at once
+            monkeypatch.setenv(f"UNDERSTUDY_RATE_{kind}", "")
         config.settings.cache_clear()
         ids = theirs(a_house(client), served)
         strangers = members(served)
