@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.util import LRUCache
 from sqlmodel import Session
 
-from app import config, db, keys, migrate
+from app import config, db, keys, marks, migrate
 from app.ids import new_id
 
 ROOT = Path(__file__).parent.parent
@@ -92,6 +92,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     directory = tmp_path / "var"
     directory.mkdir()
     point_settings(monkeypatch, directory, "")
+    monkeypatch.setattr(marks, "_last_us", 0)  # another test's clock may have been years ahead
     keys.create_missing()
     yield directory
     config.settings.cache_clear()
