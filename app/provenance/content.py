@@ -61,7 +61,8 @@ def read_content(*, path: str, watermark_key_hex: str | None) -> dict[str, Any]:
 
     Without a key the mark is not looked for (`searched` is false). `marks` lists distinct payloads
     (hex) in order of appearance; `parts` is what shows a mark on part of the picture, by itself.
-    Of a film `spans` says from when to when each mark was read, and `length_s` how long it is.
+    Of a film `spans` says from when to when each mark was read, `length_s` how long it is, and
+    `told_s` up to where spans are told: there may be too many.
     """
     file = Path(path)
     kind = sniff(file)
@@ -200,28 +201,39 @@ def _film_or_sound(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
                     "start_s": max(0.0, one.start_s),
                     "end_s": max(0.0, one.end_s),
                 }
-                for one in seen[:MOST_SPANS]
+                for one in seen
             )
             insets.extend((one.region, one.start_s, one.end_s) for one in seen[:MOST_PARTS])
             return seen
 
         marks = _marks(key, look)
-        lumas, parts = _frames(path, kind, insets)
+        lumas, parts, last_s = _frames(path, kind, insets)
         if not lumas:
             raise _Unreadable("no frame of the film can be decoded")
         print_ = prints.fingerprint("video", sound=words, **_of_pictures(lumas))
         answer = _answer("video", marks, print_, [_of_pictures(part) for part in parts if part])
-        return {**answer, "spans": spans, "length_s": _length_s(len(lumas), spans, header_s)}
+        length_s = _length_s(last_s, spans, header_s)
+        told_s = _told_s(spans, length_s)
+        return {**answer, "spans": spans[:MOST_SPANS], "length_s": length_s, "told_s": told_s}
     if not len(samples):
         raise _Unreadable("no sound can be decoded")
     marks = _marks(key, lambda key: _sound_mark(path, kind, key))
     return _answer("audio", marks, prints.fingerprint("audio", [], [], words), [])
 
 
-def _length_s(looks: int, spans: list[dict[str, Any]], header_s: float) -> float:
-    """Say how long a film is: as far as it was looked at, else as its header says."""
-    seen_s: float = max([looks * prints.STEP_MS / 1000, *(each["end_s"] for each in spans)])
-    return max(seen_s, header_s) if seen_s >= LOOKED_AT_S else seen_s
+def _length_s(last_s: float, spans: list[dict[str, Any]], header_s: float) -> float:
+    """Say how long a film is: the longest of what was looked at and what its header says.
+
+    `last_s` is when the last frame that was looked at is shown; the header alone knows for how
+    long. A film is never drawn shorter than it plays: its marks would seem more of it.
+    """
+    seen_s: float = max([last_s + prints.STEP_MS / 1000, *(each["end_s"] for each in spans)])
+    return min(max(seen_s, header_s), MAX_DURATION_S)
+
+
+def _told_s(spans: list[dict[str, Any]], length_s: float) -> float:
+    """Say how far a film's spans are told: to its end, else to that of the last one told."""
+    return length_s if len(spans) <= MOST_SPANS else float(spans[MOST_SPANS - 1]["end_s"])
 
 
 def _tracks(container: Any, medium: str) -> tuple[bool, bool]:
@@ -243,18 +255,21 @@ def _tracks(container: Any, medium: str) -> tuple[bool, bool]:
 
 def _frames(
     path: Path, kind: Kind, insets: list[Inset]
-) -> tuple[list[prints.Luma], list[list[prints.Luma]]]:
-    """A frame every half second, and of each inset what it shows in those of its time."""
+) -> tuple[list[prints.Luma], list[list[prints.Luma]], float]:
+    """A frame every half second, of each inset what it shows in those of its time, and when the
+    last of them is shown, in seconds."""
+    last_s = 0.0
     whole: list[prints.Luma] = []
     parts: list[list[prints.Luma]] = [[] for _ in insets]
     for at_s, frame in _sampled(path, kind):
+        last_s = at_s
         whole.append(_small(frame))
         for part, (region, start_s, end_s) in zip(parts, insets, strict=True):
             if start_s <= at_s < end_s and (shown := _part(_luma(frame), region)).size:
                 scale = min(1.0, 640 / max(shown.shape))
                 small = cv2.resize(shown, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
                 part.append(np.asarray(small, np.uint8))
-    return whole, parts
+    return whole, parts, last_s
 
 
 def _sampled(path: Path, kind: Kind) -> Iterator[tuple[float, Any]]:

@@ -79,6 +79,7 @@ class Content(BaseModel):
     parts: Annotated[list[prints.Part], Field(max_length=4)] = []
     spans: Annotated[list[_Span], Field(max_length=1000)] = []
     length_s: _Second | None = None
+    told_s: _Second | None = None
 
     def agreement(self, known: Mapping[str, Any] | None) -> prints.Agreement | None:
         """Say whether it is the content of a known fingerprint; None: nothing to compare."""
@@ -111,9 +112,13 @@ class MarkedSpan:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Where in a film the marks of this installation are; elsewhere none was found."""
+    """Where in a film the marks of this installation are; elsewhere none was found.
+
+    Nothing is said of what comes after `told_s`, which is its end but where marks are too many.
+    """
 
     length_s: float
+    told_s: float
     spans: list[MarkedSpan]
 
 
@@ -329,12 +334,13 @@ def _timeline(
     repository: Repository, content: Content, subject: SignedManifest | None
 ) -> Timeline | None:
     """Say where in a film which mark is; a mark is of this work where it names the subject."""
-    if content.length_s is None or not content.searched:
+    if content.length_s is None or content.told_s is None or not content.searched:
         return None
     known = {mark.payload: repository.by_payload(mark.payload) for mark in content.marks}
     about = subject.id if subject else None
     return Timeline(
         content.length_s,
+        content.told_s,
         [
             MarkedSpan(
                 each.payload,

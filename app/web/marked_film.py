@@ -25,23 +25,30 @@ class Stretch(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """A film as blocks of `seconds` each, and in words; `more`: stretches that are not listed."""
+    """A film as blocks of `seconds` each, and in words; `more`: stretches that are not listed.
+
+    `until` is where it ends before the film does, else empty.
+    """
 
     seconds: int
     blocks: list[Block]
     stretches: list[Stretch]
     more: int
+    until: str
 
 
 def strip(timeline: Mapping[str, Any] | None) -> Strip | None:
     """Lay out a film in blocks of a second, or of as many as make it at most 120 blocks.
 
     A block is of this work where half of it shows its mark, and of another work already where a
-    second of it does: a foreign second is never painted over. None where there is no film.
+    second of it does: a foreign second is never painted over. Where marks are too many to be told
+    it ends at the last one told: what comes after was not seen to be without. None where there is
+    no film.
     """
-    if timeline is None or timeline["length_s"] <= 0:
+    if timeline is None or min(timeline["length_s"], timeline["told_s"]) <= 0:
         return None
-    length_s = timeline["length_s"]
+    length_s = min(timeline["length_s"], timeline["told_s"])
+    until = clock(length_s) if length_s < timeline["length_s"] else ""
     seconds = ceil(length_s / MOST_BLOCKS)
     count = ceil(length_s / seconds)
     width = WIDTH / count
@@ -54,7 +61,8 @@ def strip(timeline: Mapping[str, Any] | None) -> Strip | None:
         for at in range(count)
     ]
     stretches = list(_stretches(timeline["spans"], length_s))
-    return Strip(seconds, blocks, stretches[:MOST_LINES], max(0, len(stretches) - MOST_LINES))
+    more = max(0, len(stretches) - MOST_LINES)
+    return Strip(seconds, blocks, stretches[:MOST_LINES], more, until)
 
 
 def _kind(spans: Sequence[Mapping[str, Any]], start_s: float, end_s: float) -> str:

@@ -118,8 +118,10 @@ class TestVerify:
             {"payload": "00" * 8, "start_s": 0.0, "end_s": 2.0, "of_this_work": True},
             {"payload": "11" * 8, "start_s": 4.0, "end_s": 5.0, "of_this_work": False},
         ]
-        monkeypatch.setitem(UNKNOWN, "timeline", {"length_s": 5.0, "spans": spans})
+        film = {"length_s": 5.0, "told_s": 5.0, "spans": spans}
+        monkeypatch.setitem(UNKNOWN, "timeline", film)
         text = send(pages).text
+        assert "nothing is said" not in text
         for kind, count in (("ours", 2), ("absent", 2), ("other", 1), ("stripes", 1)):
             assert text.count(f'<rect class="{kind}"') == count
         said = re.findall(r"(\d:\d\d – \d:\d\d)</span> <span class=\"say \w+\">([^<]+)<", text)
@@ -129,6 +131,10 @@ class TestVerify:
             ("0:04 – 0:05", "✕ another mark"),
         ]
         assert "style=" not in text
+        monkeypatch.setitem(UNKNOWN, "timeline", film | {"length_s": 9.0})
+        assert (
+            "Strip and list end at 0:05: more marks were found than can be told" in send(pages).text
+        )
 
     def test_what_a_stranger_named_or_wrote_is_text(self, pages, looked_at):
         answer = send(pages, name=f"{SCRIPT}.mp4")

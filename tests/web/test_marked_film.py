@@ -2,12 +2,14 @@
 
 import pytest
 
+from app.provenance import content
 from app.web import marked_film
 
 
-def timeline(length_s, *spans):
+def timeline(length_s, *spans, told_s=None):
     return {
         "length_s": length_s,
+        "told_s": length_s if told_s is None else told_s,
         "spans": [
             {"payload": "00" * 8, "start_s": start, "end_s": end, "of_this_work": ours}
             for start, end, ours in spans
@@ -55,6 +57,21 @@ class TestStrip:
         spans = [(each * 4.0, each * 4.0 + 2, True) for each in range(100)]
         strip = marked_film.strip(timeline(400.0, *spans))
         assert (len(strip.stretches), strip.more) == (marked_film.MOST_LINES, 160)
+
+    def test_ends_where_marks_were_too_many_to_be_told(self):
+        """The planted fault: what nobody told of is drawn as without a mark."""
+        strip = marked_film.strip(timeline(60.0, (0.0, 2.0, True), told_s=2.0))
+        assert kinds(strip) == ["ours", "ours"]
+        assert strip.stretches == [("ours", "0:00", "0:02")]
+        assert strip.until == "0:02"
+        assert marked_film.strip(timeline(2.0, (0.0, 2.0, True))).until == ""
+
+    def test_draws_a_part_of_still_frames_as_long_as_it_plays(self):
+        """Ten seconds of this work, then ten frames of ten seconds each."""
+        spans = [{"start_s": 0.0, "end_s": 10.0}]
+        length_s = content._length_s(100.0, spans, 110.0)
+        strip = marked_film.strip(timeline(length_s, (0.0, 10.0, True)))
+        assert kinds(strip) == ["ours"] * 10 + ["absent"] * 100
 
     def test_writes_moments_as_a_player_does(self):
         assert [marked_film.clock(at) for at in (0.4, 65, 3609)] == ["0:00", "1:05", "1:00:09"]
