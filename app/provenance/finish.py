@@ -23,6 +23,8 @@ from app.provenance.manifest import PAYLOAD_PLACEHOLDER
 COSE_SIGN1 = 18
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SOI, APP0, APP1, APP11, START_OF_SCAN = b"\xff\xd8", 0xE0, 0xE1, 0xEB, 0xDA
+LOWEST_MARKER, FILL = 0xC0, 0xFF  # of a segment; what may stand before any marker
+WITHOUT_LENGTH = range(0xD0, 0xDA)  # restarts, a picture's start and its end
 _HEADER = struct.Struct(">I4s").unpack_from  # of a box: length, kind
 MANIFEST_BYTES = 4 << 20  # with all those of its ingredients
 
@@ -127,13 +129,16 @@ def pieces_in_jpeg(segments: mmap.mmap | bytes, at: int = 0) -> tuple[tuple[int,
 def room_in_jpeg(head: bytes) -> int | None:
     """Say where in a JPEG, of which this is the start, a store goes: after JFIF, Exif and XMP.
 
-    None where it is no JPEG, its headers do not end here, or it has boxes (APP11) already.
+    None where it is no JPEG, its headers do not end here, or it has boxes (APP11) already, and
+    where not every marker begins a segment: another reader may find boxes where this one sees none.
     """
     if head[:2] != SOI:
         return None
     room, at = 2, 2
     for marker, start, end in _segments(head, 2):
         if marker == APP11 or end > len(head):
+            return None
+        if marker < LOWEST_MARKER or marker == FILL or marker in WITHOUT_LENGTH:
             return None
         if start == room and marker in {APP0, APP1}:
             room = end

@@ -154,10 +154,31 @@ class TestRoomInJpeg:
             *(b"", b"\xff", b"\xff\xd8", b"RIFF", b"\xff\xd8\xff\xd9", b"\xff\xd8\xff\xe0\x00"),
             *(a_jpeg(BOXES), a_jpeg(JFIF, BOXES, TABLE), a_jpeg(JFIF)[:9], a_jpeg(JFIF)[:11]),
             b"\xff\xd8\xff\xe0\x00\x00" + bytes(9),
+            a_jpeg(JFIF, (0xEB, b"HDR_RI ver=11")),  # not credentials, but where they go
         ],
     )
     def test_is_none_where_there_are_boxes_or_the_headers_do_not_end(self, head):
         assert room_in_jpeg(head) is None
+
+    @pytest.mark.parametrize(
+        "start",
+        [
+            b"\xff",  # fill: the marker is read as a length that reaches over the boxes
+            b"\xff\xff\xff",
+            b"\xff\x01",  # TEM, which has no length
+            b"\xff\xd0",
+            b"\xff\xd9\xff\xd8",  # the end of a picture without any, and another one
+        ],
+    )
+    def test_is_none_where_a_reader_may_find_boxes_that_are_not_seen_here(self, start):
+        """The planted fault: what follows is skipped, and a store among it stays in the file."""
+        head = b"\xff\xd8" + start + a_jpeg(BOXES)[2:]
+        for odd in (b"", b"\x00"):  # wherever the leap ends, a picture seems to begin
+            assert room_in_jpeg(head + odd + b"\xff\xda" * 0x8000) is None
+
+    def test_a_second_jpeg_behind_the_first_is_no_header_of_it(self):
+        first = a_jpeg(JFIF, TABLE)
+        assert room_in_jpeg(first + b"\xff\xd9" + a_jpeg(BOXES)) == room_in_jpeg(first)
 
 
 class TestJpegs:
