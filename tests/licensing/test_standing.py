@@ -130,6 +130,29 @@ class TestInThePerformersPlace:
         with pytest.raises(StandingOfferNotOpen, match="to give"):
             accepted(session, offer, another(session))
 
+    @ONE_DATABASE
+    def test_a_guardians_is_checked_offline_by_the_one_role_that_signed_it(
+        self, session: Session, scene: Scene, tmp_path: Path
+    ) -> None:
+        make_minor(session, scene)
+        holder = holder_of(session, "guardian")
+        granted(session, scene, "guardian", tmp_path, holder)
+        offer = signed_in_place(session, scene, "guardian", holder, self.born)
+        made = accepted(session, offer, scene.production)
+        signatures = {each.role: each.jws for each in service.signatures_of(session, made)}
+        keys = {
+            "guardian": holder.registered.public_jwk,
+            "licensee": scene.production.registered.public_jwk,
+        }
+        both = made.document.encode(), offer.document.encode()
+        assert documents.holds(*both, signatures, keys)
+        assert not documents.holds(*both, signatures, keys | {"guardian": keys["licensee"]})
+        another_role = {"estate_rep": signatures["guardian"], "licensee": signatures["licensee"]}
+        also = {"estate_rep": keys["guardian"]}
+        assert not documents.holds(*both, another_role, keys | also)
+        assert not documents.holds(*both, another_role | signatures, keys | also)  # of which one?
+        assert not documents.holds(*both, {"licensee": signatures["licensee"]}, keys)
+
     def test_an_estate_gives_after_a_death_and_nothing_of_the_performers_goes_on(
         self, session: Session, scene: Scene, tmp_path: Path
     ) -> None:

@@ -15,7 +15,7 @@ import rfc8785
 from pydantic import AwareDatetime, Field, ValidationInfo, model_validator
 
 from app.identity.models import ORGANIZATION_KINDS
-from app.licensing.contracts import assertions
+from app.licensing.contracts import assertions, signatories
 from app.licensing.contracts.signatures import check_detached, key_id_of
 from app.licensing.document import contract as contracts
 from app.licensing.document import local_days
@@ -140,12 +140,16 @@ def holds(
 ) -> bool:
     """Check a contract made from a standing offer, offline: documents, signatures, public keys.
 
-    `signatures` and `public_jwks` are by role: the performer's over the offer, the licensee's over
-    the contract; each a JWS, or what a passkey asserted. A licensee's passkey signed for the
-    licensee; for whom a performer's did, stands in its statement and in no document here.
+    `signatures` and `public_jwks` are by role: one of `signatories.IN_ADVANCE` over the offer, the
+    licensee's over the contract; each a JWS, or what a passkey asserted. A licensee's passkey
+    signed for the licensee; for whom the other did, stands in its statement and in no document
+    here. Whether a guardian's or an estate's role was theirs stands in the mandate.
     """
+    in_advance = [role for role in signatures if role in signatories.IN_ADVANCE]
+    if len(in_advance) != 1:
+        return False
     try:
-        for role, document in (("performer", offer), ("licensee", contract)):
+        for role, document in ((in_advance[0], offer), ("licensee", contract)):
             text, jwk = signatures[role], public_jwks[role]
             if assertions.is_assertion(text):
                 asserted = assertions.check(document, text, jwk, role=role)
