@@ -153,6 +153,26 @@ class TestInThePerformersPlace:
         assert not documents.holds(*both, another_role | signatures, keys | also)  # of which one?
         assert not documents.holds(*both, {"licensee": signatures["licensee"]}, keys)
 
+    @ONE_DATABASE
+    def test_a_mandate_given_again_opens_nothing_that_ended_with_the_one_before(
+        self, session: Session, scene: Scene, tmp_path: Path
+    ) -> None:
+        make_minor(session, scene)
+        holder = holder_of(session, "guardian")
+        mandate = granted(session, scene, "guardian", tmp_path, holder)
+        offer = signed_in_place(session, scene, "guardian", holder, self.born)
+        mandate_service.revoke(session, mandate, by=holder.organization.id)
+        granted(session, scene, "guardian", tmp_path, holder)
+        with pytest.raises(StandingOfferNotOpen, match="to give"):
+            accepted(session, offer, scene.production)
+
+        def otherwise(document: dict[str, Any]) -> None:
+            self.born(document)
+            document["caps"]["executions"] = 3
+
+        anew = signed_in_place(session, scene, "guardian", holder, otherwise)
+        accepted(session, anew, scene.production)
+
     def test_an_estate_gives_after_a_death_and_nothing_of_the_performers_goes_on(
         self, session: Session, scene: Scene, tmp_path: Path
     ) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from app import clock
 from app.identity.models import Organization
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.document import contract as documents
@@ -153,6 +154,21 @@ def holds(session: Session, performer: Performer, organization_id: str, role: st
         return organization_id == desk.id and desk.kind == "performer"
     return role in IN_ADVANCE and role in mandates.roles_of(
         session, performer.id, organization_id, act=mandates.SIGN
+    )
+
+
+def still_holds(
+    session: Session, performer: Performer, organization_id: str, role: str, *, since: datetime
+) -> bool:
+    """Say whether it holds such a role now as it did then: by one and the same mandate, where by
+    one. A mandate that is given again is another."""
+    if not holds(session, performer, organization_id, role):
+        return False
+    return role == "performer" or any(
+        mandates.allows(each, mandates.SIGN, contract_id=None, at=since)
+        and mandates.allows(each, mandates.SIGN, contract_id=None, at=clock.now())
+        for each in mandates.of_performers(session, [performer.id])
+        if each.holder_id == organization_id and each.role == role
     )
 
 

@@ -177,7 +177,9 @@ def _check_open(session: Session, offer: StandingOffer, performer: Performer) ->
         raise standing.not_open(offer, "draft")
     role, key = signed
     why_not = signatories.why_not_in_advance(standing.terms_of(offer), life, role, given_at, now)
-    if why_not or not signatories.holds(session, performer, key.organization_id, role):
+    if why_not or not signatories.still_holds(
+        session, performer, key.organization_id, role, since=given_at
+    ):
         raise standing.not_open(offer, "no longer theirs to give who signed it")
     document = offer.document.encode()
     if key.revoked_at is not None:
