@@ -33,7 +33,8 @@ COLUMNS = (
 NOTE = (
     "Each line is the statement of one performer, under the id it names; the sums are the sums of "
     "those statements, to the minor unit. Commission is on your own statement, which stays the "
-    "one that counts; what it earned on lines about several of your performers stands apart."
+    "one that counts; what it earned on lines about several of your performers, or about one whom "
+    "you no longer represent, stands apart."
 )
 
 
@@ -57,7 +58,8 @@ class Sheet:
     """Everybody of an agency in one period and currency.
 
     `sums` and `commission_minor` are over all lines; `together_minor` is commission on lines about
-    several performers, which no line has. `own` is the agency's own statement of the commission.
+    several performers, or none by name, `former_minor` on lines about one who is no longer theirs:
+    no line has either. `own` is the agency's own statement of the commission.
     """
 
     currency: str
@@ -65,6 +67,7 @@ class Sheet:
     sums: Mapping[str, int]
     commission_minor: int
     together_minor: int
+    former_minor: int
     own: Mapping[str, int]
 
 
@@ -127,6 +130,7 @@ def sheets(performers: Iterable[IssuedStatement], own: IssuedStatement | None) -
             sorted(lines[currency], key=lambda line: (line.performer, line.performer_id)),
             {name: sum(line.sums[name] for line in lines[currency]) for name in SUMS},
             sum(line.commission_minor for line in lines[currency]),
+            earned[currency].pop("", 0),
             sum(earned[currency].values()),  # what no performer's line took
             commission_totals.get(currency, dict.fromkeys(SUMS, 0)),
         )
@@ -182,6 +186,7 @@ def as_json(found: Consolidated) -> str:
                 ],
                 "sums": {**sheet.sums, "commission_minor": sheet.commission_minor},
                 "commission_together_minor": sheet.together_minor,
+                "commission_former_minor": sheet.former_minor,
                 "own": dict(sheet.own),
             }
             for sheet in found.sheets
@@ -209,7 +214,7 @@ def as_pdf(found: Consolidated, agency: str) -> bytes:
             [format_minor(sheet.sums[name], sheet.currency) for name in SUMS]
             for sheet in found.sheets
         ],
-        "lines": [_shown(sheet, line) for sheet in found.sheets for line in sheet.lines],
+        "lines": [line for sheet in found.sheets for line in _all_shown(found, sheet)],
     }
     return set_pdf(TEMPLATE, shown, files={"document": as_json(found)}, at=found.issued_at)
 
@@ -227,16 +232,53 @@ def _rows(found: Consolidated, sheet: Sheet) -> Iterable[dict[str, Any]]:
             **line.sums,
             "commission_minor": line.commission_minor,
         }
-    yield {
-        **blank,
-        "performer": "commission on several together",
-        "commission_minor": sheet.together_minor,
-    }
+    for said, minor in _apart(sheet):
+        yield {**blank, "performer": said, "commission_minor": minor}
     yield {
         **blank,
         "performer": "in all",
         **sheet.sums,
-        "commission_minor": sheet.commission_minor + sheet.together_minor,
+        "commission_minor": sheet.commission_minor + sheet.together_minor + sheet.former_minor,
+    }
+
+
+def _apart(sheet: Sheet) -> tuple[tuple[str, int], ...]:
+    """Name the commission that is on no performer's line."""
+    return (
+        ("commission on several together", sheet.together_minor),
+        ("commission on performers you no longer represent", sheet.former_minor),
+    )
+
+
+def _all_shown(found: Consolidated, sheet: Sheet) -> Iterable[dict[str, Any]]:
+    """Set every line, then what stands apart, then the agency's own statement of it all."""
+    yield from (_shown(sheet, line) for line in sheet.lines)
+    for said, minor in _apart(sheet):
+        if minor:
+            yield _of_agency(sheet, said.capitalize(), minor)
+    if found.own_statement_id is not None:
+        own = zip(TOTALS, SUMS, strict=True)
+        yield _of_agency(
+            sheet,
+            "Your own statement",
+            sheet.own["posted_minor"] + sheet.own["corrected_minor"],
+            found.own_statement_id,
+            ", ".join(
+                f"{name} {format_minor(sheet.own[key], sheet.currency)}" for name, key in own
+            ),
+        )
+
+
+def _of_agency(sheet: Sheet, what: str, commission_minor: int, *small: str) -> dict[str, Any]:
+    commission = format_minor(commission_minor, sheet.currency)
+    return {
+        "day": "",
+        "what": what,
+        "quantities": f"commission {commission}",
+        "amount": "",
+        "clauses": [],
+        "small": list(small),
+        "note": "",
     }
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 
 import pypdf
@@ -76,7 +77,8 @@ def differs(found: Consolidated, issued: list[IssuedStatement]) -> list[str]:
             if total["currency"] == sheet.currency
         ]
         earned = own["posted_minor"] + own["corrected_minor"]
-        wrong += ["commission"] if sheet.commission_minor + sheet.together_minor != earned else []
+        said = sheet.commission_minor + sheet.together_minor + sheet.former_minor
+        wrong += ["commission"] if said != earned else []
     return wrong
 
 
@@ -165,7 +167,9 @@ class TestConsolidated:
         period, _ = issue(session)
         found = consolidate(session, agency.organization.id, period.id)
         (sheet,) = found.sheets
-        *lines, _together, everybody = csv.DictReader(io.StringIO(consolidated.as_csv(found)))
+        *lines, _together, _former, everybody = csv.DictReader(
+            io.StringIO(consolidated.as_csv(found))
+        )
         assert lines[0]["performer"] == "'=Griet"
         for name in SUMS:
             assert sum(int(line[name]) for line in lines) == int(everybody[name])
@@ -178,3 +182,38 @@ class TestConsolidated:
         text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(made)).pages)
         assert "Delft Talent" in text
         assert "Maria" in text
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    def test_says_whose_commission_stands_apart_and_the_paper_adds_up(
+        self, session, agency, people
+    ):
+        for story in people[:2]:
+            story.use(session)
+        represent(session, people[0].scene, None)
+        period, issued = issue(session)
+        found = consolidate(session, agency.organization.id, period.id)
+        (sheet,) = found.sheets
+        assert [line.performer for line in sheet.lines] == ["Anna"]
+        assert sheet.together_minor == 0
+        earned = sheet.own["posted_minor"]
+        assert sheet.former_minor == earned - sheet.commission_minor > 0
+        rows = {each["performer"]: each for each in csv.DictReader(io.StringIO(
+            consolidated.as_csv(found)))}  # fmt: skip
+        apart = rows["commission on performers you no longer represent"]
+        assert apart["commission_minor"] == str(sheet.former_minor)
+        assert rows["in all"]["commission_minor"] == str(earned)
+        written = json.loads(consolidated.as_json(found))["sheets"][0]
+        assert written["commission_former_minor"] == sheet.former_minor
+        # Some of it on both together, as a statement of the agency's may have it.
+        own = next(each for each in issued if each.kind == "agent")
+        document = json.loads(own.document)
+        document["lines"][0]["performers"] = [{"id": "per_1"}, {"id": "per_2"}]
+        changed = IssuedStatement(**own.model_dump() | {"document": json.dumps(document)})
+        hers = [each for each in issued if each.party_id == sheet.lines[0].performer_id]
+        (both,) = consolidated.sheets(hers, changed)
+        assert both.together_minor == document["lines"][0]["amount_minor"]
+        made = consolidated.as_pdf(replace(found, sheets=[replace(sheet, together_minor=7)]), "A")
+        text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(made)).pages)
+        parts = [int(said.replace(".", "")) for said in re.findall(r"commission ([\d.]+)", text)]
+        assert parts == [sheet.commission_minor, 7, sheet.former_minor, earned]
+        assert own.id in text
