@@ -8,7 +8,7 @@ for its Idempotency-Key, and must hold nothing that opens a door.
 import hashlib
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -152,10 +152,11 @@ def rotate(
     """Put a new key in the place of one, as two people agreed; both open the same until the overlap
     is over.
 
-    The new one has the name, the scope and the length of life of the old. Raises ApiKeyRefused for
-    a key that does not stand, or was replaced before.
+    The new one has the name, the scope and the length of life of the old, as far as the calendar
+    goes. Raises ApiKeyRefused for a key that does not stand, or was replaced before.
     """
     check_may_rotate(session, key, overlap=overlap)
+    at = clock.now()
     life = None if key.expires_at is None else key.expires_at - key.created_at
     return keep_key(
         session,
@@ -163,7 +164,7 @@ def rotate(
         name=key.name,
         secret_sha256=secret_sha256,
         scope=scope_of(session, key),
-        expires_at=None if life is None else clock.now() + life,
+        expires_at=None if life is None else at + min(life, datetime.max.replace(tzinfo=UTC) - at),
         replaces=key,
         overlap=overlap,
         prefix=prefix,

@@ -35,7 +35,7 @@ def propose_key(
         "name": name,
         "secret_sha256": secret_sha256,
         "prefix": api_keys.new_prefix(),
-        "expires_at": None if expires_at is None else expires_at.astimezone(UTC).isoformat(),
+        "expires_at": _in_utc(expires_at),
         **{each: None if said is None else sorted(said) for each, said in limits.items()},
     }
     act = twofold.propose(
@@ -71,6 +71,16 @@ def ends_at(act: TwofoldAct) -> datetime | None:
     """Return when the key would end, as it was proposed."""
     said = act.asked["expires_at"]
     return None if said is None else datetime.fromisoformat(said)
+
+
+def _in_utc(end: datetime | None) -> str | None:
+    """Write an end down; next to the first and the last year there are some that UTC has not."""
+    try:
+        return None if end is None else end.astimezone(UTC).isoformat()
+    except OverflowError:
+        raise ApiKeyRefused(
+            f"no calendar has this end in UTC ({end and end.isoformat()}); propose another, or none"
+        ) from None
 
 
 def _check_end(end: datetime | None) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 import pytest
@@ -151,6 +151,18 @@ class TestKeepAKey:
             assert api_keys.within_life(session, key.id, sooner) == sooner
             with pytest.raises(BeyondScope, match="ends at"):
                 api_keys.within_life(session, key.id, end + timedelta(minutes=1))
+
+    @ONE_DATABASE
+    def test_one_that_lasts_as_long_as_the_calendar_is_replaced_by_such_a_one(
+        self, database, monkeypatch
+    ):
+        last = datetime.max.replace(tzinfo=UTC)
+        key, _ = a_key(expires_at=last)
+        later(monkeypatch, hours=1)
+        with db.writing() as session:
+            key = session.get_one(ApiKey, key.id)
+            new = api_keys.rotate(session, key, secret_sha256="6" * 64, overlap=timedelta(0))
+            assert new.expires_at == last
 
     @ONE_DATABASE
     def test_none_takes_the_name_or_the_place_of_a_person_at_a_page(self, database):

@@ -413,6 +413,15 @@ class TestAKey:
         assert late.json()["code"] == "api-key-refused"
 
     @ONE_DATABASE
+    @pytest.mark.parametrize("end", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+    def test_to_an_end_that_no_calendar_has_is_not_proposed(self, girl, scene, end):
+        said = {"name": "farm", "secret_sha256": "6" * 64, "expires_at": end}
+        answer = asks(girl, scene.desk.organization, "/v1/api-keys", **said)
+        assert answer.json()["code"] == "api-key-refused"
+        assert "calendar" in answer.json()["detail"]
+        assert everything(TwofoldAct) == []
+
+    @ONE_DATABASE
     def test_that_opens_nothing_is_not_proposed_to_be_replaced(self, girl, scene):
         desk = scene.desk.organization
         with db.writing() as session:
