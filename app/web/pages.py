@@ -276,7 +276,10 @@ def _set_cookie(answer: Response, name: str, value: str, *, samesite: Any) -> No
 
 
 def _refused(refusal: AppError) -> Response:
-    """Say no in the reader's language; what only English has words for stands beside it."""
+    """Say no in the reader's language; what only English has words for stands beside it.
+
+    A refusal's `leads_to`, a page of ours and what it is called, is where that can be mended.
+    """
     kind = language.translated(" ".join((type(refusal).__doc__ or "").split()))
     wait = refusal.extra.get("retry_after_s")
     return rendered(
@@ -285,6 +288,7 @@ def _refused(refusal: AppError) -> Response:
         HEADERS if wait is None else HEADERS | {"Retry-After": str(wait)},
         here="",
         code=refusal.code,
+        leads_to=refusal.extra.get("leads_to"),
         detail=(refusal.detail or kind).removesuffix("."),
         kind="" if language.is_said(refusal.detail) or not refusal.detail else kind,
     )

@@ -26,6 +26,7 @@ from app.licensing.document import contract as documents
 from app.licensing.errors import ContractNotFound
 from app.licensing.words.plain_language import Section
 from app.licensing.words.plain_words import WORDS
+from app.problems import InvalidRequest
 from app.recovery import service as recovery
 from app.registry import service as registry
 from app.registry.models import Performer
@@ -42,6 +43,14 @@ def desk_of(session: Session, visit: Visit) -> tuple[Seat, list[Performer]]:
     """Return who is here, and the performers of that house: as a rule themselves alone."""
     seat = seat_of(session, visit, "performer")
     return seat, list(registry.performers_at(session, seat.organization.id))
+
+
+def nobody_enrolled(seat: Seat) -> InvalidRequest:
+    """Say that a house has no performer yet, and lead who may act to where one is enrolled."""
+    why = _("no performer is registered in this house yet; enroll one first")
+    if not seat.may_act:
+        return InvalidRequest(why)
+    return InvalidRequest(why, leads_to=("/performer/enroll", _("Register my likeness")))
 
 
 def _living(session: Session, performers: list[Performer]) -> list[Performer]:

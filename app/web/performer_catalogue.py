@@ -19,7 +19,6 @@ from app.licensing.standing import catalogue, standing_document, stated
 from app.licensing.standing import service as standing
 from app.licensing.standing.models import StandingOffer
 from app.licensing.words import plain_language
-from app.problems import InvalidRequest
 from app.recovery import service as recovery
 from app.registry import listing, mandates
 from app.registry import service as registry
@@ -27,6 +26,7 @@ from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see, site
 from app.web.people import Proven
+from app.web.performer import nobody_enrolled
 from app.web.seats import Seat, acting_seat, principal_of, seat_of, seats_of
 
 router = APIRouter(prefix="/performer", include_in_schema=False, route_class=PageRoute)
@@ -303,5 +303,5 @@ def _performer(session: Session, visit: Visit, of: str | None) -> tuple[Seat, Pe
     seat = seat_of(session, visit, "performer")
     found = [each for each in _theirs(session, seat) if of in (None, each.id)]
     if not found:
-        raise InvalidRequest(_("no performer is registered in this house yet; enroll one first"))
+        raise nobody_enrolled(seat)
     return seat, found[0]

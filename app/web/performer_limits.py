@@ -18,7 +18,7 @@ from app.licensing.words.plain_words import WORDS
 from app.problems import InvalidRequest
 from app.registry.models import Performer
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
-from app.web.performer import desk_of
+from app.web.performer import desk_of, nobody_enrolled
 from app.web.seats import acting_seat, principal_of
 
 router = APIRouter(prefix="/performer/limits", include_in_schema=False, route_class=PageRoute)
@@ -124,7 +124,7 @@ def _performer(session: Session, visit: Visit, of: str | None) -> tuple[Any, Per
     seat, performers = desk_of(session, visit)
     found = [each for each in performers if of in (None, each.id)]
     if not found:
-        raise InvalidRequest(_("no performer is registered in this house yet; enroll one first"))
+        raise nobody_enrolled(seat)
     return seat, found[0]
 
 

@@ -318,6 +318,7 @@ def choose(visit: Posted, generation_id: str) -> Response:
                 kind="",
                 detail=_("Nothing was chosen.") + f" {denial['detail']}".removesuffix("."),
                 code=", ".join(denial["codes"]),
+                leads_to=None,
             )
     return see("/production/films")
 

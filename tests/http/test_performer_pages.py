@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from app import clock, config, db
 from app.identity.models import ApiKey
+from app.identity.service import create_organization
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import service as licensing
 from app.web import (
@@ -306,6 +307,15 @@ class TestWhoMay:
         of = house.scene.performer.id
         assert jan.send("/performer/limits", do="save", of=of, training="never").status_code == 422
         assert _contents(house) == before
+
+    def test_a_house_without_a_performer_is_led_to_where_one_is_enrolled(self, house, served_here):
+        with db.writing() as session:
+            empty = create_organization(session, "An empty desk", "performer")
+        jan = joined(served_here, empty, "Jan")
+        for path in ("/performer/limits", "/performer/catalogue"):
+            answer = jan.open(path)
+            assert answer.status_code == 422
+            assert '<a class="act" href="/performer/enroll">Register my likeness</a>' in answer.text
 
     def test_a_production_has_no_business_here(self, house, served_here):
         filmer = joined(served_here, house.scene.production.organization, "Felix")
