@@ -199,6 +199,17 @@ class TestSending:
         report = sent(agency, csv_of(1).replace(b"Actor", b"Mrs."))
         assert [(bad.column, bad.code) for bad in report.bad] == [("name", "differs")]
 
+    def test_a_photo_is_of_one_row_that_waits_whichever_table_it_came_by(self, agency):
+        sent(agency, csv_of(1))
+        second = csv_of(2).replace(b"p2.jpg", b"in/P1.JPG")
+        report = sent(agency, second, zipped("p1.jpg"))
+        assert [(bad.column, bad.code) for bad in report.bad] == [("photo", "twice")]
+        assert states() == {"K-1": "received"}
+        (first,) = everything(RosterEntry)
+        with db.writing() as session:
+            service.take_back(session, agency.organization_id, first.id)
+        assert sent(agency, second).new == 1
+
     def test_another_agency_has_rows_of_its_own(self, agency):
         with db.writing() as session:
             other = identity.create_organization(session, "Other", "agency")

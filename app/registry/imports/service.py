@@ -30,10 +30,12 @@ LINK, ADDRESS = "roster", "email"
 def take_rows(session: Session, rows: Sequence[Row], *, by: Principal) -> tuple[int, list[Bad]]:
     """Write down whom an agency wants to bring in; return how many are new, and what cannot be.
 
-    What was sent before and says the same is passed over. One transaction for all of `rows`.
+    What was sent before and says the same is passed over. A photo belongs to one row that waits:
+    a second row with its name is bad, also in another table. One transaction for all of `rows`.
     """
     _lock(session, by.organization_id)
     theirs = _standing(session, by.organization_id, [row.reference for row in rows])
+    photos = _named(session, by.organization_id, [photo_key(row.photo) for row in rows])
     room = MOST_OPEN - _open(session, by.organization_id)
     new, bad = 0, []
     for row in rows:
@@ -41,10 +43,13 @@ def take_rows(session: Session, rows: Sequence[Row], *, by: Principal) -> tuple[
         if found is not None:
             if (code := _differs(found, row)) is not None:
                 bad.append(Bad(row, *code))
+        elif photo_key(row.photo) in photos:
+            bad.append(Bad(row, "photo", "twice"))
         elif new >= room:
             bad.append(Bad(row, "reference", "full"))
         else:
             new += 1
+            photos.add(photo_key(row.photo))
             session.add(_entry(row, by))
     session.flush()
     return new, bad
@@ -209,6 +214,16 @@ def _standing(
         col(RosterEntry.state).not_in(GONE),
     )
     return {each.reference: each for each in session.exec(found)}
+
+
+def _named(session: Session, organization_id: str, photos: Sequence[str]) -> set[str]:
+    """Return which of these photos a row that waits has already."""
+    found = select(RosterEntry.photo).where(
+        RosterEntry.organization_id == organization_id,
+        col(RosterEntry.photo).in_(photos),
+        col(RosterEntry.state).in_(OPEN),
+    )
+    return set(session.exec(found))
 
 
 def _open(session: Session, organization_id: str) -> int:
