@@ -12,6 +12,7 @@ from app.identity.api_edge import limited
 from app.identity.models import Organization
 from app.identity.models_people import Person
 from app.ids import new_id
+from app.recovery import service as recovery
 from app.registry import resemblance
 from app.registry import service as registry
 from app.registry.imports import confirming, service
@@ -19,13 +20,14 @@ from app.web.pages import (
     HEADERS,
     PageRoute,
     Posted,
+    Visit,
     Visitor,
     end_present,
     page,
     see,
     site,
 )
-from app.web.people import Name, Proven, plain
+from app.web.people import Name, Proven, new_person, plain
 
 router = APIRouter(
     prefix="/enrollments/{secret}", include_in_schema=False, route_class=PageRoute,
@@ -73,28 +75,27 @@ def confirm(visit: Posted, secret: str, name: Name, device: Name, proof: Proven)
 
     def join(session: Session) -> tuple[Person, str]:
         taken = passkeys.take(session, proof.ceremony, "enroll", visit.binder)
-        person = Person(id=str(taken.person_id), name=plain(name))
-        session.add(person)
-        session.flush()
+        person = new_person(session, taken, name)
         passkey = passkeys.enroll(
             session, site(), taken, person, answer=proof.answer, name=plain(device)
         )
         end_present(session, visit)
         return person, sessions.sign_in(session, passkey, browser=visit.browser)[1]
 
-    return see("/performer", secret=_confirmed(secret, join))
+    return see("/performer", secret=_confirmed(visit, secret, join))
 
 
 @router.post("/accept", dependencies=[limited("files")])
 @may("link")
 def accept(visit: Posted, secret: str) -> Response:
-    """Say yes as whoever is signed in; the session's secret changes."""
+    """Say yes as whoever is signed in, with a passkey used minutes ago; the secret changes."""
 
     def join(session: Session) -> tuple[Person, str]:
-        held, person = visit.session(session), visit.person(session)
+        held, person = visit.session(session), visit.fresh(session)
+        recovery.check_may_bind(session, person.id)
         return person, sessions.rotate(session, held)
 
-    return see("/performer", secret=_confirmed(secret, join))
+    return see("/performer", secret=_confirmed(visit, secret, join))
 
 
 @router.post("/refusal")
@@ -106,8 +107,11 @@ def refuse(visit: Posted, secret: str) -> Response:
     return page(visit, "enrollment_refused.html")
 
 
-def _confirmed(secret: str, join: Callable[[Session], tuple[Person, str]]) -> str:
-    """Register whoever said yes; return the secret of their session."""
+def _confirmed(visit: Visit, secret: str, join: Callable[[Session], tuple[Person, str]]) -> str:
+    """Register whoever said yes; return the secret of their session.
+
+    A member of the agency who is signed in makes no new person to say yes as.
+    """
     with sandbox.private_directory() as directory:
         path = directory / "portrait"
         # 1. The photo is taken out, looked at anew, and searched for, before anything is decided.
@@ -120,6 +124,8 @@ def _confirmed(secret: str, join: Callable[[Session], tuple[Person, str]]) -> st
         # 2. Person, desk, replica and the end of the row stand or fall together.
         with db.writing() as session:
             entry = service.entry_behind(session, secret, lock=True)
+            if visit.secret:
+                confirming.check_not_of_agency(session, entry, visit.guest(session)[0])
             person, opened = join(session)
             confirming.confirm(
                 session, entry, person, portrait=path, inspected=inspected, searched=searched

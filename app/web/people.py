@@ -11,9 +11,9 @@ from app.access import may
 from app.errors import AppError
 from app.identity import passkeys, people, sessions
 from app.identity.api_edge import limited
-from app.identity.errors import PasskeyRefused
+from app.identity.errors import CeremonyRefused, PasskeyRefused
 from app.identity.models import Organization
-from app.identity.models_people import ROLES, Passkey, Person
+from app.identity.models_people import ROLES, Ceremony, Passkey, Person
 from app.ids import new_id
 from app.language import _
 from app.recovery import service as recovery
@@ -154,9 +154,7 @@ def join(visit: Posted, secret: str, name: Name, device: Name, proof: Proven) ->
     def act(session: Session) -> str:
         invitation = people.invitation_of(session, secret, lock=True)
         taken = passkeys.take(session, proof.ceremony, "enroll", visit.binder)
-        person = Person(id=str(taken.person_id), name=plain(name))
-        session.add(person)
-        session.flush()
+        person = new_person(session, taken, name)
         passkey = passkeys.enroll(
             session, site(), taken, person, answer=proof.answer, name=plain(device)
         )
@@ -303,6 +301,16 @@ def end_membership(visit: Posted, membership_id: str, back: Back = "/account") -
         recovery.check_may_bind(session, person.id)
         people.end_membership(session, person, membership_id)
     return see(back)
+
+
+def new_person(session: Session, taken: Ceremony, name: str) -> Person:
+    """Make the person a challenge was shown for. Raises CeremonyRefused where they are here."""
+    if session.get(Person, taken.person_id) is not None:
+        raise CeremonyRefused(_("this page was for somebody else; load it again"))
+    person = Person(id=str(taken.person_id), name=plain(name))
+    session.add(person)
+    session.flush()
+    return person
 
 
 def link_of(secret: str) -> str:

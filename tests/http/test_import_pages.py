@@ -6,20 +6,24 @@ import io
 import re
 
 import pytest
+from httpx import Cookies
 from sqlmodel import select
 
-from app import config, db
+from app import clock, config, db
 from app.identity.models import Organization
+from app.identity.models_people import Passkey, Person
 from app.licensing.contracts import roster
+from app.recovery.models import Recovery
 from app.registry import service as registry
 from app.registry.imports import checking
 from app.registry.imports.models import RosterEntry
 from app.registry.models import Performer
-from tests.http.browser import OURS, Browser
+from app.web.pages import SESSION_COOKIE
+from tests.http.browser import OURS, Browser, first_link
 from tests.http.house import a_house
 from tests.http.test_performer_pages import joined, shown
-from tests.identity.authenticator import ORIGIN
-from tests.people.visiting import everything, refused
+from tests.identity.authenticator import ORIGIN, Authenticator
+from tests.people.visiting import everything, later, refused
 from tests.registry.pictures import GIRL
 from tests.registry.test_imports import csv_of, link, zipped
 from tests.scenes import a_portrait_seen
@@ -169,6 +173,57 @@ class TestAnswering:
         shown(olga, f"/enrollments/{link(invited)}")
         refused(olga.send(f"/enrollments/{link(invited)}/accept"), "not-allowed")
         assert everything(RosterEntry)[0].state == "invited"
+
+    def test_nor_with_a_new_passkey(self, olga, invited):
+        path = f"/enrollments/{link(invited)}"
+        shown(olga, PAGE)
+        signed_in, token = Cookies(olga.client.cookies), olga.value("form_token")
+        olga.client.cookies.delete(SESSION_COOKIE)
+        shown(olga, path)  # as nobody, in a browser in which she is signed in a moment later
+        made = Authenticator().create(olga.options())
+        olga.client.cookies = signed_in
+        fields = {"form_token": token, "name": "Griet", "device": "Phone"}
+        refused(olga.prove(path, made, **fields), "not-allowed")
+        assert everything(RosterEntry)[0].state == "invited"
+
+    def test_yes_wants_a_passkey_used_minutes_ago_and_no_does_not(
+        self, served, house, invited, monkeypatch
+    ):
+        felix = joined(served, house.scene.production.organization, "Felix")
+        path = f"/enrollments/{link(invited)}"
+        shown(felix, path)
+        later(monkeypatch, minutes=6)
+        assert felix.send(f"{path}/accept").headers["location"] == "/confirm"
+        assert everything(RosterEntry)[0].state == "invited"
+        assert "You said no." in felix.send(f"{path}/refusal").text
+
+    def test_nobody_says_yes_within_days_of_a_recovery(self, served, house, invited):
+        felix = joined(served, house.scene.production.organization, "Felix")
+        with db.writing() as session:
+            person = session.exec(select(Person).where(Person.name == "Felix")).one()
+            made = session.exec(select(Passkey).where(Passkey.person_id == person.id)).one()
+            session.add(
+                Recovery(
+                    person_id=person.id,
+                    way="codes",
+                    opens_at=clock.now(),
+                    expires_at=clock.now(),
+                    completed_at=clock.now(),
+                    passkey_id=made.id,
+                )
+            )
+        path = f"/enrollments/{link(invited)}"
+        shown(felix, path)
+        refused(felix.send(f"{path}/accept"), "recovered-lately")
+        assert everything(RosterEntry)[0].state == "invited"
+
+    def test_a_form_for_another_device_of_somebody_makes_nobody(self, served, house, invited):
+        felix = joined(served, house.scene.production.organization, "Felix")
+        secret = first_link(house.scene.desk.organization)
+        for path in (f"/enrollments/{link(invited)}", f"/join/{secret}"):
+            shown(felix, "/account/passkeys/new")
+            made = Authenticator().create(felix.options())
+            refused(felix.prove(path, made, name="Griet", device="Phone"), "ceremony-refused")
 
     def test_no_registers_nobody_and_says_so(self, served, olga, invited):
         phone, path = Browser(served), f"/enrollments/{link(invited)}"

@@ -28,6 +28,15 @@ def open_photo(session: Session, entry: RosterEntry, to: Path) -> None:
     vault.open_to(session, object_id, to, purpose="enrollment", subject_id=entry.id)
 
 
+def check_not_of_agency(session: Session, entry: RosterEntry, person: Person) -> None:
+    """Raise NotAllowed for a member of the agency that asks: nobody says yes to themselves."""
+    houses = [house.id for _, house in people.memberships_of(session, person.id)]
+    if entry.organization_id in houses:
+        raise NotAllowed(
+            "you belong to the agency that asks; only the person in the photo says yes"
+        )
+
+
 def confirm(
     session: Session,
     entry: RosterEntry,
@@ -42,12 +51,7 @@ def confirm(
     `inspected` and `searched` were made of `portrait` before the transaction began. Raises
     NotAllowed for a member of the agency that asks: nobody says yes to themselves.
     """
-    if any(
-        house.id == entry.organization_id for _, house in people.memberships_of(session, person.id)
-    ):
-        raise NotAllowed(
-            "you belong to the agency that asks; only the person in the photo says yes"
-        )
+    check_not_of_agency(session, entry, person)
     name = entry.name
     desk = identity.create_organization(session, name, "performer")
     invitation, _ = people.invite_first(session, desk)
