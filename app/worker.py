@@ -41,6 +41,7 @@ STORY = "generation"
 SWEEP_S = 0.5
 POST_S = 1.0
 REMIND_S = 30.0
+ANEW_S = 60.0
 logger = structlog.get_logger()
 
 
@@ -177,11 +178,17 @@ class Worker:
 
     def _read(self) -> None:
         """Look at the photos that agencies sent, one after the other; a thread of its own: there
-        may be thousands, and each keeps a child of the sandbox busy for a second.
+        may be thousands, and each keeps a child of the sandbox busy for a second. One that cannot
+        be opened is passed over for a minute.
         """
+        passed: set[str] = set()
+        cleared = time.monotonic()
         while not self._stopping.wait(POST_S):
+            if time.monotonic() - cleared >= ANEW_S:
+                passed.clear()
+                cleared = time.monotonic()
             try:
-                while imports.check_next() and not self._stopping.is_set():
+                while imports.check_next(passed) and not self._stopping.is_set():
                     continue
             except Exception:
                 logger.exception("photos wait and are looked at again")

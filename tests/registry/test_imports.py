@@ -284,6 +284,16 @@ class TestChecking:
         assert not checking.check_next()
         assert states() == {"K-1": "invited"}
 
+    def test_one_that_the_vault_cannot_open_holds_up_none_of_the_others(self, agency, fit):
+        sent(agency, csv_of(1, 2), zipped("p1.jpg", "p2.jpg"))
+        first = everything(RosterEntry)[0]
+        storage.delete(f"vault/{first.portrait_object_id}")
+        passed: set[str] = set()
+        while checking.check_next(passed):
+            pass
+        assert states() == {"K-1": "received", "K-2": "invited"}
+        assert passed == {first.id}
+
     def test_without_a_sandbox_nothing_is_decided(self, agency, monkeypatch):
         sent(agency, csv_of(1), zipped("p1.jpg"))
 
@@ -292,7 +302,7 @@ class TestChecking:
 
         monkeypatch.setattr(registry, "inspect_portrait", unavailable)
         with pytest.raises(sandbox.SandboxUnavailable):
-            checking.check_next()
+            checking.check_next(set())
         assert states() == {"K-1": "received"}
 
 

@@ -43,13 +43,32 @@ Until {until} (UTC). If you say no, or nothing, the photo and this address are d
 logger = structlog.get_logger()
 
 
-def check_next() -> bool:
-    """Look at the photo that waits longest; return whether there was one."""
+def check_next(passed: set[str] | None = None) -> bool:
+    """Look at the photo that waits longest and is not in `passed`; return whether there is one.
+
+    A photo that cannot be looked at (its key or ciphertext is altered, or not there) is put into
+    `passed`, and nothing is decided: the others do not wait until the operator brings it back.
+    Without a sandbox none is looked at. Raises SandboxUnavailable; without `passed`, everything.
+    """
     with db.reading() as session:
         waits = select(RosterEntry.id).where(RosterEntry.state == "received")
-        entry_id = session.exec(waits.order_by(col(RosterEntry.id))).first()
+        oldest = session.exec(waits.order_by(col(RosterEntry.id)).limit(len(passed or ()) + 1))
+        entry_id = next((each for each in oldest if each not in (passed or ())), None)
     if entry_id is None:
         return False
+    try:
+        _check(entry_id)
+    except sandbox.SandboxUnavailable:
+        raise
+    except AppError as refusal:
+        if passed is None:
+            raise
+        passed.add(entry_id)
+        logger.exception("roster-photo-passed-over", entry=entry_id, code=refusal.code)
+    return True
+
+
+def _check(entry_id: str) -> None:
     with sandbox.private_directory() as directory:
         path = directory / "portrait"
         # 1. Taken out of the vault, on record.
@@ -57,7 +76,7 @@ def check_next() -> bool:
             entry = session.get_one(RosterEntry, entry_id)
             object_id = entry.portrait_object_id
             if entry.state != "received" or object_id is None:
-                return True
+                return
             vault.open_to(session, object_id, path, purpose="enrollment", subject_id=entry_id)
         # 2. Looked at by the child that reads portraits, as at any enrollment.
         try:
@@ -69,7 +88,6 @@ def check_next() -> bool:
         entry = session.get_one(RosterEntry, entry_id, with_for_update=True, populate_existing=True)
         if entry.state == "received" and entry.portrait_object_id == object_id:
             _settle(session, entry, media_type, reason)
-    return True
 
 
 def _settle(session: Session, entry: RosterEntry, media_type: str, reason: str) -> None:
