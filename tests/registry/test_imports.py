@@ -130,6 +130,7 @@ class TestTable:
             (b"x" * (table.MOST_BYTES + 1), "4 MB"),
             (csv_of(*range(table.MOST_ROWS + 1)), "5000 rows"),
             (b"\x00\x01\x02", "first line"),
+            (csv_of(1, header="reference,name,email,photo" + ",x" * 61 + "\n"), "65 columns"),
         ],
     )
     def test_is_refused_whole_where_it_is_none(self, content, says):
@@ -163,6 +164,14 @@ class TestPhotos:
         packed = zipped("x.jpg")
         damaged = io.BytesIO(packed.getvalue().replace(b"picture", b"pictora"))
         assert [each.code for each in self.all(damaged)] == ["photo-damaged"]
+
+    def test_are_counted_over_all_that_is_sent_and_named_shortly(self, monkeypatch):
+        monkeypatch.setattr(photos, "MOST_PHOTOS", 2)
+        files = [("a.zip", zipped("x.jpg", "y" * 300)), ("z.jpg", io.BytesIO(b"z"))]
+        found = photos.photos_in(files, limit_bytes=1 << 20)
+        assert [len(next(found).name), len(next(found).name)] == [5, 200]
+        with pytest.raises(ArchiveRefused, match=r"more than 2 .* before z\.jpg"):
+            next(found)
 
     @pytest.mark.parametrize(
         "spoil",

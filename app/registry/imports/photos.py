@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from app.registry.imports.errors import ArchiveRefused
-from app.registry.imports.table import photo_key
+from app.registry.imports.table import PHOTO_CHARACTERS, photo_key
 
 MOST_PHOTOS = 5000
 MOST_DIRECTORY_BYTES = 4 << 20
@@ -35,8 +35,19 @@ class Photo:
 def photos_in(files: Sequence[tuple[str, BinaryIO]], *, limit_bytes: int) -> Iterator[Photo]:
     """Give each photo of what was sent, pictures and archives of pictures alike.
 
-    `limit_bytes` is the largest photo. Raises ArchiveRefused before the first of that archive.
+    `limit_bytes` is the largest photo. Raises ArchiveRefused before the first of that archive, and
+    at the first photo past MOST_PHOTOS, of all files together.
     """
+    for count, photo in enumerate(_photos_in(files, limit_bytes), start=1):
+        if count > MOST_PHOTOS:
+            raise ArchiveRefused(
+                f"more than {MOST_PHOTOS} photos came at once; those before {photo.name} are taken "
+                "in, send the rest by itself"
+            )
+        yield photo
+
+
+def _photos_in(files: Sequence[tuple[str, BinaryIO]], limit_bytes: int) -> Iterator[Photo]:
     for name, file in files:
         file.seek(0)
         is_archive = file.read(4) in (b"PK\x03\x04", _END)
@@ -46,7 +57,7 @@ def photos_in(files: Sequence[tuple[str, BinaryIO]], *, limit_bytes: int) -> Ite
             continue
         content = file.read(limit_bytes + 1)
         code = "photo-too-large" if len(content) > limit_bytes else ""
-        yield Photo(name, photo_key(name), b"" if code else content, code)
+        yield Photo(_short(name), photo_key(name), b"" if code else content, code)
 
 
 def _unpacked(name: str, file: BinaryIO, limit_bytes: int) -> Iterator[Photo]:
@@ -79,13 +90,18 @@ def _photo(
         code = "photo-too-large"
     elif member.file_size > GROWS_MOST * member.compress_size:
         code = "photo-bomb"
+    name = _short(member.filename)
     if code:
-        return Photo(member.filename, key, code=code)
+        return Photo(name, key, code=code)
     try:
         with archive.open(member) as opened:
-            return Photo(member.filename, key, opened.read(limit_bytes))
+            return Photo(name, key, opened.read(limit_bytes))
     except (zipfile.BadZipFile, zlib.error, EOFError):
-        return Photo(member.filename, key, code="photo-damaged")
+        return Photo(name, key, code="photo-damaged")
+
+
+def _short(name: str) -> str:
+    return name[:PHOTO_CHARACTERS]
 
 
 def _is_photo(member: zipfile.ZipInfo) -> bool:

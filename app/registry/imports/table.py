@@ -16,6 +16,7 @@ from app.registry.imports.errors import TableRefused
 COLUMNS = ("reference", "name", "email", "photo")
 MOST_BYTES = 4 << 20
 MOST_ROWS = 5000
+MOST_COLUMNS = 64
 REFERENCE_CHARACTERS, NAME_CHARACTERS, PHOTO_CHARACTERS = 64, 200, 200
 
 
@@ -91,10 +92,11 @@ def _rows(text: str) -> Iterator[tuple[Row, int]]:
     try:
         header = [cell.strip().casefold() for cell in next(reader, [])]
         places = _places(header)
+        width = max(places.values()) + 1
         line = reader.line_num + 1
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                padded = [" ".join(cell.split()) for cell in cells] + [""] * len(header)
+                padded = [" ".join(cell.split()) for cell in cells[:width]] + [""] * width
                 said = {column: padded[place] for column, place in places.items()}
                 yield Row(line, **said), len(cells) - len(header)
             line = reader.line_num + 1
@@ -106,6 +108,11 @@ def _rows(text: str) -> Iterator[tuple[Row, int]]:
 
 
 def _places(header: Sequence[str]) -> dict[str, int]:
+    if len(header) > MOST_COLUMNS:
+        raise TableRefused(
+            f"the first line has {len(header)} columns, and a table {MOST_COLUMNS} at most; only "
+            f"{', '.join(COLUMNS)} are read, leave the others out"
+        )
     missing = [column for column in COLUMNS if header.count(column) != 1]
     if missing:
         raise TableRefused(
