@@ -10,6 +10,7 @@ from app.access import may
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.registry import listing, service
 from app.registry.errors import PerformerNameRefused, PerformerUnknown
+from app.registry.models import Performer
 from app.vault import LikenessErased
 
 router = APIRouter(prefix="/v1/performers/{performer_id}/listing", tags=["registry"])
@@ -43,7 +44,7 @@ class ListingCreate(BaseModel):
 def read_listing(performer_id: str, read: Reading) -> ListingRead:
     """Say whether a performer stands in the catalogue; until they say so, they do not."""
     performer = service.performer_of(read.session, read.organization_id, performer_id)
-    return _read(read.session, performer.id)
+    return _read(read.session, performer)
 
 
 @router.post(
@@ -63,15 +64,17 @@ def choose_listing(performer_id: str, body: ListingCreate, act: Acting) -> Respo
         listing.choose_listing(
             session, performer, listed=body.listed, about=body.about, by=act.principal
         )
-        return 201, _read(session, performer.id)
+        return 201, _read(session, performer)
 
     return act.once(fingerprint_of(body), choose)
 
 
-def _read(session: Session, performer_id: str) -> ListingRead:
-    chosen = listing.listing_of(session, performer_id)
+def _read(session: Session, performer: Performer) -> ListingRead:
+    chosen = listing.listing_of(session, performer.id)
     if chosen is None:
         return ListingRead(listed=False, about="", chosen_at=None)
     return ListingRead(
-        listed=chosen.listed_at is not None, about=chosen.about, chosen_at=chosen.chosen_at
+        listed=listing.is_listed(session, performer),
+        about=chosen.about,
+        chosen_at=chosen.chosen_at,
     )

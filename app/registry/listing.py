@@ -9,7 +9,8 @@ from sqlmodel.sql.expression import Select
 
 from app import clock, vault
 from app.identity.principal import Principal
-from app.registry.errors import NotInCatalogue, PerformerNameRefused
+from app.registry import mandates
+from app.registry.errors import NotInCatalogue, PerformerNameRefused, PerformerUnknown
 from app.registry.models import Performer
 from app.registry.models_listing import PerformerListing
 from app.registry.models_mandates import PerformerLife
@@ -22,8 +23,10 @@ def choose_listing(
 ) -> PerformerListing:
     """Put a performer into the catalogue, or take them out, from this commit on.
 
-    Their name and their words are then shown to every organization. Raises PerformerNameRefused
-    for words that are overlong or unprintable, LikenessErased.
+    Their name and their words are then shown to every organization, while who chose so may choose
+    for them. A portrait that another showed, who no longer may, goes away. Raises
+    PerformerNameRefused for words that are overlong or unprintable, LikenessErased,
+    PerformerUnknown to a house that may not choose.
     """
     said = " ".join(about.split())
     if len(said) > ABOUT_CHARACTERS or not said.isprintable():
@@ -33,7 +36,14 @@ def choose_listing(
     session.refresh(performer, with_for_update=True)
     if listed:
         vault.check_not_erased(session, performer.id)
+        if not _may_choose(session, performer, by.organization_id):
+            raise PerformerUnknown(
+                f"{performer.id} is not yours to show: for a minor the guardian chooses; ask them"
+            )
     stands = listing_of(session, performer.id)
+    if stands is not None and not _counts(session, performer, stands):
+        _put_away(session, stands)
+        stands.listed_at = None
     listing = stands or PerformerListing(
         performer_id=performer.id,
         about=said,
@@ -52,8 +62,19 @@ def choose_listing(
 
 
 def listing_of(session: Session, performer_id: str) -> PerformerListing | None:
-    """Return what a performer chose last, or None where they never did: they are not listed."""
+    """Return what was chosen last of a performer, or None where nothing was: they are not listed.
+
+    Whether it still counts `is_listed` says.
+    """
     return session.get(PerformerListing, performer_id)
+
+
+def is_listed(session: Session, performer: Performer) -> bool:
+    """Say whether a performer stands in the catalogue by a choice that still counts."""
+    chosen = listing_of(session, performer.id)
+    return (
+        chosen is not None and chosen.listed_at is not None and _counts(session, performer, chosen)
+    )
 
 
 def show_portrait(
@@ -67,20 +88,29 @@ def show_portrait(
     session.refresh(performer, with_for_update=True)
     vault.check_not_erased(session, performer.id)
     listing = listing_of(session, performer.id)
-    if listing is None or listing.listed_at is None:
+    if listing is None or not is_listed(session, performer):
         raise NotInCatalogue("productions cannot find you: let them, then show your portrait")
     _put_away(session, listing)
     listing.portrait_object_id = vault.seal(session, performer.id, "catalogue-still", still).id
-    return _chosen(session, listing, by)
+    listing.chosen_at = clock.now()
+    listing.organization_id, listing.api_key_id = by.organization_id, by.api_key_id
+    session.add(listing)
+    session.flush()
+    return listing
 
 
-def hide_portrait(session: Session, performer: Performer, *, by: Principal) -> None:
-    """Show no portrait of a performer from this commit on; the still opens no more, for anybody."""
+def hide_portrait(session: Session, performer: Performer) -> None:
+    """Show no portrait of a performer from this commit on; the still opens no more, for anybody.
+
+    Who chose to be listed stays who did: a choice that counts no more is not made to by this.
+    """
     session.refresh(performer, with_for_update=True)
     listing = listing_of(session, performer.id)
     if listing is not None:
         _put_away(session, listing)
-        _chosen(session, listing, by)
+        listing.chosen_at = clock.now()
+        session.add(listing)
+        session.flush()
 
 
 def _put_away(session: Session, listing: PerformerListing) -> None:
@@ -89,12 +119,22 @@ def _put_away(session: Session, listing: PerformerListing) -> None:
         listing.portrait_object_id = None
 
 
-def _chosen(session: Session, listing: PerformerListing, by: Principal) -> PerformerListing:
-    listing.chosen_at = clock.now()
-    listing.organization_id, listing.api_key_id = by.organization_id, by.api_key_id
-    session.add(listing)
-    session.flush()
-    return listing
+def _counts(session: Session, performer: Performer, listing: PerformerListing) -> bool:
+    return _may_choose(session, performer, listing.organization_id)
+
+
+def _may_choose(session: Session, performer: Performer, organization_id: str) -> bool:
+    """Say whether a house shows a performer now: an adult's own desk, or who stands in its place.
+
+    `_to_be_found` says the same in SQL, without the mandates' seals.
+    """
+    signs_as = mandates.roles_of(session, performer.id, organization_id, act=mandates.SIGN)
+    if not mandates.IN_PLACE.isdisjoint(signs_as):
+        return True
+    life = mandates.life_of(session, performer.id)
+    of_age = None if life is None else life.majority_on
+    is_minor = of_age is not None and clock.now().date() < of_age
+    return organization_id == performer.organization_id and not is_minor
 
 
 def forget_listing(session: Session, performer_id: str) -> None:
@@ -115,8 +155,8 @@ def listed_performers(
 ) -> Sequence[tuple[Performer, PerformerListing]]:
     """List who wants to be found and may be used at all, newest performer first.
 
-    Left out: who has paused, is held since their enrollment, or has died. `among` names the only
-    ids to look at; `before` continues a list.
+    Left out: who has paused, is held since their enrollment, or has died, and whose guardian chose
+    it who is none any more. `among` names the only ids to look at; `before` continues a list.
     """
     found = _to_be_found()
     if among is not None:
@@ -130,11 +170,16 @@ def listed_performer(
     session: Session, performer_id: str
 ) -> tuple[Performer, PerformerListing] | None:
     """Return one performer whom the catalogue shows now; None for all others alike."""
-    return session.exec(_to_be_found().where(Performer.id == performer_id)).first()
+    found = session.exec(_to_be_found().where(Performer.id == performer_id)).first()
+    return found if found is not None and _counts(session, *found) else None
 
 
 def _to_be_found() -> Select[Performer, PerformerListing]:
     died = select(PerformerLife.performer_id).where(col(PerformerLife.died_on).is_not(None))
+    minors = select(PerformerLife.performer_id).where(
+        col(PerformerLife.majority_on) > clock.now().date()
+    )
+    chose = col(PerformerListing.organization_id)
     return (
         select(Performer, PerformerListing)
         .join(PerformerListing, col(PerformerListing.performer_id) == col(Performer.id))
@@ -142,5 +187,11 @@ def _to_be_found() -> Select[Performer, PerformerListing]:
             col(PerformerListing.listed_at).is_not(None),
             col(Performer.paused_at).is_(None),
             col(Performer.id).not_in(died),
+            sa.or_(
+                sa.and_(chose == col(Performer.organization_id), col(Performer.id).not_in(minors)),
+                mandates.held_by(
+                    chose, col(Performer.id), None, roles=mandates.IN_PLACE, act=mandates.SIGN
+                ),
+            ),
         )
     )

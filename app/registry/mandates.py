@@ -183,13 +183,20 @@ def parties_of(session: Session, performer_id: str, contract_id: str) -> list[st
 
 
 def held_by(
-    organization_id: str, performer_id: Any, contract_id: Any, *, roles: Collection[str] = POWERS
+    organization_id: Any,
+    performer_id: Any,
+    contract_id: Any,
+    *,
+    roles: Collection[str] = POWERS,
+    act: str | None = None,
 ) -> sa.ColumnElement[bool]:
     """Compare, in the database, with whom an organization holds a mandate for: for lists.
 
-    By columns alone: what is listed is asked about one by one before anything is done.
+    `act`: such alone as allow it. By columns alone: what is listed is asked about one by one before
+    anything is done.
     """
     now = clock.now()
+    allowing = [] if act is None else [sa.cast(col(Mandate.acts), sa.String).contains(f'"{act}"')]
     return (
         sa.exists()
         .where(
@@ -201,6 +208,7 @@ def held_by(
             col(Mandate.ends_at) > now,
             col(Mandate.revoked_at).is_(None),
             sa.or_(col(Mandate.confirmed_at).is_not(None), ~col(Mandate.role).in_(EVIDENCE)),
+            *allowing,
         )
         .correlate_except(Mandate)
     )

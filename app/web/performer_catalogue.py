@@ -52,7 +52,7 @@ def show_listing(
             "seat": seat,
             "writes": _writes(seat),
             "performer": performer,
-            "listed": chosen is not None and chosen.listed_at is not None,
+            "listed": listing.is_listed(session, performer),
             "pictured": chosen is not None and chosen.portrait_object_id is not None,
             "about": chosen.about if chosen else "",
             "longest": listing.ABOUT_CHARACTERS,

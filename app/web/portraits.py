@@ -46,11 +46,10 @@ def choose_portrait(
         performer = registry.performer_in_place(
             session, seat.organization.id, performer_id, stops=not shown
         )
-        by = principal_of(session, seat)
         if shown:
-            listing.show_portrait(session, performer, still, by=by)
+            listing.show_portrait(session, performer, still, by=principal_of(session, seat))
         else:
-            listing.hide_portrait(session, performer, by=by)
+            listing.hide_portrait(session, performer)
     return see(f"/performer/catalogue?of={performer_id}")
 
 
