@@ -94,7 +94,7 @@ class PreviewNotFound(AppError):
 
 
 class PreviewUnseen(AppError):
-    """Nobody lets go, or refuses, what they have not opened."""
+    """Nobody lets go what they have not opened."""
 
     status, code = 409, "preview-unseen"
 

@@ -212,6 +212,7 @@ def answer_preview(
 ) -> Preview:
     """Let the output go on to its release, or refuse it and end the generation. Once.
 
+    Refusing wants no look: silence would refuse it too.
     The tags that were seen join those of the use: the release is decided with them. Raises
     PreviewNotFound, PreviewRefused, PreviewUnseen, PreviewAnswered.
     """
@@ -226,9 +227,10 @@ def answer_preview(
             f"your organization is not registered as {role[:64]} for this preview; it asks "
             f"{', '.join(preview.roles)}"
         )
-    if principal.organization_id not in shown.opened_by:
+    if let_go and principal.organization_id not in shown.opened_by:
         raise PreviewUnseen(
-            f"your organization has not opened {preview.id}; open it by a link and look first"
+            f"your organization has not opened {preview.id} whole: a player that jumps about has "
+            "not had all of it; look at it to its end, or open the file itself, which counts too"
         )
     preview.outcome = "released" if let_go else "refused"
     preview.role, preview.reason, preview.answered_at = role, reason, now

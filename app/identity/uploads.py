@@ -29,7 +29,8 @@ async def limited_form(
 ) -> AsyncIterator[FormData]:
     """Lend a form with at most `files` files; big ones spool to disk, and are gone afterwards.
 
-    Stops reading at the limit, whatever the headers claim. Raises UploadMalformed, `too_large`.
+    Stops reading at the limit, whatever the headers claim. Text that no UTF-8 can hold, which some
+    `charset` could bring, is none. Raises UploadMalformed, `too_large`.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise UploadMalformed("send multipart/form-data, with the file as one of its fields")
@@ -40,6 +41,7 @@ async def limited_form(
     except (MultiPartException, KeyError, ValueError) as error:
         raise UploadMalformed(f"the form cannot be read: {error}") from None
     try:
+        _insist_utf8(form)
         yield form
     finally:
         await form.close()
@@ -65,6 +67,17 @@ async def keep_body(request: Request, file: Path, limit_bytes: int) -> int:
             opened.write(chunk)
             size_bytes += len(chunk)
     return size_bytes
+
+
+def _insist_utf8(form: FormData) -> None:
+    for field, value in form.multi_items():
+        said = value.filename or "" if isinstance(value, UploadFile) else value
+        try:
+            f"{field}{said}".encode()
+        except UnicodeEncodeError:
+            raise UploadMalformed(
+                "the form cannot be read: a field is not text as UTF-8 has it; send UTF-8"
+            ) from None
 
 
 def file_of(form: FormData, field: str) -> UploadFile:

@@ -106,17 +106,21 @@ class TestPreview:
         pipeline.release(generation_id)
         assert _ended(generation_id) == ("refused", ["voided"])
 
-    def test_nobody_answers_what_they_have_not_opened(self, scene: scenes.Scene) -> None:
+    def test_nobody_lets_go_what_they_have_not_opened(self, scene: scenes.Scene) -> None:
         generation_id, preview_id = _asked(scene)
         with db.writing() as session:
             who = principal(session, scene, "desk")
             previews.issue_link(session, who, preview_id)  # a link is not a look
-            for let_go in (True, False):
-                with pytest.raises(PreviewUnseen):
-                    previews.answer_preview(
-                        session, who, preview_id, role="performer", let_go=let_go
-                    )
+            with pytest.raises(PreviewUnseen, match="open the file itself"):
+                previews.answer_preview(session, who, preview_id, role="performer", let_go=True)
         assert _ended(generation_id)[0] == "awaiting-preview"
+
+    def test_who_has_not_opened_it_may_say_no(self, scene: scenes.Scene) -> None:
+        generation_id, preview_id = _asked(scene)
+        with db.writing() as session:
+            who = principal(session, scene, "desk")
+            previews.answer_preview(session, who, preview_id, role="performer", let_go=False)
+        assert _ended(generation_id) == ("refused", ["voided"])
 
     def test_one_does_not_look_for_another(self, scene: scenes.Scene) -> None:
         with db.writing() as session:

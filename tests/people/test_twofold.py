@@ -422,6 +422,21 @@ class TestAKey:
         assert everything(TwofoldAct) == []
 
     @ONE_DATABASE
+    def test_is_not_made_when_the_key_that_asked_is_ended_before_both_agreed(self, two, scene):
+        girl, kees = two
+        desk = scene.desk.organization
+        act = asked(girl, desk, "/v1/api-keys", name="farm", secret_sha256="6" * 64)
+        with db.reading() as session:
+            key = session.get_one(ApiKey, session.get_one(TwofoldAct, act["id"]).api_key_id)
+        assert f"till (ustk_{key.prefix})" in girl.open(f"/account/two-people/{act['id']}").text
+        assert says(girl, act).status_code == 303
+        before = [each.id for each in everything(ApiKey)]
+        with db.writing() as session:
+            api_keys.revoke_api_key(session, session.get_one(ApiKey, key.id))
+        refused(says(kees, act), "twofold-over")
+        assert [each.id for each in everything(ApiKey)] == before
+
+    @ONE_DATABASE
     def test_that_opens_nothing_is_not_proposed_to_be_replaced(self, girl, scene):
         desk = scene.desk.organization
         with db.writing() as session:
