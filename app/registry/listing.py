@@ -102,7 +102,7 @@ def show_portrait(
 def hide_portrait(session: Session, performer: Performer) -> None:
     """Show no portrait of a performer from this commit on; the still opens no more, for anybody.
 
-    Who chose to be listed stays who did: a choice that counts no more is not made to by this.
+    Who chose to be listed stays who did: nothing counts again by this.
     """
     session.refresh(performer, with_for_update=True)
     listing = listing_of(session, performer.id)
