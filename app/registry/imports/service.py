@@ -108,7 +108,7 @@ def counts_of(session: Session, organization_id: str) -> Mapping[str, int]:
         .where(col(RosterEntry.organization_id) == organization_id)
         .group_by(col(RosterEntry.state))
     )
-    return dict(session.execute(counted).tuples().all())
+    return {row[0]: row[1] for row in session.execute(counted)}
 
 
 def address_of(entry: RosterEntry) -> str:
