@@ -14,6 +14,7 @@ CALLERS = {
     "link": "whoever holds the link: the address holds a secret",
     "organization": "any organization, about what is its own",
     "performer": "the performer's own desk",
+    "agency": "any agency, about whom it wants to bring in",
     "agent": "the agency that is registered as the performer's",
     "licensee": "the licensee of the contract",
     "representative": "whoever holds a mandate for it that stands ([mandates.md](mandates.md))",

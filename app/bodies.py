@@ -13,7 +13,7 @@ FORM_LIMIT_BYTES = 128 << 10  # the longest form of ours, many times over
 DEPTH_MOST = 64  # a contract's document is nested eight deep
 UPLOADS = re.compile(
     r"/v1/(performers|verifications|materials|contracts/[^/]+/paper|render-jobs/[^/]+/results"
-    r"|generations/batches|live-checks/[^/]+/stills)|/matches/byContent|/verify"
+    r"|generations/batches|live-checks/[^/]+/stills|roster-imports)|/matches/byContent|/verify"
     r"|/performer/enroll|/performer/identity/checks/[^/]+|/recovery/[^/]+/checks/[^/]+"
     r"|/agency/import"
 )

@@ -32,6 +32,7 @@ from app.cli_policy import agreement_commands, policy_commands
 from app.cli_providers import provider_commands
 from app.cli_renderer import renderers
 from app.cli_reviews import review_commands
+from app.cli_roster import rosters
 from app.cli_simulate import simulations
 from app.cli_statement import statement_commands
 from app.cli_status import statuses
@@ -82,6 +83,7 @@ app.add_typer(contracts, name="contract")
 app.add_typer(checks)
 app.add_typer(bundles)
 app.add_typer(renderers)
+app.add_typer(rosters)
 app.add_typer(simulations)
 app.add_typer(statuses)
 app.add_typer(money)
@@ -91,8 +93,8 @@ err = Console(stderr=True)
 
 # Commands about files, rules and other installations: nothing of this one is done by them.
 ELSEWHERE = {
-    "access", "conformance", "demo", "renderer", "setup", "simulate", "verify", "verify-signature",
-    "verify-status", "watermark",
+    "access", "conformance", "demo", "import-roster", "renderer", "setup", "simulate", "verify",
+    "verify-signature", "verify-status", "watermark",
 }  # fmt: skip
 BEFORE_SETUP = {"keys init"}
 

@@ -1,34 +1,31 @@
 """`understudy renderer`: a pipeline of your own renders what a server asks, one job at a time."""
 
 import json
-import secrets
 import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from app.egress import Body, Door, EgressFailed
+from app.cli_calls import Private, Server, call, form
+from app.egress import Door, EgressFailed
 
 renderers = typer.Typer()
-JSON_LIMIT_BYTES, PICTURE_LIMIT_BYTES = 1 << 20, 64 << 20
-UPLOAD_S = 600.0
+PICTURE_LIMIT_BYTES = 64 << 20
 PAUSE_S = 5.0
 
 
 @renderers.command("renderer")
 def run_renderer(
-    server: Annotated[str, typer.Argument(help="https://… of the Understudy server.")],
+    server: Server,
     key_file: Annotated[Path, typer.Argument(help="File with your API key, ustk_…")],
     command: Annotated[
         list[str], typer.Argument(help="Your program; it is given ORDER.json and FILM.mp4.")
     ],
     once: Annotated[bool, typer.Option(help="Render what waits now, then end.")] = False,
-    private: Annotated[
-        bool, typer.Option(help="The server is on this machine or a private network.")
-    ] = False,
+    private: Private = False,
 ) -> None:
     """Take jobs from a server, have your own program render them, hand the films in.
 
@@ -54,11 +51,11 @@ def render_next(door: Door, key: str, command: list[str]) -> bool:
 
     One that was taken and not handed in is tried again after all that nobody took yet.
     """
-    jobs = _call(door, key, "GET", "v1/render-jobs")["items"]
+    jobs = call(door, key, "GET", "v1/render-jobs")["items"]
     if not jobs:
         return False
     job_id = str(min(jobs, key=lambda job: job["state"] != "waiting")["id"])
-    taken = _call(door, key, "POST", f"v1/render-jobs/{job_id}/licenses")
+    taken = call(door, key, "POST", f"v1/render-jobs/{job_id}/licenses")
     with tempfile.TemporaryDirectory(prefix="understudy-renderer-") as place:
         order, film = Path(place) / "order.json", Path(place) / "film.mp4"
         pictures = []
@@ -72,43 +69,10 @@ def render_next(door: Door, key: str, command: list[str]) -> bool:
         if done.returncode != 0 or not film.is_file():
             print(f"{job_id}: your program ended with {done.returncode} and no film; it stays due")
             return False
-        form = _form({"license": str(taken["license"])}, film.read_bytes())
-        _call(door, key, "POST", f"v1/render-jobs/{job_id}/results", form)
+        sent = form(
+            {"license": str(taken["license"])},
+            [("film", "film.mp4", "video/mp4", film.read_bytes())],
+        )
+        call(door, key, "POST", f"v1/render-jobs/{job_id}/results", sent)
     print(f"{job_id}: handed in")
     return True
-
-
-def _call(door: Door, key: str, method: str, path: str, body: Body | None = None) -> dict[str, Any]:
-    """Ask the server; raises EgressFailed with its own words where it says no."""
-    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": secrets.token_hex(16)}
-    answer = door.ask(
-        method,
-        path,
-        body=body,
-        headers=headers,
-        limit_bytes=JSON_LIMIT_BYTES,
-        timeout_s=UPLOAD_S,
-    )
-    try:
-        said = json.loads(answer.body)
-    except ValueError:
-        said = None
-    if not isinstance(said, dict) or answer.status >= 300:
-        why = said.get("detail") if isinstance(said, dict) else "it gave no reason"
-        raise EgressFailed(f"the server answered {answer.status}: {why}")
-    return said
-
-
-def _form(fields: dict[str, str], film: bytes) -> Body:
-    """Lay out a form with one film, as browsers do."""
-    edge = secrets.token_hex(16)
-    head = "".join(
-        f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
-        for name, text in fields.items()
-    )
-    head += (
-        f'--{edge}\r\nContent-Disposition: form-data; name="film"; filename="film.mp4"\r\n'
-        "Content-Type: video/mp4\r\n\r\n"
-    )
-    content = head.encode() + film + f"\r\n--{edge}--\r\n".encode()
-    return Body(content, f"multipart/form-data; boundary={edge}")

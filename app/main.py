@@ -73,6 +73,7 @@ from app.registry import api as registry
 from app.registry import api_listing as listings
 from app.registry import api_live as live_checks
 from app.registry import api_named as named
+from app.registry.imports import api as roster_imports
 from app.registry.service import parties_of
 from app.transparency import api as transparency
 from app.twofold import api as api_key_rotation
@@ -218,6 +219,7 @@ def create_app() -> FastAPI:
         previews,
         quotes,
         renderers,
+        roster_imports,
         standing,
         simulations,
         soft_bindings,

@@ -197,6 +197,17 @@ class Act:
 
         return self._answered(*commits.queue().run(unit))
 
+    def kept(self, fingerprint: bytes) -> Response | None:
+        """Return what `once` has answered to this fingerprint under this key; None for nothing."""
+        with db.reading() as session:
+            found = service.kept_answer(
+                session.connection(),
+                self.organization_id,
+                self.idempotency_key,
+                self._digest(fingerprint),
+            )
+        return None if found is None else self._answered(*found)
+
     async def once_together(
         self, fingerprint: bytes, unit: Callable[[Session], tuple[int, str]]
     ) -> Response:
@@ -211,8 +222,11 @@ class Act:
         self, connection: sa.Connection, fingerprint: bytes, act: Callable[[], tuple[int, str]]
     ) -> tuple[int, str]:
         authentication.check_standing(connection, self.principal)
-        digest = hashlib.sha256(self.route.encode() + b"\n" + fingerprint).hexdigest()
+        digest = self._digest(fingerprint)
         return service.answer_once(connection, self.principal, self.idempotency_key, digest, act)
+
+    def _digest(self, fingerprint: bytes) -> str:
+        return hashlib.sha256(self.route.encode() + b"\n" + fingerprint).hexdigest()
 
     @staticmethod
     def _answered(status: int, text: str) -> Response:

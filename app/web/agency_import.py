@@ -2,12 +2,12 @@
 
 import base64
 import hmac
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 
 from app import db, egress_mail
 from app.access import may
@@ -15,12 +15,13 @@ from app.config import settings
 from app.identity.errors import FileMissing, FormRefused
 from app.identity.principal import Principal
 from app.identity.uploads import limited_form
-from app.language import _, marked, translated
+from app.language import _, translated
 from app.payments.paper import table
-from app.registry.imports import sending, service
+from app.registry.imports import sending, service, words
+from app.registry.imports.api import MOST_FILES, sent_in
 from app.registry.imports.models import OPEN, STATES, RosterEntry
 from app.registry.imports.photos import MOST_PHOTOS
-from app.registry.imports.table import COLUMNS, MOST_BYTES, MOST_ROWS, Bad
+from app.registry.imports.table import COLUMNS, MOST_ROWS, Bad
 from app.web.pages import (
     PageRoute,
     Posted,
@@ -34,80 +35,10 @@ from app.web.seats import Seat, acting_seat, principal_of, seat_of
 
 router = APIRouter(prefix="/agency/import", include_in_schema=False, route_class=PageRoute)
 PER_PAGE, MOST_SHOWN, ALL = 25, 50, 10_000
-MOST_FILES = 200
 PROBLEMS = ("line", "column", "problem", "what_to_do", *COLUMNS)
 WAITS = ("reference", "name", "email", "photo", "problem", "what_to_do")
 LINKS = ("reference", "name", "email", "link", "until")
 
-# Why a row, or a photo, is not taken in; and what to do. By the code that the service gives.
-WHY = {
-    "cells": (
-        marked("the row has more or fewer cells than the first line"),
-        marked("Look for a comma or a line break inside a name, and put it in quotes."),
-    ),
-    "empty": (marked("it is empty"), marked("Fill it in.")),
-    "too-long": (marked("it is too long"), marked("Write it shorter.")),
-    "unprintable": (
-        marked("it holds a sign that cannot be shown"),
-        marked("Type it in again by hand."),
-    ),
-    "no-address": (marked("it is no mail address"), marked("Look at the address again.")),
-    "twice": (
-        marked("another row has the same"),
-        marked("Give each performer a reference, an address and a photo of their own."),
-    ),
-    "differs": (
-        marked("this reference waits already, and says something else"),
-        marked("Take the one that waits back, or send the row as it was."),
-    ),
-    "said-no": (
-        marked("this person said no"),
-        marked("They are not asked again under this reference. Talk to them first."),
-    ),
-    "full": (
-        marked("too many people of yours wait for an answer"),
-        marked("Send the row again once some have answered."),
-    ),
-    "no-photo": (
-        marked("its photo has not come yet"),
-        marked("Send the photo; the table need not be sent again."),
-    ),
-    "no-mail": (
-        marked("the mail with the link did not arrive"),
-        marked("Take it back, and send the row again with another address."),
-    ),
-    "photo-unnamed": (
-        marked("no row that waits names this photo"),
-        marked("Look at how its name is written in the table."),
-    ),
-    "photo-twice": (
-        marked("two photos have this name"),
-        marked("Rename one, in the table too."),
-    ),
-    "photo-locked": (marked("it needs a password"), marked("Pack it again without one.")),
-    "photo-packed": (
-        marked("it is packed in a way we do not read"),
-        marked("Make a plain zip."),
-    ),
-    "photo-too-large": (marked("the photo is too large"), marked("Save it smaller.")),
-    "photo-bomb": (
-        marked("it unpacks to far more than a photo does"),
-        marked("Save it as JPEG, PNG or WebP, and pack it again."),
-    ),
-    "photo-damaged": (marked("it does not unpack"), marked("Pack it again.")),
-    "no-face-found": (
-        marked("no face was found"),
-        marked("Send one from the front, in even light."),
-    ),
-    "several-faces-found": (
-        marked("more than one face is in it"),
-        marked("Crop it to the one face."),
-    ),
-}
-NO_USE = (
-    marked("the photo cannot be read"),
-    marked("Send another one, as JPEG, PNG or WebP."),
-)
 SHOWS = {"all": OPEN, "problems": ("no-photo", "unfit"), "invited": ("invited",)}
 
 
@@ -149,16 +80,10 @@ def _acting(visit: Visit) -> Principal:
 
 
 def _take(form: FormData, by: Principal) -> sending.Report:
-    chosen = form.get("table")
-    content = chosen.file.read(MOST_BYTES + 1) if isinstance(chosen, UploadFile) else b""
-    photos: list[tuple[str, BinaryIO]] = [
-        (each.filename or "", each.file)
-        for each in form.getlist("photos")
-        if isinstance(each, UploadFile) and (each.filename or each.size)
-    ]
-    if not content and not photos:
+    table, photos = sent_in(form)
+    if not table and not photos:
         raise FileMissing(_("you have not chosen a file; go back and choose one"))
-    return sending.take(content, photos, by=by)
+    return sending.take(table, photos, by=by)
 
 
 @router.get("/problems.csv")
@@ -185,7 +110,9 @@ def download_links(visit: Visitor) -> Response:
     """
     with db.reading() as session:
         seat = acting_seat(session, visit, "agency")
-        found = service.entries_of(session, seat.organization.id, states=("invited",), limit=ALL)
+        found = service.entries_of(
+            session, seat.organization.id, states=("invited",), mail="by-hand", limit=ALL
+        )
         rows = [
             {
                 **_cells(each),
@@ -193,7 +120,6 @@ def download_links(visit: Visitor) -> Response:
                 "until": f"{each.expires_at:%Y-%m-%dT%H:%MZ}",
             }
             for each in found
-            if each.mail == "by-hand"
         ]
     return _csv("links", table(LINKS, [{name: row[name] for name in LINKS} for row in rows]))
 
@@ -233,7 +159,7 @@ def _shown(
         report=report,
         bad=bad[:MOST_SHOWN],
         photos_bad=[] if report is None else [
-            (name, _why(code)) for name, code in report.photos_bad[:MOST_SHOWN]
+            (each.name, _why(each.code)) for each in report.photos_bad[:MOST_SHOWN]
         ],
         bad_csv=_bad_csv(report),
         mails=egress_mail.is_open(),
@@ -245,17 +171,14 @@ def _shown(
 
 
 def _why(code: str) -> tuple[str, str]:
-    why, todo = WHY.get(code, NO_USE)
+    why, todo = words.why(code)
     return translated(why), translated(todo)
 
 
 def _wrong(entry: RosterEntry) -> tuple[str, str] | None:
     """Say what a row that waits lacks from the agency, and what to do; or nothing."""
-    if entry.state == "no-photo":
-        return _why("no-photo")
-    if entry.state == "unfit":
-        return _why(entry.reason)
-    return _why("no-mail") if entry.mail == "failed" else None
+    code = words.problem_of(entry)
+    return _why(code) if code else None
 
 
 def _cells(entry: RosterEntry) -> dict[str, str]:
@@ -272,10 +195,10 @@ def _bad_csv(report: sending.Report | None) -> str:
     if report is None or not (report.bad or report.photos_bad):
         return ""
     rows = [_bad_row(each) for each in report.bad]
-    for name, code in report.photos_bad:
-        why, todo = _why(code)
-        blank = dict.fromkeys(PROBLEMS, "")
-        rows.append(blank | {"column": "photo", "problem": why, "what_to_do": todo, "photo": name})
+    for each in report.photos_bad:
+        why, todo = _why(each.code)
+        said = {"column": "photo", "problem": why, "what_to_do": todo, "photo": each.name}
+        rows.append(dict.fromkeys(PROBLEMS, "") | said)
     written = base64.b64encode(table(PROBLEMS, rows).encode("utf-8-sig")).decode()
     return f"data:text/csv;charset=utf-8;base64,{written}"
 

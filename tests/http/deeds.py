@@ -43,6 +43,19 @@ def a_jwk() -> dict[str, Any]:
     return {"public_jwk": ECKey.generate_key("P-256").as_dict(private=False)}
 
 
+def a_table(*numbers: int) -> dict[str, Any]:
+    """An upload of an agency's that names so many people, without their photos."""
+    rows = "".join(f"K-{n},Actor {n},a{n}@example.com,p{n}.jpg\n" for n in numbers)
+    table = f"reference,name,email,photo\n{rows}".encode()
+    return {"files": [("table", ("table.csv", table, "text/csv"))]}
+
+
+def a_roster_entry(house: House) -> str:
+    """Have the house's agency bring somebody in, who waits."""
+    house.post("/v1/roster-imports", "agency", **a_table(1)).raise_for_status()
+    return str(house.get("/v1/roster-entries", "agency").json()["items"][0]["id"])
+
+
 def _offer(house: House, hours: int) -> dict[str, Any]:
     scene = house.scene
     document = cast.contract_document(
@@ -516,6 +529,10 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         f"/v1/parties/{h.scene.production.organization.id}/profiles",
         {"json": PROFILE},
         {"json": PROFILE | {"country": "BE"}},
+    ),
+    "/v1/roster-imports": lambda h: Deed("agency", "/v1/roster-imports", a_table(1), a_table(2)),
+    "/v1/roster-entries/{roster_entry_id}/retraction": lambda h: Deed(
+        "agency", f"/v1/roster-entries/{a_roster_entry(h)}/retraction", {}, status=200
     ),
     "/v1/bank-accounts": lambda h: Deed(
         "desk",

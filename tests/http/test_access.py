@@ -44,6 +44,7 @@ KNOWN = {
         "agent": "agency",
         "opener": "desk",
     },
+    "roster_entry_id": {"agency": "agency"},
     "link_id": {"licensee": "production"},  # of that side's own
     "grant_id": {"performer": "desk"},  # likewise
     **dict.fromkeys(("contract_id", "paper_id", "approval_id"), SIDES),

@@ -30,7 +30,7 @@ from app.payments import statements
 from app.payments.documents import period_part
 from app.registry import live
 from app.registry.models import Performer
-from tests.http.deeds import PROFILE, blank_stills
+from tests.http.deeds import PROFILE, a_roster_entry, blank_stills
 from tests.http.house import House, a_standing_offer
 from tests.licensing import unions
 from tests.licensing.disclosing import a_grant
@@ -178,6 +178,7 @@ def things_of(house: House) -> dict[str, str]:
         "api_key_id": session_key_of(house),
         "webhook_id": a_webhook(house),
         "party_id": decision.organization_id,
+        "roster_entry_id": a_roster_entry(house),
         "approval_id": approval.id,
         "preview_id": preview.id,
         "render_job_id": task.id,

@@ -200,7 +200,7 @@ class TestSending:
     def test_photos_may_come_later_and_by_themselves(self, agency):
         sent(agency, csv_of(1))
         report = sent(agency, b"", zipped("p1.jpg", "who.jpg"))
-        assert report.photos_bad == [("who.jpg", "photo-unnamed")]
+        assert report.photos_bad == [sending.BadPhoto(2, "who.jpg", "photo-unnamed")]
         assert states() == {"K-1": "received"}
 
     def test_a_row_that_says_something_else_now_is_bad(self, agency):

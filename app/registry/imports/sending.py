@@ -17,16 +17,25 @@ from app.registry.imports.table import Bad, Row, read_table
 ROWS_AT_ONCE = 100
 
 
+@dataclass(frozen=True)
+class BadPhoto:
+    """One photo that is not taken in, by its place among all that came (from 1): why, as a code."""
+
+    number: int
+    name: str
+    code: str
+
+
 @dataclass
 class Report:
-    """What came of an upload: rows and photos, good and bad. `photos_bad` pairs name and code."""
+    """What came of an upload: rows and photos, good and bad."""
 
     rows: int = 0
     new: int = 0
     bad: list[Bad] = field(default_factory=list)
     photos: int = 0
     photos_taken: int = 0
-    photos_bad: list[tuple[str, str]] = field(default_factory=list)
+    photos_bad: list[BadPhoto] = field(default_factory=list)
 
 
 def take(table: bytes, files: Sequence[tuple[str, BinaryIO]], *, by: Principal) -> Report:
@@ -44,10 +53,9 @@ def take(table: bytes, files: Sequence[tuple[str, BinaryIO]], *, by: Principal) 
     for photo in photos_in(files, limit_bytes=settings().upload_limit_bytes):
         report.photos += 1
         state = known.get(photo.key)
-        if photo.code:
-            report.photos_bad.append((photo.name, photo.code))
-        elif state is None:
-            report.photos_bad.append((photo.name, "photo-unnamed"))
+        code = photo.code or ("" if state else "photo-unnamed")
+        if code:
+            report.photos_bad.append(BadPhoto(report.photos, photo.name, code))
         elif state in ("no-photo", "unfit"):
             with db.writing() as session:
                 report.photos_taken += service.take_photo(session, photo, by=by) == "taken"

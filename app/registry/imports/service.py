@@ -89,13 +89,19 @@ def entries_of(
     organization_id: str,
     *,
     states: Sequence[str],
+    mail: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Sequence[RosterEntry]:
-    """List an agency's rows in these states, oldest first; `after` continues a list."""
+    """List an agency's rows in these states, oldest first; `after` continues a list.
+
+    With `mail`, those only whose link is there.
+    """
     page = select(RosterEntry).where(
         RosterEntry.organization_id == organization_id, col(RosterEntry.state).in_(states)
     )
+    if mail is not None:
+        page = page.where(RosterEntry.mail == mail)
     if after is not None:
         page = page.where(col(RosterEntry.id) > after)
     return session.exec(page.order_by(col(RosterEntry.id)).limit(limit)).all()
