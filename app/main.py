@@ -97,6 +97,7 @@ from app.web import (
 )
 from app.web import cases as case_pages
 from app.web import catalogue as catalogue_pages
+from app.web import disclosing as disclosing_pages
 from app.web import enrolling as enrolling_pages
 from app.web import film as film_pages
 from app.web import languages as languages_page
@@ -261,6 +262,7 @@ def create_app() -> FastAPI:
     ):
         app.include_router(portal.router)
     app.include_router(signing_pages.router)
+    app.include_router(disclosing_pages.router)
     app.include_router(case_pages.router)
     app.include_router(union_pages.router)
     app.include_router(operator_page.router)

@@ -237,6 +237,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "earnings": "/performer/earnings",
             "contracts": "/performer/contracts",
             "withdrawal": f"/performer/contracts/{scene.contract.id}/withdrawal",
+            "disclosure": f"/contracts/{scene.contract.id}/disclosure",
             "listing": "/performer/catalogue",
             "terms": f"/performer/offers/{offer.id}",
             "identity": "/performer/identity",

@@ -9,12 +9,10 @@ from sqlmodel import Session, col, select
 
 from app import clock, db
 from app.access import may
-from app.identity import passkeys, people
-from app.identity.errors import PasskeyCloned, PasskeyRefused
+from app.identity import people
 from app.identity.models import Organization
 from app.identity.models_people import Person
-from app.language import _, marked, translated
-from app.licensing.contracts import signing
+from app.language import marked, translated
 from app.licensing.contracts.models import Contract
 from app.licensing.mandates import giving, service
 from app.registry import mandates
@@ -22,6 +20,7 @@ from app.registry.models import Performer
 from app.registry.models_mandates import Mandate
 from app.web.pages import PageRoute, Posted, Visitor, page, see, site
 from app.web.people import Proven
+from app.web.signing import asked_to_sign, keep_signed
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 HERE = "/mandates"
@@ -144,23 +143,13 @@ def show_new(visit: Visitor, wish: Wished) -> Response:
             last_day=wish.until,
         )
         about, section = giving.to_sign(session, giver, person, document, origin=site().origin)
-        asked = passkeys.begin(
-            session,
-            "sign",
-            visit.binder,
-            person_id=person.id,
-            challenge=signing.challenge_of(about),
-            about=about,
-        )
-        known = passkeys.passkeys_of(session, person.id)
-        options = passkeys.assertion_options(site(), asked, known=known)
         return page(
             visit,
-            "mandate_sign.html",
+            "sign_words.html",
             here=HERE,
-            section=section,
-            ceremony=asked.id,
-            options=options,
+            sections=[section],
+            action=HERE,
+            **asked_to_sign(session, visit, person, about),
         )
 
 
@@ -187,16 +176,13 @@ def _powers(role: str) -> str:
 @may("person")
 def give_mandate(visit: Posted, proof: Proven) -> Response:
     """Keep the mandate that the passkey signed; it counts at once."""
-    with db.writing() as session:
-        person = visit.person(session)
-        taken = passkeys.take(session, proof.ceremony, "sign", visit.binder)
-        used = passkeys.use(session, site(), taken, answer=proof.answer)
-        if not isinstance(used, PasskeyCloned):
-            if used.person_id != person.id:
-                raise PasskeyRefused(_("sign in as the person who signs"))
-            giving.give(session, person, used, about=taken.about, answer=proof.answer)
-    if isinstance(used, PasskeyCloned):
-        raise used  # only now: that there is a copy is kept
+    keep_signed(
+        visit,
+        proof,
+        lambda session, person, used, about: giving.give(
+            session, person, used, about=about, answer=proof.answer
+        ),
+    )
     return see(HERE)
 
 

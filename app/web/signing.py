@@ -12,7 +12,7 @@ from app.access import may
 from app.identity import passkeys
 from app.identity.errors import PasskeyCloned, PasskeyRefused
 from app.identity.models import Organization
-from app.identity.models_people import Person
+from app.identity.models_people import Passkey, Person
 from app.language import _
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import service, signing
@@ -84,17 +84,7 @@ def _to_read(session: Session, visit: Visit, person: Person, seat: Seat) -> dict
     }
     if seat.role is not None and seat.role not in signed:
         about = signing.to_sign(session, seat, person, origin=site().origin)
-        asked = passkeys.begin(
-            session,
-            "sign",
-            visit.binder,
-            person_id=person.id,
-            challenge=signing.challenge_of(about),
-            about=about,
-        )
-        known = passkeys.passkeys_of(session, person.id)
-        shown["ceremony"] = asked.id
-        shown["options"] = passkeys.assertion_options(site(), asked, known=known)
+        shown |= asked_to_sign(session, visit, person, about)
         if seat.role == "performer":
             shown["crossed"] = boundaries.unsigned_crossings(session, seat.contract)
     return shown
@@ -108,6 +98,45 @@ def _keep(
     acknowledged: Collection[str] = (),
 ) -> None:
     """Keep what a passkey answered as the signature of whoever sits in the seat now."""
+    keep_signed(
+        visit,
+        proof,
+        lambda session, person, used, about: signing.sign(
+            session,
+            seat_of(session, person, contract_id),
+            used,
+            about=about,
+            answer=proof.answer,
+            acknowledged=acknowledged,
+        ),
+    )
+
+
+def asked_to_sign(session: Session, visit: Visit, person: Person, about: str) -> dict[str, Any]:
+    """Ask a person's passkeys to sign this: what `_sign.html` needs to be answered."""
+    asked = passkeys.begin(
+        session,
+        "sign",
+        visit.binder,
+        person_id=person.id,
+        challenge=signing.challenge_of(about),
+        about=about,
+    )
+    known = passkeys.passkeys_of(session, person.id)
+    return {
+        "ceremony": asked.id,
+        "options": passkeys.assertion_options(site(), asked, known=known),
+    }
+
+
+def keep_signed(
+    visit: Visit, proof: Proof, keep: Callable[[Session, Person, Passkey, str], object]
+) -> None:
+    """Keep what the passkey of who is signed in answered to what `asked_to_sign` asked.
+
+    `keep` takes the session, the person, the passkey and what was asked. Raises PasskeyRefused, and
+    PasskeyCloned once it is on record that there is a copy.
+    """
     with db.writing() as session:
         person = visit.person(session)
         taken = passkeys.take(session, proof.ceremony, "sign", visit.binder)
@@ -115,14 +144,7 @@ def _keep(
         if not isinstance(used, PasskeyCloned):
             if used.person_id != person.id:
                 raise PasskeyRefused(_("sign in as the person who signs"))
-            signing.sign(
-                session,
-                seat_of(session, person, contract_id),
-                used,
-                about=taken.about,
-                answer=proof.answer,
-                acknowledged=acknowledged,
-            )
+            keep(session, person, used, taken.about)
     if isinstance(used, PasskeyCloned):
         raise used  # only now: that there is a copy is kept
 

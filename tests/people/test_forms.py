@@ -30,6 +30,7 @@ from app.web import (
     production_house,
     production_members,
 )
+from app.web import disclosing as disclosing_pages
 from app.web import lent as lent_pages
 from app.web import mandates as mandate_pages
 from app.web import notices as notices_pages
@@ -50,6 +51,7 @@ PAGES = [
     for room in (
         people_pages,
         signing_pages,
+        disclosing_pages,
         notices_pages,
         obligations_page,
         recovery_pages,

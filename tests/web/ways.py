@@ -93,6 +93,10 @@ def add_ways(
         f"/mandates/new?performer={scene.performer.id}&holder={scene.agency.organization.id}"
         f"&role=agent&acts=negotiate&contract=&until={clock.now() + timedelta(days=90):%Y-%m-%d}"
     )
+    disclosure = (
+        f"{paths['disclosure']}?verifier={scene.agency.organization.id}&role=court&level=use"
+        f"&until={clock.now() + timedelta(days=90):%Y-%m-%d}"
+    )
     return {
         "verdict": "/verify",
         "refused": "/contacts/unknown",
@@ -117,6 +121,7 @@ def add_ways(
         "live-check": f"/performer/identity/checks/{hers.id}",
         "mandate-new": "/mandates/new",
         "mandate-sign": mandate,
+        "disclosure-sign": disclosure,
         "sign": paths["request"].replace("/performer/requests/", "/contracts/") + "/sign",
         "invited": "/account",
         "budgets": "/production/budgets",

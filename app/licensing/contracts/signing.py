@@ -15,7 +15,7 @@ from app.identity.models_people import Passkey, Person
 from app.licensing.contracts import assertions, ink, service, signatories
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.contracts.names import registered_names
-from app.licensing.contracts.signatures import check_signature
+from app.licensing.contracts.signatures import check_detached, check_signature
 from app.licensing.document import contract as documents
 from app.licensing.errors import ContractNotFound, SignatureRefused
 from app.licensing.words import plain_language
@@ -211,6 +211,34 @@ def signature_over(
     if (asserted.organization_id, asserted.person_id) != (organization_id, passkey.person_id):
         raise SignatureRefused("this was asked of somebody else; load the page again")
     return key, text
+
+
+def signed_by(
+    session: Session,
+    organization_id: str,
+    document: bytes,
+    *,
+    role: str,
+    of: str,
+    jws: str | None = None,
+    asserted: tuple[SigningKey, str] | None = None,
+) -> tuple[SigningKey, str]:
+    """Verify a side's signature over a canonical document that is no contract; return key and text.
+
+    By a registered key's `jws`, or by what a member's passkey `asserted`: its key, the text. `of`
+    says what is signed, for who signed something else. Raises SignatureRefused.
+    """
+    if asserted is not None:
+        key, text = asserted
+        said = assertions.check(document, text, key.public_jwk, role=role)
+        if said.organization_id != organization_id:
+            raise SignatureRefused("the passkey signed for another organization")
+        return asserted
+    if jws is None:
+        raise SignatureRefused("nothing is signed: send the JWS of a registered key")
+    key = service.registered_key(session, organization_id, jws)
+    check_detached(document, jws, key.public_jwk, key_id=key.id, role=role, of=of)
+    return key, jws
 
 
 def exported(session: Session, contract: Contract, signature: ContractSignature) -> dict[str, Any]:

@@ -10,14 +10,16 @@ from sqlmodel import Session, col, select
 
 from app import clock
 from app.identity.models import Organization, SigningKey
+from app.licensing.contracts import ink, signing
 from app.licensing.contracts.models import Contract
-from app.licensing.contracts.service import contract_of, registered_key, signer_of
+from app.licensing.contracts.service import contract_of, signer_of
 from app.licensing.contracts.signatories import speakers_of
-from app.licensing.contracts.signatures import check_detached
+from app.licensing.contracts.signatures import check_signature
 from app.licensing.disclosures.models import DisclosureGrant
 from app.licensing.document import contract as documents
 from app.licensing.document import disclosure_grant
 from app.licensing.document.disclosure import GRANTORS, SILENT, Granted, rank
+from app.licensing.document.disclosure_grant import GrantDocument
 from app.licensing.errors import (
     AlreadySigned,
     ContractNotFound,
@@ -33,35 +35,43 @@ MOST = 200  # grants of one contract
 WHAT_IS_SIGNED = "the grant's RFC 8785 form; sign exactly the document you send, canonicalised"
 
 
+def read(document: Mapping[str, Any]) -> tuple[GrantDocument, bytes]:
+    """Read a grant as it is signed. Raises DisclosureGrantInvalid with pointers."""
+    try:
+        return disclosure_grant.parse(document)
+    except documents.DocumentRefused as refused:
+        errors = [{"pointer": p.pointer, "message": p.message} for p in refused.problems]
+        raise DisclosureGrantInvalid(str(refused), errors=errors) from refused
+
+
 def grant_disclosure(
     session: Session,
     contract: Contract,
     organization_id: str,
     *,
     document: Mapping[str, Any],
-    jws: str,
+    jws: str | None = None,
+    asserted: tuple[SigningKey, str] | None = None,
     api_key_id: str | None = None,
 ) -> DisclosureGrant:
     """Keep a side's signed grant, and promise the public log a leaf that commits to it.
 
+    Signed by a registered key's `jws`, or by what a member's passkey `asserted`: its key, the text.
     It counts at once; where the contract wants both sides, as far as both have granted. Raises
     DisclosureGrantInvalid with pointers, DisclosureGrantRefused where the contract does not allow
     it, SignatureRefused, AlreadySigned, ContractNotFound before it is executed.
     """
-    try:
-        said, signed = disclosure_grant.parse(document)
-    except documents.DocumentRefused as refused:
-        errors = [{"pointer": p.pointer, "message": p.message} for p in refused.problems]
-        raise DisclosureGrantInvalid(str(refused), errors=errors) from refused
-    _check_allowed(session, contract, said)
-    if organization_id not in speakers_of(session, contract, said.side, at=clock.now()):
-        raise SignatureRefused(
-            f"your organization may not grant as {said.side}: the performer grants through their "
-            "own desk, not through an agency, for a minor the guardian, after a death the estate, "
-            "and the licensee through theirs"
-        )
-    key = registered_key(session, organization_id, jws)
-    check_detached(signed, jws, key.public_jwk, key_id=key.id, role=said.side, of=WHAT_IS_SIGNED)
+    said, signed = read(document)
+    check_may_be_granted(session, contract, said, by=organization_id)
+    key, text = signing.signed_by(
+        session,
+        organization_id,
+        signed,
+        role=said.side,
+        of=WHAT_IS_SIGNED,
+        jws=jws,
+        asserted=asserted,
+    )
     digest = disclosure_grant.digest(signed)
     same = select(DisclosureGrant).where(DisclosureGrant.document_sha256 == digest)
     if session.exec(same.with_for_update()).first() is not None:
@@ -73,7 +83,7 @@ def grant_disclosure(
         level=said.level,
         document=signed.decode(),
         document_sha256=digest,
-        jws=jws,
+        jws=text,
         signing_key_id=key.id,
         organization_id=organization_id,
         api_key_id=api_key_id,
@@ -83,6 +93,20 @@ def grant_disclosure(
     session.flush()
     transparency.record(session, "disclosure-granted", grant.id, evidence(grant))
     return grant
+
+
+def check_may_be_granted(
+    session: Session, contract: Contract, said: GrantDocument, *, by: str
+) -> None:
+    """Do nothing where an organization may grant this. Raises DisclosureGrantRefused,
+    SignatureRefused for who does not speak for the side it names."""
+    _check_allowed(session, contract, said)
+    if by not in speakers_of(session, contract, said.side, at=clock.now()):
+        raise SignatureRefused(
+            f"your organization may not grant as {said.side}: the performer grants through their "
+            "own desk, not through an agency, for a minor the guardian, after a death the estate, "
+            "and the licensee through theirs"
+        )
 
 
 def revoke_grant(session: Session, grant: DisclosureGrant) -> DisclosureGrant:
@@ -119,12 +143,16 @@ def grant_of(session: Session, organization_id: str, grant_id: str) -> Disclosur
         except ContractNotFound:
             grant = None
         else:
-            own = signer_of(session, contract, grant.side)
-            speak = speakers_of(session, contract, grant.side, at=clock.now()) | {own}
-            grant = grant if organization_id in speak else None
+            grant = grant if organization_id in enders_of(session, contract, grant.side) else None
     if grant is None:
         raise DisclosureGrantNotFound(f"no grant of yours has the id {grant_id[:64]}")
     return grant
+
+
+def enders_of(session: Session, contract: Contract, side: str) -> frozenset[str | None]:
+    """Name who ends what a side granted: whoever speaks for it now, and that party itself."""
+    own = signer_of(session, contract, side)
+    return speakers_of(session, contract, side, at=clock.now()) | {own}
 
 
 def granted(session: Session, contract: Contract) -> tuple[Granted, ...]:
@@ -134,18 +162,30 @@ def granted(session: Session, contract: Contract) -> tuple[Granted, ...]:
     grants nothing. What a guardian or an estate granted ends with their mandate, at the latest when
     a minor is of age.
     """
-    found = []
-    for row in grants_on(session, [contract.series_id]):
-        key = session.get_one(SigningKey, row.signing_key_id)
-        said = _signed(row.document, row.jws, json.dumps(key.public_jwk), key.id)
-        if said is None or said.contract != contract.series_id:
-            continue
-        if not _counts(session, contract, row, said.side, key.organization_id):
-            continue
-        ends_at = min(said.until, row.revoked_at or said.until)
-        name = said.verifier.name
-        found.append(Granted(said.side, name, said.level, row.granted_at, ends_at))
-    return tuple(found)
+    found = (counted(session, contract, row) for row in grants_on(session, [contract.series_id]))
+    return tuple(each for each in found if each is not None)
+
+
+def counted(session: Session, contract: Contract, row: DisclosureGrant) -> Granted | None:
+    """Return what one row says for the rule, as in `granted`; None where it grants nothing."""
+    key = session.get_one(SigningKey, row.signing_key_id)
+    said = _signed(row.document, row.jws, json.dumps(key.public_jwk), key.id, key.organization_id)
+    if said is None or said.contract != contract.series_id:
+        return None
+    if not _counts(session, contract, row, said.side, key.organization_id):
+        return None
+    ends_at = min(said.until, row.revoked_at or said.until)
+    return Granted(said.side, said.verifier.name, said.level, row.granted_at, ends_at)
+
+
+def state_of(session: Session, contract: Contract, row: DisclosureGrant) -> str:
+    """Say in one word where a grant stands; `void`: its row, or who signed it, lets it be none."""
+    said = counted(session, contract, row)
+    if row.revoked_at is not None:
+        return "revoked"
+    if said is None:
+        return "void"
+    return "standing" if said.holds(clock.now()) else "expired"
 
 
 def _counts(
@@ -160,19 +200,26 @@ def _counts(
 
 @lru_cache(maxsize=1024)
 def _signed(
-    document: str, jws: str, public_jwk: str, key_id: str
-) -> disclosure_grant.GrantDocument | None:
+    document: str, text: str, public_jwk: str, key_id: str, organization_id: str
+) -> GrantDocument | None:
     try:
         said, signed = disclosure_grant.parse(json.loads(document))
-        check_detached(signed, jws, json.loads(public_jwk), key_id=key_id, role=said.side)
+        if ink.is_ink(text):
+            return None  # no side grants on paper
+        check_signature(
+            signed,
+            text,
+            json.loads(public_jwk),
+            key_id=key_id,
+            organization_id=organization_id,
+            role=said.side,
+        )
     except (documents.DocumentRefused, SignatureRefused, ValueError):
         return None
     return said
 
 
-def _check_allowed(
-    session: Session, contract: Contract, said: disclosure_grant.GrantDocument
-) -> None:
+def _check_allowed(session: Session, contract: Contract, said: GrantDocument) -> None:
     """Insist that the contract, as in effect, lets this side grant so much to somebody there is."""
     if contract.executed_at is None or said.contract != contract.series_id:
         raise DisclosureGrantRefused(

@@ -11,10 +11,8 @@ from sqlmodel import Session, col, select
 
 from app import clock, vault
 from app.identity.models import Organization, SigningKey
-from app.licensing.contracts import assertions
+from app.licensing.contracts import signing
 from app.licensing.contracts.models import Contract
-from app.licensing.contracts.service import registered_key
-from app.licensing.contracts.signatures import check_detached
 from app.licensing.document import contract as documents
 from app.licensing.document import mandate_document
 from app.licensing.document.mandate_document import MandateDocument
@@ -23,7 +21,6 @@ from app.licensing.errors import (
     MandateInvalid,
     MandateNotFound,
     MandateRefused,
-    SignatureRefused,
 )
 from app.registry import mandates
 from app.registry.errors import PerformerUnknown
@@ -65,7 +62,15 @@ def grant(
     """
     said, signed = read(document)
     check_may_be_given(session, lock(session, said.performer), said, by=organization_id)
-    key, text = _signed_by(session, organization_id, signed, jws=jws, asserted=asserted)
+    key, text = signing.signed_by(
+        session,
+        organization_id,
+        signed,
+        role=GRANTOR,
+        of=WHAT_IS_SIGNED,
+        jws=jws,
+        asserted=asserted,
+    )
     return _keep(session, said, signed, text=text, key=key)
 
 
@@ -112,7 +117,9 @@ def file(
         raise MandateRefused("the papers are not those whose SHA-256 the signed document names")
     _check_says_what_it_may(session, said)
     _check_life(session, said, performer)
-    key, text = _signed_by(session, said.holder, signed, jws=jws)
+    key, text = signing.signed_by(
+        session, said.holder, signed, role=GRANTOR, of=WHAT_IS_SIGNED, jws=jws
+    )
     mandate = _keep(session, said, signed, text=text, key=key, confirmed_at=clock.now())
     for sha256, path in digests.items():
         sealed = vault.seal(session, f"mandate:{mandate.id}", KIND, path)
@@ -237,28 +244,6 @@ def may_grant(
 def is_dead_or_minor(life: PerformerLife | None, *, at: datetime) -> bool:
     """Say whether somebody else stands in the performer's own place, or nobody does."""
     return life is not None and (life.died_on is not None or _is_minor(life, at))
-
-
-def _signed_by(
-    session: Session,
-    organization_id: str,
-    signed: bytes,
-    *,
-    jws: str | None = None,
-    asserted: tuple[SigningKey, str] | None = None,
-) -> tuple[SigningKey, str]:
-    """Verify the grantor's signature over a mandate, of either kind. Raises SignatureRefused."""
-    if asserted is not None:
-        key, text = asserted
-        said = assertions.check(signed, text, key.public_jwk, role=GRANTOR)
-        if said.organization_id != organization_id:
-            raise SignatureRefused("the passkey signed for another organization")
-        return asserted
-    if jws is None:
-        raise SignatureRefused("a mandate is signed: send the JWS of a registered key")
-    key = registered_key(session, organization_id, jws)
-    check_detached(signed, jws, key.public_jwk, key_id=key.id, role=GRANTOR, of=WHAT_IS_SIGNED)
-    return key, jws
 
 
 def _keep(

@@ -1,5 +1,7 @@
 """What others learn of a finished work, in plain words: one sentence for each field."""
 
+from datetime import datetime
+
 from app.licensing.document.contract import Contract
 from app.licensing.words.plain_words import Sentences, day, meant, written
 
@@ -22,6 +24,38 @@ SILENT = (
     "Who checks a finished file learns only that the replica is licensed, and if it still is. If "
     "both sides sign for it, somebody named learns more."
 )
+
+# What somebody named is shown, of each level all of the one before.
+SHOWN = {
+    "credit": "the names of both sides, and of the project",
+    "use": "the names of both sides and of the project; what was made, where it may be shown, what "
+    "is said in it, and why a license ended",
+    "terms": "the names of both sides and of the project; what was made, where it may be shown, "
+    "what is said in it, and why a license ended; and this whole contract, with what is paid",
+}
+COUNTS = {
+    "alone": "It counts at once.",
+    "both": "The other side has signed for them too: it counts at once, as far as both have "
+    "signed.",
+    "waits": "This contract wants both sides for it, and the other side has not signed: nothing "
+    "more is shown until they do.",
+}
+
+
+def of_grant(
+    *, verifier: str, role: str, level: str, until: datetime, contract_id: str, counts: str
+) -> Sentences:
+    """Say a grant before it is signed, with what it does; `counts`: one of COUNTS."""
+    as_what = "" if role == "other" else f", as a {role},"
+    works = f"every finished work under contract {contract_id}, also what is finished later"
+    said = (
+        f"{verifier}{as_what} is shown {SHOWN[level]}.",
+        f"That is so for {works}, until {until:%d %B %Y %H:%M %Z}.",
+        COUNTS[counts],
+        "You can end it at once, at any moment. What they saw until then they know.",
+        "The public log holds that something was granted, and when; not to whom, and not what.",
+    )
+    return [(sentence, "") for sentence in said]
 
 
 def of_disclosure(terms: Contract) -> Sentences:
