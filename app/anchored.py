@@ -69,8 +69,8 @@ TABLES: dict[str, Columns] = {
         "id organization_id api_key_id reference created_at",
         "created_at",
         once="invited_at ended_at performer_id",
-        moving="name address photo state reason portrait_object_id media_type expires_at mail"
-        " mail_attempts mail_reply message_id",
+        moving="name address address_mac photo state reason portrait_object_id media_type"
+        " expires_at mail mail_attempts mail_reply message_id",
         mail_next_at="when it is tried next, gone with the state that says so",
     ),
     "replica": _table("id performer_id version created_at", "created_at"),

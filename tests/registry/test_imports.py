@@ -394,6 +394,7 @@ class TestAnswering:
             service.entry_behind(session, link(invited))
         checking.end_late()
         assert forgotten(invited.id).state == "expired"
+        later(monkeypatch, days=30)
         assert sent(agency, csv_of(1)).new == 1
 
     def test_taken_back_the_link_opens_nothing(self, agency, invited):

@@ -4,6 +4,7 @@ Each photo is looked at in the sandbox, outside any transaction, and settled by 
 is killed in between looks again; nobody is invited twice.
 """
 
+import re
 from datetime import timedelta
 
 import structlog
@@ -15,7 +16,7 @@ from app.errors import AppError
 from app.identity.models import Organization
 from app.registry import service as registry
 from app.registry.errors import PICTURE_ERRORS, NoFaceFound, SeveralFacesFound
-from app.registry.imports import service
+from app.registry.imports import addresses, service
 from app.registry.imports.models import RosterEntry
 
 # What the photo is refused for; anything else (no sandbox, a full disk) is tried again.
@@ -28,6 +29,7 @@ UNFIT: tuple[type[AppError], ...] = (
     sandbox.SandboxCrashed,
 )
 BACKOFF = tuple(timedelta(minutes=each) for each in (1, 5, 15, 60, 240, 720))
+CODES = re.compile(r"\d{3}(?: \d\.\d{1,3}\.\d{1,3})?(?= |$)")
 CLAIMED_FOR = timedelta(minutes=1)
 AT_ONCE = 20
 SUBJECT = "Is this you? An agency wants to register you"
@@ -91,6 +93,8 @@ def _check(entry_id: str) -> None:
 
 
 def _settle(session: Session, entry: RosterEntry, media_type: str, reason: str) -> None:
+    if not reason and addresses.resting(session, entry.organization_id, [entry.address_mac]):
+        reason = "asked-lately"  # while the photo was awaited
     if reason:
         vault.make_unreadable(session, entry.portrait_object_id or "")
         entry.state, entry.reason = "unfit", reason
@@ -104,12 +108,13 @@ def _settle(session: Session, entry: RosterEntry, media_type: str, reason: str) 
 
 
 def end_late() -> None:
-    """Forget whoever did not answer in time."""
+    """Forget whoever did not answer in time, and the hashes of addresses that have rested."""
     with db.reading() as session:
-        late = service.has_late(session)
-    if late:
+        due = service.has_late(session) or addresses.has_rested(session)
+    if due:
         with db.writing() as session:
             service.end_late(session)
+            addresses.forget_rested(session)
 
 
 def send_waiting() -> int:
@@ -166,7 +171,13 @@ def _keep(session: Session, entry: RosterEntry, ended: str, reply: str) -> None:
         ended = "failed"
     elif ended == "waiting":
         entry.mail_next_at = clock.now() + BACKOFF[entry.mail_attempts - 1]
-    entry.mail, entry.mail_reply = ended, reply[: egress_mail.REPLY_CHARS]
+    entry.mail, entry.mail_reply = ended, _without_words(reply)
     session.add(entry)
     session.flush()
     logger.info("roster-mail", entry=entry.id, state=ended, attempts=entry.mail_attempts)
+
+
+def _without_words(reply: str) -> str:
+    """Keep the codes of a server's answer (RFC 5321, RFC 3463): its words may name the reader."""
+    codes = CODES.match(reply)
+    return codes[0] if codes else reply[: egress_mail.REPLY_CHARS]

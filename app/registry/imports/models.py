@@ -14,13 +14,15 @@ GONE = ("expired", "taken-back")  # their reference may be sent anew
 STATES = (*OPEN, "confirmed", "refused", *GONE)
 MAILS = ("", "by-hand", "waiting", "sent", "failed")
 _STANDS = f"state NOT IN {GONE}"
+_WAITS = f"address_mac <> '' AND state IN {OPEN}"
 
 
 class RosterEntry(SQLModel, table=True):
     """One row of an agency's table: nobody is registered by it until they confirm by its link.
 
     The address is sealed, and the photo lies in the vault under a key of this entry's own; both
-    are destroyed when it ends, however it ends. What the link holds follows from the id. `photo`
+    are destroyed when it ends, however it ends; `address_mac` tells for a while longer that the
+    address was asked. What the link holds follows from the id. `photo`
     is the file's name as it is compared, `reason` why the photo was no use.
     """
 
@@ -40,6 +42,15 @@ class RosterEntry(SQLModel, table=True):
             sqlite_where=sa.text(_STANDS),
             postgresql_where=sa.text(_STANDS),
         ),
+        sa.Index("ix_roster_entry_address", "address_mac", "ended_at"),
+        sa.Index(
+            "ix_roster_entry_waits",
+            "organization_id",
+            "address_mac",
+            unique=True,
+            sqlite_where=sa.text(_WAITS),
+            postgresql_where=sa.text(_WAITS),
+        ),
         sa.Index("ix_roster_entry_photo", "organization_id", "photo"),
         sa.Index("ix_roster_entry_state", "state", "expires_at"),
         sa.Index("ix_roster_entry_mail", "mail", "mail_next_at"),
@@ -51,6 +62,7 @@ class RosterEntry(SQLModel, table=True):
     reference: str
     name: str
     address: str
+    address_mac: str = Field(default="", sa_column_kwargs={"server_default": ""})
     photo: str
     state: str = "no-photo"
     reason: str = ""

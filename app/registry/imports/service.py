@@ -16,6 +16,7 @@ from app.config import settings
 from app.identity.models import Organization
 from app.identity.principal import Principal
 from app.notices import links
+from app.registry.imports import addresses
 from app.registry.imports.errors import EntryNotFound, EntryOver
 from app.registry.imports.models import GONE, OPEN, RosterEntry
 from app.registry.imports.photos import Photo
@@ -31,11 +32,15 @@ def take_rows(session: Session, rows: Sequence[Row], *, by: Principal) -> tuple[
     """Write down whom an agency wants to bring in; return how many are new, and what cannot be.
 
     What was sent before and says the same is passed over. A photo belongs to one row that waits:
-    a second row with its name is bad, also in another table. One transaction for all of `rows`.
+    a second row with its name is bad, also in another table; so is a row whose address waits, or
+    rests (addresses.py). One transaction for all of `rows`.
     """
     _lock(session, by.organization_id)
     theirs = _standing(session, by.organization_id, [row.reference for row in rows])
     photos = _named(session, by.organization_id, [photo_key(row.photo) for row in rows])
+    macs = {row.reference: addresses.mac_of(row.email) for row in rows}
+    waits = addresses.waiting(session, by.organization_id, macs.values())
+    rests = addresses.resting(session, by.organization_id, macs.values())
     room = MOST_OPEN - _open(session, by.organization_id)
     new, bad = 0, []
     for row in rows:
@@ -45,12 +50,17 @@ def take_rows(session: Session, rows: Sequence[Row], *, by: Principal) -> tuple[
                 bad.append(Bad(row, *code))
         elif photo_key(row.photo) in photos:
             bad.append(Bad(row, "photo", "twice"))
+        elif macs[row.reference] in waits:
+            bad.append(Bad(row, "email", "waits"))
+        elif macs[row.reference] in rests:
+            bad.append(Bad(row, "email", "asked-lately"))
         elif new >= room:
             bad.append(Bad(row, "reference", "full"))
         else:
             new += 1
             photos.add(photo_key(row.photo))
-            session.add(_entry(row, by))
+            waits.add(macs[row.reference])
+            session.add(_entry(row, macs[row.reference], by))
     session.flush()
     return new, bad
 
@@ -150,9 +160,11 @@ def take_back(session: Session, organization_id: str, entry_id: str) -> RosterEn
 def end(session: Session, entry: RosterEntry, state: str) -> RosterEntry:
     """End a locked row: its photo opens no more, and name and address are forgotten.
 
-    The worker destroys key and ciphertext after the commit.
+    The worker destroys key and ciphertext after the commit. That an address was asked is known by
+    a keyed hash for as long as it rests.
     """
     entry.state, entry.ended_at = state, clock.now()
+    entry.address_mac = addresses.left_by(entry)
     entry.name = entry.address = entry.photo = entry.reason = entry.mail_reply = ""
     entry.mail = "" if entry.mail == "waiting" else entry.mail
     if entry.portrait_object_id is not None:
@@ -184,13 +196,14 @@ def _late() -> SelectOfScalar[RosterEntry]:
     )
 
 
-def _entry(row: Row, by: Principal) -> RosterEntry:
+def _entry(row: Row, mac: str, by: Principal) -> RosterEntry:
     entry = RosterEntry(
         organization_id=by.organization_id,
         api_key_id=by.api_key_id,
         reference=row.reference,
         name=row.name,
         address="",
+        address_mac=mac,
         photo=photo_key(row.photo),
         expires_at=clock.now() + KEEPS,
     )

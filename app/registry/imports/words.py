@@ -27,6 +27,14 @@ WHY = {
         marked("this person said no"),
         marked("They are not asked again under this reference. Talk to them first."),
     ),
+    "waits": (
+        marked("another row of yours waits for an answer from this address"),
+        marked("Wait for the answer, or take that row back. One mailbox is asked once at a time."),
+    ),
+    "asked-lately": (
+        marked("this address was asked within the last 30 days"),
+        marked("Talk to the person first, or send it again later."),
+    ),
     "full": (
         marked("too many people of yours wait for an answer"),
         marked("Send the row again once some have answered."),
