@@ -31,7 +31,7 @@ CALLERS = {
     "office": "whoever is signed in, by its own sign-in too, and a member of that production",
     "bureau": "whoever is signed in and a member of that agency",
     "officer": "whoever is signed in and a member of that union",
-    "operator": "whoever is signed in and named in `UNDERSTUDY_OPERATORS`",
+    "operator": "whoever is signed in and one of the operators, who run the installation",
     "administrator": "whoever is signed in and administers that organization",
 }
 PARTIES = ("performer", "agent", "licensee", "representative")

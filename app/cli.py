@@ -27,7 +27,7 @@ from app.cli_money import bank_commands, credit_commands, invoice_commands, mone
 from app.cli_notices import notice_commands
 from app.cli_obligations import obligation_commands
 from app.cli_payouts import payout_commands
-from app.cli_people import people_commands
+from app.cli_people import operators_commands, people_commands
 from app.cli_policy import agreement_commands, policy_commands
 from app.cli_providers import provider_commands
 from app.cli_renderer import renderers
@@ -53,6 +53,7 @@ organization_commands = typer.Typer(no_args_is_help=True, help="Organizations.")
 for name, group in (
     ("organization", organization_commands),
     ("people", people_commands),
+    ("operators", operators_commands),
     ("sign-in", provider_commands),
     ("mandates", mandate_commands),
     ("api-key", key_commands),

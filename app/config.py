@@ -104,10 +104,6 @@ class Settings(BaseSettings):
         description="What vendors bill this operator: "
         "MODEL=AMOUNT CURRENCY per UNIT, DATE, DOCUMENT, parted by semicolons.",
     )
-    operators: str = Field(
-        default="",
-        description="Who may open /operator: people by id (psn_…), semicolons between.",
-    )
     renderers: str = Field(
         "", description="Renderers outside: NAME=ORGANIZATION, parted by semicolons."
     )
@@ -231,11 +227,6 @@ class Settings(BaseSettings):
         """The organization whose pipeline renders each model `renderer/NAME`."""
         pairs = (pair.partition("=") for pair in self.renderers.split(";"))
         return {f"renderer/{n.strip()}": org.strip() for n, _, org in pairs if org.strip()}
-
-    @cached_property
-    def operator_ids(self) -> frozenset[str]:
-        """The people who may open the operator's page."""
-        return frozenset(filter(None, (each.strip() for each in self.operators.split(";"))))
 
     @cached_property
     def keys_dir(self) -> Path:

@@ -23,7 +23,8 @@ ENTERS = {
     "performer": 0,
     "board": 1,
     "union": 2,
-    "operator": 3,
+    "operator": 4,
+    "requests": 3,
     "confirm": 0,
     "budgets": 1,
     "vouch": 3,
@@ -118,23 +119,9 @@ def a_town(directory: Path) -> Town:
             ("Clara", union),
             ("Olga", scene.agency.organization),
         ]
-        made = doors.make_doors(session, houses)
+        made = [*doors.make_doors(session, houses), doors.make_operator(session)]
         paths = ways.add_ways(session, scene, made, paths)
-    _name_operator("Olga")
     return Town(scene, union, made, paths)
-
-
-def _name_operator(name: str) -> None:
-    """Let a person of this name open the operator's page."""
-    from sqlmodel import select
-
-    from app import config, db
-    from app.identity.models_people import Person
-
-    with db.reading() as session:
-        (person_id,) = session.exec(select(Person.id).where(Person.name == name)).all()
-    os.environ["UNDERSTUDY_OPERATORS"] = person_id
-    config.settings.cache_clear()
 
 
 def _keep(png: bytes, to: Path) -> None:
@@ -263,6 +250,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "union-reports": "/union/reports",
             "union-findings": "/union/findings",
             "operator": "/operator",
+            "operators": "/operator/members",
             "requests": "/agency",
             "roster": "/agency/roster",
             "import": "/agency/import",

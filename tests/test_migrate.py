@@ -12,8 +12,10 @@ from sqlmodel import SQLModel, select
 import app.models  # noqa: F401
 from app import db, migrate, tenancy, vault
 from app.config import settings
+from app.identity import operators, people
 from app.identity import service as identity
 from app.identity.models import ApiKey, Organization
+from app.identity.models_people import Person
 from app.licensing.contracts.models import Contract
 from app.licensing.contracts.service import signatures_of
 from app.transparency.models import LogLeaf, LogOutbox
@@ -124,3 +126,25 @@ class TestMigrations:
         another = Organization(name="Another", kind="union")
         with pytest.raises(sa.exc.IntegrityError), db.engine().begin() as connection:
             connection.execute(sa.insert(Organization).values(**another.model_dump()))
+
+    def test_operators_come_and_go_and_stay_on_record_as_who_looks(self, database: str) -> None:
+        with db.writing() as session:
+            ada = Person(name="Ada")
+            session.add(ada)
+            session.flush()
+            invitation, _ = operators.invite_from_the_machine(session)
+            seat = people.join(session, invitation, ada)
+        db.engine().dispose()
+        migrate.downgrade(settings().database, "20261128_1330")
+        rows = sa.text("SELECT m.role, i.role, o.kind FROM membership m JOIN invitation i"
+                       " ON i.id = m.invitation_id JOIN organization o"
+                       " ON o.id = m.organization_id WHERE m.id = :id")  # fmt: skip
+        with db.engine().connect() as connection:
+            (row,) = connection.execute(rows, {"id": seat.id}).all()
+            assert tuple(row) == ("auditor", "auditor", "agency")
+        db.engine().dispose()
+        migrate.upgrade(settings().database)
+        with db.writing() as session:
+            assert operators.house_of(session) is None
+            assert not operators.is_operator(session, ada.id)
+            operators.invite_from_the_machine(session)

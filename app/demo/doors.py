@@ -1,6 +1,5 @@
 """Links that sign one in as somebody of the demo: on this machine, and only there."""
 
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,12 @@ from fastapi import APIRouter, Request, Response
 from rich.console import Console
 from sqlmodel import Session, col, select
 
-from app import config, db
+from app import db
 from app.config import settings
 from app.demo import sandbox
 from app.errors import AppError
-from app.identity import people, sessions
-from app.identity.models import Organization
+from app.identity import operators, people, sessions
+from app.identity.models import ORGANIZATION_KINDS, Organization
 from app.identity.models_people import Membership, Passkey, Person
 from app.main import create_app
 from app.web.pages import see
@@ -73,10 +72,10 @@ def make_auditor(session: Session, looked_at: Door) -> Door:
 
 
 def make_operator(session: Session) -> Door:
-    """Make a person of no house, and name them as who runs this installation, in this process."""
+    """Make the first operator, let in from the machine."""
     person = _a_person(session, OPERATOR)
-    os.environ["UNDERSTUDY_OPERATORS"] = person.id
-    config.settings.cache_clear()
+    _, secret = operators.invite_from_the_machine(session)
+    people.join(session, people.invitation_of(session, secret, lock=True), person)
     return _door(session, person, "operator")
 
 
@@ -107,7 +106,7 @@ def everybody(session: Session) -> list[tuple[str, Organization]]:
     """Name whom one may be: one person for each house that has no member yet."""
     joined = select(Membership.organization_id)
     found = select(Organization).where(
-        col(Organization.kind).in_(HOMES), col(Organization.id).not_in(joined)
+        col(Organization.kind).in_(ORGANIZATION_KINDS), col(Organization.id).not_in(joined)
     )
     return [(house.name, house) for house in session.exec(found.order_by(col(Organization.id)))]
 

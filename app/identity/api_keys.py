@@ -18,7 +18,7 @@ from app import clock
 from app.access import ACTIONS
 from app.identity.authentication import KEY_LABEL
 from app.identity.errors import ApiKeyNotFound, ApiKeyRefused, BeyondScope
-from app.identity.models import ApiKey, ApiKeyTerms, ApiKeyUse, Organization
+from app.identity.models import OPERATORS, ApiKey, ApiKeyTerms, ApiKeyUse, Organization
 from app.identity.principal import UNLIMITED, Scope
 
 MAX_KEYS = 200  # of one organization that stand at once
@@ -107,6 +107,8 @@ def check_may_keep(
     if unknown:
         raise ApiKeyRefused(f"no action is called {min(unknown)}: {', '.join(ACTIONS)}")
     _insist_opens(name)
+    if session.get_one(Organization, organization_id).kind == OPERATORS:
+        raise ApiKeyRefused("operators have no API keys: each acts with a passkey of their own")
     if len(standing_keys(session, organization_id)) >= MAX_KEYS:
         raise ApiKeyRefused(f"{MAX_KEYS} keys stand; revoke one first")
 

@@ -10,15 +10,27 @@ from app import clock
 from app.db import Instant, Json
 from app.ids import new_id
 
-ORGANIZATION_KINDS = ("performer", "agency", "production", "union")
+ORGANIZATION_KINDS = ("performer", "agency", "production", "union")  # that are registered
+OPERATORS = "operator"  # the kind of the one house of who runs the installation
 
 
 class Organization(SQLModel, table=True):
-    """Somebody who calls the platform: a performer's desk, an agency, a production, a union."""
+    """Somebody who calls the platform: a performer's desk, an agency, a production, a union.
+
+    And one house of the operators, who look after it and are no party to anything.
+    """
 
     __table_args__ = (
         sa.CheckConstraint(
-            "kind IN ('performer', 'agency', 'production', 'union')", name="organization_kind"
+            "kind IN ('performer', 'agency', 'production', 'union', 'operator')",
+            name="organization_kind",
+        ),
+        sa.Index(
+            "organization_of_operators",
+            "kind",
+            unique=True,
+            sqlite_where=sa.text("kind = 'operator'"),
+            postgresql_where=sa.text("kind = 'operator'"),
         ),
     )
 

@@ -15,6 +15,7 @@ ROLES = {
     "agency": ("agent", "auditor"),
     "production": ("production_approver", "production_member", "auditor"),
     "union": ("union_officer", "auditor"),
+    "operator": ("operator",),
 }
 EVERY_ROLE = tuple(dict.fromkeys(role for roles in ROLES.values() for role in roles))
 PURPOSES = ("enroll", "sign-in", "confirm", "sign", "provider", "bind")
@@ -35,7 +36,7 @@ class Person(SQLModel, table=True):
 class Invitation(SQLModel, table=True):
     """A link that lets one person into an organization, once; only its SHA-256 is stored.
 
-    `invited_by` is an administrator; null for the operator, who may invite only the first.
+    `invited_by` is an administrator; null for the machine's command line, which invites the first.
     """
 
     __table_args__ = (_one_of("role", EVERY_ROLE, "invitation_role"),)

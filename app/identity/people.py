@@ -8,29 +8,43 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from app import clock
+from app import clock, trail
+from app.identity.api_keys import AT_A_PAGE
 from app.identity.errors import InvitationNotFound, InvitationRefused, LastOne, NotAllowed
-from app.identity.models import Organization
+from app.identity.models import OPERATORS, Organization
 from app.identity.models_people import ROLES, Invitation, Membership, Person
 from app.identity.sessions import digest
 
 INVITED_FOR = timedelta(days=7)
 MAX_OPEN = 200  # invitations of one organization
+FEWEST_OPERATORS = 2  # what takes two people takes two of them
 
 
 def invite_first(session: Session, organization: Organization) -> tuple[Invitation, str]:
     """Invite the first administrator of an organization: all that the operator may do here.
 
     Returns the invitation with its secret, and voids the operator's earlier ones. Raises
-    InvitationRefused once anybody has ever been a member.
+    InvitationRefused once anybody has ever been a member, and for the operators' own house.
     """
+    if organization.kind == OPERATORS:
+        raise InvitationRefused("operators come in by `understudy operators invite`")
     _lock(session, organization)
     if session.exec(_memberships(organization.id)).first() is not None:
         raise InvitationRefused(
             f"{organization.name} has had members: ask one of its administrators for a link. "
             "The operator opens an organization once, and cannot let anybody into it afterwards"
         )
-    for earlier in session.exec(_open_invitations(organization.id)):
+    return invite_from_the_machine(session, organization)
+
+
+def invite_from_the_machine(session: Session, organization: Organization) -> tuple[Invitation, str]:
+    """Invite an administrator whom no member invited, and void what was so invited before.
+
+    Into a house that has had members this lets nobody but an operator: for callers to keep.
+    """
+    _lock(session, organization)
+    of_the_machine = _open_invitations(organization.id).where(col(Invitation.invited_by).is_(None))
+    for earlier in session.exec(of_the_machine):
         earlier.retracted_at = clock.now()
         session.add(earlier)
     return _invite(session, organization, ROLES[organization.kind][0], is_admin=True, by=None)
@@ -49,7 +63,9 @@ def invite(
     waiting = session.exec(_open_invitations(organization_id)).all()
     if len(waiting) >= MAX_OPEN:
         raise InvitationRefused(f"{MAX_OPEN} invitations are open; take some back first")
-    return _invite(session, organization, role, is_admin=is_admin, by=by.id)
+    invitation, secret = _invite(session, organization, role, is_admin=is_admin, by=by.id)
+    _note(session, organization, by, "invite", invitation.id)
+    return invitation, secret
 
 
 def _invite(
@@ -86,16 +102,28 @@ def retract_invitation(session: Session, by: Person, invitation_id: str) -> None
     invitation = session.get(Invitation, invitation_id, with_for_update=True)
     if invitation is None:
         raise _not_allowed()
-    administered(session, by, invitation.organization_id)
+    organization = administered(session, by, invitation.organization_id)
     invitation.retracted_at = invitation.retracted_at or clock.now()
     session.add(invitation)
     session.flush()
+    _note(session, organization, by, "retract", invitation.id)
 
 
 def join(session: Session, invitation: Invitation, person: Person) -> Membership:
-    """Make the person what the invitation says; it is used up. Expects its row to be locked."""
+    """Make the person what the invitation says; it is used up. Expects its row to be locked.
+
+    Raises InvitationNotFound, and InvitationRefused where they would be an operator and something
+    else besides.
+    """
     if not _stands(invitation):
         raise InvitationNotFound("this link is used up; ask whoever sent it for a new one")
+    organization = session.get_one(Organization, invitation.organization_id)
+    _insist_apart(session, organization, person)
+    _note(session, organization, person, "join", invitation.id)
+    return _become(session, invitation, person)
+
+
+def _become(session: Session, invitation: Invitation, person: Person) -> Membership:
     invitation.used_at = clock.now()
     membership = Membership(
         person_id=person.id,
@@ -109,17 +137,42 @@ def join(session: Session, invitation: Invitation, person: Person) -> Membership
     return membership
 
 
+def _insist_apart(session: Session, organization: Organization, person: Person) -> None:
+    """Do nothing unless somebody would run the installation and act for somebody on it."""
+    session.refresh(person, with_for_update=True)  # who joins two houses at once waits here
+    houses = [house for _, house in memberships_of(session, person.id)]
+    both = [house for house in houses if OPERATORS in {house.kind, organization.kind}]
+    if any(house.id != organization.id for house in both):
+        raise InvitationRefused(
+            "who runs this installation acts for nobody on it, so that no operator signs or "
+            f"vouches for anybody: {person.name} is a member of {both[0].name}. Leave it first, "
+            "or sign out and join as somebody with a passkey for this alone"
+        )
+
+
 def end_membership(session: Session, by: Person, membership_id: str) -> Membership:
     """End what somebody is in an organization, as its administrator, or one's own membership.
 
-    Raises NotAllowed, and LastOne for the last administrator.
+    Raises NotAllowed, and LastOne for the last administrator, and for one of the last two
+    operators.
     """
     membership = session.get(Membership, membership_id)
     if membership is None:
         raise _not_allowed()
     if membership.person_id != by.id:
         administered(session, by, membership.organization_id)
-    return _end(session, membership)
+    organization = session.get_one(Organization, membership.organization_id)
+    _lock(session, organization)
+    if organization.kind == OPERATORS:
+        others = [each for each, _ in members_in(session, organization.id) if each != membership]
+        if len(others) < FEWEST_OPERATORS:
+            raise LastOne(
+                f"at least {FEWEST_OPERATORS} operators remain, for what takes two people; invite "
+                "another one first"
+            )
+    _end(session, membership)
+    _note(session, organization, by, "end", membership.id)
+    return membership
 
 
 def _end(session: Session, membership: Membership, *, stays_admin: bool = False) -> Membership:
@@ -160,7 +213,8 @@ def change_role(
         return membership
     _end(session, membership, stays_admin=is_admin)
     invitation, _ = _invite(session, organization, role, is_admin=is_admin, by=by.id)
-    return join(session, invitation, session.get_one(Person, membership.person_id))
+    _note(session, organization, by, "change", membership.id)
+    return _become(session, invitation, session.get_one(Person, membership.person_id))
 
 
 def memberships_of(session: Session, person_id: str) -> Sequence[tuple[Membership, Organization]]:
@@ -228,6 +282,12 @@ def _check_role(organization: Organization, role: str) -> None:
             f"in an organization of kind {organization.kind} one is "
             f"{', '.join(ROLES[organization.kind])}"
         )
+
+
+def _note(session: Session, organization: Organization, by: Person, what: str, id_: str) -> None:
+    """Put down what somebody did about operators: each of their acts is an audit event."""
+    if organization.kind == OPERATORS:
+        trail.note_act(session, f"operators {what}", [id_], name=by.id + AT_A_PAGE)
 
 
 def _not_allowed() -> NotAllowed:

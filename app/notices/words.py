@@ -95,6 +95,10 @@ SENTENCES = {
     "operator-asks": marked(
         "The operator asked to look at something sealed of yours, or to replace a key of yours."
     ),
+    "operator-invited": marked(
+        "An operator was invited from the machine itself. If none of you did that, take the "
+        "invitation back: whoever comes in by it runs this installation with you."
+    ),
     "paused": marked("Every use of a replica was stopped."),
     "webhook-disabled": marked(
         "A webhook of yours failed for too long and is told nothing any more."

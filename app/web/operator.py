@@ -1,7 +1,7 @@
 """The operator's page: what works, what waits, what needs a person, and when keys end.
 
-For whom the settings name (UNDERSTUDY_OPERATORS): who writes those holds the host anyway. What is
-done here goes through the services of the command line, and is put down under the person's id.
+What is done here goes through the services of the command line, and is put down under the
+operator's id.
 """
 
 from datetime import datetime
@@ -19,8 +19,9 @@ from app.gateway.models import FINAL, Generation
 from app.gateway.models_webhooks import WebhookDelivery
 from app.gateway.reviews import service as reviews
 from app.heartbeat import WorkerBeat
-from app.identity import api_keys
+from app.identity import api_keys, operators, people
 from app.identity.errors import NotAllowed
+from app.identity.models import OPERATORS
 from app.identity.models_people import Person
 from app.language import _, ngettext
 from app.licensing.decisions import rulebook
@@ -43,7 +44,7 @@ SOON_DAYS = 60
 def show_installation(visit: Visitor) -> Response:
     """Show what works, what waits, what needs a person, keys and their ends, and the rules."""
     with db.reading() as session:
-        insist_operator(visit.person(session))
+        insist_operator(session, visit.person(session))
         shown: dict[str, Any] = {
             "parts": [*parts(session), _workers(session)],
             "queues": _queues(session),
@@ -56,6 +57,26 @@ def show_installation(visit: Visitor) -> Response:
             "today": rulebook.today().digest,
         }
     return page(visit, "operator.html", here="/operator", keys=_keys(), **shown)
+
+
+@router.get("/members")
+@may("operator")
+def show_operators(visit: Visitor) -> Response:
+    """List who runs this installation and who did, since when and let in by whom."""
+    with db.reading() as session:
+        person = insist_operator(session, visit.person(session))
+        found = operators.operators(session)
+        (seat,) = [each for each, house in people.memberships_of(session, person.id)
+                   if house.kind == OPERATORS]  # fmt: skip
+        shown: dict[str, Any] = {
+            "seat": seat,
+            "operators": [each for each in found if each.membership.ended_at is None],
+            "former": [each for each in found if each.membership.ended_at is not None][:MOST],
+            "invitations": people.open_invitations(session, person, seat.organization_id)
+            if seat.is_admin
+            else [],
+        }
+    return page(visit, "operators.html", here="/operator/members", **shown)
 
 
 @router.post("/jobs/{generation_id}/found")
@@ -81,15 +102,11 @@ def absent(visit: Posted, generation_id: str) -> Response:
     return see("/operator")
 
 
-def insist_operator(person: Person) -> Person:
-    """Return a person whom the settings name as an operator. Raises NotAllowed."""
-    if person.id not in settings().operator_ids:
+def insist_operator(session: Session, person: Person) -> Person:
+    """Return a person who is an operator at this moment. Raises NotAllowed."""
+    if not operators.is_operator(session, person.id):
         raise NotAllowed(
-            _(
-                "this page is for who runs this installation; on its host, %(id)s is to stand in "
-                "UNDERSTUDY_OPERATORS for it to open to you",
-                id=person.id,
-            )
+            _("this page is for who runs this installation; one of them lets you in by a link")
         )
     return person
 
@@ -97,7 +114,7 @@ def insist_operator(person: Person) -> Person:
 def _note(visit: Visit, what: str, subject: str) -> None:
     """Put down who is about to do what, in a transaction of its own: as for the same command."""
     with db.writing() as session:
-        person = insist_operator(visit.fresh(session))
+        person = insist_operator(session, visit.fresh(session))
         recovery.check_may_bind(session, person.id)
         said = " ".join(("generators", "jobs", what))
         trail.note_act(session, said, [subject], name=person.id + api_keys.AT_A_PAGE)

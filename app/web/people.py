@@ -31,7 +31,8 @@ from app.web.pages import (
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Name = Annotated[str, Form(min_length=1, max_length=100)]
-Back = Annotated[Literal["/account", "/production/members"], Form()]  # where the form stood
+# Where the form stood.
+Back = Annotated[Literal["/account", "/production/members", "/operator/members"], Form()]
 
 
 @dataclass(frozen=True)

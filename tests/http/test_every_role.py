@@ -17,6 +17,7 @@ from app.gateway import events
 from app.gateway.models import Generation
 from app.identity import people
 from app.identity import service as identity
+from app.identity.models import ORGANIZATION_KINDS
 from app.identity.models_people import ROLES as ROLES_BY_KIND
 from app.identity.models_people import Person
 from app.main import operations_of
@@ -28,7 +29,7 @@ from tests.http.test_foreign_pages import theirs, wronged
 from tests.http.things import call, things_of, unknown_like
 from tests.identity.authenticator import ORIGIN
 from tests.licensing.mandating import granted
-from tests.people.arriving import joined
+from tests.people.arriving import an_operator, joined
 from tests.scenes import a_scene, an_api_key
 
 pytestmark = [
@@ -111,7 +112,8 @@ class TestByKey:
 def members(served: FastAPI) -> dict[str, Browser]:
     """Sign somebody in as everything one can be in a house that is not the first in its kind."""
     found = {}
-    for kind, in_it in ROLES_BY_KIND.items():
+    for kind in ORGANIZATION_KINDS:
+        in_it = ROLES_BY_KIND[kind]
         with db.writing() as session:
             house = identity.create_organization(session, "S", kind)
         joined(served, house, f"Admin of {kind}")
@@ -133,13 +135,7 @@ class TestBySession:
         config.settings.cache_clear()
         ids = theirs(a_house(client), served)
         strangers = members(served)
-        with db.writing() as session:
-            house = identity.create_organization(session, "Hosts", "agency")
-        strangers["operator"] = joined(served, house, "Olga")
-        with db.reading() as session:
-            olga = session.exec(select(Person.id).where(Person.name == "Olga")).one()
-        monkeypatch.setenv("UNDERSTUDY_OPERATORS", olga)
-        config.settings.cache_clear()
+        strangers["operator"] = an_operator(served)
         assert len(strangers) == 9
         found = wronged(served, ids, strangers)
         assert [each for each in found if "/operator/" not in each] == []

@@ -1,4 +1,4 @@
-"""The operator's page: for whom the settings name; what is settled there, the production feels."""
+"""The operator's page: for operators alone; what is settled there, the production feels."""
 
 import pytest
 from sqlmodel import select
@@ -8,11 +8,12 @@ from app.gateway import buying
 from app.gateway.generators.errors import VendorSilent
 from app.gateway.models import Generation
 from app.gateway.models_vendor_jobs import VendorJob
-from app.identity.models_people import Person
+from app.identity.models_people import Membership, Person
 from app.trail import OperatorAct
 from tests.http.house import a_house
 from tests.http.test_performer_pages import joined, shown
 from tests.identity.authenticator import ORIGIN
+from tests.people.arriving import an_operator
 from tests.people.visiting import everything, later, refused
 
 pytestmark = [
@@ -28,18 +29,15 @@ def house(client, served, monkeypatch):
     return a_house(client)
 
 
-def named(monkeypatch, *people):
-    monkeypatch.setenv("UNDERSTUDY_OPERATORS", "; ".join(people))
-    config.settings.cache_clear()
-
-
 @pytest.fixture
-def olga(served, house, monkeypatch):
-    """A person of some house whom the settings name."""
-    browser = joined(served, house.scene.agency.organization, "Olga")
+def olga(served, house):
+    return an_operator(served)
+
+
+def members_called(name):
     with db.reading() as session:
-        named(monkeypatch, session.exec(select(Person.id).where(Person.name == "Olga")).one())
-    return browser
+        who = select(Membership.id).join(Person, Person.id == Membership.person_id)
+        return session.exec(who.where(Person.name == name)).all()
 
 
 def a_lost_job():
@@ -55,17 +53,22 @@ def a_lost_job():
 
 
 class TestWhoMayLook:
-    def test_only_whom_the_settings_name_and_nobody_by_their_role(
-        self, served, house, olga, monkeypatch
+    def test_only_operators_and_they_no_more_from_the_moment_they_are_removed(
+        self, served, house, olga
     ):
         page = shown(olga, "/operator")
         for said in ("The rules", "The public log", "Keys, and when they end", "✓ today"):
             assert said in page
         felix = joined(served, house.scene.production.organization, "Felix")
         refused(felix.open("/operator"), "not-allowed")
-        named(monkeypatch)
-        refused(olga.open("/operator"), "not-allowed")
-        assert "psn_" in olga.page
+        an_operator(served, "Otto")
+        third = an_operator(served, "Ada")
+        for each in members_called("Olga"):
+            third.open("/operator/members")
+            gone = third.send(f"/memberships/{each}/end", back="/operator/members")
+            assert gone.headers["location"] == "/operator/members"
+        for path in ("/operator", "/operator/members"):
+            refused(olga.open(path), "not-allowed")
 
 
 class TestLostOrders:

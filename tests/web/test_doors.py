@@ -40,7 +40,6 @@ def test_open_from_this_machine_and_from_no_other(made):
 
 def test_open_to_every_persona_on_the_page_it_is_about(database, monkeypatch):
     monkeypatch.setenv("UNDERSTUDY_WORKER_IN_PROCESS", "false")
-    monkeypatch.setenv("UNDERSTUDY_OPERATORS", "")  # given back, whatever the doors put there
     with db.writing() as session:
         for kind in ("performer", "production", "agency", "union"):
             identity.create_organization(session, f"A {kind}", kind)
