@@ -23,7 +23,7 @@ from app.licensing.deciding.facts import NEVER
 from app.licensing.deciding.inputs import ContractInForce, ExclusiveFact, UseRequest
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.gather import Version
-from app.licensing.decisions.looking import Look, look, showing_of
+from app.licensing.decisions.looking import Known, Look, look, showing_of
 from app.licensing.decisions.models import Decision
 from app.licensing.document import local_days
 from app.licensing.errors import ContractAlreadyWithdrawn, ContractNotFound
@@ -86,15 +86,15 @@ def consequences(
             f"{contract.series_id} was withdrawn at {contract.withdrawn_at}"
         )
     ask = _Hypothesis(session, contract, clock.now())
-    in_flight = [ask.of_unfinished(each) for each in _generations(session, contract, done=False)]
-    page = _generations(session, contract, done=True, before=before, limit=limit)
+    in_flight = [ask.of_unfinished(*each) for each in _permitted(session, contract, done=False)]
+    page = _permitted(session, contract, done=True, before=before, limit=limit)
     stops = [each.generation.id for each in in_flight if not each.finishes]
     return Consequences(
         contract=contract,
         snapshot_at=ask.at,
         new_uses_end_at=ask.end_of_new_uses(),
         in_flight=in_flight,
-        outputs=[ask.of_output(each) for each in page],
+        outputs=[ask.of_output(*each) for each in page],
         freed=ask.freed(),
         voided=ledger.held_for(session, stops, contract.series_id),
     )
@@ -105,6 +105,7 @@ class _Hypothesis:
 
     def __init__(self, session: Session, contract: Contract, at: datetime) -> None:
         self._session, self._contract, self.at = session, contract, at
+        self._known: dict[tuple[str, ...], Known] = {}
         # The least there is to ask: whatever else is missing, the rules say what is withdrawn.
         self._new_use = UseRequest(
             action="generate",
@@ -115,9 +116,8 @@ class _Hypothesis:
         versions = self._look(self._new_use, under={contract.series_id}).contracts
         self._turns = self._turning_points(versions)
 
-    def of_unfinished(self, generation: Generation) -> InFlight:
+    def of_unfinished(self, generation: Generation, permit: Decision) -> InFlight:
         """Ask whether it could be released right after, and until when."""
-        permit = self._session.get_one(Decision, generation.decision_id)
         use = decisions.release_of(permit, found_tags=generation.found_tags)
         answers = [
             (at, self._look(replace(use, at=at), permit=permit).answer) for at in self._turns
@@ -127,9 +127,8 @@ class _Hypothesis:
         until_at = next(ends, None) if finishes else None
         return InFlight(generation, finishes, until_at, answers[0][1].codes)
 
-    def of_output(self, generation: Generation) -> Finished:
+    def of_output(self, generation: Generation, permit: Decision) -> Finished:
         """Ask from when it may no longer be shown."""
-        permit = self._session.get_one(Decision, generation.decision_id)
         for at in self._turns:
             use = showing_of(permit, at=at, found_tags=generation.found_tags)
             if not self._look(use, under=decisions.governed_by(permit)).answer.permitted:
@@ -148,8 +147,8 @@ class _Hypothesis:
 
     def freed(self) -> list[ExclusiveFact]:
         """Name the promises of exclusivity that would end earlier than they do now."""
-        now = look(self._session, self._new_use, generators={}).state.exclusives
-        then = self._look(self._new_use).state.exclusives
+        now = look(self._session, self._new_use, generators={}, under=()).state.exclusives
+        then = self._look(self._new_use, under=()).state.exclusives
         return [later for earlier, later in zip(now, then, strict=True) if earlier != later]
 
     def _look(
@@ -162,8 +161,14 @@ class _Hypothesis:
             generators=catalogue.TRAINS_ON_INPUTS,
             under=under if permit is None else decisions.governed_by(permit),
             permitted_by=permit,
-            suppose=self._withdrawn,
+            known=self._known_of(use.performers),
         )
+
+    def _known_of(self, performers: tuple[str, ...]) -> Known:
+        if performers not in self._known:
+            known = Known(self._session, performers, suppose=self._withdrawn)
+            self._known[performers] = known
+        return self._known[performers]
 
     def _withdrawn(self, contract: Contract) -> Contract:
         """Return a row of the contract as a withdrawal would leave it, in no session."""
@@ -180,14 +185,14 @@ class _Hypothesis:
         return [self.at, *(at for at in instants if at > self.at)]
 
 
-def _generations(
+def _permitted(
     session: Session,
     contract: Contract,
     *,
     done: bool,
     before: str | None = None,
     limit: int | None = None,
-) -> Sequence[Generation]:
+) -> Sequence[tuple[Generation, Decision]]:
     """List what was permitted under a contract and is released, or has not ended yet."""
     mine = select(GenerationReplica.generation_id).where(
         col(GenerationReplica.contract_id).in_(
@@ -195,8 +200,10 @@ def _generations(
         )
     )
     state = col(Generation.state)
-    query = select(Generation).where(
-        col(Generation.id).in_(mine), state == "released" if done else state.not_in(FINAL)
+    query = (
+        select(Generation, Decision)
+        .join(Decision, col(Decision.id) == col(Generation.decision_id))
+        .where(col(Generation.id).in_(mine), state == "released" if done else state.not_in(FINAL))
     )
     if before is not None:
         query = query.where(col(Generation.id) < before)

@@ -262,19 +262,25 @@ def described(session: Session, keys: Sequence[ApiKey]) -> list[Described]:
 
 def standing_keys(session: Session, organization_id: str) -> Sequence[str]:
     """List the ids of the keys that were not revoked and have not ended by themselves."""
-    at = clock.now()
+    return session.exec(
+        select(ApiKey.id).where(
+            standing(clock.now()),
+            ApiKey.organization_id == organization_id,
+            ~col(ApiKey.name).endswith(AT_A_PAGE),
+        )
+    ).all()
+
+
+def standing(at: datetime) -> sa.ColumnElement[bool]:
+    """Ask in SQL what `is_standing` says of a key."""
     replaced = sa.exists().where(
         col(ApiKeyTerms.replaces_id) == col(ApiKey.id), col(ApiKeyTerms.replaced_ends_at) <= at
     )
-    return session.exec(
-        select(ApiKey.id).where(
-            ~replaced,
-            ApiKey.organization_id == organization_id,
-            col(ApiKey.revoked_at).is_(None),
-            ~col(ApiKey.name).endswith(AT_A_PAGE),
-            sa.or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > at),
-        )
-    ).all()
+    return sa.and_(
+        ~replaced,
+        col(ApiKey.revoked_at).is_(None),
+        sa.or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > at),
+    )
 
 
 def is_standing(session: Session, key: ApiKey) -> bool:

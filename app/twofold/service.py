@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from app import clock
 from app.identity import api_keys
-from app.identity.models import ApiKey
+from app.identity.models import ApiKey, Organization
 from app.identity.models_people import Membership
 from app.notices import service as notices
 from app.recovery.service import check_may_bind
@@ -178,21 +178,32 @@ def act_of(session: Session, act_id: str, person_id: str, *, lock: bool = False)
     return act
 
 
-def waiting_for(session: Session, person_id: str) -> list[TwofoldAct]:
-    """List what waits for this person's word, oldest first."""
-    houses = session.exec(
-        select(Membership.organization_id).where(
-            Membership.person_id == person_id,
-            col(Membership.ended_at).is_(None),
-            col(Membership.role).not_in(LOOK_ONLY),
+def waiting_for(
+    session: Session, person_id: str, *, after: str | None = None, limit: int = 25
+) -> Sequence[tuple[TwofoldAct, str]]:
+    """List what waits for this person's word, oldest first, each with the name of its house.
+
+    One query: what a key proposed that has ended since does not wait (`state_of`).
+    """
+    houses = select(Membership.organization_id).where(
+        Membership.person_id == person_id,
+        col(Membership.ended_at).is_(None),
+        col(Membership.role).not_in(LOOK_ONLY),
+    )
+    at = clock.now()
+    query = (
+        select(TwofoldAct, Organization.name)
+        .join(Organization, col(Organization.id) == col(TwofoldAct.organization_id))
+        .outerjoin(ApiKey, col(ApiKey.id) == col(TwofoldAct.api_key_id))
+        .where(
+            col(TwofoldAct.organization_id).in_(houses),
+            _is_open(at),
+            sa.or_(col(TwofoldAct.api_key_id).is_(None), api_keys.standing(at)),
         )
-    ).all()
-    return [
-        act
-        for house in dict.fromkeys(houses)
-        for act in _open(session, house)
-        if state_of(session, act) == "proposed"
-    ]
+    )
+    if after is not None:
+        query = query.where(col(TwofoldAct.id) > after)
+    return session.exec(query.order_by(col(TwofoldAct.id)).limit(limit)).all()
 
 
 def state_of(session: Session, act: TwofoldAct) -> State:
@@ -277,17 +288,23 @@ def _check_not_too_many(
 
 
 def _open(
-    session: Session, organization_id: str | None, *, kind: str = "", subject_id: str = ""
+    session: Session, organization_id: str | None, *, kind: str, subject_id: str
 ) -> Sequence[TwofoldAct]:
     query = select(TwofoldAct).where(
         TwofoldAct.organization_id == organization_id,
+        TwofoldAct.kind == kind,
+        TwofoldAct.subject_id == subject_id,
+        _is_open(clock.now()),
+    )
+    return session.exec(query.order_by(col(TwofoldAct.id))).all()
+
+
+def _is_open(at: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
         col(TwofoldAct.settled_at).is_(None),
         col(TwofoldAct.refused_at).is_(None),
-        TwofoldAct.lapses_at > clock.now(),
+        col(TwofoldAct.lapses_at) > at,
     )
-    if kind:
-        query = query.where(TwofoldAct.kind == kind, TwofoldAct.subject_id == subject_id)
-    return session.exec(query.order_by(col(TwofoldAct.id))).all()
 
 
 def _memberships(session: Session, act: TwofoldAct) -> Sequence[Membership]:

@@ -1,9 +1,9 @@
 """The pages on which a second person sees what is to be done, and agrees or refuses."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from sqlmodel import Session
 
 from app import db
@@ -22,6 +22,7 @@ from app.web.pages import PageRoute, Posted, Visitor, page, see
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 HERE = "/account/two-people"
+PER_PAGE = 25
 DOES: dict[str, Callable[[Session, TwofoldAct], Any]] = {
     details.KIND: details.put_in_force,
     rotation.KIND: rotation.put_in_force,
@@ -31,12 +32,15 @@ DOES: dict[str, Callable[[Session, TwofoldAct], Any]] = {
 
 @router.get("/account/two-people")
 @may("person")
-def show_waiting(visit: Visitor) -> Response:
+def show_waiting(
+    visit: Visitor, after: Annotated[str | None, Query(max_length=40)] = None
+) -> Response:
     """List what waits for a second person in the houses of whoever is signed in."""
     with db.reading() as session:
-        acts = service.waiting_for(session, visit.person(session).id)
-        waiting = [(each, _house(session, each)) for each in acts]
-    return page(visit, "twofold.html", waiting=waiting)
+        person_id = visit.person(session).id
+        waiting = service.waiting_for(session, person_id, after=after, limit=PER_PAGE)
+    more = waiting[-1][0].id if len(waiting) == PER_PAGE else None
+    return page(visit, "twofold.html", waiting=waiting, more=more)
 
 
 @router.get("/account/two-people/{act_id}")

@@ -39,6 +39,37 @@ class Look:
     state: State
 
 
+class Known:
+    """What one snapshot says of these performers' contracts: read once, asked about often.
+
+    `suppose` stands another row in for a contract's, to ask "what if".
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        performers: Collection[str],
+        *,
+        suppose: Callable[[Contract], Contract] = lambda contract: contract,
+    ) -> None:
+        found = [suppose(each) for each in session.exec(of_performers(performers))]
+        broken = tampered(session, found)
+        self._session = session
+        self.readable = [contract for contract in found if is_readable(contract)]
+        self.is_whole = not broken and len(self.readable) == len(found)
+        self.switches = strikes.confirmed(session)
+        self._in_force: dict[str, ContractInForce] = {}
+
+    def in_force(self, under: Collection[Version | str] | None) -> list[ContractInForce]:
+        """State what is known of the versions that may govern."""
+        return [
+            self._in_force.get(each.id)
+            or self._in_force.setdefault(each.id, in_force(self._session, each))
+            for each in self.readable
+            if may_govern(each, under)
+        ]
+
+
 def look(
     session: Session,
     use: UseRequest,
@@ -46,21 +77,18 @@ def look(
     generators: Mapping[str, bool],
     under: Collection[Version | str] | None = None,
     permitted_by: Decision | None = None,
-    suppose: Callable[[Contract], Contract] = lambda contract: contract,
+    known: Known | None = None,
 ) -> Look:
     """Ask about a use at the instant it names. A contract that was tampered with is a denial.
 
     `under` names the only contracts that may govern; `permitted_by` the permit whose rules are
-    held to, as at a release; `suppose` stands another row in for a contract's, to ask "what if".
+    held to, as at a release; `known` is what is known of the use's performers, if it was read.
     """
-    found = [suppose(each) for each in session.exec(of_performers(use.performers))]
-    broken = tampered(session, found)
-    readable = [contract for contract in found if is_readable(contract)]
-    contracts = [
-        in_force(session, contract) for contract in readable if may_govern(contract, under)
-    ]
-    switches = strikes.confirmed(session)
-    state = state_of(session, readable, contracts, use, generators=generators, switches=switches)
+    known = known or Known(session, use.performers)
+    contracts, switches = known.in_force(under), known.switches
+    state = state_of(
+        session, known.readable, contracts, use, generators=generators, switches=switches
+    )
     today = rulebook.today()
     if trouble := guard.trouble(session):
         answer = decisions.refused(trouble)
@@ -69,7 +97,7 @@ def look(
     else:
         pinned = rulebook.by_digest(permitted_by.policy_digest)
         answer = decide_release(pinned, today, contracts, state, use)
-    if broken or len(readable) < len(found):
+    if not known.is_whole:
         answer = decisions.beside_tampered(answer)
     return Look(answer, contracts, state)
 
