@@ -123,7 +123,7 @@ TABLES: dict[str, Columns] = {
     "signing_key": _table(
         "id organization_id algorithm public_jwk created_at", "created_at", once="revoked_at"
     ),
-    "person": _table("id created_at", "created_at", moving="name"),
+    "person": _table("id created_at", "created_at", moving="name", zone="by whose clock they read"),
     "invitation": _table(
         "id organization_id role is_admin invited_by secret_sha256 created_at expires_at",
         "created_at",

@@ -1,21 +1,23 @@
-"""In which language a person reads: words from catalogues; days, numbers and money by locale.
+"""In which language a person reads, by whose clock: words, instants, numbers and money.
 
 English is the source: a sentence is written in English where it is said, inside `_`, and found in
 `app/locale/<language>.po` under just those words. Whoever chose no language reads English, and so
-do programs: the API, the command line, the log and everything that is kept.
+do programs: the API, the command line, the log and everything that is kept. Likewise an instant is
+written by UTC, and says so, where nobody's time zone is known.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
 
-from babel.core import negotiate_locale
-from babel.dates import format_date, get_month_names
+from babel.core import get_global, negotiate_locale
+from babel.dates import format_date, get_month_names, get_timezone_location
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -28,7 +30,9 @@ LOCALE = Path(__file__).parent / "locale"
 # Each in its own words, as people look for it; the locale says how it writes days and numbers.
 LANGUAGES = {"en": "English", "es": "Español"}
 _WRITTEN_AS = {"en": "en_GB", "es": "es"}
+NOBODYS = "UTC"  # the clock of whoever said nothing of theirs
 _reader: ContextVar[str] = ContextVar("reader", default=SOURCE)
+_zone: ContextVar[str] = ContextVar("zone", default=NOBODYS)
 
 
 def reads() -> str:
@@ -36,14 +40,26 @@ def reads() -> str:
     return _reader.get()
 
 
+def zone() -> str:
+    """Return the time zone of whoever reads what is being said now: an IANA name."""
+    return _zone.get()
+
+
 @contextmanager
-def reading_in(language: str) -> Iterator[None]:
-    """Say all that is said inside in one language; an unknown one is English."""
+def reading_in(language: str, zone: str = NOBODYS) -> Iterator[None]:
+    """Say all that is said inside in one language, by one clock; an unknown one is English, UTC."""
     before = _reader.set(language if language in LANGUAGES else SOURCE)
+    clock = _zone.set(zone_of(zone))
     try:
         yield
     finally:
         _reader.reset(before)
+        _zone.reset(clock)
+
+
+def read_by(zone: str) -> None:
+    """From here to the end of what `reading_in` holds, say instants by this clock."""
+    _zone.set(zone_of(zone))
 
 
 def wanted(chosen: str, accepted: str) -> str:
@@ -123,14 +139,71 @@ def _locale() -> str:
     return _WRITTEN_AS[reads()]
 
 
-def day(at: datetime) -> str:
-    """Write an instant out: "4 May 2026, 09:30 UTC"."""
-    return f"{date_(at)}, {at:%H:%M} UTC"
+@lru_cache
+def zones() -> Mapping[str, str]:
+    """Return the time zones a person may live in, each with the name it is kept under."""
+    places, renamed = get_global("zone_territories"), get_global("zone_aliases")
+    found = {name: renamed.get(name, name) for name in available_timezones()}
+    return {
+        name: kept
+        for name, kept in found.items()
+        if kept in places and kept in found and "/" in kept and not kept.startswith("Etc/")
+    }
+
+
+def zone_of(name: str) -> str:
+    """Return the name a zone is kept under; whatever is none, from whomever, is UTC."""
+    return zones().get(name, NOBODYS)
+
+
+def place(zone: str) -> str:
+    """Name the place that one of `zones` is called after: "Los Angeles"."""
+    return get_timezone_location(zone, locale=_locale(), return_city=True)
+
+
+def clock_of(zone: str) -> str:
+    """Name a clock: "Los Angeles time", "UTC"."""
+    return _("%(zone)s time", zone=place(zone)) if zone in zones() else zone
+
+
+def local(at: datetime, zone: str) -> datetime:
+    """Return an instant by a zone's clock; by UTC what no calendar there holds."""
+    try:
+        return at.astimezone(ZoneInfo(zone))
+    except OverflowError:
+        return at.astimezone(UTC)
+
+
+def _time(here: datetime) -> str:
+    """Write a time of day; of an hour that comes twice, as clocks go back, which of the two."""
+    twice = here.replace(fold=0).utcoffset() != here.replace(fold=1).utcoffset()
+    return f"{here:%H:%M}" + (f" (UTC{here.isoformat(timespec='minutes')[16:]})" if twice else "")
+
+
+def _written(at: datetime, zone: str) -> str:
+    here = local(at, zone)
+    clock = clock_of(NOBODYS if here.tzinfo is UTC else zone)
+    return f"{date_(here)}, {_time(here)} {clock}"
+
+
+def day(at: datetime, *, beside: str = "") -> str:
+    """Write an instant out by the reader's clock: "4 May 2026, 02:30 Los Angeles time".
+
+    Where the clock of the zone `beside` shows another time then, that follows in parentheses.
+    """
+    said = _written(at, zone())
+    return f"{said} ({_written(at, beside)})" if beside and differ(at, beside) else said
 
 
 def short(at: datetime) -> str:
-    """Write an instant briefly: "4 May 2026, 09:30"."""
-    return f"{format_date(at, 'd MMM y', locale=_locale())}, {at:%H:%M}"
+    """Write an instant briefly by the reader's clock, which the page names: "4 May 2026, 02:30"."""
+    here = local(at, zone())
+    return f"{format_date(here, 'd MMM y', locale=_locale())}, {_time(here)}"
+
+
+def differ(at: datetime, other: str) -> bool:
+    """Say whether the reader's clock and that of another zone show different times then."""
+    return local(at, zone()).replace(tzinfo=None) != local(at, other).replace(tzinfo=None)
 
 
 def date_(value: date) -> str:

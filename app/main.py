@@ -97,6 +97,7 @@ from app.web import (
 )
 from app.web import cases as case_pages
 from app.web import catalogue as catalogue_pages
+from app.web import clocks as clocks_page
 from app.web import disclosing as disclosing_pages
 from app.web import enrolling as enrolling_pages
 from app.web import film as film_pages
@@ -234,6 +235,7 @@ def create_app() -> FastAPI:
         app.include_router(subject.router)
     app.include_router(policies_page.router)
     app.include_router(public_pages.router)
+    app.include_router(clocks_page.router)
     app.include_router(languages_page.router)
     app.include_router(learning_page.router)
     app.include_router(people_pages.router)

@@ -99,6 +99,12 @@ class LastOne(AppError):
     status, code = 409, "last-one"
 
 
+class ZoneUnknown(AppError):
+    """No clock goes by this time zone."""
+
+    status, code = 422, "zone-unknown"
+
+
 class NotSignedIn(AppError):
     """Nobody is signed in in this browser, or not any more."""
 

@@ -26,10 +26,14 @@ def _one_of(column: str, values: tuple[str, ...], name: str) -> sa.CheckConstrai
 
 
 class Person(SQLModel, table=True):
-    """Somebody who signs in with passkeys of their own; there are no passwords."""
+    """Somebody who signs in with passkeys of their own; there are no passwords.
+
+    `zone` is the IANA time zone they read times by; empty for whatever their browser says.
+    """
 
     id: str = Field(default_factory=lambda: new_id("psn"), primary_key=True)
     name: str
+    zone: str = ""
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
 
 

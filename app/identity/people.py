@@ -10,10 +10,17 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from app import clock, trail
 from app.identity.api_keys import AT_A_PAGE
-from app.identity.errors import InvitationNotFound, InvitationRefused, LastOne, NotAllowed
+from app.identity.errors import (
+    InvitationNotFound,
+    InvitationRefused,
+    LastOne,
+    NotAllowed,
+    ZoneUnknown,
+)
 from app.identity.models import OPERATORS, Organization
 from app.identity.models_people import ROLES, Invitation, Membership, Person
 from app.identity.sessions import digest
+from app.language import NOBODYS, _, zone_of
 
 INVITED_FOR = timedelta(days=7)
 MAX_OPEN = 200  # invitations of one organization
@@ -215,6 +222,18 @@ def change_role(
     invitation, _ = _invite(session, organization, role, is_admin=is_admin, by=by.id)
     _note(session, organization, by, "change", membership.id)
     return _become(session, invitation, session.get_one(Person, membership.person_id))
+
+
+def choose_zone(session: Session, person: Person, zone: str) -> None:
+    """Keep by whose clock somebody reads: an IANA zone, or empty: as a browser says.
+
+    Raises ZoneUnknown.
+    """
+    if zone and zone_of(zone) == NOBODYS != zone:
+        raise ZoneUnknown(_("there is no such time zone in the list; choose one of those it has"))
+    person.zone = zone and zone_of(zone)
+    session.add(person)
+    session.flush()
 
 
 def memberships_of(session: Session, person_id: str) -> Sequence[tuple[Membership, Organization]]:

@@ -103,10 +103,10 @@ def follow_film(
     with db.reading() as session:
         house = seat_of(session, visit, "production").organization.id
         gateway.generation_of(session, house, generation_id)
-    reader = language.reads()
+    reader, clock = language.reads(), language.zone()
 
     def look() -> Seen | None:
-        with language.reading_in(reader):
+        with language.reading_in(reader, clock):
             return _look(visit, generation_id)
 
     return streamed(house, look, known=last_event_id)

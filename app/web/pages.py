@@ -25,13 +25,14 @@ from app.identity.models_people import Person, PersonSession
 from app.identity.passkeys import Site
 from app.language import _
 from app.problems import InvalidRequest
-from app.web import spoken
+from app.web import instants, spoken
 
 HERE = Path(__file__).parent
 SESSION_COOKIE = "__Host-understudy"
 BROWSER_COOKIE = "__Host-understudy-browser"
 STUDIO_COOKIE = "__Host-understudy-studio"
 LANGUAGE_COOKIE = "__Host-understudy-language"
+ZONE_COOKIE = "__Host-understudy-zone"  # static/zone.js writes it: what the browser's clock goes by
 HEADERS = {"Content-Security-Policy": headers.PAGES}  # the rest is what every answer says
 # Of a page that follows something as it comes.
 LISTENING = {"Content-Security-Policy": f"{headers.PAGES}; connect-src 'self'"}
@@ -50,6 +51,7 @@ class Visit:
     binder: str  # of the browser: challenges are answered where they were shown
     browser: str
     path: str = ""  # where it is, to come back to; empty for a page that answers a form
+    zone: str = ""  # by whose clock it reads: the person's choice, else what the browser says
 
     @property
     def form_token(self) -> str:
@@ -92,9 +94,24 @@ def _visit(request: Request) -> Visit:
     """Read the cookies; a session that is over counts as none."""
     secret = request.cookies.get(SESSION_COOKIE, "")
     binder = request.cookies.get(BROWSER_COOKIE, "")
-    secret = secret if _SECRET.fullmatch(secret) and _opens(secret) else ""
+    person = _behind(secret) if _SECRET.fullmatch(secret) else None
     binder = binder if _SECRET.fullmatch(binder) else secrets.token_urlsafe(32)
-    return Visit(secret, binder, request.headers.get("user-agent", ""), here(request))
+    return Visit(
+        secret if person else "",
+        binder,
+        request.headers.get("user-agent", ""),
+        here(request),
+        (person and person.zone) or request.cookies.get(ZONE_COOKIE, ""),
+    )
+
+
+async def _reading(visit: Annotated[Visit, Depends(_visit)]) -> Visit:
+    """Let all that is said from here on go by the visitor's clock.
+
+    Not in a thread, as `_visit` is: what is set in one would end with it.
+    """
+    language.read_by(visit.zone)
+    return visit
 
 
 def here(request: Request) -> str:
@@ -103,21 +120,22 @@ def here(request: Request) -> str:
     return f"{request.url.path}{query}" if request.method == "GET" else ""
 
 
-def _opens(secret: str) -> bool:
-    """Say whether somebody is signed in under this secret; count what they ask for."""
+def _behind(secret: str) -> Person | None:
+    """Return who is signed in under this secret, if anybody is; count what they ask for."""
     with db.reading() as session:
         try:
             held = sessions.session_of(session, secret)
         except NotSignedIn:
-            return False
+            return None
+        person = session.get_one(Person, held.person_id)
     rates.take_of_person(held.person_id)
     if sessions.is_quiet(held):
         with db.writing() as session:
             sessions.note_seen(session, held.id)
-    return True
+    return person
 
 
-Visitor = Annotated[Visit, Depends(_visit)]
+Visitor = Annotated[Visit, Depends(_reading)]
 
 
 def _posted(request: Request, visit: Visitor, form_token: Annotated[str, Form()] = "") -> Visit:
@@ -191,6 +209,7 @@ def page(
 ) -> Response:
     """Render a page for this visit; it remembers the browser. `here` is its place in the menu."""
     shown |= {"form_token": visit.form_token, "signed_in": bool(visit.secret), "path": visit.path}
+    shown |= {"clock": language.clock_of(language.zone())}
     answer = rendered(template, status, HEADERS, here=here, **shown)
     _set_cookie(answer, BROWSER_COOKIE, visit.binder, samesite="strict")
     return answer
@@ -200,7 +219,7 @@ def rendered(
     template: str, status: int, headers: dict[str, str], *, path: str = "", **shown: Any
 ) -> Response:
     """Render a template in the reader's language, for who is not signed in unless it is said."""
-    known = {"signed_in": False, "path": path, "language": language.reads()}
+    known = {"signed_in": False, "path": path, "clock": "", "language": language.reads()}
     text = templates().get_template(template).render({**known, **shown})
     headers = headers | {"Content-Language": language.reads()}
     return Response(text, status, headers, media_type="text/html; charset=utf-8")
@@ -263,9 +282,13 @@ def templates() -> Environment:
     found.globals["languages"] = language.LANGUAGES
     found.filters["said"] = language.translated
     found.filters["spoken"] = spoken.spoken
-    found.filters["day"] = language.day
-    found.filters["short"] = language.short
-    found.filters["date"] = language.date_
+    found.filters["day"] = instants.day
+    found.filters["short"] = instants.short
+    found.filters["date"] = instants.date_
+    found.filters["start_of"] = instants.start_of
+    found.filters["end_of"] = instants.end_of
+    found.filters["clock"] = language.clock_of
+    found.tests["elsewhere"] = language.differ
     found.filters["money"] = language.money
     found.filters["number"] = language.number
     return found

@@ -17,6 +17,7 @@ from app.identity.models_people import ROLES, Ceremony, Passkey, Person
 from app.ids import new_id
 from app.language import _
 from app.recovery import service as recovery
+from app.web import clocks
 from app.web.pages import (
     HERE,
     PageRoute,
@@ -56,7 +57,7 @@ Proven = Annotated[Proof, Depends(_proof)]
 @router.get("/static/passkey.js")
 @may("anyone", at_any_time=True)
 def show_script() -> Response:
-    """Give the one script: it asks the browser for a passkey, and sends the form."""
+    """Give the script that asks the browser for a passkey, and sends the form."""
     text = (HERE / "static" / "passkey.js").read_text("utf-8")
     headers = {"Cache-Control": "public, max-age=3600"}
     return Response(text, media_type="text/javascript", headers=headers)
@@ -195,6 +196,7 @@ def show_account(visit: Visitor) -> Response:
             "passkeys": passkeys.passkeys_of(session, person.id),
             "sessions": sessions.sessions_of(session, person.id),
             "houses": houses,
+            "zones": clocks.choices(),
         }
     return page(visit, "account.html", **shown)
 

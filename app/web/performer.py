@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Response
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from app import clock, db, vault
 from app.access import may
@@ -68,6 +68,8 @@ def show_home(visit: Visitor) -> Response:
         free = [each for each in living if not registry.is_held(session, each)]
         asked = listing.awaiting_performer(session, seat.organization.id, limit=WAITING)
         to_ratify = ratification.awaiting(session, seat.organization.id)
+        waiting = approvals_of(session, seat.organization.id, state="waiting", limit=WAITING)
+        approvals = [each for each in waiting if each.open_to(seat.organization.id, at)]
         shown: dict[str, Any] = {
             "seat": seat,
             "performers": performers,
@@ -76,13 +78,8 @@ def show_home(visit: Visitor) -> Response:
             "held": [registry.why_held(session, each) for each in living if each not in free],
             "asked": _with_terms(asked),
             "to_ratify": _with_terms(to_ratify),
-            "approvals": [
-                each
-                for each in approvals_of(
-                    session, seat.organization.id, state="waiting", limit=WAITING
-                )
-                if each.open_to(seat.organization.id, at)
-            ],
+            "approvals": approvals,
+            "clocks": _clocks_of(session, {each.request.contract_id for each in approvals}),
             "looks": work.outputs_of(
                 session, _ids(performers), state="awaiting-preview", limit=WAITING
             ),
@@ -96,6 +93,16 @@ def show_home(visit: Visitor) -> Response:
 
 def _with_terms(contracts: Sequence[Contract]) -> list[tuple[Contract, documents.Contract]]:
     return [(each, documents.recorded(each.document.encode())) for each in contracts]
+
+
+def _clock_of(contract: Contract) -> str:
+    return documents.recorded(contract.document.encode()).grant.term.tz
+
+
+def _clocks_of(session: Session, contract_ids: set[str]) -> dict[str, str]:
+    """Return by which clock each of these contracts goes."""
+    found = session.exec(select(Contract).where(col(Contract.id).in_(contract_ids)))
+    return {each.id: _clock_of(each) for each in found}
 
 
 def _ids(performers: list[Performer]) -> list[str]:
@@ -270,7 +277,7 @@ def show_withdrawal(visit: Visitor, contract_id: ContractId) -> Response:
         names = listing.licensees_of(session, [found.contract])
     return page(
         visit, "performer_withdrawal.html", here="/performer/contracts", seat=seat, names=names,
-        found=found,
+        found=found, tz=_clock_of(found.contract),
     )  # fmt: skip
 
 

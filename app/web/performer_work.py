@@ -85,6 +85,7 @@ def show_output(visit: Visitor, generation_id: str) -> Response:
             "seat": seat,
             "output": found,
             "contract": contract,
+            "tz": terms.grant.term.tz,
             "words": WORDS,
             "allowed": clauses_said.allowed(said),
             "brought": brought,

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from starlette.routing import Match
 from starlette.types import Scope
 
-from app import clock, db
+from app import clock, db, language
 from app.access import may
 from app.audit import desk
 from app.audit import service as audit
@@ -124,6 +124,7 @@ async def verify_file(request: Request, visit: Visitor) -> Response:
     It changes nothing, so it wants no cookie: a form of ours is known by where it was sent from.
     """
     check_sent_from_here(request)
+    language.read_by(language.NOBODYS)  # a verdict is passed on: it has one clock for everybody
     async with limited_form(request, settings().verify_limit_bytes) as form:
         upload = file_of(form, "file")
         if not upload.filename and not upload.size:
@@ -177,6 +178,7 @@ def show_log(
     before: Annotated[int | None, Query(ge=1, le=(1 << 62))] = None,
 ) -> Response:
     """Show where the log stands, what came in last, and what it holds about one id."""
+    language.read_by(language.NOBODYS)  # the record has one clock, whoever reads it
     about = about.strip()
     with db.reading() as session:
         shown = _log_shown(session, before)

@@ -17,6 +17,7 @@ from app.language import _
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import service, signing
 from app.licensing.contracts.signing import Seat
+from app.licensing.document import contract as documents
 from app.licensing.errors import ContractNotFound
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see, site
 from app.web.people import Proof, Proven
@@ -78,6 +79,7 @@ def _to_read(session: Session, visit: Visit, person: Person, seat: Seat) -> dict
         "seat": seat,
         "signed": signed,
         "sections": signing.sections(session, seat.contract),
+        "terms": documents.recorded(seat.contract.document.encode()),
         "ceremony": "",
         "options": "{}",
         "crossed": [],

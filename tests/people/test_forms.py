@@ -15,6 +15,7 @@ from app.web import (
     agency_invitation,
     agency_statements,
     catalogue,
+    clocks,
     enrolling,
     film,
     pages,
@@ -80,6 +81,7 @@ PAGES = [
         enrolling,
         film,
         portrait_pages,
+        clocks,
     )
     for route in room.router.routes
     if isinstance(route, APIRoute)

@@ -1,4 +1,4 @@
-// The one script: ask the browser for a passkey, put its answer into the form, send the form.
+// Ask the browser for a passkey, put its answer into the form, send the form.
 "use strict";
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   const said = form.querySelector("[role=status]");

@@ -1,0 +1,58 @@
+"""The choice of a clock: whose zone the times on the pages go by, kept with the person."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Response
+
+from app import db
+from app.access import may
+from app.identity import people
+from app.language import _, marked, place, zones
+from app.web.pages import HERE, PageRoute, Posted, see
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+PARTS = {
+    "Africa": marked("Africa"),
+    "America": marked("America"),
+    "Antarctica": marked("Antarctica"),
+    "Arctic": marked("Arctic"),
+    "Asia": marked("Asia"),
+    "Atlantic": marked("Atlantic"),
+    "Australia": marked("Australia"),
+    "Europe": marked("Europe"),
+    "Indian": marked("Indian Ocean"),
+    "Pacific": marked("Pacific"),
+}
+
+
+@router.get("/static/zone.js")
+@may("anyone", at_any_time=True)
+def show_script() -> Response:
+    """Give the script that tells by which clock a browser goes, in a cookie."""
+    text = (HERE / "static" / "zone.js").read_text("utf-8")
+    headers = {"Cache-Control": "public, max-age=3600"}
+    return Response(text, media_type="text/javascript", headers=headers)
+
+
+@router.post("/account/zone")
+@may("person")
+def choose_zone(visit: Posted, zone: Annotated[str, Form(max_length=64)] = "") -> Response:
+    """Keep by whose clock this person reads from now on; empty: by their browser's."""
+    with db.writing() as session:
+        people.choose_zone(session, visit.person(session), zone)
+    return see("/account")
+
+
+def choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    """List all zones for a form: (part of the world, [(zone, its place)]), as the reader sorts."""
+    kept = {name: place(name) for name in set(zones().values())}
+    return [
+        (
+            _(words),
+            sorted(
+                ((name, said) for name, said in kept.items() if name.startswith(f"{part}/")),
+                key=lambda each: each[1],
+            ),
+        )
+        for part, words in PARTS.items()
+    ]
