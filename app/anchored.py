@@ -79,6 +79,13 @@ TABLES: dict[str, Columns] = {
         " commitment_salt commitment created_at",
         "created_at",
     ),
+    "likeness_medium": _table(
+        "id performer_id replica_id kind part media_type size_bytes length_ms vault_object_id"
+        " template_object_id still_object_id commitment_salt commitment agreed organization_id"
+        " api_key_id kept_at",
+        "kept_at",
+        once="removed_at",
+    ),
     "identity_proof": _table(
         "id performer_id replica_id level organization_id document signature signing_key_id"
         " reference proven_at ends_at",

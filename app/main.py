@@ -70,6 +70,7 @@ from app.payments import api_payouts as payouts
 from app.privacy import api as privacy
 from app.provenance import api as certificates
 from app.registry import api as registry
+from app.registry import api_likeness as likenesses
 from app.registry import api_listing as listings
 from app.registry import api_live as live_checks
 from app.registry import api_named as named
@@ -104,6 +105,7 @@ from app.web import film as film_pages
 from app.web import languages as languages_page
 from app.web import learning as learning_page
 from app.web import lent as lent_pages
+from app.web import likeness as likeness_pages
 from app.web import mandates as mandate_pages
 from app.web import notices as notices_pages
 from app.web import obligations as obligations_page
@@ -207,6 +209,7 @@ def create_app() -> FastAPI:
         disclosures,
         identities,
         listings,
+        likenesses,
         live_checks,
         mandates,
         material_consents,
@@ -260,6 +263,7 @@ def create_app() -> FastAPI:
         catalogue_pages,
         film_pages,
         enrolling_pages,
+        likeness_pages,
         portrait_pages,
     ):
         app.include_router(portal.router)

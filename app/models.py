@@ -43,6 +43,7 @@ from app.provenance import models as provenance
 from app.recovery import models as recovery
 from app.registry import models as registry
 from app.registry import models_identity as identities
+from app.registry import models_likeness as likenesses
 from app.registry import models_listing as listings
 from app.registry import models_live as live_checks
 from app.registry import models_mandates as mandates
@@ -71,6 +72,7 @@ __all__ = [
     "identity",
     "imports",
     "ledger",
+    "likenesses",
     "listings",
     "live_checks",
     "mandates",

@@ -89,6 +89,7 @@ OWNED: dict[str, str] = {
     + " OR tenant_listed(id)",
     "replica": _by(performer_id="performer"),
     "reference_medium": _by(replica_id="medium"),
+    "likeness_medium": _by(performer_id="side"),
     "vault_object": "tenant_party(owner_id) OR tenant_account(owner_id)"  # per_, org_, payee:…
     " OR tenant_series(split_part(owner_id, ':', 2))",  # contract:…
     "performer_key": _by(owner_id="party"),

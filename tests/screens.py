@@ -228,6 +228,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "listing": "/performer/catalogue",
             "terms": f"/performer/offers/{offer.id}",
             "identity": "/performer/identity",
+            "likeness": "/performer/likeness",
             "data": "/performer/data",
             "cases": "/cases",
             "case-new": f"/cases/new?output={generation.id}",

@@ -30,7 +30,7 @@ from app.licensing.document import contract as documents
 from app.licensing.standing.models import StandingOffer
 from app.licensing.words import plain_language
 from app.payments.models import IssuedStatement
-from app.registry import naming
+from app.registry import likeness, naming
 from app.registry import service as registry
 from app.registry.models import Performer
 from app.registry.models_listing import PerformerListing
@@ -130,6 +130,12 @@ def _add_likeness(session: Session, performer: Performer, bundle: _Bundle) -> No
             )
             bundle.add_json(f"templates/{medium.id}.json", template)
     bundle.add_json("replicas.json", replicas)
+    given = likeness.every_of(session, performer.id)
+    bundle.add_json("likeness-media.json", _rows(given, without={"api_key_id"}))
+    for medium in given:
+        if medium.removed_at is None:
+            whole = likeness.open_medium(session, medium, viewer_id=performer.id, purpose="export")
+            bundle.add(f"likeness/{medium.id}{likeness.SUFFIXES[medium.media_type]}", whole)
 
 
 def _add_consents(session: Session, performer: Performer, bundle: _Bundle) -> None:

@@ -63,6 +63,18 @@ class SeveralFacesFound(AppError):
     status, code = 422, "several-faces-found"
 
 
+class PhotoRefused(AppError):
+    """The photo is not good enough to keep; `reasons` says all that is to be done better."""
+
+    status, code = 422, "photo-refused"
+
+
+class MediumNotFound(NotFound):
+    """No photo or recording of the caller's has this id; others' look the same."""
+
+    code = "likeness-medium-not-found"
+
+
 class ImageEmpty(AppError):
     """The upload holds no bytes at all."""
 

@@ -68,20 +68,8 @@ def find_faces(path: str, *, describe: bool = False) -> dict[str, Any]:
     applied), `faces` as boxes in those pixels, and `template` (128 floats) when there is exactly
     one face; `describe`: each face has its own. Raises what `errors.PICTURE_ERRORS` lists.
     """
-    import numpy as np
-
-    picture = _open(Path(path))
-    media_type = MEDIA_TYPES[picture.format or ""]
-    seen, width, height = _decode(picture)
-    sightings: list[tuple[Box, Rgb, Box]] = []  # where in the picture; in which pixels, where there
-    for side in DETECTION_SIDES:
-        seen.thumbnail((side, side))
-        scale, pixels = width / seen.size[0], np.asarray(seen)
-        for box in boxes_in(pixels, upsampled=1):
-            left, top, right, bottom = (round(edge * scale) for edge in box)
-            whole = (left, top, right, bottom)
-            if not any(_same_place(whole, known) for known, _, _ in sightings):
-                sightings.append((whole, pixels, box))
+    seen, media_type, width, height = read_upright(path)
+    sightings = sightings_in(seen, width)
     found: dict[str, Any] = {
         "media_type": media_type,
         "width": width,
@@ -94,6 +82,25 @@ def find_faces(path: str, *, describe: bool = False) -> dict[str, Any]:
     elif len(sightings) == 1:
         found["template"] = template_of(*sightings[0][1:])
     return found
+
+
+def sightings_in(seen: "Image", width: int) -> "list[tuple[Box, Rgb, Box]]":
+    """Look for faces at every one of `DETECTION_SIDES`; shrinks `seen`, which was `width` wide.
+
+    Returns for each where it is in the whole picture, the pixels it was seen in, and where there.
+    """
+    import numpy as np
+
+    sightings: list[tuple[Box, Rgb, Box]] = []
+    for side in DETECTION_SIDES:
+        seen.thumbnail((side, side))
+        scale, pixels = width / seen.size[0], np.asarray(seen)
+        for box in boxes_in(pixels, upsampled=1):
+            left, top, right, bottom = (round(edge * scale) for edge in box)
+            whole = (left, top, right, bottom)
+            if not any(_same_place(whole, known) for known, _, _ in sightings):
+                sightings.append((whole, pixels, box))
+    return sightings
 
 
 def boxes_in(pixels: "Rgb", *, upsampled: int = 0) -> list[Box]:
@@ -123,7 +130,15 @@ def points_of(pixels: "Rgb", box: Box) -> list[tuple[float, float]]:
 
 def open_upright(path: str) -> "Image":
     """Read a picture upright, in RGB, and no larger than faces are looked for in."""
-    return _decode(_open(Path(path)))[0]
+    return read_upright(path)[0]
+
+
+def read_upright(path: str) -> "tuple[Image, str, int, int]":
+    """Read a picture as `open_upright` does; with its media type, and its whole size in pixels."""
+    picture = _open(Path(path))
+    media_type = MEDIA_TYPES[picture.format or ""]
+    seen, width, height = _decode(picture)
+    return seen, media_type, width, height
 
 
 def still_of(path: str) -> dict[str, Any]:
@@ -131,12 +146,16 @@ def still_of(path: str) -> dict[str, Any]:
 
     Call it through the sandbox. Raises what `errors.PICTURE_ERRORS` lists.
     """
-    picture = open_upright(path)
-    picture.thumbnail((STILL_SIDE, STILL_SIDE))
+    return {"jpeg": jpeg_of(open_upright(path))}
+
+
+def jpeg_of(picture: "Image", side: int = STILL_SIDE) -> str:
+    """Write a picture as a JPEG of at most `side` pixels, base64; shrinks `picture`."""
+    picture.thumbnail((side, side))
     picture.info.clear()  # else Pillow passes a comment on
     with io.BytesIO() as written:
         picture.save(written, "JPEG", quality=STILL_QUALITY)
-        return {"jpeg": base64.b64encode(written.getvalue()).decode()}
+        return base64.b64encode(written.getvalue()).decode()
 
 
 def distance(one: Sequence[float], other: Sequence[float]) -> float:

@@ -14,14 +14,29 @@ from app.registry.models import Performer
 MOST_BYTES = 1 << 20
 
 
-def take_out(session: Session, performer: Performer, to: Path) -> None:
+def take_out(
+    session: Session,
+    performer: Performer,
+    to: Path,
+    *,
+    purpose: vault.Purpose = "catalogue",
+    viewer_id: str = "",
+) -> None:
     """Decrypt the picture their newest replica was made from into `to`; the opening is on record.
+
+    For whoever `viewer_id` names: the performer, where nobody else is named.
 
     Raises what `vault.open_to` raises.
     """
     newest = service.replicas_of(session, performer.id)[0]
     medium = service.references_of(session, newest.id)[0]
-    vault.open_to(session, medium.vault_object_id, to, purpose="catalogue", subject_id=performer.id)
+    vault.open_to(
+        session,
+        medium.vault_object_id,
+        to,
+        purpose=purpose,
+        subject_id=viewer_id or performer.id,
+    )
 
 
 def make_still(picture: Path) -> bytes:

@@ -125,7 +125,7 @@ def judge(
     against = [
         f"{n} pose-{pose}"
         for n, (pose, aim) in enumerate(zip(asked, aims, strict=True), 1)
-        if straight is None or aim is None or not _holds(pose, aim, straight)
+        if straight is None or aim is None or not holds(pose, aim, straight)
     ]
     return against + [
         f"{n} seen-before"
@@ -141,8 +141,8 @@ def _wrong(still: Still, references: Sequence[Sequence[float]]) -> str:
     return "" if nearest < faces.SAME_FACE_BELOW else "another-face"
 
 
-def _holds(pose: str, aim: Aim, straight: Aim) -> bool:
-    """Say whether a still shows a pose, against the straight one of the same check."""
+def holds(pose: str, aim: Aim, straight: Aim) -> bool:
+    """Say whether a still shows a pose, against a straight one of the same person."""
     aside = aim.aside - straight.aside
     return {
         STRAIGHT: True,

@@ -1,6 +1,5 @@
 """The page on which a performer is enrolled: a name, one portrait, and their word for it."""
 
-import hmac
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import BinaryIO
@@ -15,16 +14,24 @@ from app.access import may
 from app.config import settings
 from app.errors import AppError
 from app.identity.api_edge import limited
-from app.identity.errors import FormRefused
 from app.identity.service import answer_once
 from app.identity.uploads import keep, limited_form
-from app.language import _, marked
+from app.language import marked
 from app.recovery import service as recovery
 from app.registry import resemblance
 from app.registry import service as registry
 from app.registry.errors import ImageTooLarge
 from app.sandbox import private_directory
-from app.web.pages import PageRoute, Visit, Visitor, check_sent_from_here, page, see
+from app.web.pages import (
+    PageRoute,
+    Visit,
+    Visitor,
+    check_sent_from_here,
+    check_token,
+    page,
+    see,
+    text_in,
+)
 from app.web.seats import Seat, acting_seat, principal_of, seat_of
 
 router = APIRouter(prefix="/performer/enroll", include_in_schema=False, route_class=PageRoute)
@@ -67,8 +74,7 @@ async def enroll(request: Request, visit: Visitor) -> Response:
     seat = await run_in_threadpool(_seat, visit)
     limit_bytes = settings().upload_limit_bytes
     async with limited_form(request, limit_bytes, too_large=ImageTooLarge) as form:
-        if not hmac.compare_digest(_text(form, "form_token").encode(), visit.form_token.encode()):
-            raise FormRefused(_("this page is out of date: load it again, and send it once more"))
+        check_token(visit, form)
         return await run_in_threadpool(_enroll, visit, seat, form)
 
 
@@ -79,13 +85,13 @@ def _seat(visit: Visit) -> Seat:
 
 
 def _enroll(visit: Visit, seat: Seat, form: FormData) -> Response:
-    picture, name = form.get("portrait"), _text(form, "name")
+    picture, name = form.get("portrait"), text_in(form, "name")
     if not isinstance(picture, UploadFile) or not picture.size:
         return _form(visit, seat, name=name, code=NO_PICTURE)
-    if _text(form, "mine") != "yes":
+    if text_in(form, "mine") != "yes":
         return _form(visit, seat, name=name, code=NO_WORD)
     try:
-        _enroll_once(visit, name, picture.file, _text(form, "once")[:ONCE_CHARACTERS])
+        _enroll_once(visit, name, picture.file, text_in(form, "once")[:ONCE_CHARACTERS])
     except AppError as refusal:
         if refusal.code not in WHY:
             raise
@@ -137,8 +143,3 @@ def _form(visit: Visit, seat: Seat, *, name: str = "", code: str = "") -> Respon
         problem=WHY.get(code, ""),
         once=token_urlsafe(16),
     )
-
-
-def _text(form: FormData, field: str) -> str:
-    said = form.get(field)
-    return said.replace("\x00", " ").strip() if isinstance(said, str) else ""

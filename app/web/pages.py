@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from app import db, headers, language, rates
@@ -161,6 +162,21 @@ def check_sent_from_here(request: Request) -> None:
 
 
 Posted = Annotated[Visit, Depends(_posted)]
+
+
+def check_token(visit: Visit, form: FormData) -> None:
+    """Do nothing where a form that was read piece by piece has this page's token.
+
+    Raises FormRefused. `Posted` does it for other forms, before anything else.
+    """
+    if not hmac.compare_digest(text_in(form, "form_token").encode(), visit.form_token.encode()):
+        raise FormRefused(_("this page is out of date: load it again, and send it once more"))
+
+
+def text_in(form: FormData, field: str) -> str:
+    """Return a text of a form that was read piece by piece; empty where it is none."""
+    said = form.get(field)
+    return said.replace("\x00", " ").strip() if isinstance(said, str) else ""
 
 
 class PageRoute(APIRoute):

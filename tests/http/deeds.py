@@ -12,9 +12,10 @@ from app import clock, db
 from app.demo import cast
 from app.gateway.models import Generation
 from app.identity import service as identity
-from app.identity.principal import UNLIMITED
+from app.identity.principal import UNLIMITED, Principal
 from app.licensing.strikes import service as strikes
 from app.registry import live
+from app.registry import service as registry
 from tests.gateway.materials.making import a_recording
 from tests.http.house import House, a_preview, a_render_job, a_standing_offer, question
 from tests.licensing.disclosing import a_grant
@@ -24,6 +25,7 @@ from tests.licensing.mandating import signed as a_grantors
 from tests.licensing.papers import a_pdf
 from tests.licensing.standing_offers import a_document, a_signature
 from tests.licensing.unions import AGREEMENT
+from tests.registry.giving import a_photo, small_face, small_portrait
 from tests.scenes import PORTRAIT, Change, a_scene, an_api_key, offered, represent, sign, with_takes
 
 
@@ -220,6 +222,32 @@ def _stills(house: House) -> Deed:
     check = house.post(path, "desk").json()
     this, other = ({"files": blank_stills(shade)} for shade in (0, 100))
     return Deed("desk", f"/v1/live-checks/{check['id']}/stills", this, other)
+
+
+def _photo(house: House) -> Deed:
+    """Have somebody who is enrolled with a face that is one give a photo of it."""
+    with db.writing() as session:
+        face = small_face()
+        performer = registry.enroll(
+            session,
+            organization_id=house.scene.desk.organization.id,
+            name="Griet",
+            portrait=PORTRAIT,
+            inspected=face,
+        )
+    this, other = (
+        {"data": {"pose": "straight", "agreed": "yes"}, "files": {"photo": picture}}
+        for picture in (small_portrait(), small_portrait() + b" ")
+    )
+    return Deed("desk", f"/v1/performers/{performer.id}/photos", this, other)
+
+
+def _photo_removed(house: House) -> Deed:
+    with db.writing() as session:
+        desk = house.scene.desk.organization
+        key = identity.create_api_key(session, desk, name="phone", scope=UNLIMITED)[0].id
+        photo = a_photo(session, house.scene, by=Principal(desk.id, desk.kind, key))
+    return Deed("desk", f"/v1/likeness-media/{photo.id}/removal", {}, status=200)
 
 
 def _ink(house: House) -> Deed:
@@ -494,6 +522,8 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         "desk", f"/v1/performers/{h.scene.performer.id}/live-checks", {}
     ),
     "/v1/live-checks/{live_check_id}/stills": _stills,
+    "/v1/performers/{performer_id}/photos": _photo,
+    "/v1/likeness-media/{likeness_medium_id}/removal": _photo_removed,
     "/v1/contracts/{contract_id}/ink-signatures": _ink,
     "/v1/performers/{performer_id}/birth": lambda h: Deed(
         "desk",

@@ -25,6 +25,7 @@ KNOWN = {
     "performer_id": {"performer": "desk", "agent": "agency"},
     "preview_id": {"performer": "desk", "agent": "agency"},
     "live_check_id": {"performer": "desk"},
+    "likeness_medium_id": {"performer": "desk"},
     "mandate_id": {"performer": "desk", "representative": "agency"},
     "decision_id": {"requester": "production", "performer": "desk", "agent": "agency"},
     "generation_id": {"requester": "production", "performer": "desk", "agent": "agency"},

@@ -36,6 +36,7 @@ from tests.licensing import unions
 from tests.licensing.disclosing import a_grant
 from tests.licensing.mandating import a_document, signed
 from tests.licensing.papers import a_paper, a_pdf
+from tests.registry.giving import a_photo
 
 UNKNOWN = "0" * 26
 
@@ -137,6 +138,7 @@ def things_of(house: House) -> dict[str, str]:
         )
         case = a_case(session, house, asked["id"])
         check = live.begin(session, performer, by=_desk_of(session, house))
+        photo = a_photo(session, house.scene, by=_desk_of(session, house))
         invoice = Invoice(
             kind="invoice",
             supplier_id="operator",
@@ -171,6 +173,7 @@ def things_of(house: House) -> dict[str, str]:
         "paper_id": paper.id,
         "mandate_id": mandate.id,
         "live_check_id": check.id,
+        "likeness_medium_id": photo.id,
         "grant_id": grant.id,
         "statement_id": statement.id,
         "invoice_id": invoice.id,
@@ -213,6 +216,9 @@ def call(house: House, verb: str, address: str, who: str) -> Response:
         return house.post(address, who, files={"file": ("a.pdf", a_pdf())})
     if address.endswith("/stills"):
         return house.post(address, who, files=blank_stills())
+    if address.endswith("/photos"):
+        said = {"pose": "straight", "agreed": "yes"}
+        return house.post(address, who, data=said, files={"photo": b"no picture"})
     if address.endswith("/results"):
         film = ("film.mp4", b"film")
         return house.post(address, who, data={"license": "0" * 64}, files={"film": film})

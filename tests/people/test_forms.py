@@ -18,6 +18,7 @@ from app.web import (
     clocks,
     enrolling,
     film,
+    likeness,
     pages,
     performer,
     performer_catalogue,
@@ -57,6 +58,7 @@ PAGES = [
         obligations_page,
         recovery_pages,
         lent_pages,
+        likeness,
         twofold_pages,
         mandate_pages,
         union_pages,
@@ -87,11 +89,12 @@ PAGES = [
     if isinstance(route, APIRoute)
 ]
 # Read piece by piece, once it is known who sends them: tests/people/test_live_checks.py,
-# tests/http/test_import_pages.py, tests/people/test_enrolling.py.
+# tests/http/test_import_pages.py, tests/people/test_enrolling.py, tests/people/test_likeness.py.
 UPLOADS = {
     "/agency/import",
     "/performer/enroll",
     "/performer/identity/checks/{live_check_id}",
+    "/performer/likeness/photos",
     "/recovery/{secret}/checks/{live_check_id}",
 }
 POSTS = sorted({route.path for route in PAGES if "POST" in route.methods} - UPLOADS)

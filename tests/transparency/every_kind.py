@@ -61,6 +61,7 @@ from app.recovery.models import Recovery, RecoveryCode, RecoveryVouch
 from app.registry import identities, mandates
 from app.registry import service as registry
 from app.registry.imports.models import RosterEntry
+from app.registry.models_likeness import LikenessMedium
 from app.registry.models_listing import PerformerListing
 from app.registry.models_live import LiveCheck, LiveStill
 from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
@@ -210,6 +211,22 @@ def a_row_of_every_kind(session: Session) -> Scene:
                 api_key_id=key_id,
                 poses=["straight"],
                 expires_at=clock.now() + LATER,
+            ),
+            LikenessMedium(
+                performer_id=scene.performer.id,
+                replica_id=scene.replica.id,
+                kind="photo",
+                part="straight",
+                media_type="image/jpeg",
+                size_bytes=1,
+                vault_object_id=medium.vault_object_id,
+                template_object_id=medium.template_object_id,
+                still_object_id=medium.vault_object_id,
+                commitment_salt="",
+                commitment="",
+                agreed="Yes.",
+                organization_id=organization_id,
+                api_key_id=key_id,
             ),
             LiveStill(mark="0" * 64, check_id="lch_1"),
             MatchingChoice(

@@ -1,0 +1,107 @@
+"""A performer gives photos at a page: one by one, each checked, each theirs to take back."""
+
+import pytest
+
+from app import db
+from app.registry import likeness
+from app.registry.models_likeness import LikenessMedium
+from app.vault import VaultOpening
+from tests.http.browser import OURS
+from tests.people.visiting import ONE_DATABASE, everything, later, refused
+from tests.registry.giving import SEEN, aimed
+
+HERE = "/performer/likeness"
+pytestmark = ONE_DATABASE
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Have the sandbox see a good photo of the pose that the page asks for next."""
+    shown = dict(SEEN)
+
+    def look(_path):
+        with db.reading() as session:
+            found = likeness.kept_of(session, everything_enrolled())
+        return shown[next(pose for pose in shown if pose not in {each.part for each in found})]
+
+    monkeypatch.setattr(likeness, "look_at_photo", look)
+    return shown
+
+
+def everything_enrolled():
+    from app.registry.models import Performer
+
+    return everything(Performer)[0].id
+
+
+def send(browser, scene, pose, *, headers=OURS, picture=b"\xff\xd8 a picture", **fields):
+    browser.open(HERE)
+    said = {
+        "form_token": browser.value("form_token"),
+        "performer_id": scene.performer.id,
+        "pose": pose,
+        "mine": "yes",
+        **fields,
+    }
+    files = {"photo": ("me.jpg", picture)} if picture else {"x": b""}
+    return browser.client.post(f"{HERE}/photos", data=said, files=files, headers=headers)
+
+
+def test_photos_are_asked_for_one_by_one_kept_seen_and_taken_back(scene, girl, seen):
+    assert f'href="{HERE}"' in girl.open("/performer").text
+    for left, pose in ((4, "straight"), (3, "left"), (2, "right"), (1, "up")):
+        page = girl.open(HERE).text
+        assert f'name="pose" value="{pose}"' in page
+        assert f"{left} photo" in page
+        assert page.count('capture="user"') == 1
+        assert "<script" not in page
+        assert send(girl, scene, pose).status_code == 303
+    assert "All your photos are here." in girl.open(HERE).text
+    photo = everything(LikenessMedium)[1]
+    assert photo.agreed == likeness.AGREED["photo"]
+    still = girl.client.get(f"{HERE}/{photo.id}/still")
+    assert (still.headers["content-type"], still.content) == ("image/jpeg", SEEN["left"].still)
+    page = girl.open(HERE).text
+    assert "a small copy of a photo" in page
+    assert "The Girl" in page  # who looked
+    assert girl.send(f"{HERE}/{photo.id}/removal").status_code == 303
+    assert girl.client.get(f"{HERE}/{photo.id}/still").status_code == 404
+    assert 'name="pose" value="left"' in girl.open(HERE).text
+
+
+def test_what_is_to_be_done_better_is_said_and_nothing_is_kept(scene, girl, seen):
+    seen["straight"] = aimed(glare=0.3, sharpness=0.001)
+    answer = send(girl, scene, "straight")
+    assert answer.status_code == 422
+    assert "Step out of the sun." in answer.text
+    assert "Wipe the lens" in answer.text
+    assert everything(LikenessMedium) == []
+    opened = [each.purpose for each in everything(VaultOpening)]
+    assert opened == ["enrollment"]  # of the portrait, though nothing came of it
+    assert "Choose a picture first." in send(girl, scene, "straight", picture=b"").text
+    assert "without the word of whose face" in send(girl, scene, "straight", mine="").text
+
+
+@pytest.mark.parametrize(
+    ("headers", "fields"),
+    [(OURS | {"Origin": "https://evil.example"}, {}), ({}, {}), (OURS, {"form_token": "0" * 64})],
+)
+def test_no_photo_goes_through_from_elsewhere(scene, girl, seen, headers, fields):
+    refused(send(girl, scene, "straight", headers=headers, **fields), "form-refused")
+    assert everything(LikenessMedium) == []
+
+
+def test_nobody_gives_sees_or_removes_anothers_and_giving_wants_a_passkey_used_minutes_ago(
+    scene, girl, agent, seen, monkeypatch
+):
+    send(girl, scene, "straight")
+    (photo,) = everything(LikenessMedium)
+    refused(agent.open(HERE), "not-allowed")
+    for path in (f"{HERE}/{photo.id}/still", f"{HERE}/portrait?of={scene.performer.id}"):
+        assert agent.client.get(path).status_code == 403
+    girl.open(HERE)
+    refused(send(girl, scene, "left", performer_id="per_unknown"), "performer-unknown")
+    refused(girl.open(f"{HERE}?of=per_unknown"), "performer-unknown")
+    later(monkeypatch, minutes=6)
+    assert send(girl, scene, "left").headers["location"] == "/confirm"
+    assert everything(LikenessMedium) == [photo]
