@@ -16,7 +16,7 @@ from app.errors import AppError
 from app.identity.api_edge import Act, Acting, Reading, act_refusals, read_refusals
 from app.identity.errors import FileMissing, UploadMalformed
 from app.identity.uploads import file_of, form_body, keep, limited_form
-from app.problems import InvalidRequest, invalid
+from app.problems import InvalidRequest, invalid, problem_of
 from app.registry import likeness, photos, service
 from app.registry.errors import (
     PICTURE_ERRORS,
@@ -154,14 +154,12 @@ def _give_photo(act: Act, performer_id: str, pose: str, photo: BinaryIO) -> Resp
         digest = keep(photo, path, settings().upload_limit_bytes, too_large=ImageTooLarge)
         rates.take_enrollment(act.organization_id)
         seen = likeness.look_at_photo(path)
-        with db.writing() as session:  # its openings stand, however it ends
-            performer = service.performer_in_place(session, act.organization_id, performer_id)
-            known = likeness.open_known(session, performer)
-        likeness.check_photo(pose, seen, known)
 
         def give(session: Session) -> tuple[int, BaseModel]:
             performer = service.performer_in_place(session, act.organization_id, performer_id)
             kept = likeness.keep_photo(session, performer, pose, path, seen, by=act.principal)
+            if isinstance(kept, PhotoRefused):
+                return kept.status, problem_of(kept)
             return 201, LikenessMediumRead.model_validate(kept)
 
         return act.once(digest + pose.encode(), give)

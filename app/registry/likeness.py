@@ -96,39 +96,6 @@ def look_at_photo(path: Path) -> photos.Photo:
     return photos.Photo(**facts, still=still, size_bytes=path.stat().st_size, sha256=sha256)
 
 
-def open_known(session: Session, performer: Performer) -> Known:
-    """Open what a photo is compared with; the openings are on record once the caller commits.
-
-    Raises LikenessErased.
-    """
-    vault.check_not_erased(session, performer.id)
-    newest = service.replicas_of(session, performer.id)[0]
-    (first, *_) = service.references_of(session, newest.id)
-    portrait = service.open_template(session, first, purpose="enrollment", subject_id=performer.id)
-    kept = next(
-        (each for each in kept_of(session, performer.id) if each.part == poses.STRAIGHT), None
-    )
-    if kept is None or kept.template_object_id is None:
-        return Known(portrait, None)
-    packed = vault.open_bytes(
-        session, kept.template_object_id, purpose="enrollment", subject_id=performer.id
-    )
-    numbers = MEASURED.unpack(packed)[TEMPLATE_LENGTH:]
-    return Known(portrait, list(zip(numbers[::2], numbers[1::2], strict=True)))
-
-
-def check_photo(pose: str, photo: photos.Photo, known: Known) -> None:
-    """Do nothing where a photo is good. Raises PhotoRefused with everything to do better."""
-    if pose != poses.STRAIGHT and known.straight is None:
-        reasons = ["straight-first"]
-    else:
-        reasons = photos.judge(pose, photo, known.portrait, known.straight)
-    if reasons:
-        raise PhotoRefused(
-            f"the photo was not kept: {', '.join(reasons)}; take it again", reasons=reasons
-        )
-
-
 def keep_photo(
     session: Session,
     performer: Performer,
@@ -137,16 +104,22 @@ def keep_photo(
     photo: photos.Photo,
     *,
     by: Principal,
-) -> LikenessMedium:
-    """Keep a photo that was checked, in the place of one of the same pose. Raises LikenessErased.
+) -> LikenessMedium | PhotoRefused:
+    """Keep a good photo, in the place of one of the same pose; else say what to do better.
 
-    Whoever removes the straight one meanwhile loses nothing: those turned were checked against it.
+    A refusal is returned: what the photo was compared with was opened, and that is on record
+    however it ends. Raises LikenessErased.
     """
     session.refresh(performer, with_for_update=True)
     vault.check_not_erased(session, performer.id)
-    for before in kept_of(session, performer.id):
-        if (before.kind, before.part) == ("photo", pose):
-            remove(session, before)
+    kept = {each.part: each for each in kept_of(session, performer.id) if each.kind == "photo"}
+    reasons = what_is_wrong(pose, photo, _open_known(session, performer, kept.get(poses.STRAIGHT)))
+    if reasons:
+        return PhotoRefused(
+            f"the photo was not kept: {', '.join(reasons)}; take it again", reasons=reasons
+        )
+    if pose in kept:
+        remove(session, kept[pose])
     measured = MEASURED.pack(*photo.template, *(x for point in photo.points for x in point))
     medium = LikenessMedium(
         **_facts(session, performer, "photo", pose, by),
@@ -160,6 +133,27 @@ def keep_photo(
     session.add(medium)
     session.flush()
     return medium
+
+
+def what_is_wrong(pose: str, photo: photos.Photo, known: Known) -> list[str]:
+    """Say everything that is to be done better, as codes; nothing where the photo is good."""
+    if pose != poses.STRAIGHT and known.straight is None:
+        return ["straight-first"]
+    return photos.judge(pose, photo, known.portrait, known.straight)
+
+
+def _open_known(session: Session, performer: Performer, straight: LikenessMedium | None) -> Known:
+    """Open what a photo is compared with; each opening is on record."""
+    newest = service.replicas_of(session, performer.id)[0]
+    (first, *_) = service.references_of(session, newest.id)
+    portrait = service.open_template(session, first, purpose="enrollment", subject_id=performer.id)
+    if straight is None or straight.template_object_id is None:
+        return Known(portrait, None)
+    packed = vault.open_bytes(
+        session, straight.template_object_id, purpose="enrollment", subject_id=performer.id
+    )
+    numbers = MEASURED.unpack(packed)[TEMPLATE_LENGTH:]
+    return Known(portrait, list(zip(numbers[::2], numbers[1::2], strict=True)))
 
 
 def kept_of(session: Session, performer_id: str) -> list[LikenessMedium]:

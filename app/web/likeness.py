@@ -21,7 +21,7 @@ from app.language import _, marked
 from app.recovery import service as recovery
 from app.registry import likeness, photos, portraits
 from app.registry import service as registry
-from app.registry.errors import ImageTooLarge, PerformerUnknown
+from app.registry.errors import ImageTooLarge, PerformerUnknown, PhotoRefused
 from app.registry.models import Performer
 from app.registry.models_likeness import LikenessMedium
 from app.sandbox import private_directory
@@ -201,11 +201,11 @@ def _give_photo(visit: Visit, form: FormData) -> Response:
         problems = ["not-agreed"]
     else:
         try:
-            _keep_photo(visit, of, pose, photo)
+            problems = _keep_photo(visit, of, pose, photo)
         except AppError as refusal:
-            problems = refusal.extra.get("reasons", [refusal.code])
-            if not set(problems) <= {*WHY, *(f"pose-{each}" for each in POSES)}:
+            if refusal.code not in WHY:
                 raise
+            problems = [refusal.code]
     if problems:
         return _shown(visit, of, pose, problems=[_why(each) for each in problems])
     return see(f"{HERE}?of={of}")
@@ -217,8 +217,8 @@ def _why(code: str) -> str:
     return _("This pose was not seen: %(pose)s", pose=_(SAY[code.removeprefix("pose-")]))
 
 
-def _keep_photo(visit: Visit, of: str, pose: str, photo: UploadFile) -> None:
-    """Look at the photo in the sandbox, compare it, then keep it; each in its own transaction."""
+def _keep_photo(visit: Visit, of: str, pose: str, photo: UploadFile) -> Sequence[str]:
+    """Look at the photo in the sandbox, then keep it, or return what is to be done better."""
     if pose not in photos.POSES:
         pose = photos.POSES[0]
     with private_directory() as directory:
@@ -228,13 +228,11 @@ def _keep_photo(visit: Visit, of: str, pose: str, photo: UploadFile) -> None:
         keep(photo.file, path, settings().upload_limit_bytes, too_large=ImageTooLarge)
         rates.take_enrollment(house)
         seen = likeness.look_at_photo(path)
-        with db.writing() as session:  # its openings stand, however it ends
-            known = likeness.open_known(session, _theirs(session, visit, of)[1])
-        likeness.check_photo(pose, seen, known)
         with db.writing() as session:
             seat, performer = _theirs(session, visit, of)  # the seat may have ended meanwhile
             by = principal_of(session, seat)
-            likeness.keep_photo(session, performer, pose, path, seen, by=by)
+            kept = likeness.keep_photo(session, performer, pose, path, seen, by=by)
+    return kept.extra["reasons"] if isinstance(kept, PhotoRefused) else ()
 
 
 def _theirs(session: Session, visit: Visit, of: str) -> tuple[Seat, Performer]:

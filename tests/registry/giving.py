@@ -60,7 +60,9 @@ def a_photo(
     with TemporaryDirectory() as directory:
         path = Path(directory) / "photo"
         path.write_bytes(b"\xff\xd8 a photo as sent")
-        return likeness.keep_photo(session, performer, pose, path, SEEN[pose], by=by)
+        kept = likeness.keep_photo(session, performer, pose, path, SEEN[pose], by=by)
+    assert isinstance(kept, LikenessMedium), kept
+    return kept
 
 
 @cache
