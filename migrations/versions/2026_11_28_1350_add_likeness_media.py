@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261128_1330"
-down_revision = "20261128_1120"
+revision = "20261128_1350"
+down_revision = "20261128_1347"
 branch_labels = None
 depends_on = None
 
