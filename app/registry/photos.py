@@ -6,12 +6,9 @@ to be done better, as codes. How the thresholds were chosen, and what they are w
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.registry import faces, poses
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 POSES = (poses.STRAIGHT, poses.LEFT, poses.RIGHT, poses.UP)  # in the order they are asked for
 STILL_SIDE = 320
@@ -115,7 +112,7 @@ def _is_turned(pose: str, photo: Photo, straight: Sequence[poses.Point] | None) 
     return against is not None and poses.holds(pose, aim, against)
 
 
-def _light(picture: "Image", box: Sequence[float]) -> dict[str, float]:
+def _light(picture: Any, box: Sequence[float]) -> dict[str, float]:
     """Measure a face: brightness and its spread, what is white of it, its two halves, its edges."""
     import numpy as np
 
