@@ -132,10 +132,10 @@ def _add_likeness(session: Session, performer: Performer, bundle: _Bundle) -> No
     bundle.add_json("replicas.json", replicas)
     given = likeness.every_of(session, performer.id)
     bundle.add_json("likeness-media.json", _rows(given, without={"api_key_id"}))
-    for medium in given:
-        if medium.removed_at is None:
-            whole = likeness.open_medium(session, medium, viewer_id=performer.id, purpose="export")
-            bundle.add(f"likeness/{medium.id}{likeness.SUFFIXES[medium.media_type]}", whole)
+    for piece in given:
+        if piece.removed_at is None:
+            whole = likeness.open_medium(session, piece, viewer_id=performer.id, purpose="export")
+            bundle.add(f"likeness/{piece.id}{likeness.SUFFIXES[piece.media_type]}", whole)
 
 
 def _add_consents(session: Session, performer: Performer, bundle: _Bundle) -> None:

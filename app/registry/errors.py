@@ -68,6 +68,12 @@ class PhotoRefused(AppError):
 
     status, code = 422, "photo-refused"
 
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(
+            f"the photo was not kept: {', '.join(reasons)}; take it again", reasons=reasons
+        )
+        self.reasons = reasons
+
 
 class MediumNotFound(NotFound):
     """No photo or recording of the caller's has this id; others' look the same."""

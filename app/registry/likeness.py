@@ -11,6 +11,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
@@ -115,9 +116,7 @@ def keep_photo(
     kept = {each.part: each for each in kept_of(session, performer.id) if each.kind == "photo"}
     reasons = what_is_wrong(pose, photo, _open_known(session, performer, kept.get(poses.STRAIGHT)))
     if reasons:
-        return PhotoRefused(
-            f"the photo was not kept: {', '.join(reasons)}; take it again", reasons=reasons
-        )
+        return PhotoRefused(reasons)
     if pose in kept:
         remove(session, kept[pose])
     measured = MEASURED.pack(*photo.template, *(x for point in photo.points for x in point))
@@ -239,7 +238,7 @@ def opened_times(session: Session, found: Sequence[LikenessMedium]) -> dict[str,
 
 def _facts(
     session: Session, performer: Performer, kind: str, part: str, by: Principal
-) -> dict[str, str]:
+) -> dict[str, Any]:
     return {
         "performer_id": performer.id,
         "replica_id": service.replicas_of(session, performer.id)[0].id,
@@ -251,6 +250,6 @@ def _facts(
     }
 
 
-def _committed(sha256: str) -> dict[str, str]:
+def _committed(sha256: str) -> dict[str, Any]:
     salt = secrets.token_bytes(16)
     return {"commitment_salt": salt.hex(), "commitment": service.commitment(salt, sha256)}

@@ -166,9 +166,12 @@ def _name_of(session: Session, performer: Performer, subject_id: str) -> str:
     """Name whom something was opened for, where it has a name."""
     if subject_id == performer.id:
         return performer.name
-    kind = {"org_": Organization, "psn_": Person}.get(subject_id[:4])
-    found = None if kind is None else session.get(kind, subject_id)
-    return found.name if isinstance(found, Organization | Person) else subject_id
+    found: Organization | Person | None = None
+    if subject_id.startswith("org_"):
+        found = session.get(Organization, subject_id)
+    elif subject_id.startswith("psn_"):
+        found = session.get(Person, subject_id)
+    return subject_id if found is None else found.name
 
 
 @router.post("/photos", dependencies=[limited("files")])
@@ -232,7 +235,7 @@ def _keep_photo(visit: Visit, of: str, pose: str, photo: UploadFile) -> Sequence
             seat, performer = _theirs(session, visit, of)  # the seat may have ended meanwhile
             by = principal_of(session, seat)
             kept = likeness.keep_photo(session, performer, pose, path, seen, by=by)
-    return kept.extra["reasons"] if isinstance(kept, PhotoRefused) else ()
+    return kept.reasons if isinstance(kept, PhotoRefused) else ()
 
 
 def _theirs(session: Session, visit: Visit, of: str) -> tuple[Seat, Performer]:
