@@ -70,7 +70,7 @@ def rotate_api_key(
 ) -> None:
     """Put a new key in the place of one; both work until the overlap is over. Shown this once.
 
-    Two operators give this command, or one again after three days; whose key it is, is told.
+    Two operators agree at their pages, then the command does it; whose key it is, is told.
     """
     import hashlib
     import secrets
@@ -79,22 +79,20 @@ def rotate_api_key(
     from app.twofold import operators
 
     secret = secrets.token_urlsafe(api_keys.SECRET_BYTES)
-    texts = []
     with db.reading() as session:
         whose = _key(session, prefix).organization_id
 
-    def rotate(session: Session) -> None:
+    def rotate(session: Session) -> str:
         new = api_keys.rotate(
             session,
             _key(session, prefix),
             secret_sha256=hashlib.sha256(secret.encode()).hexdigest(),
             overlap=timedelta(hours=overlap_h),
         )
-        texts.append(api_keys.text_of(new, secret))
+        return api_keys.text_of(new, secret)
 
     asked = {"prefix": prefix, "overlap_h": overlap_h}
-    operators.by_two("operator-key-rotation", prefix, asked, rotate, whose=whose)
-    print(*texts)
+    print(operators.by_two("operator-key-rotation", prefix, asked, rotate, whose=whose))
 
 
 @key_commands.command("revoke")

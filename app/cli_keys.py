@@ -72,7 +72,7 @@ def rotate_key(
 ) -> None:
     """Make a new key and certificate. The old key is destroyed; what it signed stays good.
 
-    Two operators give this command, or one again after three days (docs/people.md). A key that was
+    Two operators agree at their pages, then the command does it (docs/people.md). A key that was
     stolen is revoked instead, which takes one and makes a new one.
     """
     from app.twofold import operators

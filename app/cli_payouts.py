@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlmodel import Session
 
 from app import db
 
@@ -68,16 +69,22 @@ def write_file(
 ) -> None:
     """Write what of an order is under way as ISO 20022 pain.001, or as CSV; safe to repeat.
 
-    It holds bank accounts in the clear, readable by you alone: delete it when the bank has it.
+    It holds bank accounts in the clear, readable by you alone: delete it when the bank has it. Two
+    operators agree to each file at their pages before it is written (docs/people.md).
     """
     from app.ledger.payouts import order_of
     from app.payments import transfer
+    from app.twofold import operators
 
-    with db.writing() as session:  # opening an account is recorded
+    with db.reading() as session:
         found = order_of(session, order)
-        make = transfer.as_csv if as_csv else transfer.pain_001
-        content = make(session, found)
-    _write_whole(to, content)
+        asked = {"as": "csv" if as_csv else "pain.001"} | transfer.to_agree_to(session, found)
+
+    def make(session: Session) -> bytes:  # opening an account is recorded
+        same = order_of(session, order)
+        return transfer.as_csv(session, same) if as_csv else transfer.pain_001(session, same)
+
+    _write_whole(to, operators.by_two("vault-access", found.id, asked, make))
     print(f"{to}: {found.id}")
 
 

@@ -81,8 +81,8 @@ def open_subject(
 ) -> None:
     """Write what waits into a file, to be looked at; that it was opened is on record.
 
-    Of a hold: the new performer's portrait. Two operators give this command, or one again after
-    three days; whose it is, is told at once.
+    Of a hold: the new performer's portrait. Two operators agree at their pages, then the command
+    does it (docs/people.md); whose it is, is told at once.
     """
     from app import storage, vault
     from app.gateway.materials.models import Material

@@ -1,7 +1,6 @@
 """`understudy keys` shows what there is, replaces it, and takes belief away."""
 
 import json
-from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -9,22 +8,21 @@ from typer.testing import CliRunner
 from app import config, db
 from app.cli import app
 from app.identity.models import Organization
+from tests.people.agreeing import by_two, make_two_operators
 from tests.provenance.making import an_authority
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch):
-    """One word is enough here; that it takes two people is tried in people/test_twofold.py."""
-    monkeypatch.setattr("app.twofold.service.ALONE_FOR", timedelta(0))
-    monkeypatch.setattr("app.twofold.operators.operator_name", lambda: "ada")
 
 
 def say(*words: str) -> str:
     answer = CliRunner().invoke(app, ["keys", *words])
     assert answer.exit_code == 0, answer.output
     return answer.output
+
+
+def rotate(*series: str) -> str:
+    make_two_operators()
+    return by_two("keys", "rotate", *series)
 
 
 def listed() -> dict[str, dict[str, str]]:
@@ -43,7 +41,7 @@ class TestKeys:
         assert "O=Understudy installation" in listed()["claim"]["subject"]
         say("init", "--organization", "Nightglass Pictures", "--country", "NL")
         assert "O=Understudy installation" in listed()["claim"]["subject"]
-        say("rotate")
+        rotate()
         named = "CN=Understudy Claim Signer 2,O=Nightglass Pictures,C=NL"
         assert listed()["claim.2"]["subject"] == named
         for wrong in (["--country", "NL"], ["--organization", "x"], ["--organization", "x" * 65],
@@ -53,7 +51,7 @@ class TestKeys:
     @ONE_DATABASE
     def test_rotate_and_revoke_leave_one_signer_in_force(self, database):
         an_authority(config.settings().keys_dir)
-        assert "claim.2" in say("rotate")
+        assert "claim.2" in rotate()
         rows = listed()
         assert (rows["claim"]["state"], rows["claim"]["key"]) == ("superseded", "key not here")
         said = say("revoke", rows["claim.2"]["serial"], "--since", "2026-11-01T00:00:00")
@@ -84,7 +82,7 @@ class TestKeys:
             own, named = f"claim@{organization.id}", organization.id
         assert own in say("signer", named, "--organization", "Nightglass", "--country", "NL")
         assert listed()[own]["state"] == "in force"
-        assert f"{own}.2" in say("rotate", own)
+        assert f"{own}.2" in rotate(own)
         assert "2,O=Nightglass,C=NL" in say("list")
         assert CliRunner().invoke(app, ["keys", "signer", "org_none"]).exit_code == 2
 

@@ -13,8 +13,12 @@ from app.cli import app
 from app.errors import AppError
 from app.ledger.check import check
 from app.ledger.receivables.models import OPERATOR
+from app.twofold.errors import SecondPersonNeeded
+from app.vault import VaultOpening
 from tests.ledger.receivables.billing import a_profile
 from tests.payments.payouts import IBAN, RISK, a_payee
+from tests.people.agreeing import agreed, by_two, make_two_operators
+from tests.people.visiting import everything
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -27,6 +31,7 @@ def said(*words: str) -> str:
 
 @pytest.fixture
 def payee(database):
+    make_two_operators()
     with db.writing() as session:
         a_profile(session, OPERATOR, iban="DE89370400440532013000")
         return a_payee(session)
@@ -44,13 +49,13 @@ def test_from_the_order_to_what_came_back(payee, tmp_path):
     file, sheet = tmp_path / "pain.xml", tmp_path / "payouts.csv"
     file.write_text("old")
     file.chmod(0o644)
-    said("payouts", "file", "2026-12", "--out", str(file))
+    by_two("payouts", "file", "2026-12", "--out", str(file))
     first = file.read_bytes()
     assert IBAN.encode() in first
     assert file.stat().st_mode & 0o777 == 0o600, "readable by nobody else, whatever was there"
-    said("payouts", "file", ordered.split()[0], "--out", str(file))
+    by_two("payouts", "file", ordered.split()[0], "--out", str(file))
     assert file.read_bytes() == first
-    said("payouts", "file", "2026-12", "--csv", "--out", str(sheet))
+    by_two("payouts", "file", "2026-12", "--csv", "--out", str(sheet))
     assert f"{IBAN},,56.25,5625,EUR" in sheet.read_text()
     assert said("payouts", "settled", payout) == f"{payout}: settled\n" == said(
         "payouts", "settled", payout
@@ -61,6 +66,23 @@ def test_from_the_order_to_what_came_back(payee, tmp_path):
     )
     assert IBAN[4:] not in said("payouts", "list")
     assert said("ledger", "check").endswith("the books are right\n")
+
+
+def test_one_alone_opens_no_account_and_another_file_is_agreed_to_anew(payee, tmp_path):
+    """Planted fault of the last: what two agreed to is written as another file."""
+    said(*ORDER)
+    openings = len(everything(VaultOpening))
+    to = tmp_path / "pain.xml"
+    for _ in range(2):
+        with pytest.raises(SecondPersonNeeded):
+            said("payouts", "file", "2026-12", "--out", str(to))
+    agreed("payouts", "file", "2026-12", "--out", str(to))
+    with pytest.raises(SecondPersonNeeded):
+        said("payouts", "file", "2026-12", "--csv", "--out", str(to))
+    assert not to.exists()
+    assert len(everything(VaultOpening)) == openings
+    said("payouts", "file", "2026-12", "--out", str(to))
+    assert len(everything(VaultOpening)) == openings + 1
 
 
 @pytest.mark.parametrize(
@@ -113,9 +135,11 @@ def test_killed_between_order_and_file_nothing_is_lost_and_nothing_is_paid_twice
     ordered = said(*ORDER)  # who retries learns what holds
     assert "1 payouts" in ordered
     assert payee.account in ordered
-    killed("filed", "payouts", "file", "2026-12", "--out", str(to))
+    asked = ("payouts", "file", "2026-12", "--out", str(to))
+    agreed(*asked)
+    killed("filed", *asked)
     assert not to.exists(), "a file is whole, or it is not there"
-    said("payouts", "file", "2026-12", "--out", str(to))
+    by_two(*asked)  # the accounts were opened: two agree to it anew
     assert to.read_bytes().count(b"<EndToEndId>") == 1
     with db.reading() as session:
         assert payee.owed(session) == 0

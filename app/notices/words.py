@@ -60,8 +60,8 @@ SENTENCES = {
         "nothing can be signed."
     ),
     "twofold-proposed": marked(
-        "A change of where you are paid, or of a key that acts for you, was "
-        "proposed. It waits for two people of your house. If none of you asked for it, refuse it."
+        "Something was proposed that takes two people of your house: another account to be paid "
+        "at, a key, or what is sealed to be opened. If none of you asked for it, refuse it."
     ),
     "twofold-agreed": marked("A change that takes two people of your house was agreed to."),
     "twofold-refused": marked("A change that takes two people of your house was refused."),
@@ -93,7 +93,8 @@ SENTENCES = {
         "scene may use it."
     ),
     "operator-asks": marked(
-        "The operator asked to look at something sealed of yours, or to replace a key of yours."
+        "An operator asked to look at something sealed of yours, or to replace a key of yours. "
+        "Two operators have to agree."
     ),
     "operator-invited": marked(
         "An operator was invited from the machine itself. If none of you did that, take the "

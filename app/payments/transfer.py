@@ -6,10 +6,12 @@ settled or come back is left out, so that a file made late pays nobody twice. Ea
 the sealed accounts, on record.
 """
 
+import hashlib
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from datetime import UTC
+from typing import Any
 
 from sepaxml import SepaTransfer
 from sepaxml.validation import try_valid_xml
@@ -85,6 +87,22 @@ def as_csv(session: Session, order: PayoutOrder) -> bytes:
             }
         )
     return table(COLUMNS, rows).encode()
+
+
+def to_agree_to(session: Session, order: PayoutOrder) -> dict[str, Any]:
+    """Say what a file of an order would hold but for the accounts, for operators to agree to.
+
+    What of it is under way may change: then another file is agreed to. Raises PayoutStands.
+    """
+    payouts = under_way(session, order)
+    ids = "\n".join(sorted(each.id for each in payouts))
+    return {
+        "order": order.name,
+        "payouts": len(payouts),
+        "payouts_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+        "amount_minor": sum(each.amount_minor for each in payouts),
+        "currency": order.currency,
+    }
 
 
 def under_way(session: Session, order: PayoutOrder) -> Sequence[Payout]:

@@ -23,7 +23,8 @@ KINDS = (
 class TwofoldAct(SQLModel, table=True):
     """One act that was proposed: nothing of it happens before two people agreed to just this.
 
-    `asked` is what would be done, without secrets. Without an organization it is the operator's.
+    `asked` is what would be done, without secrets. Without an organization it is of a time when
+    operators were no people yet: nobody agrees to it any more.
     `settled_at` is when enough agreed, `done_at` when it was done; mostly one instant.
     """
 
@@ -58,7 +59,7 @@ class TwofoldAct(SQLModel, table=True):
 
 
 class TwofoldVoice(SQLModel, table=True):
-    """That somebody agreed, and when: a person's id, or an operator as the host names them."""
+    """That somebody agreed, and when: a person's id."""
 
     __tablename__ = "twofold_voice"
 

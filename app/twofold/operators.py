@@ -1,37 +1,39 @@
-"""Two operators at the command line: the second one gives the same command.
+"""What takes two operators: asked for by a command, agreed to at a page, done by the same command.
 
-Who an operator is, the kernel says: the account the command runs under. Of root alone the name
-behind sudo is believed, and root can call itself anything; who may become another account counts as
-that one too. This keeps a mistake and a single stolen account from acting alone, not who owns the
-machine.
+Whoever gives a command is nobody here, as an API key is: an account on the host says little of who
+sits there. Two operators agree, each with a passkey, and see first just what would be done. So a
+mistake, one stolen account and one stolen device do nothing alone; who owns the machine is not kept
+out, who can write the database and the keys.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlmodel import Session
 
 from app import db
 from app.config import settings
+from app.identity import operators
 from app.notices import service as notices
-from app.trail import operator_name
 from app.twofold import service
 from app.twofold.errors import SecondPersonNeeded
+
+Done = TypeVar("Done")
 
 
 def by_two(
     kind: str,
     subject_id: str,
     asked: dict[str, Any],
-    do: Callable[[Session], None],
+    do: Callable[[Session], Done],
     *,
     whose: str | None = None,
-) -> None:
-    """Do something once two operators asked for just this; or one alone, again after three days.
+) -> Done:
+    """Do something once that two operators agreed to; what nobody asked for yet, is proposed.
 
-    The organization `whose` it is about is told when it is first asked for. Raises
-    SecondPersonNeeded once it is put down that the first one asked, and where there is no database
-    to put it down in.
+    The organization `whose` it is about is told when it is first asked for. What was agreed to is
+    good for one doing, until what was proposed lapses. Raises SecondPersonNeeded while they have
+    not agreed, and where there is nobody to agree, or no database to put it down in.
     """
     file = db.file_of(settings().database)
     if file is not None and not file.exists():
@@ -40,18 +42,24 @@ def by_two(
             "that one asked; nothing was done. Name the one of this installation in "
             "UNDERSTUDY_DATABASE_URL, or run `understudy setup`"
         )
-    name = operator_name()
     with db.writing() as session:
-        act = service.operators_act(session, kind, subject_id, asked, name)
-        is_settled, until = act.settled_at is not None, act.proposed_at + service.ALONE_FOR
-        if is_settled:
-            do(session)
+        house = operators.house_of(session)
+        if house is None or not operators.operators(session):
+            raise SecondPersonNeeded(
+                "this takes two operators, and there is none; nothing was done. Let the first in "
+                "with `understudy operators invite`, who then invites others"
+            )
+        act = service.undone(session, house.id, kind, subject_id, asked)
+        if act is not None and act.settled_at is not None:
+            done = do(session)
             service.note_done(session, act)
-        elif whose is not None:
-            notices.tell(session, "operator-asks", act.id, organization_id=whose)
-    if not is_settled:
-        raise SecondPersonNeeded(
-            f"{name} asked for this ({act.id}); nothing was done. Have another operator give the "
-            f"same command, under their own account on this machine, or give it again yourself "
-            f"from {until:%d %B %Y, %H:%M} UTC on"
-        )
+            return done
+        if act is None:
+            act = service.propose(session, kind, subject_id, asked, organization_id=house.id)
+            if whose is not None:
+                notices.tell(session, "operator-asks", act.id, organization_id=whose)
+    raise SecondPersonNeeded(
+        f"{act.id} waits for two operators until {act.lapses_at:%d %B %Y}; nothing was done. They "
+        f"agree at {settings().origin}/account/two-people, each with a passkey; one who is alone "
+        "agrees again after three days. Then give the same command once more"
+    )

@@ -2,7 +2,8 @@
 
 A key that proposes is no person. Two people agree who were members seven days before, each with
 a passkey used minutes ago. Where a house has only one such person, they agree twice: at once, and
-again after three days in which everybody of the house was told and could refuse.
+again after three days in which everybody of the house was told and could refuse. Operators are a
+house like others, for whom the command line proposes.
 """
 
 import hashlib
@@ -14,9 +15,9 @@ import rfc8785
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app import clock
+from app import clock, trail
 from app.identity import api_keys
-from app.identity.models import ApiKey, Organization
+from app.identity.models import OPERATORS, ApiKey, Organization
 from app.identity.models_people import Membership
 from app.notices import service as notices
 from app.recovery.service import check_may_bind
@@ -84,6 +85,7 @@ def agree(session: Session, act_id: str, person_id: str) -> TwofoldAct:
     check_may_agree(session, act, person_id)
     known = _known(session, act)
     others = known - {person_id}
+    _note(session, act, person_id, "agree")
     return _say(session, act, person_id, counted=known & _members(session, act), others=others)
 
 
@@ -98,14 +100,6 @@ def check_may_agree(session: Session, act: TwofoldAct, person_id: str) -> None:
             f"only who was a member {KNOWN_FOR.days} days before it was proposed counts as one of "
             "two; ask somebody else of your house, or have it proposed anew once you were"
         )
-
-
-def agree_as_operator(session: Session, act: TwofoldAct, name: str) -> TwofoldAct:
-    """Agree to an act of the operator under a name that the host states. Raises TwofoldOver,
-    SecondPersonNeeded."""
-    _insist_open(session, act)
-    counted = {each.who for each in voices_of(session, act)} | {name}
-    return _say(session, act, name, counted=counted, others=set())
 
 
 def _say(
@@ -163,6 +157,7 @@ def refuse(session: Session, act_id: str, person_id: str) -> None:
     act.refused_at = clock.now()
     session.add(act)
     session.flush()
+    _note(session, act, person_id, "refuse")
     notices.tell(session, "twofold-refused", act.id, organization_id=act.organization_id)
 
 
@@ -238,20 +233,21 @@ def voices_of(session: Session, act: TwofoldAct) -> Sequence[TwofoldVoice]:
     return session.exec(theirs.order_by(col(TwofoldVoice.said_at))).all()
 
 
-def operators_act(
-    session: Session, kind: str, subject_id: str, asked: dict[str, Any], name: str
-) -> TwofoldAct:
-    """Agree to an act of the operator, proposing it where nobody did; the second one settles it.
-
-    The second operator gives the same command. Raises SecondPersonNeeded for the first one's again,
-    before three days have passed.
-    """
-    for act in _open(session, None, kind=kind, subject_id=subject_id):
-        session.refresh(act, with_for_update=True)
-        if act.asked == asked and act.state(clock.now()) == "proposed":
-            return agree_as_operator(session, act, name)
-    act = propose(session, kind, subject_id, asked, organization_id=None)
-    return agree_as_operator(session, act, name)
+def undone(
+    session: Session, organization_id: str, kind: str, subject_id: str, asked: dict[str, Any]
+) -> TwofoldAct | None:
+    """Return what a house proposed of just this and nobody did yet, agreed to or not; locked."""
+    theirs = select(TwofoldAct).where(
+        TwofoldAct.organization_id == organization_id,
+        TwofoldAct.kind == kind,
+        TwofoldAct.subject_id == subject_id,
+        col(TwofoldAct.refused_at).is_(None),
+        col(TwofoldAct.done_at).is_(None),
+        TwofoldAct.lapses_at > clock.now(),
+    )
+    locked = theirs.order_by(col(TwofoldAct.id)).with_for_update()
+    found = session.exec(locked, execution_options={"populate_existing": True})
+    return next((each for each in found if each.asked == asked), None)
 
 
 def evidence(act: TwofoldAct, voices: Sequence[str]) -> dict[str, Any]:
@@ -262,6 +258,12 @@ def evidence(act: TwofoldAct, voices: Sequence[str]) -> dict[str, Any]:
         "asked_sha256": hashlib.sha256(rfc8785.dumps(act.asked)).hexdigest(),
         "voices": list(voices),
     }
+
+
+def _note(session: Session, act: TwofoldAct, person_id: str, what: str) -> None:
+    """Put down what an operator says to an act: each of their acts is an audit event."""
+    if session.get_one(Organization, act.organization_id).kind == OPERATORS:
+        trail.note_act(session, f"two-people {what}", [act.id], name=person_id + api_keys.AT_A_PAGE)
 
 
 def _insist_open(session: Session, act: TwofoldAct) -> None:

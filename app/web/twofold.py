@@ -4,25 +4,27 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from app import db
 from app.access import may
 from app.identity import api_keys
 from app.identity.models import ApiKey, Organization
 from app.identity.models_people import Person
-from app.language import _, day, number
+from app.language import _, day, money, number
 from app.payments import details
 from app.recovery.errors import RecoveredLately
 from app.registry.models import Performer
 from app.twofold import making, rotation, service
 from app.twofold.errors import MemberTooNew
 from app.twofold.models import TwofoldAct
+from app.vault import VaultObject
 from app.web.pages import PageRoute, Posted, Visitor, page, see
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 HERE = "/account/two-people"
 PER_PAGE = 25
+# What an agreement does at once; what operators agree to, the command does that asked for it.
 DOES: dict[str, Callable[[Session, TwofoldAct], Any]] = {
     details.KIND: details.put_in_force,
     rotation.KIND: rotation.put_in_force,
@@ -77,7 +79,7 @@ def agree(visit: Posted, act_id: str) -> Response:
     """Agree; the second person's word does it. Wants a passkey used minutes ago."""
     with db.writing() as session:
         act = service.agree(session, act_id, visit.fresh(session).id)
-        if act.settled_at is not None:
+        if act.settled_at is not None and act.kind in DOES:
             DOES[act.kind](session, act)
     return see(HERE)
 
@@ -156,6 +158,59 @@ def _making_in_words(_session: Session, act: TwofoldAct) -> list[str]:
     return [*lines, _secret_in_words(act)]
 
 
+def _operators_key_in_words(session: Session, act: TwofoldAct) -> list[str]:
+    asked = act.asked
+    if "series" in asked:
+        return [
+            _(
+                "The key %(name)s of this installation is replaced by a new one, and destroyed.",
+                name=asked["series"],
+            )
+        ]
+    key = session.exec(select(ApiKey).where(ApiKey.prefix == asked["prefix"])).one()
+    return [
+        _(
+            "The API key %(name)s (ustk_%(old)s) of %(house)s is replaced by a new one.",
+            name=key.name,
+            old=key.prefix,
+            house=session.get_one(Organization, key.organization_id).name,
+        ),
+        _("The old one goes on to work for %(num)s hours.", num=number(asked["overlap_h"])),
+        _("The new one is shown to whoever gives the command."),
+    ]
+
+
+def _opening_in_words(session: Session, act: TwofoldAct) -> list[str]:
+    asked = act.asked
+    if "payouts" in asked:
+        return [
+            _(
+                "A file for the bank is written: %(num)s payouts of the order %(name)s, "
+                "%(amount)s together.",
+                num=number(asked["payouts"]),
+                name=asked["order"],
+                amount=money(asked["amount_minor"], asked["currency"]),
+            ),
+            _("It holds the bank accounts of those who are paid, for anybody to read."),
+        ]
+    return [
+        _(
+            "What waits under %(id)s is written into a file on the machine, to be looked at.",
+            id=act.subject_id,
+        ),
+        *_sealed_for(session, asked.get("vault_object_id")),
+    ]
+
+
+def _sealed_for(session: Session, object_id: str | None) -> list[str]:
+    sealed = session.get(VaultObject, object_id) if object_id else None
+    if sealed is None:
+        return []
+    of: Organization | Performer | None = session.get(Organization, sealed.owner_id)
+    of = of or session.get(Performer, sealed.owner_id)
+    return [_("It is sealed for %(name)s.", name=of.name if of else sealed.owner_id)]
+
+
 def _secret_in_words(act: TwofoldAct) -> str:
     return _("The new one's secret has the SHA-256 %(sha256)s.", sha256=act.asked["secret_sha256"])
 
@@ -164,4 +219,6 @@ SAYS: dict[str, Callable[[Session, TwofoldAct], list[str]]] = {
     details.KIND: _account_in_words,
     rotation.KIND: _rotation_in_words,
     making.KIND: _making_in_words,
+    "operator-key-rotation": _operators_key_in_words,
+    "vault-access": _opening_in_words,
 }

@@ -213,3 +213,16 @@ class TestTheOperator:
         run("verify", "--help")
         run("watermark")
         assert everything(OperatorAct) == []
+
+
+def test_an_operator_is_who_the_kernel_says_and_for_root_who_is_behind_sudo(monkeypatch):
+    """Planted faults: any other name that the environment holds."""
+    own = pwd.getpwuid(os.getuid()).pw_name
+    for variable in ("SUDO_USER", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "somebody-else")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert trail.operator_name() == own
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert trail.operator_name() == "somebody-else"
+    monkeypatch.delenv("SUDO_USER")
+    assert trail.operator_name() == own

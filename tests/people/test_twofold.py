@@ -1,7 +1,5 @@
 """Where one is paid, keys, the vault: two people agree, or one does again after three days."""
 
-import os
-import pwd
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,18 +16,20 @@ from app.gateway.reviews.models import Review
 from app.identity import api_keys
 from app.identity.errors import ApiKeyRefused
 from app.identity.models import ApiKey
-from app.identity.models_people import Membership
+from app.identity.models_people import Membership, Person
 from app.identity.principal import Principal
 from app.notices.models import Notice
 from app.payments.details import details_in_force
 from app.provenance import pki
 from app.recovery.models import Recovery
+from app.trail import OperatorAct
 from app.transparency.models import LogOutbox
-from app.twofold import operators, rotation, service
+from app.twofold import rotation, service
 from app.twofold.errors import TwofoldOver
 from app.twofold.models import TwofoldAct
 from app.vault import VaultOpening
 from tests.http.browser import Browser
+from tests.people.arriving import an_operator
 from tests.people.visiting import ONE_DATABASE, everything, later, refused
 
 IBAN = "NL91ABNA0417164300"
@@ -447,44 +447,103 @@ class TestAKey:
         assert everything(TwofoldAct) == []
 
 
-def test_an_operator_is_who_the_kernel_says_and_for_root_who_is_behind_sudo(monkeypatch):
-    """Planted faults: any other name that the environment holds."""
-    own = pwd.getpwuid(os.getuid()).pw_name
-    for variable in ("SUDO_USER", "LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.setenv(variable, "somebody-else")
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert operators.operator_name() == own
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert operators.operator_name() == "somebody-else"
-    monkeypatch.delenv("SUDO_USER")
-    assert operators.operator_name() == own
+@pytest.fixture
+def ada_and_bob(served):
+    """Two operators for eight days, the only ones."""
+    both = an_operator(served, "Ada"), an_operator(served, "Bob")
+    with db.writing() as session:
+        for each in session.exec(select(Membership)):
+            each.created_at -= timedelta(days=8)
+            session.add(each)
+    return both
 
 
-class TestTheOperator:
-    def rotates(self, monkeypatch, name):
-        monkeypatch.setattr(operators, "operator_name", lambda: name)
-        return CliRunner().invoke(command, ["keys", "rotate"])
+def commands(*words):
+    return CliRunner().invoke(command, list(words))
 
-    @ONE_DATABASE
-    def test_rotates_a_key_with_another_operator_or_again_after_three_days(
-        self, database, monkeypatch
-    ):
+
+def the_act():
+    """What waits for operators now, as pages name it."""
+    (act,) = [each for each in everything(TwofoldAct) if each.state(clock.now()) == "proposed"]
+    return {"id": act.id}
+
+
+@ONE_DATABASE
+class TestOperators:
+    @pytest.fixture
+    def made(self, monkeypatch):
         made = []
         pki.create_missing(config.settings().keys_dir, ocsp_url="")
         monkeypatch.setattr(pki, "rotate", lambda *_, **__: made.append(1) or ["claim.2"])
-        for name, times in (("ada", 0), ("ada", 0), ("bob", 1), ("bob", 1)):
-            answer = self.rotates(monkeypatch, name)
-            assert len(made) == times, (name, answer.output)
-        later(monkeypatch, hours=72)
-        assert self.rotates(monkeypatch, "bob").exit_code == 0
-        assert len(made) == 2
-        assert [each.state(clock.now()) for each in everything(TwofoldAct)] == ["agreed"] * 2
-        assert all(each.done_at for each in everything(TwofoldAct))
+        return made
 
-    @ONE_DATABASE
-    def test_opens_the_vault_with_another_operator_and_whose_it_is_is_told(
-        self, scene, monkeypatch, tmp_path
+    def test_replace_a_key_once_two_agreed_each_time_and_whoever_commands_is_nobody(
+        self, ada_and_bob, made, monkeypatch
     ):
+        """Planted fault: another account on the machine, which is no second person."""
+        for name in ("root", "somebody-else"):
+            monkeypatch.setattr("app.trail.operator_name", lambda name=name: name)
+            asked = commands("keys", "rotate")
+            assert type(asked.exception).__name__ == "SecondPersonNeeded"
+        act = the_act()
+        for browser in ada_and_bob:
+            assert made == []
+            assert (
+                "The key claim of this installation"
+                in browser.open(f"/account/two-people/{act['id']}").text
+            )
+            assert says(browser, act).status_code == 303
+        assert made == []  # the command does it
+        assert commands("keys", "rotate").exit_code == 0
+        assert commands("keys", "rotate").exit_code != 0
+        assert made == [1]
+        assert [each.words for each in everything(OperatorAct)][-2:] == ["two-people agree"] * 2
+
+    def test_one_alone_agrees_again_after_three_days(self, served, made, monkeypatch):
+        ada = an_operator(served, "Ada")
+        commands("keys", "rotate")
+        assert says(ada, the_act()).status_code == 303
+        refused(says(ada, the_act()), "second-person-needed")
+        later(monkeypatch, hours=72)
+        act = the_act()
+        ada.sign_in()
+        assert says(ada, act).status_code == 303
+        assert commands("keys", "rotate").exit_code == 0
+        assert made == [1]
+
+    def test_who_is_new_or_removed_does_not_count_and_who_refuses_ends_it(
+        self, ada_and_bob, served, made
+    ):
+        ada, bob = ada_and_bob
+        cem, dora = an_operator(served, "Cem"), an_operator(served, "Dora")
+        commands("keys", "rotate")
+        act = the_act()
+        assert "The key claim" not in cem.open(f"/account/two-people/{act['id']}").text
+        refused(says(cem, act), "member-too-new")
+        assert says(ada, act).status_code == 303
+        with db.reading() as session:
+            theirs = select(Membership.id).join(Person, Person.id == Membership.person_id)
+            seat = session.exec(theirs.where(Person.name == "Ada")).one()
+        bob.open("/operator/members")
+        assert bob.send(f"/memberships/{seat}/end").status_code == 303
+        refused(ada.open(f"/account/two-people/{act['id']}"), "twofold-not-found")
+        assert says(bob, act).status_code == 303  # his word stands, and is one
+        assert commands("keys", "rotate").exit_code != 0
+        assert says(dora, act, "refusal").status_code == 303
+        refused(says(bob, act), "twofold-over")
+        assert made == []
+
+    def test_nobody_is_asked_where_there_is_none(self, served, made):
+        said = commands("keys", "rotate")
+        assert "understudy operators invite" in str(said.exception)
+        assert everything(TwofoldAct) == made == []
+
+    def test_it_is_no_other_house_s_to_see(self, ada_and_bob, made, girl):
+        commands("keys", "rotate")
+        refused(girl.open(f"/account/two-people/{the_act()['id']}"), "twofold-not-found")
+        assert the_act()["id"] not in girl.open("/account/two-people").text
+
+    def test_open_the_vault_together_and_whose_it_is_is_told(self, ada_and_bob, scene, tmp_path):
         with db.writing() as session:
             house = scene.production.organization
             sealed = vault.seal(session, house.id, "material", b"a voice")
@@ -503,20 +562,24 @@ class TestTheOperator:
             session.flush()
             session.add(Review(id="rev_1", material_id=material.id, findings=["x"], faces=0))
         out = tmp_path / "voice"
-        for name, opened in (("ada", False), ("ada", False), ("bob", True)):
-            monkeypatch.setattr(operators, "operator_name", lambda name=name: name)
-            CliRunner().invoke(command, ["reviews", "open", "rev_1", str(out)])
-            assert out.exists() is opened, name
+        commands("reviews", "open", "rev_1", str(out))
+        act = the_act()
+        for browser in ada_and_bob:
+            assert not out.exists()
+            page = browser.open(f"/account/two-people/{act['id']}").text
+            assert f"It is sealed for {house.name}." in page
+            assert says(browser, act).status_code == 303
+        commands("reviews", "open", "rev_1", str(out))
         assert out.read_bytes() == b"a voice"
         (told,) = [each for each in everything(Notice) if each.kind == "operator-asks"]
         assert told.organization_id == house.id
 
-    @ONE_DATABASE
-    def test_replaces_an_organizations_key_with_another_operator(self, scene, monkeypatch):
+    def test_replace_an_organizations_key_together(self, ada_and_bob, scene):
         with db.writing() as session:
             old = api_keys.create_api_key(session, scene.desk.organization, name="t")[0].prefix
-        said = []
-        for name in ("ada", "ada", "bob"):
-            monkeypatch.setattr(operators, "operator_name", lambda name=name: name)
-            said.append(CliRunner().invoke(command, ["api-key", "rotate", old]).output)
-        assert [each.startswith("ustk_") for each in said] == [False, False, True]
+        assert not commands("api-key", "rotate", old).output.startswith("ustk_")
+        act = the_act()
+        for browser in ada_and_bob:
+            assert old in browser.open(f"/account/two-people/{act['id']}").text
+            says(browser, act)
+        assert commands("api-key", "rotate", old).output.startswith("ustk_")
