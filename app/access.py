@@ -46,7 +46,7 @@ ACTIONS = {
     "pause": "pause a performer, suspend a contract",
     "consent": "withdraw, resume, set boundaries, erase",
     "likeness": "enroll a performer, take out what is held about one",
-    "money": "say where to pay, and how to invoice",
+    "money": "say where to pay, how to invoice, and what may be spent",
     "strike": "propose and confirm a strike",
     "keys": "make, replace and revoke API keys; no key may that does not name it",
 }

@@ -25,6 +25,7 @@ from app.errors import AppError
 from app.gateway import api as gateway
 from app.gateway import api_authorizations as authorizations
 from app.gateway import api_batches as batches
+from app.gateway import api_budgets as budgets
 from app.gateway import api_events as events
 from app.gateway import api_notification as notification
 from app.gateway import api_previews as previews
@@ -200,6 +201,7 @@ def create_app() -> FastAPI:
         approvals,
         audit_events,
         boundaries,
+        budgets,
         bundles,
         cases,
         catalogue,

@@ -59,7 +59,7 @@ def set_budget(
     """Set the limits of a project or of a licence from now on; they replace the ones before.
 
     `limits` are some of LIMITS; without any there is no limit any more. Raises BudgetRefused for a
-    production or a contract of theirs there is not.
+    production, a contract of theirs or a currency there is not.
     """
     if unknown := set(limits) - set(LIMITS):
         raise BudgetRefused(f"no limit is called {', '.join(sorted(unknown))}")
@@ -73,11 +73,15 @@ def set_budget(
         if contract is None or contract.licensee_id != organization_id:
             raise BudgetRefused(f"{organization_id} holds no contract {contract_id[:64]}")
         series_id = contract.series_id
+    try:
+        check_currency(currency)
+    except ValueError as error:
+        raise BudgetRefused(str(error)) from None
     budget = Budget(
         organization_id=organization_id,
         project=project,
         series_id=series_id,
-        currency=check_currency(currency),
+        currency=currency,
     )
     for name, most in limits.items():
         setattr(budget, name, most)

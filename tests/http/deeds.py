@@ -443,6 +443,12 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
         {"json": {"url": "https://b.example/hooks"}},
     ),
     "/v1/webhooks/{webhook_id}/removal": _a_removal,
+    "/v1/budgets": lambda h: Deed(
+        "production",
+        "/v1/budgets",
+        {"json": {"project": "NIGHTGLASS", "currency": "EUR", "at_once": 4}},
+        {"json": {"project": "NIGHTGLASS", "currency": "EUR", "at_once": 5}},
+    ),
     "/v1/api-keys/{api_key_id}/rotation": lambda h: _an_api_key(h, "rotation"),
     "/v1/api-keys/{api_key_id}/revocation": lambda h: _an_api_key(h, "revocation"),
     "/v1/performers": lambda h: Deed(
