@@ -107,6 +107,12 @@ TABLES: dict[str, Columns] = {
         once="revoked_at revoked_by",
         moving="seal",
     ),
+    "mandate_declaration": _table(
+        "id organization_id performer_id document document_sha256 signature signing_key_id"
+        " declared_at",
+        "declared_at",
+        once="ended_at mandate_id",
+    ),
     "mandate_evidence": _table(
         "id mandate_id sha256 vault_object_id organization_id attached_at", "attached_at"
     ),

@@ -41,6 +41,34 @@ def grant_mandate(
     print(f"{made.id} {made.holder_id} as {made.role} for {made.performer_id}: {_says(made.acts)}")
 
 
+@mandate_commands.command("declared")
+def list_declared() -> None:
+    """List what unions signed for estates that cannot be found, and waits for you to file it."""
+    from app.licensing.mandates import declaring
+
+    with db.reading() as session:
+        for each in declaring.declarations_of(session):
+            said = json.loads(each.document)
+            papers = " ".join(f"{paper['kind']}={paper['sha256']}" for paper in said["papers"])
+            print(
+                f"{each.id} {each.organization_id} for {each.performer_id}, "
+                f"died {said['died_on']}, until {said['ends_at']}: {papers}"
+            )
+
+
+@mandate_commands.command("file")
+def file_declared(
+    declaration_id: Annotated[str, typer.Argument(help="mdc_…, as `declared` lists it.")],
+    paper: Annotated[list[Path], typer.Option(exists=True, dir_okay=False)],
+) -> None:
+    """File what a union signed at its page, with the papers it names: you have looked at them."""
+    from app.licensing.mandates import declaring
+
+    with db.writing() as session:
+        made = declaring.file(session, declaration_id, paper)
+    print(f"{made.id} {made.holder_id} as {made.role} for {made.performer_id}: {_says(made.acts)}")
+
+
 @mandate_commands.command("list")
 def list_mandates(performer_id: Annotated[str, typer.Argument(help="per_…")]) -> None:
     """List the mandates for a performer, oldest first, with where each stands."""

@@ -96,6 +96,7 @@ from app.web import (
     production,
     production_house,
     production_members,
+    union_estates,
 )
 from app.web import cases as case_pages
 from app.web import catalogue as catalogue_pages
@@ -273,6 +274,7 @@ def create_app() -> FastAPI:
     app.include_router(disclosing_pages.router)
     app.include_router(case_pages.router)
     app.include_router(union_pages.router)
+    app.include_router(union_estates.router)
     app.include_router(operator_page.router)
     app.include_router(agency_pages.router)
     app.include_router(agency_import.router)

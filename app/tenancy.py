@@ -104,6 +104,7 @@ OWNED: dict[str, str] = {
     "live_check": _by(performer_id="side"),
     "external_id": _by(performer_id="side"),
     "mandate": _by(id="mandate"),
+    "mandate_declaration": _MINE,
     "mandate_evidence": _by(mandate_id="mandate"),
     "erasure": _by(performer_id="side"),
     "operator_act_subject": "tenant_party(subject_id) OR tenant_contract(subject_id)"

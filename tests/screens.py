@@ -248,6 +248,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "case": f"/cases/{case.id}",
             "lent": f"/lent/{lent}",
             "union": "/union",
+            "union-estates": "/union/estates",
             "union-reports": "/union/reports",
             "union-findings": "/union/findings",
             "operator": "/operator",

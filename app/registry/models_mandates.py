@@ -48,6 +48,32 @@ class Mandate(SQLModel, table=True):
     seal: str
 
 
+class MandateDeclaration(SQLModel, table=True):
+    """What a union signed at a page for an estate that cannot be found; it counts once it is filed.
+
+    `document` (RFC 8785) is the mandate, `signature` what a passkey asserted over it. Ended once:
+    filed by the operator, who saw the papers it names (`mandate_id`), or taken back.
+    """
+
+    __tablename__ = "mandate_declaration"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "mandate_id IS NULL OR ended_at IS NOT NULL", name="mandate_declaration_filed"
+        ),
+    )
+
+    id: str = Field(default_factory=lambda: new_id("mdc"), primary_key=True)
+    organization_id: str = Field(foreign_key="organization.id", index=True)
+    performer_id: str = Field(foreign_key="performer.id")
+    document: str
+    document_sha256: str = Field(unique=True)
+    signature: str
+    signing_key_id: str = Field(foreign_key="signing_key.id")
+    declared_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
+    ended_at: datetime | None = Field(default=None, sa_type=Instant)
+    mandate_id: str | None = Field(default=None, foreign_key="mandate.id")
+
+
 class MandateEvidence(SQLModel, table=True):
     """A paper that a mandate names by its hash; its bytes lie in the vault."""
 

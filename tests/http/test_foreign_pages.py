@@ -18,6 +18,7 @@ from app.main import operations_of
 from app.notices.models import Contact
 from app.recovery.models import Recovery
 from app.registry.imports.models import RosterEntry
+from app.registry.models_mandates import MandateDeclaration
 from app.twofold.models import TwofoldAct
 from app.web import performer_work
 from tests.http.browser import Browser
@@ -90,13 +91,21 @@ def theirs(house, served):
         entry = RosterEntry(
             organization_id=agency_id,
             api_key_id=api_keys.row_at_pages(session, agency_id, griet.person_id).id,
-            reference="K-1",
+            reference="K-9",
             name="A",
             address="x",
             photo="p",
             expires_at=at + timedelta(days=7),
         )
-        session.add_all((contact, recovery, invitation, act, provider, entry))
+        declared = MandateDeclaration(
+            organization_id=agency_id,
+            performer_id=house.scene.performer.id,
+            document="{}",
+            document_sha256="0" * 64,
+            signature="{}",
+            signing_key_id=house.scene.desk.registered.id,
+        )
+        session.add_all((contact, recovery, invitation, act, provider, entry, declared))
         return {
             **things,
             "organization_id": griet.organization_id,
@@ -104,6 +113,7 @@ def theirs(house, served):
             "invitation_id": invitation.id,
             "contact_id": contact.id,
             "entry_id": entry.id,
+            "declaration_id": declared.id,
             "act_id": act.id,
             "provider_id": provider.id,
             "recovery_id": recovery.id,

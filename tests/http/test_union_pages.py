@@ -1,7 +1,9 @@
 """The union's desk: two people call a strike, and a production feels it; each is told its own."""
 
+import hashlib
 import io
 import zipfile
+from datetime import timedelta
 
 import pytest
 from sqlmodel import select
@@ -11,16 +13,22 @@ from app.identity import api_keys
 from app.identity.models import ApiKey, Organization
 from app.identity.models_people import Membership
 from app.identity.principal import Principal
-from app.licensing.errors import SecondKeyNeeded
+from app.licensing.errors import MandateRefused, SecondKeyNeeded, SignatureRefused
+from app.licensing.mandates import declaring
 from app.licensing.strikes import service as strikes
 from app.licensing.strikes.models import StrikeSwitch
+from app.registry import mandates
+from app.registry.models_mandates import Mandate, MandateDeclaration
+from app.transparency.models import LogOutbox
+from tests.http.browser import OURS
 from tests.http.house import a_house, an_api_key
 from tests.http.test_performer_pages import joined, shown
 from tests.identity.authenticator import ORIGIN
-from tests.licensing import unions
+from tests.licensing import mandating, unions
 from tests.payments.stories import a_story, closed, told
 from tests.people.test_twofold import invited
-from tests.people.visiting import later, refused
+from tests.people.visiting import everything, later, refused
+from tests.scenes import a_scene
 
 pytestmark = [
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
@@ -183,3 +191,115 @@ class TestWhatItIsTold:
             with db.writing() as session:
                 key = an_api_key(session, union)
             assert client.get(f"/v1/union/{path}", headers=key).status_code == 200
+
+
+DEATH, SEARCH = b"%PDF death", b"%PDF search"
+
+
+def read_estate(browser, performer_id, *, death=DEATH, search=SEARCH, **said):
+    shown(browser, "/union/estates")
+    fields = {
+        "form_token": browser.value("form_token"),
+        "performer": performer_id,
+        "died_on": str(clock.now().date() - timedelta(days=30)),
+        "until": str(clock.now().date() + timedelta(days=300)),
+        **said,
+    }
+    answer = browser.client.post(
+        "/union/estates/read",
+        data=fields,
+        files={"death": ("death.pdf", death), "search": ("search.pdf", search)},
+        headers=OURS,
+    )
+    browser.page = answer.text
+    return answer
+
+
+class TestEstates:
+    @pytest.fixture
+    def scene(self, union):
+        with db.writing() as session:
+            return unions.a_scene_under(session)
+
+    @pytest.fixture
+    def clara(self, served_here, union):
+        return joined(served_here, union, "Clara")
+
+    @pytest.fixture
+    def papers(self, tmp_path):
+        paths = [tmp_path / "death.pdf", tmp_path / "search.pdf"]
+        for path, said in zip(paths, (DEATH, SEARCH), strict=True):
+            path.write_bytes(said)
+        return paths
+
+    def declared(self, clara, scene):
+        page = read_estate(clara, scene.performer.id).text
+        assert "and we found no estate of theirs" in page
+        assert hashlib.sha256(SEARCH).hexdigest() in page
+        assert clara.prove("/union/estates", clara.device.get(clara.options())).status_code == 303
+        return everything(MandateDeclaration)[-1]
+
+    def test_it_counts_once_the_operator_saw_the_papers_and_is_ended_at_once(
+        self, clara, union, scene, papers
+    ):
+        assert "/union/estates" in shown(clara, "/union")
+        declared = self.declared(clara, scene)
+        assert "? waits for the operator" in shown(clara, "/union/estates")
+        assert everything(Mandate) == []
+        with db.writing() as session, pytest.raises(MandateRefused):
+            declaring.file(session, declared.id, papers[:1])
+        with db.writing() as session:
+            made = declaring.file(session, declared.id, papers)
+        with db.writing() as session, pytest.raises(MandateRefused):
+            declaring.file(session, declared.id, papers)
+        with db.reading() as session:
+            performer_id = scene.performer.id
+            assert mandates.roles_of(session, performer_id, union.id) == ["union_for_estate"]
+            assert mandates.is_dead(session, performer_id)
+            kinds = {each.kind for each in session.exec(select(LogOutbox))}
+        assert "mandate-granted" in kinds
+        assert "✓ stands" in shown(clara, "/union/estates")
+        assert clara.send(f"/mandates/{made.id}/end").status_code == 303
+        with db.reading() as session:
+            assert mandates.roles_of(session, performer_id, union.id) == []
+
+    def test_what_was_taken_back_or_altered_is_not_filed(self, clara, scene, papers):
+        declared = self.declared(clara, scene)
+        with db.writing() as session:
+            row = session.get_one(MandateDeclaration, declared.id)
+            kept, row.document = row.document, row.document.replace('"sign",', "")
+        with db.writing() as session, pytest.raises(SignatureRefused):
+            declaring.file(session, declared.id, papers)
+        with db.writing() as session:
+            session.get_one(MandateDeclaration, declared.id).document = kept
+        shown(clara, "/union/estates")
+        assert clara.send(f"/union/estates/{declared.id}/retraction").status_code == 303
+        with db.writing() as session, pytest.raises(MandateRefused):
+            declaring.file(session, declared.id, papers)
+        assert everything(Mandate) == []
+
+    def test_what_could_not_be_filed_is_refused_before_anybody_signs(
+        self, clara, scene, tmp_path, served_here
+    ):
+        one = scene.performer.id
+        with db.writing() as session:
+            stranger = a_scene(session).performer.id  # under no agreement of theirs
+        for performer_id in (stranger, "per_0"):
+            refused(read_estate(clara, performer_id), "mandate-refused")
+        for said in (
+            {"death": b""},
+            {"died_on": ""},
+            {"died_on": str(clock.now().date() + timedelta(days=9))},
+            {"until": "2020-01-01"},
+            {"until": str(clock.now().date() + timedelta(days=5000))},
+        ):
+            refused(read_estate(clara, one, **said), "mandate-refused")
+        refused(read_estate(clara, one, form_token="0" * 64), "form-refused")
+        with db.writing() as session:
+            estate = mandating.holder_of(session, "estate_rep")
+            mandating.granted(session, scene, "estate_rep", tmp_path, estate)
+        refused(
+            read_estate(clara, one, died_on=str(clock.now().date() - timedelta(days=3))),
+            "mandate-refused",
+        )
+        assert everything(MandateDeclaration) == []

@@ -31,6 +31,7 @@ from app.web import (
     production,
     production_house,
     production_members,
+    union_estates,
 )
 from app.web import disclosing as disclosing_pages
 from app.web import lent as lent_pages
@@ -62,6 +63,7 @@ PAGES = [
         twofold_pages,
         mandate_pages,
         union_pages,
+        union_estates,
         operator_page,
         agency,
         agency_import,
@@ -88,14 +90,16 @@ PAGES = [
     for route in room.router.routes
     if isinstance(route, APIRoute)
 ]
-# Read piece by piece, once it is known who sends them: tests/people/test_live_checks.py,
-# tests/http/test_import_pages.py, tests/people/test_enrolling.py, tests/people/test_likeness.py.
+# Read piece by piece, once it is known who sends them: tests/people/test_live_checks.py and
+# test_enrolling.py and test_likeness.py beside it, test_import_pages.py and test_union_pages.py of
+# tests/http.
 UPLOADS = {
     "/agency/import",
     "/performer/enroll",
     "/performer/identity/checks/{live_check_id}",
     "/performer/likeness/photos",
     "/recovery/{secret}/checks/{live_check_id}",
+    "/union/estates/read",
 }
 POSTS = sorted({route.path for route in PAGES if "POST" in route.methods} - UPLOADS)
 

@@ -64,7 +64,7 @@ from app.registry.imports.models import RosterEntry
 from app.registry.models_likeness import LikenessMedium
 from app.registry.models_listing import PerformerListing
 from app.registry.models_live import LiveCheck, LiveStill
-from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
+from app.registry.models_mandates import Mandate, MandateDeclaration, MandateEvidence, PerformerLife
 from app.registry.models_named import MatchingChoice, PerformerAlias
 from app.registry.models_resemblance import EnrollmentHold, EnrollmentMatch
 from app.twofold.models import TwofoldAct, TwofoldVoice
@@ -420,7 +420,15 @@ def _who_may_act(session: Session, scene: Scene, *, vault_object_id: str) -> lis
         session, scene.performer, scene.replica.id, "document", reference="checked elsewhere"
     )
     known_as = identities.keep_external_id(session, scene.performer, "imdb", "nm0000001")
-    return [life, paper, proof, known_as]
+    declared = MandateDeclaration(
+        organization_id=scene.agency.organization.id,
+        performer_id=scene.performer.id,
+        document="{}",
+        document_sha256="4" * 64,
+        signature="{}",
+        signing_key_id=scene.desk.registered.id,
+    )
+    return [life, paper, declared, proof, known_as]
 
 
 def _what_was_billed(session: Session, organization_id: str, key_id: str) -> list[SQLModel]:

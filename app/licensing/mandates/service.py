@@ -97,28 +97,28 @@ def check_may_be_given(
 
 
 def file(
-    session: Session, document: Mapping[str, Any], jws: str, *, papers: Sequence[Path]
+    session: Session,
+    document: Mapping[str, Any],
+    jws: str | None = None,
+    *,
+    papers: Sequence[Path],
+    asserted: tuple[SigningKey, str] | None = None,
 ) -> Mandate:
     """Keep what a guardian, an estate, a union for one, or who holds a court's order declares.
 
     The operator calls it, having looked at the papers: each one the document names by its hash is
-    kept in the vault. Signed by the holder's registered key. A death it rests on is recorded, and
-    ends what the performer had granted. Raises as `grant` does.
+    kept in the vault. Signed by the holder's registered key, or by what a member's passkey
+    `asserted`. A death it rests on is recorded, and ends what the performer had granted. Raises as
+    `grant` does.
     """
     said, signed = read(document)
     performer = lock(session, said.performer)
-    if said.role not in mandates.EVIDENCE:
-        raise MandateRefused(f"a mandate as {said.role} is the performer's own to give, not filed")
-    needed = set(mandates.EVIDENCE[said.role])
-    if not needed <= {paper.kind for paper in said.papers}:
-        raise MandateRefused(f"as {said.role} one names papers of kind {', '.join(sorted(needed))}")
+    check_may_be_filed(session, performer, said)
     digests = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in papers}
     if set(digests) != {paper.sha256 for paper in said.papers}:
         raise MandateRefused("the papers are not those whose SHA-256 the signed document names")
-    _check_says_what_it_may(session, said)
-    _check_life(session, said, performer)
     key, text = signing.signed_by(
-        session, said.holder, signed, role=GRANTOR, of=WHAT_IS_SIGNED, jws=jws
+        session, said.holder, signed, role=GRANTOR, of=WHAT_IS_SIGNED, jws=jws, asserted=asserted
     )
     mandate = _keep(session, said, signed, text=text, key=key, confirmed_at=clock.now())
     for sha256, path in digests.items():
@@ -135,6 +135,17 @@ def file(
         _record_death(session, said, performer)
     session.flush()
     return mandate
+
+
+def check_may_be_filed(session: Session, performer: Performer, said: MandateDocument) -> None:
+    """Do nothing where a mandate that rests on papers may be filed. Raises MandateRefused."""
+    if said.role not in mandates.EVIDENCE:
+        raise MandateRefused(f"a mandate as {said.role} is the performer's own to give, not filed")
+    needed = set(mandates.EVIDENCE[said.role])
+    if not needed <= {paper.kind for paper in said.papers}:
+        raise MandateRefused(f"as {said.role} one names papers of kind {', '.join(sorted(needed))}")
+    _check_says_what_it_may(session, said)
+    _check_life(session, said, performer)
 
 
 def revoke(session: Session, mandate: Mandate, *, by: str) -> Mandate:
@@ -331,8 +342,18 @@ def _check_life(session: Session, said: MandateDocument, performer: Performer) -
     after = said.role in mandates.AFTER_DEATH
     if after != (said.died_on is not None):
         raise MandateRefused("/died_on is said where, and only where, an estate is represented")
-    if said.died_on is not None and said.died_on > clock.now().date():
+    if said.died_on is None:
+        return
+    if said.died_on > clock.now().date():
         raise MandateRefused("/died_on is in the future")
+    if life is not None and life.died_on not in (None, said.died_on):
+        raise MandateRefused(f"it is on record that the performer died on {life.died_on}")
+    found = any(
+        each.role == "estate_rep" and mandates.stands(each, at=clock.now())
+        for each in mandates.of_performers(session, [performer.id])
+    )
+    if said.role == "union_for_estate" and found:
+        raise MandateRefused("the estate was found: it holds a mandate that stands")
 
 
 def _record_death(session: Session, said: MandateDocument, performer: Performer) -> None:
@@ -340,8 +361,6 @@ def _record_death(session: Session, said: MandateDocument, performer: Performer)
     life = mandates.life_of(session, performer.id) or PerformerLife(
         performer_id=performer.id, seal=""
     )
-    if life.died_on is not None and life.died_on != said.died_on:
-        raise MandateRefused(f"it is on record that the performer died on {life.died_on}")
     life.died_on = said.died_on
     mandates.seal(life)
     session.add(life)

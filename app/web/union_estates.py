@@ -1,0 +1,191 @@
+"""Where a union signs for the estate of a performer that nobody found, and takes it back.
+
+The papers that say so are read for their hashes and kept nowhere here: the operator sees them.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from sqlmodel import Session, col, select
+from starlette.datastructures import FormData, UploadFile
+
+from app import clock, db
+from app.access import may
+from app.config import settings
+from app.identity.errors import FormRefused
+from app.identity.models import Organization
+from app.identity.uploads import limited_form
+from app.language import _, marked
+from app.licensing.contracts.models import Contract
+from app.licensing.errors import MandateRefused
+from app.licensing.mandates import declaring, service
+from app.registry.models import Performer
+from app.registry.models_mandates import Mandate, MandateDeclaration
+from app.unions.scope import under
+from app.web.mandates import STATES
+from app.web.pages import PageRoute, Posted, Visit, Visitor, check_sent_from_here, page, see, site
+from app.web.people import Proven
+from app.web.seats import Seat, acting_seat, seat_of
+from app.web.signing import asked_to_sign, keep_signed
+
+router = APIRouter(prefix="/union/estates", include_in_schema=False, route_class=PageRoute)
+HERE = "/union"
+PATH = "/union/estates"
+CHUNK_BYTES = 1 << 20
+PAPERS = {
+    "death": marked("the paper that says they died"),
+    "search": marked("the paper that says how you searched, and that you found nobody"),
+}
+
+
+@router.get("")
+@may("officer")
+def show_estates(visit: Visitor) -> Response:
+    """Show for whom the union stands in, what waits for the operator, and the form."""
+    with db.reading() as session:
+        seat = seat_of(session, visit, "union")
+        known = _known(session, seat.organization)
+        held = select(Mandate).where(
+            Mandate.holder_id == seat.organization.id, Mandate.role == declaring.ROLE
+        )
+        return page(
+            visit,
+            "union_estates.html",
+            here=HERE,
+            seat=seat,
+            known=known,
+            papers=list(PAPERS.items()),
+            declared=[
+                _in_words(session, each)
+                for each in declaring.declarations_of(session, seat.organization.id)
+                if each.mandate_id is None
+            ],
+            held=[
+                {
+                    "id": each.id,
+                    "performer": session.get_one(Performer, each.performer_id).name,
+                    "ends_at": each.ends_at,
+                    "say": STATES[service.state_of(each, at=clock.now())],
+                    "stands": service.state_of(each, at=clock.now()) in ("standing", "waiting"),
+                }
+                for each in session.exec(held.order_by(col(Mandate.id).desc()))
+            ],
+        )
+
+
+@router.post("/read")
+@may("officer")
+async def read_estate(request: Request, visit: Visitor) -> Response:
+    """Show in plain words what would be signed, and ask the passkey. Nothing is kept of the papers.
+
+    Who asks is known before they are read.
+    """
+    check_sent_from_here(request)
+    await run_in_threadpool(_seat, visit)
+    async with limited_form(request, settings().upload_limit_bytes, files=len(PAPERS)) as form:
+        if not hmac.compare_digest(_text(form, "form_token").encode(), visit.form_token.encode()):
+            raise FormRefused(_("this page is out of date: load it again, and send it once more"))
+        return await run_in_threadpool(_to_sign, visit, form)
+
+
+@router.post("")
+@may("officer")
+def sign_estate(visit: Posted, proof: Proven) -> Response:
+    """Keep what the passkey signed, for the operator to file with the papers."""
+    keep_signed(
+        visit,
+        proof,
+        lambda session, _person, used, about: declaring.declare(
+            session,
+            acting_seat(session, visit, "union").organization,
+            used,
+            about=about,
+            answer=proof.answer,
+        ),
+    )
+    return see(PATH)
+
+
+@router.post("/{declaration_id}/retraction")
+@may("officer")
+def take_back(visit: Posted, declaration_id: str) -> Response:
+    """Take back what waits for the operator. It stops, so no passkey is asked."""
+    with db.writing() as session:
+        seat = acting_seat(session, visit, "union")
+        declaring.take_back(session, seat.organization.id, declaration_id)
+    return see(PATH)
+
+
+def _seat(visit: Visit) -> Seat:
+    with db.reading() as session:
+        return acting_seat(session, visit, "union")
+
+
+def _to_sign(visit: Visit, form: FormData) -> Response:
+    papers = {kind: _sha256(form.get(kind)) for kind in declaring.PAPERS}
+    died_on, last_day = _day(form, "died_on"), _day(form, "until")
+    with db.writing() as session:
+        seat = acting_seat(session, visit, "union")
+        wanted = _text(form, "performer")
+        known = [each for each in _known(session, seat.organization) if each.id == wanted]
+        if not known:
+            raise MandateRefused(_("you keep no agreement under which this performer worked"))
+        document = declaring.document_of(
+            seat.organization, known[0], died_on=died_on, last_day=last_day, papers=papers
+        )
+        about, section = declaring.to_sign(
+            session, seat.organization, known[0], seat.person, document, origin=site().origin
+        )
+        return page(
+            visit,
+            "sign_words.html",
+            here=HERE,
+            sections=[section],
+            action=PATH,
+            **asked_to_sign(session, visit, seat.person, about),
+        )
+
+
+def _known(session: Session, union: Organization) -> Sequence[Performer]:
+    """List the performers with a contract under the union's agreements: for those it stands in."""
+    theirs = select(Contract.performer_id).where(under(session, union)).distinct()
+    found = select(Performer).where(col(Performer.id).in_(theirs))
+    return session.exec(found.order_by(col(Performer.name), col(Performer.id))).all()
+
+
+def _in_words(session: Session, declared: MandateDeclaration) -> dict[str, Any]:
+    said = json.loads(declared.document)
+    return {
+        "id": declared.id,
+        "performer": session.get_one(Performer, declared.performer_id).name,
+        "declared_at": declared.declared_at,
+        "waits": declared.ended_at is None,
+        "papers": said["papers"],
+    }
+
+
+def _sha256(sent: object) -> str:
+    if not isinstance(sent, UploadFile) or not sent.size:
+        raise MandateRefused(_("both papers are needed; go back and choose each"))
+    digest = hashlib.sha256()
+    while chunk := sent.file.read(CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _day(form: FormData, field: str) -> date:
+    try:
+        return date.fromisoformat(_text(form, field))
+    except ValueError:
+        raise MandateRefused(_("give both days, as the form asks for them")) from None
+
+
+def _text(form: FormData, field: str) -> str:
+    said = form.get(field)
+    return said.replace("\x00", " ").strip() if isinstance(said, str) else ""
