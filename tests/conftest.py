@@ -11,6 +11,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import hypothesis
 import psycopg
 import pytest
 from fastapi import FastAPI
@@ -23,6 +24,10 @@ from app.ids import new_id
 
 ROOT = Path(__file__).parent.parent
 MEMORY = Path("/dev/shm")
+
+# A busy machine takes its time over an example: that says nothing of what is tested.
+hypothesis.settings.register_profile("patient", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_configure() -> None:

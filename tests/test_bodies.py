@@ -26,7 +26,7 @@ def depth(value: object) -> int:
 
 
 class TestIsDeep:
-    @settings(deadline=None, max_examples=300)
+    @settings(max_examples=300)
     @given(value=NESTED, most=st.integers(0, 6), ascii_only=st.booleans())
     def test_says_what_a_parser_would(self, value, most, ascii_only):
         body = json.dumps(value, ensure_ascii=ascii_only).encode()

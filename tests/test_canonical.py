@@ -12,13 +12,13 @@ TEXT = st.text() | st.sampled_from(['"\\/\b\f\n\r\t', "\x00\x1f\x7f\x85", "\u202
 
 class TestOfTexts:
     @given(st.dictionaries(st.text(st.characters(max_codepoint=127)), TEXT | st.none()))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_is_spelled_as_rfc_8785_says(self, value):
         assert canonical.is_of_texts(value)
         assert canonical.of_texts(value) == rfc8785.dumps(value)
 
     @given(st.lists(st.lists(TEXT)))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_lists_and_small_numbers_too(self, lines):
         value = {"v": 1, "lines": lines}
         assert canonical.of_texts(value) == rfc8785.dumps(value)

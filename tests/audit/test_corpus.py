@@ -67,6 +67,7 @@ def notices(said, skipped):
 
 @ONE_DATABASE
 class TestCorpus:
+    @pytest.mark.slow
     def test_files_without_a_mark(self, place, in_process, no_marks):
         cases = list(corpus.plain(place))
         assert len(cases) >= 60

@@ -247,7 +247,6 @@ def sweep(client: Client, published: dict[str, object]) -> dict[int, int]:
 
         @settings(
             max_examples=12,
-            deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
         )

@@ -23,6 +23,7 @@ def _demo(out: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 class TestDemo:
+    @pytest.mark.slow
     def test_keeps_its_promises_and_says_so_in_json(self, tmp_path: Path) -> None:
         said = _demo(tmp_path, "--json", "--line", "A short line.")
         assert said.returncode == 0, said.stderr[-2000:]

@@ -83,7 +83,6 @@ def send(operation: Any, askers: dict[str, Asker], replica_id: str, *, most: int
     @hypothesis.seed(zlib.crc32(f"{sorted(askers)} {operation.label}".encode()))
     @settings(
         max_examples=most,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

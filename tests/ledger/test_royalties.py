@@ -137,14 +137,14 @@ def sums(lines) -> dict[str, int]:
 
 
 class TestPostEvent:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(any_terms(), stories)
     def test_every_entry_sums_to_zero_per_currency(self, terms, events):
         for lines, _ in told(terms, events):
             assert not any(sums(lines).values())
             assert all(type(line.amount_minor) is int for line in lines)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(any_terms(), stories, uses)
     def test_reversal_restores_every_balance_and_total(self, terms, events, use):
         *_, (_, before) = told(terms, events)
@@ -158,7 +158,7 @@ class TestPostEvent:
         ]
         assert restored.totals == before.totals
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(any_terms(), uses, st.lists(st.integers(1, 9999), max_size=4))
     def test_refunds_and_the_reversal_of_the_rest_come_to_nothing(self, terms, use, amounts):
         refunds = [event_of(refund_of=0, amount_minor=amount) for amount in amounts]
@@ -169,7 +169,7 @@ class TestPostEvent:
                 balance[place] = balance.get(place, 0) + line.amount_minor
         assert not any(balance.values())
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(any_terms(), uses)
     def test_the_same_id_posts_once(self, terms, use):
         named = UsageEvent.model_validate({**use.model_dump(exclude_none=True), "id": "e1"})
@@ -177,14 +177,14 @@ class TestPostEvent:
         assert again == ()
         assert twice.totals == once.totals
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(stories)
     def test_a_cap_is_never_exceeded(self, events):
         terms = terms_of(rate_minor="99.7", cap_minor=5000)
         for _, state in told(terms, events):
             assert state.total("billed") <= 5000
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(st.lists(st.integers(0, 80), min_size=1, max_size=8), st.integers(1, 9000))
     def test_whole_volume_is_billed_at_its_tier_and_never_above_the_cap(self, seconds, cap_minor):
         """What stands billed depends on the volume alone, however it came in parts."""
@@ -198,7 +198,7 @@ class TestPostEvent:
             rate = 200 if whole <= 20 else 150 if whole <= 60 else 90
             assert state.total("billed") == min(whole * rate, cap_minor)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(
         st.sampled_from([None, "L1"]),
         st.lists(
@@ -274,7 +274,6 @@ class TestCheckBalanced:
 
 
 class TestSplitByWeight:
-    @settings(deadline=None)
     @given(
         st.integers(-(10**9), 10**9),
         st.lists(st.fractions(0, 1000), min_size=1, max_size=12).filter(any),

@@ -204,7 +204,7 @@ class TestParse:
                                                                     max_size=3),
         max_leaves=8,
     ), st.sampled_from(sorted(a_document())))  # fmt: skip
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_refuses_nonsense_by_name(self, nonsense, field):
         document = a_document() | {field: nonsense}
         try:

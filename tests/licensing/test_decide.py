@@ -29,7 +29,7 @@ POLICIES = load_policies()
 CASES = [*published(), *house()]
 PERMITTED = [case for case in CASES if case["expected"]["decision"] == "permit"]
 ANY_CASE = st.sampled_from(range(len(CASES)))
-DOZENS = settings(max_examples=120, deadline=None)
+DOZENS = settings(max_examples=120)
 
 
 def severity(case: dict[str, Any]) -> int:

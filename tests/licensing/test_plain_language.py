@@ -58,13 +58,13 @@ class TestSayEverything:
         assert unsaid(document) == []
 
     @given(DOCUMENTS)
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
     def test_so_it_is_for_any_document(self, document):
         contract.parse(document)
         assert unsaid(document) == []
 
     @given(DOCUMENTS)
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     def test_each_pointer_has_one_sentence_and_each_sentence_a_field_of_the_schema(self, document):
         said = plain_language.sentences(document)
         assert len({at for _, at in said}) == len(said)

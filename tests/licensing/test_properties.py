@@ -78,7 +78,6 @@ def check(
 
     @settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         derandomize=planted,  # a fault is found every time, or never
         phases=[Phase.generate],  # a seed is found again, and cannot be made simpler

@@ -118,7 +118,7 @@ class TestVerifyReceipt:
             receipts.verify_receipt(token, KEY.public_key())
 
     @given(st.one_of(st.text(max_size=200), st.binary(max_size=200)))
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     def test_refuses_nonsense_by_name(self, nonsense):
         with pytest.raises(ReceiptInvalid):
             receipts.verify_receipt(nonsense, KEY.public_key())

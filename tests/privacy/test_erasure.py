@@ -22,6 +22,8 @@ from app.registry import service as registry
 from app.registry.models import ERASED_NAME, Performer
 from tests.scenes import PORTRAIT, Scene, a_scene, represent
 
+SLOW_ON_POSTGRESQL = True
+
 PICTURE = PORTRAIT.read_bytes()
 TEMPLATE = registry.pack_template((0.1,) * 128)
 

@@ -14,6 +14,8 @@ from app.licensing.contracts import service as contracts
 from app.privacy import export
 from tests.scenes import PORTRAIT, Scene, a_scene
 
+SLOW_ON_POSTGRESQL = True
+
 
 @pytest.fixture
 def scene(session: Session) -> Scene:

@@ -47,7 +47,7 @@ class TestGrowTree:
         assert tree.root(old) == merkle.root(old, WHOLE.subtree)
         assert tree.root(new) == merkle.root(new, WHOLE.subtree)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(st.lists(st.integers(1, 600), min_size=1, max_size=8))
     def test_any_steps_end_in_a_store_that_proves_every_size(self, steps):
         store: dict[str, bytes] = {}
