@@ -27,9 +27,9 @@ def drift_s() -> float:
     return _offset_s() - _OFFSET_AT_START_S
 
 
-def has_been(at: datetime) -> bool:
+def has_been(at: datetime, *, by: datetime | None = None) -> bool:
     """Say whether an instant has been: a clock set back must not make what is short last long."""
-    return at - _APART <= now()
+    return at - _APART <= (by or now())
 
 
 def doubt(newest_recorded_at: datetime | None, *, tolerance_s: float) -> Doubt | None:

@@ -1,6 +1,6 @@
 """What is newest on record, looked up now and then: a clock that stands before it opens no door."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -55,13 +55,30 @@ def look() -> None:
     _looked[db.engine()] = (monotonic(), newest)
 
 
+def doubt() -> clock.Doubt | None:
+    """Say why the clock cannot be believed, by what was looked up."""
+    _, newest = _looked.get(db.engine(), (None, None))
+    return clock.doubt(newest, tolerance_s=settings().clock_tolerance_s)
+
+
+def instants() -> list[datetime]:
+    """List what instant it may be: what the clock says; in doubt also what it would without that.
+
+    For what only stops something: a session that is good at one of them suffices.
+    """
+    at = clock.now()
+    if doubt() is None:
+        return [at]
+    _, newest = _looked.get(db.engine(), (None, None))
+    return [at, at - timedelta(seconds=clock.drift_s()), *([newest] if newest else [])]
+
+
 def insist_clock() -> None:
     """Do nothing while the clock can be believed, by what was looked up. Raises ClockInDoubt."""
-    _, newest = _looked.get(db.engine(), (None, None))
-    doubt = clock.doubt(newest, tolerance_s=settings().clock_tolerance_s)
-    if doubt is not None:
+    found = doubt()
+    if found is not None:
         raise ClockInDoubt(
-            f"{SAID[doubt]}. Until then nothing is opened, since what has ended could open again; "
-            "stopping a replica by a printed code or a link in a mail goes on",
-            reason=doubt,
+            f"{SAID[found]}. Until then nothing is opened, since what has ended could open again; "
+            "at /pause everything can still be stopped: signed in, by a printed code or a mailed link",
+            reason=found,
         )

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,19 +67,34 @@ def rotate(session: Session, held: PersonSession, *, verified: bool = False) -> 
 
 def session_of(session: Session, secret: str) -> PersonSession:
     """Return the session this secret opens, while it stands. Raises NotSignedIn."""
-    found = session.exec(
-        select(PersonSession).where(PersonSession.secret_sha256 == digest(secret))
-    ).first()
+    found = _of_secret(session, secret)
     if found is None or not stands(found) or not _is_still_let_in(session, found):
         raise NotSignedIn("sign in with a passkey; a session ends after two hours of silence")
     return found
 
 
-def stands(held: PersonSession) -> bool:
+def _of_secret(session: Session, secret: str) -> PersonSession | None:
+    theirs = select(PersonSession).where(PersonSession.secret_sha256 == digest(secret))
+    return session.exec(theirs).first()
+
+
+def to_stop_with(session: Session, secret: str, *, instants: Sequence[datetime]) -> PersonSession:
+    """Return the session this secret opens at one of these instants: for stopping, and no more.
+
+    Opened by a passkey and not ended; that may be all that is known of it while nobody knows the
+    hour. Raises NotSignedIn.
+    """
+    found = _of_secret(session, secret)
+    if found is None or found.passkey_id is None or not any(stands(found, at) for at in instants):
+        raise NotSignedIn("sign in with a passkey, or stop with a printed code")
+    return found
+
+
+def stands(held: PersonSession, at: datetime | None = None) -> bool:
     """Say whether a session is neither ended nor over, idle for too long, nor of the future."""
-    at = clock.now()
+    at = at or clock.now()
     ends_at = min(held.expires_at, held.seen_at + IDLE_FOR)
-    return held.ended_at is None and clock.has_been(held.seen_at) and at < ends_at
+    return held.ended_at is None and clock.has_been(held.seen_at, by=at) and at < ends_at
 
 
 def house_of(session: Session, held: PersonSession) -> str | None:

@@ -1,11 +1,11 @@
-"""Stopping everything from outside: by a link in any mail, or with a printed code; no resuming."""
+"""Stopping everything at any hour: signed in, by a link in any mail, with a printed code."""
 
 from collections.abc import Sequence
 
 from sqlmodel import Session
 
 from app import vault
-from app.identity import people
+from app.identity import people, recorded, sessions
 from app.notices import links
 from app.notices import service as notices
 from app.notices.models import Contact
@@ -46,6 +46,20 @@ def stop_by_link(session: Session, link: str) -> Sequence[Performer]:
 def stop_by_code(session: Session, text: str) -> Sequence[Performer]:
     """Stop everything with a printed code, which is not used up. Raises CodeRefused."""
     return _stop(session, codes.code_of(session, text).person_id)
+
+
+def stop_signed_in(session: Session, secret: str) -> Sequence[Performer]:
+    """Stop everything of who is signed in, whatever the hour is. Raises NotSignedIn.
+
+    Also while the clock is in doubt: a session that is good by what the clock says, or by what it
+    said before it was set, or by what is newest on record, may stop, and nothing else.
+    """
+    return _stop(session, person_signed_in(session, secret))
+
+
+def person_signed_in(session: Session, secret: str) -> str:
+    """Return who may stop everything in a browser with this secret. Raises NotSignedIn."""
+    return sessions.to_stop_with(session, secret, instants=recorded.instants()).person_id
 
 
 def _stop(session: Session, person_id: str) -> Sequence[Performer]:

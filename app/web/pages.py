@@ -20,8 +20,8 @@ from starlette.exceptions import HTTPException
 from app import db, headers, language, rates
 from app.config import settings
 from app.errors import AppError, TooLarge
-from app.identity import sessions
-from app.identity.errors import FormRefused, NotFresh, NotSignedIn, PasskeyNeeded
+from app.identity import recorded, sessions
+from app.identity.errors import ClockInDoubt, FormRefused, NotFresh, NotSignedIn, PasskeyNeeded
 from app.identity.models_people import Person, PersonSession
 from app.identity.passkeys import Site
 from app.language import _
@@ -93,9 +93,9 @@ class Visit:
 
 def _visit(request: Request) -> Visit:
     """Read the cookies; a session that is over counts as none."""
-    secret = request.cookies.get(SESSION_COOKIE, "")
+    secret = held_secret(request)
     binder = request.cookies.get(BROWSER_COOKIE, "")
-    person = _behind(secret) if _SECRET.fullmatch(secret) else None
+    person = _behind(secret) if secret else None
     binder = binder if _SECRET.fullmatch(binder) else secrets.token_urlsafe(32)
     return Visit(
         secret if person else "",
@@ -115,6 +115,12 @@ async def _reading(visit: Annotated[Visit, Depends(_visit)]) -> Visit:
     return visit
 
 
+def held_secret(request: Request) -> str:
+    """Return what this browser has of a session, whether or not it opens anything; or nothing."""
+    secret = request.cookies.get(SESSION_COOKIE, "")
+    return secret if _SECRET.fullmatch(secret) else ""
+
+
 def here(request: Request) -> str:
     """Return the path of a page that can be asked for again; empty for the answer to a form."""
     query = f"?{request.url.query}" if request.url.query else ""
@@ -130,7 +136,8 @@ def _behind(secret: str) -> Person | None:
             return None
         person = session.get_one(Person, held.person_id)
     rates.take_of_person(held.person_id)
-    if sessions.is_quiet(held):
+    # An hour that is in doubt is not put down: set right, the clock would stand before it.
+    if recorded.doubt() is None and sessions.is_quiet(held):
         with db.writing() as session:
             sessions.note_seen(session, held.id)
     return person
@@ -318,7 +325,11 @@ def _refused(refusal: AppError) -> Response:
     """Say no in the reader's language; what only English has words for stands beside it.
 
     A refusal's `leads_to`, a page of ours and what it is called, is where that can be mended.
+    While the clock is in doubt that is where everything can still be stopped.
     """
+    leads_to = refusal.extra.get("leads_to")
+    if isinstance(refusal, ClockInDoubt):
+        leads_to = ("/pause", _("Stop everything"))
     kind = language.translated(" ".join((type(refusal).__doc__ or "").split()))
     wait = refusal.extra.get("retry_after_s")
     return rendered(
@@ -327,7 +338,7 @@ def _refused(refusal: AppError) -> Response:
         HEADERS if wait is None else HEADERS | {"Retry-After": str(wait)},
         here="",
         code=refusal.code,
-        leads_to=refusal.extra.get("leads_to"),
+        leads_to=leads_to,
         detail=(refusal.detail or kind).removesuffix("."),
         kind="" if language.is_said(refusal.detail) or not refusal.detail else kind,
     )

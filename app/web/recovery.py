@@ -4,24 +4,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 from sqlmodel import Session
 
 from app import db
 from app.access import may
-from app.identity import passkeys, people, sessions
+from app.identity import passkeys, people, recorded, sessions
 from app.identity.api_edge import limited
+from app.identity.errors import NotSignedIn
 from app.identity.models_people import Passkey, Person
 from app.recovery import codes, pausing, service
 from app.registry import live
 from app.registry.models_live import LiveCheck
 from app.registry.poses import Still
 from app.web.live import answer_live_check, show_live_check
-from app.web.pages import PageRoute, Posted, Visitor, end_present, page, see, site
+from app.web.pages import PageRoute, Posted, Visitor, end_present, held_secret, page, see, site
 from app.web.people import Proven
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Code = Annotated[str, Form(min_length=1, max_length=64)]
+Held = Annotated[str, Depends(held_secret)]
 STRANGERS = [limited("lookups")]
 
 
@@ -216,9 +218,30 @@ def _signed_in(session: Session, visit: Posted, passkey: Passkey) -> str:
 
 @router.get("/pause")
 @may("anyone", at_any_time=True)
-def show_stop_by_code(visit: Visitor) -> Response:
-    """Ask for a printed code, to stop everything with it."""
-    return page(visit, "stop.html", link="", names=None)
+def show_stop_by_code(visit: Visitor, secret: Held) -> Response:
+    """Offer to stop everything: at once to who is signed in, to everybody with a printed code."""
+    if not recorded.is_known():
+        recorded.look()
+    return page(visit, "stop.html", link="", names=None, signed_in_here=_may_stop(secret))
+
+
+def _may_stop(secret: str) -> bool:
+    with db.reading() as session:
+        try:
+            return bool(pausing.stoppable(session, pausing.person_signed_in(session, secret)))
+        except NotSignedIn:
+            return False
+
+
+@router.post("/pause/everything")
+@may("person", at_any_time=True)
+def stop_signed_in(visit: Posted, secret: Held) -> Response:
+    """Stop every use of every replica of who is signed in, whatever the hour is."""
+    if not recorded.is_known():
+        recorded.look()
+    with db.writing() as session:
+        stopped = pausing.stop_signed_in(session, secret)
+    return page(visit, "stop.html", link="", names=[each.name for each in stopped])
 
 
 @router.post("/pause", dependencies=STRANGERS)
@@ -236,7 +259,7 @@ def show_stop(visit: Visitor, link: str) -> Response:
     """Ask whether everything is to be stopped; a program that opens every link stops nothing."""
     with db.reading() as session:
         pausing.person_behind(session, link)
-    return page(visit, "stop.html", link=link, names=None)
+    return page(visit, "stop.html", link=link, names=None, signed_in_here=False)
 
 
 @router.post("/pause/{link}", dependencies=STRANGERS)

@@ -108,9 +108,10 @@ class TestBehindItsRecords:
     def test_what_keys_and_people_may_is_never_of_that_kind(self, served):
         of_any_hour = [each for each in operations_of(served) if each.rule.at_any_time]
         assert {each.path for each in of_any_hour if not set(each.rule.who) <= {"anyone"}} == {
-            "/pause", "/pause/{link}",
+            "/pause", "/pause/{link}", "/pause/everything",
         }  # fmt: skip
-        assert all(set(each.rule.who) <= access.OPEN for each in of_any_hour)
+        stops = "/pause/everything"  # the one thing a session may at any hour
+        assert all(set(each.rule.who) <= access.OPEN or each.path == stops for each in of_any_hour)
 
     def test_everything_can_still_be_stopped_with_a_printed_code(self, served, girl, monkeypatch):
         code = printed(girl)[0]
@@ -121,6 +122,45 @@ class TestBehindItsRecords:
         (performer,) = everything(Performer)
         assert performer.paused_at is not None
         refused(girl.open("/account"), "clock-in-doubt")
+
+    @pytest.mark.parametrize("days", [-DAYS, DAYS])
+    def test_everything_can_still_be_stopped_signed_in_and_nothing_else_is_opened(
+        self, served, girl, agent, monkeypatch, days
+    ):
+        girl.open("/account")
+        honest, offset_s = clock.now, clock._offset_s
+        seen = [each.seen_at for each in everything(PersonSession)]
+        monkeypatch.setattr(clock, "now", lambda: honest() + timedelta(days=days))
+        monkeypatch.setattr(clock, "_offset_s", lambda: offset_s() + days * 86400)
+        for browser in (girl, agent):
+            assert 'href="/pause"' in refused(browser.open("/performer"), "clock-in-doubt").text
+            assert 'action="/pause/everything"' in browser.open("/pause").text
+            assert "Stopped." in browser.send("/pause/everything").text
+        (performer,) = everything(Performer)
+        assert performer.paused_at is not None
+        for path in ("/account", "/performer", "/mandates"):
+            refused(girl.open(path), "clock-in-doubt")
+        girl.open("/pause")
+        refused(girl.send("/performer/resume"), "clock-in-doubt")
+        # an hour in doubt is put down of no session: the clock, set right, would stand before it
+        assert [each.seen_at for each in everything(PersonSession)] == seen
+
+    def test_what_ended_or_is_over_by_every_clock_stops_nothing(
+        self, served, girl, griet, monkeypatch
+    ):
+        with db.writing() as session:
+            first, second = session.exec(select(PersonSession).order_by(PersonSession.id)).all()
+            first.ended_at = clock.now()
+            for name in ("created_at", "seen_at", "verified_at", "expires_at"):
+                setattr(second, name, getattr(second, name) - timedelta(days=1))
+        offset_s, honest = clock._offset_s, clock.now
+        monkeypatch.setattr(clock, "now", lambda: honest() + timedelta(days=DAYS))
+        monkeypatch.setattr(clock, "_offset_s", lambda: offset_s() + DAYS * 86400)
+        for browser in (girl, griet):
+            assert "/pause/everything" not in browser.open("/pause").text
+            assert browser.send("/pause/everything").headers["location"] == "/sign-in"
+        (performer,) = everything(Performer)
+        assert performer.paused_at is None
 
     def test_a_clock_set_while_it_runs_opens_nothing_either(self, expired, griet, monkeypatch):
         honest = clock._offset_s
