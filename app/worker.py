@@ -31,6 +31,7 @@ from app.gateway import service as gateway
 from app.gateway.materials import checking
 from app.ledger import service as ledger
 from app.licensing.approvals import reminders
+from app.licensing.mandates import coming_of_age
 from app.notices import delivery
 from app.privacy import erasure
 from app.provenance import rotations
@@ -160,6 +161,7 @@ class Worker:
                     reminded = time.monotonic()
                     for is_due, act in (
                         (reminders.is_due, reminders.remind),
+                        (coming_of_age.is_due, coming_of_age.remind),
                         (telling.is_due, telling.remind),
                         (unreturned.is_due, unreturned.remind),
                         (audit.is_due, audit.close_segment),

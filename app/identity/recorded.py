@@ -79,6 +79,6 @@ def insist_clock() -> None:
     if found is not None:
         raise ClockInDoubt(
             f"{SAID[found]}. Until then nothing is opened, since what has ended could open again; "
-            "at /pause everything can still be stopped: signed in, by a printed code or a mailed link",
+            "at /pause all can still be stopped: signed in, by a printed code, by a mailed link",
             reason=found,
         )

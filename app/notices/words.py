@@ -13,6 +13,17 @@ SENTENCES = {
     "contract-ratified": marked(
         "A performer who is of age now said yes to what was signed for them before."
     ),
+    "came-of-age": marked(
+        "You are 18 now: nobody acts for you as your guardian any more. What was signed for you "
+        "before waits for your own yes."
+    ),
+    "ratification-asked": marked(
+        "A contract that was signed for you before you were 18 waits for your own yes. Until then "
+        "nothing new is made under it."
+    ),
+    "guardian-ended": marked(
+        "A performer for whom you stood as guardian is 18 now: you act for them no longer."
+    ),
     "contract-suspended": marked("A contract was suspended."),
     "contract-resumed": marked("A suspended contract goes on."),
     "consent-withdrawn": marked("Consent was withdrawn."),
@@ -121,6 +132,10 @@ def sentence_of(kind: str) -> str:
 
 def path_of(kind: str, subject_id: str, house: str = "") -> str:
     """Return the page of ours a notice is about; `house` is the kind of who is told."""
+    if kind == "ratification-asked":
+        return f"/contracts/{subject_id}/ratification"
+    if kind == "guardian-ended":
+        return "/mandates"
     if kind in ("agent-was-asked", "offer-handed-on"):
         return f"/performer/requests/{subject_id}"
     if kind.startswith(("contract-", "consent-", "offer-", "agent-")):

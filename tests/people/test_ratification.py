@@ -1,13 +1,21 @@
 """Who came of age reads what a guardian signed for them, says yes with a passkey, or lets it go."""
 
-import pytest
+from datetime import UTC, datetime, time, timedelta
 
-from app import db
+import pytest
+from sqlmodel import select
+
+from app import clock, db
+from app.identity.models_people import Person
 from app.licensing.contracts import ratification, signing
 from app.licensing.contracts import service as contracts
-from app.notices.models import Notice
+from app.licensing.mandates import coming_of_age
+from app.notices.models import Notice, NoticeDelivery
+from app.registry import mandates
+from app.registry.models_mandates import PerformerLife
 from tests.http.browser import OURS
 from tests.licensing.mandating import BORN_ON, OF_AGE_IN, granted, holder_of, make_minor
+from tests.notices.mailing import an_address
 from tests.people.arriving import joined
 from tests.people.test_recovery import invited
 from tests.people.visiting import ONE_DATABASE, everything, later, refused
@@ -140,3 +148,68 @@ class TestRatification:
         monkeypatch.setattr(signing, "to_sign", other)
         refused(ratify(griet, path), "signature-refused")
         assert codes(scene) == [REST]
+
+
+def told():
+    return sorted((each.kind, each.subject_id, each.organization_id) for each in everything(Notice))
+
+
+def tell():
+    with db.writing() as session:
+        if coming_of_age.is_due(session):
+            coming_of_age.remind(session)
+
+
+class TestBirthday:
+    def test_who_came_of_age_is_told_once_what_waits_with_its_page_and_the_guardian_is_told(
+        self, served, signed_for, monkeypatch
+    ):
+        scene, guardian = signed_for
+        griet = joined(served, scene.desk.organization, "Griet")
+        with db.writing() as session:
+            (person,) = session.exec(select(Person)).all()
+            an_address(session, person, "griet@delft.example")
+            birthday = session.get_one(PerformerLife, scene.performer.id).majority_on
+        before = told()
+        noon = datetime.combine(birthday, time(12), UTC)
+        monkeypatch.setattr(clock, "now", lambda: noon - timedelta(seconds=1))
+        tell()
+        assert told() == before
+        monkeypatch.setattr(clock, "now", lambda: noon)
+        for _ in range(3):  # as a worker does that was started again
+            tell()
+        desk, house = scene.desk.organization.id, guardian.organization.id
+        said = [each for each in told() if each not in before]
+        assert said == sorted(
+            [
+                ("came-of-age", scene.performer.id, desk),
+                ("ratification-asked", scene.contract.series_id, desk),
+                ("guardian-ended", scene.performer.id, house),
+            ]
+        )
+        assert len(everything(NoticeDelivery)) == 2  # by mail too: what the desk is told
+        griet.sign_in()
+        page = griet.open("/notices").text
+        path = f"/contracts/{scene.contract.series_id}/ratification"
+        assert f'href="{path}"' in page
+        assert "You are 18 now: nobody acts for you as your guardian any more." in page
+        assert griet.open(path).status_code == 200
+
+    @ONE_DATABASE
+    def test_nobody_is_told_by_a_birthday_written_behind_our_back_nor_after_a_death(
+        self, signed_for, monkeypatch
+    ):
+        scene, _ = signed_for
+        before = told()
+        with db.writing() as session:
+            life = session.get_one(PerformerLife, scene.performer.id)
+            honest, life.majority_on = life.majority_on, clock.now().date() - timedelta(days=1)
+        tell()
+        assert told() == before
+        with db.writing() as session:
+            life = session.get_one(PerformerLife, scene.performer.id)
+            life.majority_on, life.died_on = honest, clock.now().date()
+            mandates.seal(life)
+        later(monkeypatch, days=OF_AGE_IN.days + 2)
+        tell()
+        assert told() == before
