@@ -7,8 +7,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from app.gateway.listening import Ear
 from app.registry import faces
+from app.registry.listening import Ear
 
 MAX_FRAME_PIXELS = 3840 * 2160
 MAX_FRAMES = 30_000

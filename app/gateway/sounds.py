@@ -6,7 +6,7 @@ PyAV is imported when first used; a format is opened by its own reader, never gu
 from pathlib import Path
 from typing import Any
 
-from app.gateway.listening import Ear
+from app.registry.listening import Ear
 
 FORMATS = {"mp3": "mp3", "wav": "wav", "mov": "m4a"}  # demuxers, of what can be signed and released
 MP3_FRAMES = {b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2"}

@@ -17,13 +17,16 @@ from app.identity.api_edge import Act, Acting, Reading, act_refusals, read_refus
 from app.identity.errors import FileMissing, UploadMalformed
 from app.identity.uploads import file_of, form_body, keep, limited_form
 from app.problems import InvalidRequest, invalid, problem_of
-from app.registry import likeness, photos, service
+from app.registry import likeness, photos, service, voices
 from app.registry.errors import (
     PICTURE_ERRORS,
+    SOUND_ERRORS,
     ImageTooLarge,
     MediumNotFound,
     PerformerUnknown,
     PhotoRefused,
+    SoundTooLong,
+    VoiceRefused,
 )
 from app.sandbox import (
     SandboxCrashed,
@@ -57,6 +60,21 @@ PHOTO = form_body(
         "description": "`straight` first; `left` is the person's own left.",
     },
     photo={"type": "string", "format": "binary", "description": "JPEG, PNG or WebP."},
+    agreed=YES,
+)
+
+VOICE = form_body(
+    sentence={
+        "type": "string",
+        "enum": list(voices.SENTENCES),
+        "description": "Which one is read aloud. "
+        + " ".join(f"{number}: *{text}*" for number, text in voices.SENTENCES.items()),
+    },
+    recording={
+        "type": "string",
+        "format": "binary",
+        "description": "WAV, FLAC, Ogg, MP3, M4A or WebM; 4 s to 2 minutes.",
+    },
     agreed=YES,
 )
 
@@ -163,6 +181,49 @@ def _give_photo(act: Act, performer_id: str, pose: str, photo: BinaryIO) -> Resp
             return 201, LikenessMediumRead.model_validate(kept)
 
         return act.once(digest + pose.encode(), give)
+
+
+@router.post(
+    "/performers/{performer_id}/voices",
+    status_code=201,
+    response_model=LikenessMediumRead,
+    responses=act_refusals(
+        PerformerUnknown, LikenessErased, VoiceRefused, *SOUND_ERRORS, *UPLOAD_ERRORS
+    ),
+    openapi_extra=VOICE,
+)
+@may("performer", "representative", to="likeness")
+async def give_voice(performer_id: str, request: Request, act: Acting) -> Response:
+    """Give a recording of one sentence read aloud; it is listened to at once, or refused.
+
+    Length, loudness, noise, whether anybody speaks: `reasons` of a refusal says all that is to be
+    done better, and nothing is kept. It takes the place of one of the same sentence. Nothing speaks
+    with it. So many a day as enrollments.
+    """
+    async with limited_form(request, voices.MOST_BYTES, too_large=SoundTooLong) as form:
+        sentence = said_part(form, "sentence", tuple(voices.SENTENCES))
+        return await run_in_threadpool(
+            _give_voice, act, performer_id, sentence, file_of(form, "recording").file
+        )
+
+
+def _give_voice(act: Act, performer_id: str, sentence: str, recording: BinaryIO) -> Response:
+    with private_directory() as directory:
+        path = directory / "voice"
+        with db.reading() as session:
+            service.performer_in_place(session, act.organization_id, performer_id)
+        digest = keep(recording, path, voices.MOST_BYTES, too_large=SoundTooLong)
+        rates.take_enrollment(act.organization_id)
+        heard = voices.listen(path)
+
+        def give(session: Session) -> tuple[int, BaseModel]:
+            performer = service.performer_in_place(session, act.organization_id, performer_id)
+            kept = voices.keep_voice(session, performer, sentence, path, heard, by=act.principal)
+            if isinstance(kept, VoiceRefused):
+                return kept.status, problem_of(kept)
+            return 201, LikenessMediumRead.model_validate(kept)
+
+        return act.once(digest + sentence.encode(), give)
 
 
 @router.post(

@@ -121,6 +121,40 @@ PICTURE_ERRORS: tuple[type[AppError], ...] = (
 """What reading a picture may be refused with: the sandbox passes these on by their code."""
 
 
+class VoiceRefused(AppError):
+    """The recording is not good enough to keep; `reasons` says all that is to be done better."""
+
+    status, code = 422, "voice-refused"
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(
+            f"the recording was not kept: {', '.join(reasons)}; record it again", reasons=reasons
+        )
+        self.reasons = reasons
+
+
+class SoundNotSupported(AppError):
+    """The bytes are no recording of a kind that is read, whatever the name says."""
+
+    status, code = 415, "sound-not-supported"
+
+
+class SoundTooLong(AppError):
+    """The recording is longer, or has more bytes, than is read."""
+
+    status, code = 413, "sound-too-long"
+
+
+class SoundDamaged(AppError):
+    """The file begins like a recording and cannot be read to its end."""
+
+    status, code = 422, "sound-damaged"
+
+
+SOUND_ERRORS: tuple[type[AppError], ...] = (SoundNotSupported, SoundTooLong, SoundDamaged)
+"""What reading a recording may be refused with: the sandbox passes these on by their code."""
+
+
 class NotInCatalogue(AppError):
     """A portrait is shown beside a name in the catalogue; this name is not in it."""
 

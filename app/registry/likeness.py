@@ -20,7 +20,7 @@ from sqlmodel import Session, col, select
 from app import clock, sandbox, vault
 from app.identity.principal import Principal
 from app.language import marked
-from app.registry import photos, poses, service
+from app.registry import photos, poses, recordings, service
 from app.registry.errors import PICTURE_ERRORS, MediumNotFound, PerformerUnknown, PhotoRefused
 from app.registry.faces import MAX_PIXELS, TEMPLATE_LENGTH
 from app.registry.models import Performer
@@ -32,8 +32,12 @@ AGREED = {
         "It is my face, or that of whom I sign for. I agree that this photo is measured, and that "
         "it and the measure are kept encrypted until I remove them."
     ),
+    "voice": marked(
+        "It is my voice, or that of whom I sign for. I agree that this recording is kept encrypted "
+        "until I remove it."
+    ),
 }
-SUFFIXES = dict(service.SUFFIXES)
+SUFFIXES = {**service.SUFFIXES, **recordings.SUFFIXES}
 STILL_BYTES = 256 << 10
 POINTS = 5
 MEASURED = struct.Struct(f"<{TEMPLATE_LENGTH}f{2 * POINTS}f")
@@ -121,8 +125,8 @@ def keep_photo(
         remove(session, kept[pose])
     measured = MEASURED.pack(*photo.template, *(x for point in photo.points for x in point))
     medium = LikenessMedium(
-        **_facts(session, performer, "photo", pose, by),
-        **_committed(photo.sha256),
+        **facts_of(session, performer, "photo", pose, by),
+        **committed(photo.sha256),
         media_type=photo.media_type,
         size_bytes=photo.size_bytes,
         vault_object_id=vault.seal(session, performer.id, "photo", path).id,
@@ -236,9 +240,10 @@ def opened_times(session: Session, found: Sequence[LikenessMedium]) -> dict[str,
     return times
 
 
-def _facts(
+def facts_of(
     session: Session, performer: Performer, kind: str, part: str, by: Principal
 ) -> dict[str, Any]:
+    """Say of something that is kept whose it is, what it is, and what was agreed to, by whom."""
     return {
         "performer_id": performer.id,
         "replica_id": service.replicas_of(session, performer.id)[0].id,
@@ -250,6 +255,7 @@ def _facts(
     }
 
 
-def _committed(sha256: str) -> dict[str, Any]:
+def committed(sha256: str) -> dict[str, Any]:
+    """Bind a file under a fresh salt, as a reference medium does."""
     salt = secrets.token_bytes(16)
     return {"commitment_salt": salt.hex(), "commitment": service.commitment(salt, sha256)}

@@ -1,4 +1,4 @@
-"""A performer's likeness, piece by piece: photos asked for one by one, and who opened what."""
+"""A performer's likeness, piece by piece: photos, then their voice, and who opened what."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -13,15 +13,23 @@ from app import db, rates, vault
 from app.access import may
 from app.config import settings
 from app.errors import AppError
+from app.gateway.api_files import Wanted, play_bytes
 from app.identity.api_edge import limited
 from app.identity.models import Organization
 from app.identity.models_people import Person
 from app.identity.uploads import keep, limited_form
 from app.language import _, marked
 from app.recovery import service as recovery
-from app.registry import likeness, photos, portraits
+from app.registry import likeness, photos, portraits, voices
 from app.registry import service as registry
-from app.registry.errors import ImageTooLarge, PerformerUnknown, PhotoRefused
+from app.registry.errors import (
+    ImageTooLarge,
+    MediumNotFound,
+    PerformerUnknown,
+    PhotoRefused,
+    SoundTooLong,
+    VoiceRefused,
+)
 from app.registry.models import Performer
 from app.registry.models_likeness import LikenessMedium
 from app.sandbox import private_directory
@@ -51,8 +59,22 @@ POSES = {
     "right": (marked("To your right"), marked("About half way to your shoulder.")),
     "up": (marked("Chin up"), marked("Look at where the wall meets the ceiling.")),
 }
+NO_RECORDING = "recording-missing"
+HEARD = {
+    NO_RECORDING: marked("Choose a recording first."),
+    "too-short": marked("It is too short. Read the whole sentence, slowly."),
+    "too-long": marked("It is too long. Read the sentence once, and stop."),
+    "too-quiet": marked("You are hardly heard. Come closer to the microphone."),
+    "too-loud": marked("It is too loud and distorted. Move away from the microphone a little."),
+    "noisy": marked("There is noise behind you. Find a quiet room, and shut the window."),
+    "no-voice": marked("No voice was heard. Speak aloud, and do not whisper."),
+    "sound-not-supported": marked("Send a recording as M4A, MP3, WAV, Ogg, FLAC or WebM."),
+    "sound-too-long": marked("The recording is too long or too large. Two minutes are enough."),
+    "sound-damaged": marked("The recording is damaged and cannot be heard to its end."),
+}
 WHY = {
     **PICTURES,
+    **HEARD,
     "no-face": marked("No face was found. Hold the phone at eye level, in even light."),
     "several-faces": marked("More than one face is in it. Be alone in the picture."),
     "another-face": marked(
@@ -83,6 +105,7 @@ THINGS = {
     "photo": marked("a photo"),
     "photo-still": marked("a small copy of a photo"),
     "photo-template": marked("the measure of a photo"),
+    "voice": marked("a recording of the voice"),
 }
 PerformerId = Annotated[str, Form(max_length=40)]
 Of = Annotated[str, Query(max_length=40)]
@@ -117,6 +140,7 @@ def _shown(visit: Visit, of: str, take: str, *, problems: Sequence[str] = ()) ->
         status=422 if problems else 200,
         here=HERE,
         problems=problems,
+        of_voice=take in voices.SENTENCES,
         **shown,
     )
 
@@ -125,10 +149,14 @@ def _pieces(session: Session, performer: Performer, take: str) -> dict[str, Any]
     kept = likeness.kept_of(session, performer.id)
     taken = {each.part: each for each in kept if each.kind == "photo"}
     missing = [pose for pose in photos.POSES if pose not in taken]
+    read = {each.part: each for each in kept if each.kind == "voice"}
+    unread = [number for number in voices.SENTENCES if number not in read]
     return {
         "poses": [(pose, *POSES[pose], SAY[pose], taken.get(pose)) for pose in photos.POSES],
         "next": take if take in photos.POSES else (missing or [""])[0],
         "missing": len(missing),
+        "sentences": [(n, text, read.get(n)) for n, text in voices.SENTENCES.items()],
+        "next_sentence": take if take in voices.SENTENCES else (unread or [""])[0],
         "times": likeness.opened_times(session, kept),
         "agreed": likeness.AGREED,
         "opened": _opened(session, performer),
@@ -243,6 +271,57 @@ def _theirs(session: Session, visit: Visit, of: str) -> tuple[Seat, Performer]:
     return seat, registry.performer_in_place(session, seat.organization.id, of)
 
 
+@router.post("/voices", dependencies=[limited("files")])
+@may("desk")
+async def give_voice(request: Request, visit: Visitor) -> Response:
+    """Listen to a sentence read aloud and keep it, or say what to do better. As the API does.
+
+    Wants a passkey used minutes ago. Who asks is known before the recording is read.
+    """
+    check_sent_from_here(request)
+    await run_in_threadpool(_seat, visit)
+    async with limited_form(request, voices.MOST_BYTES, too_large=SoundTooLong) as form:
+        check_token(visit, form)
+        return await run_in_threadpool(_give_voice, visit, form)
+
+
+def _give_voice(visit: Visit, form: FormData) -> Response:
+    of, recording = text_in(form, "performer_id"), form.get("recording")
+    sentence = text_in(form, "sentence")
+    if sentence not in voices.SENTENCES:
+        sentence = "1"
+    if not isinstance(recording, UploadFile) or not recording.size:
+        problems: Sequence[str] = [NO_RECORDING]
+    elif text_in(form, "mine") != "yes":
+        problems = ["not-agreed"]
+    else:
+        try:
+            problems = _keep_voice(visit, of, sentence, recording)
+        except AppError as refusal:
+            if refusal.code not in WHY:
+                raise
+            problems = [refusal.code]
+    if problems:
+        return _shown(visit, of, sentence, problems=[_why(each) for each in problems])
+    return see(f"{HERE}?of={of}#voice")
+
+
+def _keep_voice(visit: Visit, of: str, sentence: str, recording: UploadFile) -> Sequence[str]:
+    """Hear the recording in the sandbox, then keep it, or return what is to be done better."""
+    with private_directory() as directory:
+        path = directory / "voice"
+        with db.reading() as session:
+            house = _theirs(session, visit, of)[0].organization.id
+        keep(recording.file, path, voices.MOST_BYTES, too_large=SoundTooLong)
+        rates.take_enrollment(house)
+        heard = voices.listen(path)
+        with db.writing() as session:
+            seat, performer = _theirs(session, visit, of)  # the seat may have ended meanwhile
+            by = principal_of(session, seat)
+            kept = voices.keep_voice(session, performer, sentence, path, heard, by=by)
+    return kept.reasons if isinstance(kept, VoiceRefused) else ()
+
+
 @router.post("/{likeness_medium_id}/removal")
 @may("desk")
 def remove(visit: Posted, likeness_medium_id: str) -> Response:
@@ -278,6 +357,18 @@ def show_still(visit: Visitor, likeness_medium_id: str) -> Response:
         seat, medium = _medium(session, visit, likeness_medium_id)
         still = likeness.open_medium(session, medium, viewer_id=seat.person.id, still=True)
     return Response(still, media_type="image/jpeg")
+
+
+@router.get("/{likeness_medium_id}/sound")
+@may("desk")
+def play_sound(visit: Visitor, likeness_medium_id: str, wanted: Wanted = "") -> Response:
+    """Play a performer a recording of theirs; each time it is opened is on record."""
+    with db.writing() as session:
+        seat, medium = _medium(session, visit, likeness_medium_id)
+        if medium.kind != "voice":
+            raise MediumNotFound(_("this is a photo, and has no sound"))
+        sound = likeness.open_medium(session, medium, viewer_id=seat.person.id)
+    return play_bytes(sound, medium.media_type, wanted)
 
 
 def _medium(session: Session, visit: Visit, medium_id: str) -> tuple[Seat, LikenessMedium]:

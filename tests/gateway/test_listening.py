@@ -10,11 +10,12 @@ from PIL import Image
 from sqlmodel import select
 
 from app import db
-from app.gateway import inspect, listening, pipeline, workbench
+from app.gateway import inspect, pipeline, workbench
 from app.gateway.inspect import OutputFacts, check_voice, inspect_output
 from app.gateway.models import Generation
 from app.gateway.models_previews import Preview
 from app.gateway.reviews import service as reviews
+from app.registry import listening
 from tests import scenes
 from tests.gateway.videos import film
 

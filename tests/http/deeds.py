@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from joserfc.jwk import ECKey
@@ -27,6 +28,8 @@ from tests.licensing.standing_offers import a_document, a_signature
 from tests.licensing.unions import AGREEMENT
 from tests.registry.giving import a_photo, small_face, small_portrait
 from tests.scenes import PORTRAIT, Change, a_scene, an_api_key, offered, represent, sign, with_takes
+
+SPOKEN = Path(__file__).parents[1] / "providers" / "sample.mp3"
 
 
 @dataclass
@@ -240,6 +243,17 @@ def _photo(house: House) -> Deed:
         for picture in (small_portrait(), small_portrait() + b" ")
     )
     return Deed("desk", f"/v1/performers/{performer.id}/photos", this, other)
+
+
+def _voice(house: House) -> Deed:
+    this, other = (
+        {
+            "data": {"sentence": sentence, "agreed": "yes"},
+            "files": {"recording": SPOKEN.read_bytes()},
+        }
+        for sentence in "12"
+    )
+    return Deed("desk", f"/v1/performers/{house.scene.performer.id}/voices", this, other)
 
 
 def _photo_removed(house: House) -> Deed:
@@ -529,6 +543,7 @@ DEEDS: dict[str, Callable[[House], Deed]] = {
     ),
     "/v1/live-checks/{live_check_id}/stills": _stills,
     "/v1/performers/{performer_id}/photos": _photo,
+    "/v1/performers/{performer_id}/voices": _voice,
     "/v1/likeness-media/{likeness_medium_id}/removal": _photo_removed,
     "/v1/contracts/{contract_id}/ink-signatures": _ink,
     "/v1/performers/{performer_id}/birth": lambda h: Deed(

@@ -98,6 +98,7 @@ UPLOADS = {
     "/performer/enroll",
     "/performer/identity/checks/{live_check_id}",
     "/performer/likeness/photos",
+    "/performer/likeness/voices",
     "/recovery/{secret}/checks/{live_check_id}",
     "/union/estates/read",
 }

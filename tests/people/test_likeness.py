@@ -1,14 +1,16 @@
 """A performer gives photos at a page: one by one, each checked, each theirs to take back."""
 
+from dataclasses import replace
+
 import pytest
 
 from app import db
-from app.registry import likeness
+from app.registry import likeness, voices
 from app.registry.models_likeness import LikenessMedium
 from app.vault import VaultOpening
 from tests.http.browser import OURS
 from tests.people.visiting import ONE_DATABASE, everything, later, refused
-from tests.registry.giving import SEEN, aimed
+from tests.registry.giving import HEARD, SEEN, aimed
 
 HERE = "/performer/likeness"
 pytestmark = ONE_DATABASE
@@ -53,7 +55,7 @@ def test_photos_are_asked_for_one_by_one_kept_seen_and_taken_back(scene, girl, s
         page = girl.open(HERE).text
         assert f'name="pose" value="{pose}"' in page
         assert f"{left} photo" in page
-        assert page.count('capture="user"') == 1
+        assert page.count('capture="user"') == 2  # and one for the voice
         assert "<script" not in page
         assert send(girl, scene, pose).status_code == 303
     assert "All your photos are here." in girl.open(HERE).text
@@ -80,6 +82,72 @@ def test_what_is_to_be_done_better_is_said_and_nothing_is_kept(scene, girl, seen
     assert opened == ["enrollment"]  # of the portrait, though nothing came of it
     assert "Choose a picture first." in send(girl, scene, "straight", picture=b"").text
     assert "without the word of whose face" in send(girl, scene, "straight", mine="").text
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """Have the sandbox hear this of each recording; what it really hears: tests/registry."""
+    found = [HEARD]
+    monkeypatch.setattr(voices, "listen", lambda _path: found[0])
+    return found
+
+
+def speak(browser, scene, sentence, *, headers=OURS, recording=b"as recorded", **fields):
+    browser.open(HERE)
+    said = {
+        "form_token": browser.value("form_token"),
+        "performer_id": scene.performer.id,
+        "sentence": sentence,
+        "mine": "yes",
+        **fields,
+    }
+    files = {"recording": ("me.m4a", recording)} if recording else {"x": b""}
+    return browser.client.post(f"{HERE}/voices", data=said, files=files, headers=headers)
+
+
+def test_a_sentence_read_aloud_is_kept_played_to_its_owner_and_taken_back(scene, girl, heard):
+    page = girl.open(HERE).text
+    assert "My voice is mine." in page
+    assert 'name="sentence" value="1"' in page
+    assert 'accept="audio/' in page
+    assert speak(girl, scene, "1").status_code == 303
+    (voice,) = everything(LikenessMedium)
+    assert (voice.kind, voice.part, voice.agreed) == ("voice", "1", likeness.AGREED["voice"])
+    page = girl.open(HERE).text
+    assert f'src="{HERE}/{voice.id}/sound"' in page
+    assert 'name="sentence" value="2"' in page
+    whole = girl.client.get(f"{HERE}/{voice.id}/sound")
+    assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/mp4")
+    assert whole.content == b"as recorded"
+    part = girl.client.get(f"{HERE}/{voice.id}/sound", headers={"Range": "bytes=3-10"})
+    assert (part.status_code, part.content) == (206, b"recorded")
+    assert part.headers["content-range"] == "bytes 3-10/11"
+    behind = girl.client.get(f"{HERE}/{voice.id}/sound", headers={"Range": "bytes=99-"})
+    assert behind.status_code == 416
+    assert girl.client.get(f"{HERE}/{voice.id}/still").status_code == 404  # it is no photo
+    assert "a recording of the voice" in girl.open(HERE).text
+    girl.send(f"{HERE}/{voice.id}/removal")
+    assert girl.client.get(f"{HERE}/{voice.id}/sound").status_code == 404
+
+
+def test_what_to_do_better_with_a_recording_is_said_and_nothing_is_kept(scene, girl, heard):
+    heard[0] = replace(HEARD, spoken=0.01, between=0.01)
+    answer = speak(girl, scene, "1")
+    assert answer.status_code == 422
+    assert "Come closer to the microphone." in answer.text
+    assert "Find a quiet room" in answer.text
+    assert "Choose a recording first." in speak(girl, scene, "1", recording=b"").text
+    assert "without the word of whose" in speak(girl, scene, "1", mine="").text
+    refused(speak(girl, scene, "1", form_token="0" * 64), "form-refused")
+    refused(speak(girl, scene, "1", headers={}), "form-refused")
+    assert everything(LikenessMedium) == []
+
+
+def test_no_polyglot_is_taken_for_a_recording(scene, girl):
+    page = speak(girl, scene, "1", recording=b"<!doctype html><script>alert(1)</script>")
+    assert page.status_code == 422
+    assert "Send a recording as M4A" in page.text
+    assert everything(LikenessMedium) == []
 
 
 @pytest.mark.parametrize(

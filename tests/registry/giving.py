@@ -12,7 +12,7 @@ from PIL import Image
 from sqlmodel import Session
 
 from app.identity.principal import Principal
-from app.registry import likeness, photos
+from app.registry import likeness, photos, recordings
 from app.registry import service as registry
 from app.registry.models import Performer
 from app.registry.models_likeness import LikenessMedium
@@ -35,6 +35,17 @@ GOOD = photos.Photo(
     glare=0.0,
     aside=0.1,
     sharpness=0.08,
+)
+
+HEARD = recordings.Recording(
+    media_type="audio/mp4",
+    size_bytes=20,
+    sha256="cd" * 32,
+    length_ms=6000,
+    voiced_s=3.0,
+    spoken=0.1,
+    between=0.002,
+    clipped=0.0,
 )
 
 
