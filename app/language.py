@@ -6,6 +6,7 @@ do programs: the API, the command line, the log and everything that is kept. Lik
 written by UTC, and says so, where nobody's time zone is known.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,11 +17,11 @@ from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from babel.core import get_global, negotiate_locale
+from babel.core import Locale, get_global, negotiate_locale
 from babel.dates import format_date, get_month_names, get_timezone_location
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
 from babel.support import NullTranslations, Translations
 
 from app.money import minor_digits
@@ -230,8 +231,27 @@ def money(amount_minor: int, currency: str) -> str:
     return f"{format_decimal(amount, format=pattern, locale=_locale())} {currency}"
 
 
+def named_here(what: str, code: str, otherwise: str) -> str:
+    """Name a code's "territories", "languages" or "currencies" as the reader's locale does."""
+    names: Mapping[str, str] = getattr(Locale.parse(_locale()), what)
+    return names.get(code, otherwise)
+
+
+def digits(text: str) -> str:
+    """Write numbers given as English writes them, "1,200.5 EUR", as the reader does; exactly."""
+    return text.translate(_marks(_locale()))
+
+
+@lru_cache
+def _marks(locale: str) -> dict[int, str]:
+    return str.maketrans({",": get_group_symbol(locale), ".": get_decimal_symbol(locale)})
+
+
 def listed(texts: list[str], *, last: str = "") -> str:
     """Join what is already in words: "a, b and c"; `last` is a translated "or" for "and"."""
     *first, final = texts or [_("nothing")]
     last = last or _("and")
+    if reads() == "es":  # "y" becomes "e" before that sound, and "o" becomes "u"
+        same, instead = {"y": (r"h?[ií](?![aeoáéó])", "e"), "o": (r"h?[oó]", "u")}[last]
+        last = instead if re.match(same, final.lstrip("“"), re.IGNORECASE) else last
     return f"{', '.join(first)} {last} {final}" if first else final

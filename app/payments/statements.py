@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import rfc8785
 from sqlmodel import Session, col, select
 
+from app.language import SOURCE, reading_in
 from app.ledger.clauses import clauses_of, quantities, what_happened
 from app.ledger.models_periods import Period
 from app.ledger.periods import instant
@@ -202,7 +203,8 @@ def _performers(
 def _clauses(
     terms: CompensationTerms, event: UsageEvent, account: str, names: Mapping[str, str]
 ) -> list[Document]:
-    said = {pointer: sentence for sentence, pointer in about_money(terms, names)}
+    with reading_in(SOURCE):  # a statement is kept, and the same for everybody
+        said = {pointer: sentence for sentence, pointer in about_money(terms, names)}
     return [
         {"pointer": pointer, "said": said.get(pointer, "")}
         for pointer in clauses_of(terms, event, account)

@@ -20,6 +20,7 @@ from app.licensing.words.plain_words import WORDS
 from app.registry import listing
 from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
+from app.web.clauses import worded
 from app.web.pages import PageRoute, Posted, Visitor, page, see, site
 from app.web.people import Proven
 from app.web.production import MEDIA, PURPOSES
@@ -100,7 +101,7 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
     with db.writing() as session:
         seat = seat_of(session, visit, "production")
         offer = _offer(session, seat, standing_offer_id)
-        said = _sections(seat, offer)
+        said = worded(lambda tongue: _sections(seat, offer, tongue))
         performer = session.get_one(Performer, offer.performer_id)
         state = "paused" if performer.paused_at is not None else offer.status(clock.now())
         mine = standing.contract_of(session, offer, seat.organization.id)
@@ -108,7 +109,8 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
         if seat.membership.role == APPROVER and state == "open" and mine is None:
             about = signing.statement_of(
                 acceptance.contract_to_sign(offer, seat.principal),
-                said,
+                said["sections"],
+                tongue=said["tongue"],
                 role="licensee",
                 organization_id=seat.organization.id,
                 person_id=seat.person.id,
@@ -134,7 +136,7 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
             performer=performer,
             mine=mine,
             rates=catalogue.rates(offer),
-            sections=said,
+            **said,
             ceremony=ceremony,
             options=options,
         )
@@ -189,7 +191,8 @@ def _offer(session: Session, seat: Seat, offer_id: str) -> StandingOffer:
     return offer
 
 
-def _sections(seat: Seat, offer: StandingOffer) -> list[plain_language.Section]:
+def _sections(seat: Seat, offer: StandingOffer, tongue: str) -> list[plain_language.Section]:
     text = acceptance.contract_to_sign(offer, seat.principal)
     names = {seat.organization.id: seat.organization.name}
-    return plain_language.sections(standing_document.as_contract(text), names=names)
+    terms = standing_document.as_contract(text)
+    return plain_language.sections(terms, names=names, tongue=tongue)

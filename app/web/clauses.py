@@ -1,7 +1,11 @@
-"""The clauses that one use rests on, as its contract says them in plain words."""
+"""The clauses of contracts in plain words, in the language of who reads them."""
+
+from collections.abc import Callable
+from typing import Any
 
 from sqlmodel import Session
 
+from app.language import SOURCE, reads
 from app.licensing.contracts.models import Contract
 from app.licensing.contracts.names import registered_names
 from app.licensing.document import contract as documents
@@ -18,10 +22,18 @@ ALLOWED = (
 
 
 def said_by(session: Session, contract: Contract) -> dict[str, str]:
-    """Return every sentence of a contract by the pointer of the clause it says."""
+    """Return every sentence of a contract, as the reader reads it, by the pointer of its clause."""
     terms = documents.recorded(contract.document.encode())
     names = registered_names(session, contract)
-    return {pointer: text for text, pointer in plain_language.sentences(terms, names=names)}
+    said = plain_language.sentences(terms, names=names, tongue=reads())
+    return {pointer: text for text, pointer in said}
+
+
+def worded(sections: Callable[[str], list[plain_language.Section]]) -> dict[str, Any]:
+    """Say a document in the reader's language, for `_sections.html`, and in English beside it."""
+    tongue = reads()
+    english = [] if tongue == SOURCE else sections(SOURCE)
+    return {"sections": sections(tongue), "tongue": tongue, "english": english}
 
 
 def allowed(said: dict[str, str]) -> list[tuple[str, str]]:

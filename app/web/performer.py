@@ -30,6 +30,7 @@ from app.problems import InvalidRequest
 from app.recovery import service as recovery
 from app.registry import service as registry
 from app.registry.models import Performer
+from app.web.clauses import worded
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
 from app.web.seats import Seat, acting_seat, principal_of, seat_of
 
@@ -163,6 +164,7 @@ def show_request(visit: Visitor, contract_id: ContractId) -> Response:
         if contract.performer_id not in _ids(performers):
             raise ContractNotFound(_("nothing was asked of you under %(id)s", id=contract_id[:64]))
         terms = documents.recorded(contract.document.encode())
+        said = worded(lambda tongue: signing.sections(session, contract, tongue=tongue))
         shown: dict[str, Any] = {
             "seat": seat,
             "contract": contract,
@@ -171,8 +173,8 @@ def show_request(visit: Visitor, contract_id: ContractId) -> Response:
             "state": listing.state_now(contract),
             "signed": {each.role for each in service.signatures_of(session, contract)},
             "names": listing.licensees_of(session, [contract]),
-            "sections": signing.sections(session, contract),
-            "places": _sentence(signing.sections(session, contract), "/grant/territories"),
+            **said,
+            "places": _sentence(said["sections"], "/grant/territories"),
             "brings": _brings(contract, terms),
             "crossed": boundaries.unsigned_crossings(session, contract),
             "agents": handing_on.agents_of(session, contract),

@@ -24,6 +24,7 @@ from app.registry import listing, mandates
 from app.registry import service as registry
 from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
+from app.web.clauses import worded
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see, site
 from app.web.people import Proven
 from app.web.performer import nobody_enrolled
@@ -152,12 +153,14 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
     """Read an offer in plain words; sign it in advance, or take it back."""
     with db.writing() as session:
         seat, offer, role = _at_table(session, visit, standing_offer_id)
-        said, state = _sections(seat, offer), offer.status(clock.now())
+        said = worded(lambda tongue: _sections(seat, offer, tongue))
+        state = offer.status(clock.now())
         ceremony, options, crossed = "", "{}", []
         if state == "draft" and role is not None:
             about = signing.statement_of(
                 offer.document.encode(),
-                said,
+                said["sections"],
+                tongue=said["tongue"],
                 role=role,
                 organization_id=seat.organization.id,
                 person_id=seat.person.id,
@@ -186,7 +189,7 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
             currency=standing.currency_of(offer),
             state=state,
             rates=catalogue.rates(offer),
-            sections=said,
+            **said,
             crossed=crossed,
             ceremony=ceremony,
             options=options,
@@ -293,10 +296,11 @@ def _signs_as(session: Session, seat: Seat, offer: StandingOffer) -> str | None:
     return None
 
 
-def _sections(seat: Seat, offer: StandingOffer) -> list[plain_language.Section]:
+def _sections(seat: Seat, offer: StandingOffer, tongue: str) -> list[plain_language.Section]:
     text = standing_document.contract_from(offer.document.encode(), ANYBODY)
     names = {seat.organization.id: seat.organization.name}
-    return plain_language.sections(standing_document.as_contract(text), names=names)
+    terms = standing_document.as_contract(text)
+    return plain_language.sections(terms, names=names, tongue=tongue)
 
 
 def _performer(session: Session, visit: Visit, of: str | None) -> tuple[Seat, Performer]:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from app import db
 from app.access import may
-from app.language import _
+from app.language import _, reads
 from app.licensing.contracts import handing_on, listing, service
 from app.licensing.contracts.life import Act
 from app.licensing.contracts.models import Contract
@@ -116,7 +116,7 @@ def try_or_counter(
                 after = documents.parse(wish.document(contract))
             except documents.DocumentRefused as refused:
                 return _form(session, visit, seat, contract, wish, problem=str(refused))
-            found = differences(before, after)
+            found = differences(before, after, tongue=reads())
             return _form(session, visit, seat, contract, wish, found=found, is_tried=True)
     with db.writing() as session:
         seat = acting_seat(session, visit, "performer")

@@ -13,12 +13,13 @@ from app.identity import passkeys
 from app.identity.errors import PasskeyCloned, PasskeyRefused
 from app.identity.models import Organization
 from app.identity.models_people import Passkey, Person
-from app.language import _
+from app.language import _, reads
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import service, signing
 from app.licensing.contracts.signing import Seat
 from app.licensing.document import contract as documents
 from app.licensing.errors import ContractNotFound
+from app.web.clauses import worded
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see, site
 from app.web.people import Proof, Proven
 
@@ -78,14 +79,14 @@ def _to_read(session: Session, visit: Visit, person: Person, seat: Seat) -> dict
     shown: dict[str, Any] = {
         "seat": seat,
         "signed": signed,
-        "sections": signing.sections(session, seat.contract),
+        **worded(lambda tongue: signing.sections(session, seat.contract, tongue=tongue)),
         "terms": documents.recorded(seat.contract.document.encode()),
         "ceremony": "",
         "options": "{}",
         "crossed": [],
     }
     if seat.role is not None and seat.role not in signed:
-        about = signing.to_sign(session, seat, person, origin=site().origin)
+        about = signing.to_sign(session, seat, person, origin=site().origin, tongue=reads())
         shown |= asked_to_sign(session, visit, person, about)
         if seat.role == "performer":
             shown["crossed"] = boundaries.unsigned_crossings(session, seat.contract)

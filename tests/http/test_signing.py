@@ -168,6 +168,36 @@ def signing_people(name):
 
 class TestVerifyOffline:
     @ONE_DATABASE
+    def test_says_in_which_language_it_was_read_and_holds_just_those_words(
+        self, scene, griet, tmp_path
+    ):
+        griet.client.headers["accept-language"] = "es"
+        sign(griet, scene)
+        assert "<h2>Quién</h2>" in griet.page
+        assert "Lo mismo en inglés" in griet.page
+        assert '<div lang="en">\n<h3>Who</h3>' in griet.page
+        file = exported(scene, tmp_path)
+        said = CliRunner().invoke(cli, ["verify-signature", str(file), "--json"])
+        found = json.loads(said.output)
+        assert (found["language"], found["words"][:8]) == ("es", "Quién\n- ")
+
+    @ONE_DATABASE
+    def test_a_signature_from_before_languages_were_named_still_verifies(
+        self, scene, griet, tmp_path, monkeypatch
+    ):
+        plain = assertions.statement
+
+        def first(*said, **rest):
+            made = plain(*said, **rest) | {"v": 1}
+            del made["language"]
+            return made
+
+        monkeypatch.setattr(assertions, "statement", first)
+        sign(griet, scene)
+        found = signing.verified(json.loads(exported(scene, tmp_path).read_text()))
+        assert (found["language"], found["words"][:6]) == ("en", "Who\n- ")
+
+    @ONE_DATABASE
     def test_one_file_says_who_signed_what_and_which_words(self, scene, griet, tmp_path):
         sign(griet, scene)
         file = exported(scene, tmp_path)
@@ -175,7 +205,7 @@ class TestVerifyOffline:
         found = json.loads(said.output)
         assert (found["role"], found["made_with"]) == ("performer", "a passkey")
         assert (found["origin"], found["user_verified"]) == (ORIGIN, True)
-        assert found["words"].startswith("Who\n- ")
+        assert (found["language"], found["words"][:6]) == ("en", "Who\n- ")
         page = griet.client.get(f"/contracts/{scene.contract.id}/signatures/performer")
         assert page.json() == json.loads(file.read_text())
 

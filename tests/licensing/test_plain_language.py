@@ -1,6 +1,7 @@
 """A contract in plain words: all of it, nothing else, and each sentence from its own field."""
 
 import copy
+import re
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -9,20 +10,30 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.language import LANGUAGES, reading_in
 from app.licensing.document import contract
 from app.licensing.document.example import DOCUMENT
 from app.licensing.words import plain_language
 from app.licensing.words.plain_money import amount, percent
-from app.licensing.words.plain_words import language, listed, place, quoted, visible, word, written
+from app.licensing.words.plain_words import (
+    WORDS,
+    language,
+    listed,
+    place,
+    quoted,
+    visible,
+    word,
+    written,
+)
 from tests.licensing.documents import DOCUMENTS, Path, changes, leaves, pointer
 from tests.licensing.test_contract import a_document, changed
 
 LISTS = st.lists(st.text(max_size=5) | st.sampled_from(["and", "a", "“", "”", "\\"]))
 
 
-def unsaid(document: dict[str, Any]) -> list[str]:
+def unsaid(document: dict[str, Any], tongue: str = "en") -> list[str]:
     """List the leaves that no sentence speaks of, or that change without changing a sentence."""
-    said = {at: text for text, at in plain_language.sentences(document)}
+    said = {at: text for text, at in plain_language.sentences(document, tongue=tongue)}
     found = []
     for path, value in leaves(document):
         over = [pointer(path[:length]) for length in range(1, len(path) + 1)]
@@ -32,7 +43,7 @@ def unsaid(document: dict[str, Any]) -> list[str]:
         if not about:
             found.append(f"{pointer(path)} is in no sentence")
         for other in islice(changes(document, path, value), 2):
-            then = {at: text for text, at in plain_language.sentences(other)}
+            then = {at: text for text, at in plain_language.sentences(other, tongue=tongue)}
             if all(then.get(at) == said[at] for at in about):
                 found.append(f"{pointer(path)} changes without a word")
     return found
@@ -57,11 +68,11 @@ class TestSayEverything:
     def test_every_field_is_in_a_sentence_that_changes_with_it(self, document):
         assert unsaid(document) == []
 
-    @given(DOCUMENTS)
+    @given(DOCUMENTS, st.sampled_from(sorted(LANGUAGES)))
     @settings(max_examples=25, suppress_health_check=list(HealthCheck))
-    def test_so_it_is_for_any_document(self, document):
+    def test_so_it_is_for_any_document_in_every_language(self, document, tongue):
         contract.parse(document)
-        assert unsaid(document) == []
+        assert unsaid(document, tongue) == []
 
     @given(DOCUMENTS)
     @settings(max_examples=40, suppress_health_check=list(HealthCheck))
@@ -86,6 +97,59 @@ class TestSayEverything:
         said = [("Somewhere, somehow.", at) for at in pointers]
         monkeypatch.setattr(plain_language, "of_places", lambda _terms: said)
         assert "/grant/languages/0 changes without a word" in unsaid(DOCUMENT)
+
+
+class TestInSpanish:
+    @given(DOCUMENTS)
+    @settings(max_examples=20, suppress_health_check=list(HealthCheck))
+    def test_each_sentence_is_said_of_the_same_field_with_the_same_figures(self, document):
+        english = plain_language.sentences(document)
+        spanish = plain_language.sentences(document, tongue="es")
+        assert [at for _, at in spanish] == [at for _, at in english]
+        for (one, _), (other, at) in zip(english, spanish, strict=True):
+            assert one != other or at == "/consent/uses_description", one
+            assert quotations(other) == quotations(one)
+            assert figures(other, ".,") == figures(one, ",.")
+
+    def test_a_figure_that_got_lost_is_noticed(self):
+        price = figures("Each second costs 12.50 EUR.", ",.")
+        assert figures("Cada segundo cuesta 12,50 EUR.", ".,") == price
+        assert figures("Cada segundo cuesta 1.250 EUR.", ".,") != price
+
+    def test_reads_as_people_write_there(self):
+        said = {at: text for text, at in plain_language.sentences(DOCUMENT, tongue="es")}
+        assert said["/compensation/rate_minor"] == "Cada segundo cuesta 12,50 EUR."
+        assert said["/grant/term"] == (
+            "Desde el comienzo del 22 de noviembre de 2026 hasta el final del 21 de noviembre de "
+            "2027, según el reloj de Europe/Amsterdam."
+        )
+        assert "Países Bajos (NL)" in said["/grant/territories"]
+        assert said["/representation/agent"].startswith("El representante del intérprete: ")
+
+    def test_is_asked_for_and_not_taken_from_who_happens_to_read(self):
+        with reading_in("es"):
+            assert plain_language.sections(DOCUMENT)[0].heading == "Who"
+        assert plain_language.sections(DOCUMENT, tongue="es")[0].heading == "Quién"
+
+    def test_no_two_words_of_the_trade_read_the_same(self):
+        with reading_in("es"):
+            assert len({word(each) for each in WORDS}) == len(WORDS)
+            assert written("y") == "“y”"
+            assert listed(["Italia", "Irlanda"]) == "Italia e Irlanda"
+            assert listed(["hielo", "hierro"]) == "hielo y hierro"
+            assert listed(["a", "otro"], last="o") == "a u otro"
+
+
+def quotations(text: str) -> list[str]:
+    return sorted(re.findall("“[^”]*”", text))
+
+
+def figures(text: str, marks: str) -> list[Fraction]:
+    """Return the numbers in a sentence by what they are worth; `marks`: of thousands, decimals."""
+    group, point = marks
+    plain = re.sub(r"“[^”]*”|\S*[A-Za-z:_-]\S*", "", text)  # what was quoted, words, ids, times
+    found = re.findall(rf"\d[\d{group}]*(?:\{point}\d+)?", plain)
+    return sorted(Fraction(each.replace(group, "").replace(point, ".")) for each in found)
 
 
 class TestSections:
@@ -138,8 +202,6 @@ class TestWords:
         assert language(tag) == said
 
     def test_words_of_the_trade_are_told_apart(self):
-        from app.licensing.words.plain_words import WORDS
-
         assert len(set(WORDS.values())) == len(WORDS)
         assert word("svod") == "streaming by subscription"
         assert word("SVOD plus") == "“SVOD plus”"

@@ -141,9 +141,9 @@ class TestRatification:
         griet.open(path)
         ours = signing.to_sign
 
-        def other(session, seat, person, *, origin):  # the planted fault: a signature as party
+        def other(session, seat, person, **at):  # the planted fault: a signature as party
             as_party = signing.Seat(seat.contract, seat.organization, "performer")
-            return ours(session, as_party, person, origin=origin)
+            return ours(session, as_party, person, **at)
 
         monkeypatch.setattr(signing, "to_sign", other)
         refused(ratify(griet, path), "signature-refused")

@@ -2,8 +2,9 @@
 
 A passkey signs a challenge of 32 bytes, and nothing says beside it in which role, or what the
 person was shown. So what is hashed into the challenge is a statement, in canonical JSON (RFC 8785):
-the SHA-256 of the document, that of the plain words on the screen, the role, the organization, the
-person. Pure: no database, no settings; whoever has the document and the public key can check it.
+the SHA-256 of the document, that of the plain words on the screen and the language they are in, the
+role, the organization, the person. Pure: no database, no settings; whoever has the document and the
+public key can check it.
 """
 
 import base64
@@ -22,14 +23,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from app.language import SOURCE
 from app.licensing.errors import SignatureRefused
 
 STATEMENT = "understudy-contract-signature"
 KIND = "webauthn"
 PRESENT, VERIFIED, BACKUP_ELIGIBLE, BACKED_UP = 0x01, 0x04, 0x08, 0x10
-SAYS = frozenset(
+# What a statement says, by its version: the first ones were read in English, and did not say so.
+_FIRST = frozenset(
     "v type contract_sha256 words_sha256 role organization person origin nonce".split()
 )
+SAYS = {1: _FIRST, 2: _FIRST | {"language"}}
 HOLDS = frozenset("v type statement words authenticator_data client_data_json signature".split())
 UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 _BASE64 = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
@@ -44,6 +48,7 @@ class Asserted:
     person_id: str
     origin: str
     words: str
+    language: str
     user_verified: bool
     backup_eligible: bool
     backed_up: bool
@@ -53,6 +58,7 @@ def statement(
     document: bytes,
     words: str,
     *,
+    language: str,
     role: str,
     organization_id: str,
     person_id: str,
@@ -61,10 +67,11 @@ def statement(
 ) -> dict[str, Any]:
     """Say what a signature will mean; `nonce` makes each challenge another one."""
     return {
-        "v": 1,
+        "v": 2,
         "type": STATEMENT,
         "contract_sha256": hashlib.sha256(document).hexdigest(),
         "words_sha256": hashlib.sha256(words.encode()).hexdigest(),
+        "language": language,
         "role": role,
         "organization": organization_id,
         "person": person_id,
@@ -113,10 +120,10 @@ def check(document: bytes, text: str, public_jwk: Mapping[str, Any], *, role: st
         client = json.loads(client_bytes)
         # 1. The statement is one of ours, complete, about this document, in this role.
         _same("format", (kept["v"], kept["type"], set(kept)), (1, KIND, HOLDS))
-        _same("statement", (said["v"], said["type"], set(said)), (1, STATEMENT, SAYS))
+        _same("statement", (said["type"], set(said)), (STATEMENT, SAYS.get(said["v"])))
         _same("document", said["contract_sha256"], hashlib.sha256(document).hexdigest())
         _same("role", said["role"], role)
-        # 2. The words are those whose hash was signed.
+        # 2. The words are those whose hash was signed, in the language that was signed with it.
         _same("words shown", said["words_sha256"], hashlib.sha256(words.encode()).hexdigest())
         # 3. The browser was asked for exactly this statement, on the page it was made for.
         _same("kind of answer", client["type"], "webauthn.get")
@@ -142,6 +149,7 @@ def check(document: bytes, text: str, public_jwk: Mapping[str, Any], *, role: st
         person_id=said["person"],
         origin=said["origin"],
         words=words,
+        language=said.get("language", SOURCE),
         user_verified=True,
         backup_eligible=bool(flags & BACKUP_ELIGIBLE),
         backed_up=bool(flags & BACKED_UP),

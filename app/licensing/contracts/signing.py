@@ -12,6 +12,7 @@ from sqlmodel import Session
 from app.identity import passkeys, people
 from app.identity.models import Organization, SigningKey
 from app.identity.models_people import Passkey, Person
+from app.language import SOURCE
 from app.licensing.contracts import assertions, ink, service, signatories
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.contracts.names import registered_names
@@ -90,10 +91,13 @@ def ratifying_seat_of(session: Session, person: Person, contract_id: str) -> Sea
     return looking
 
 
-def sections(session: Session, contract: Contract) -> list[plain_language.Section]:
-    """Say a document in plain words, with the parties' registered names."""
+def sections(
+    session: Session, contract: Contract, *, tongue: str = SOURCE
+) -> list[plain_language.Section]:
+    """Say a document in plain words, with the parties' registered names, in a language."""
     terms = documents.recorded(contract.document.encode())
-    return plain_language.sections(terms, names=registered_names(session, contract))
+    names = registered_names(session, contract)
+    return plain_language.sections(terms, names=names, tongue=tongue)
 
 
 def words_of(said: Collection[plain_language.Section]) -> str:
@@ -104,11 +108,17 @@ def words_of(said: Collection[plain_language.Section]) -> str:
     return "\n".join(lines)
 
 
-def to_sign(session: Session, seat: Seat, person: Person, *, origin: str) -> str:
-    """Return what a challenge is about, as JSON: the statement, and the words it names by hash."""
+def to_sign(
+    session: Session, seat: Seat, person: Person, *, origin: str, tongue: str = SOURCE
+) -> str:
+    """Return what a challenge is about, as JSON: the statement, and the words it names by hash.
+
+    The words are those of `sections` in this `tongue`, which the statement names too.
+    """
     return statement_of(
         seat.contract.document.encode(),
-        sections(session, seat.contract),
+        sections(session, seat.contract, tongue=tongue),
+        tongue=tongue,
         role=str(seat.role),
         organization_id=seat.organization.id,
         person_id=person.id,
@@ -120,16 +130,21 @@ def statement_of(
     document: bytes,
     said: Collection[plain_language.Section],
     *,
+    tongue: str = SOURCE,
     role: str,
     organization_id: str,
     person_id: str,
     origin: str,
 ) -> str:
-    """Return what a challenge over any canonical document is about, shown in these words."""
+    """Return what a challenge over any canonical document is about, shown in these words.
+
+    `tongue` is the language they are in.
+    """
     words = words_of(said)
     statement = assertions.statement(
         document,
         words,
+        language=tongue,
         role=role,
         organization_id=organization_id,
         person_id=person_id,
@@ -287,5 +302,6 @@ def verified(said: dict[str, Any]) -> dict[str, Any]:
         "origin": asserted.origin,
         "user_verified": asserted.user_verified,
         "passkey_may_be_copied": asserted.backup_eligible,
+        "language": asserted.language,
         "words": asserted.words,
     }

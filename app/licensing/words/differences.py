@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from app.language import SOURCE
 from app.licensing.document import contract as documents
 from app.licensing.words import plain_language
 
@@ -21,12 +22,14 @@ class Difference:
     sentence: str
 
 
-def differences(before: documents.Contract, after: documents.Contract) -> list[Difference]:
+def differences(
+    before: documents.Contract, after: documents.Contract, *, tongue: str = SOURCE
+) -> list[Difference]:
     """List every field in which two documents differ, in the order of the document.
 
     What a document leaves out is compared as what that means. Lists of words are one field.
     """
-    said = plain_language.sentences(after)
+    said = plain_language.sentences(after, tongue=tongue)
     found = _differing("", before.model_dump(mode="json"), after.model_dump(mode="json"))
     return [
         Difference(pointer, one, other, _sentence(said, pointer)) for pointer, one, other in found

@@ -6,14 +6,16 @@ two documents that say different things never read the same.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
+from gettext import translation
 from typing import Any
 
 import pycountry
 
-from app.language import marked
+from app.language import SOURCE, _, date_, digits, marked, named_here, ngettext, reads
+from app.language import listed as joined
 
 # (sentence, JSON pointer of the field it is said from)
 Sentences = list[tuple[str, str]]
@@ -70,26 +72,31 @@ WORDS: Mapping[str, str] = {
     "ev": marked("electric cars"),
 }
 IDENTITY: Mapping[str, str] = {
-    "self_asserted": "their own word is enough",
-    "vouched": "an agency or a union must have vouched for them",
-    "live": "their face must have been checked live",
-    "document": "their document must have been checked",
+    "self_asserted": marked("their own word is enough"),
+    "vouched": marked("an agency or a union must have vouched for them"),
+    "live": marked("their face must have been checked live"),
+    "document": marked("their document must have been checked"),
 }
 INSTRUMENTS: Mapping[str, str] = {
-    "EBDR": "a replica made for a job the performer is hired for",
-    "ICDR": "a replica made without the performer working on it",
-    "BADR": "a replica of a background actor",
-    "commercial_rider": "an addition to a contract for a commercial",
+    "EBDR": marked("a replica made for a job the performer is hired for"),
+    "ICDR": marked("a replica made without the performer working on it"),
+    "BADR": marked("a replica of a background actor"),
+    "commercial_rider": marked("an addition to a contract for a commercial"),
 }
 AGREEMENTS: Mapping[str, str] = {
-    "SAG-AFTRA-TVT-2026": "the agreement of SAG-AFTRA for film and television of 2026",
-    "SAG-AFTRA-COMM-2025": "the agreement of SAG-AFTRA for commercials of 2025",
-    "SAG-AFTRA-IMA-2025": "the agreement of SAG-AFTRA for video games of 2025",
-    "direct": "no union agreement",
+    "SAG-AFTRA-TVT-2026": marked("the agreement of SAG-AFTRA for film and television of 2026"),
+    "SAG-AFTRA-COMM-2025": marked("the agreement of SAG-AFTRA for commercials of 2025"),
+    "SAG-AFTRA-IMA-2025": marked("the agreement of SAG-AFTRA for video games of 2025"),
+    "direct": marked("no union agreement"),
 }
-_GROUPS = {"WORLD": "the whole world", "EU": "the European Union", "NORTH_AMERICA": "North America"}
+_GROUPS = {
+    "WORLD": marked("the whole world"),
+    "EU": marked("the European Union"),
+    "NORTH_AMERICA": marked("North America"),
+}
 _TAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:+-]*")
-_OURS = frozenset({"and", "or", "nothing", "nobody"})
+# Words that sentences are joined with, in any language: quoted alike in all of them.
+_OURS = frozenset("and or nothing nobody y e o u nada nadie".split())
 _HIDDEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -125,39 +132,55 @@ def word(text: str, known: Mapping[str, str] = WORDS) -> str:
     """Say a word of the trade plainly, and one we do not know as it is written."""
     if text not in known:
         return written(text)
-    return known[text] if known is WORDS else f"{known[text]} ({written(text)})"
+    return _(known[text]) if known is WORDS else f"{_(known[text])} ({written(text)})"
 
 
-def listed(texts: Iterable[str], *, last: str = "and") -> str:
-    """Join what is already in words: "a, b and c"."""
-    *first, final = list(texts) or ["nothing"]
-    return f"{', '.join(first)} {last} {final}" if first else final
+def listed(texts: Iterable[str], *, last: str = "") -> str:
+    """Join what is already in words: "a, b and c"; `last` is a translated "or" for "and"."""
+    return joined(list(texts), last=last)
+
+
+def place(code: str) -> str:
+    """Name a territory, its code beside it: "Germany (DE)"."""
+    return _place(code, reads())
 
 
 @lru_cache(maxsize=4096)
-def place(code: str) -> str:
-    """Name a territory, its code beside it: "Germany (DE)"."""
-    name = _GROUPS.get(code) or _country(code) or _subdivision(code)
+def _place(code: str, _tongue: str) -> str:
+    name = _(_GROUPS[code]) if code in _GROUPS else _country(code) or _subdivision(code)
     return f"{name} ({code})" if name else written(code)
 
 
 def _country(code: str) -> str | None:
     found = pycountry.countries.get(alpha_2=code)
-    name = found and (getattr(found, "common_name", None) or found.name)
-    return " ".join(reversed(name.split(", ", 1))) if name else None
+    if found is None:
+        return None
+    if reads() != SOURCE:
+        return named_here("territories", code, found.name)
+    name = getattr(found, "common_name", None) or found.name
+    return " ".join(reversed(name.split(", ", 1)))
 
 
 def _subdivision(code: str) -> str | None:
     places: Any = pycountry.subdivisions
-    found = places.get(code=code)
-    return f"{found.name} in {_country(code[:2])}" if found and _country(code[:2]) else None
+    found, country = places.get(code=code), _country(code[:2])
+    if found is None or country is None:
+        return None
+    here = translation(
+        "iso3166-2", pycountry.LOCALES_DIR, languages=[reads()], fallback=True
+    )  # fmt: skip
+    return _("%(place)s in %(country)s", place=here.gettext(found.name), country=country)
+
+
+def language(tag: str) -> str:
+    """Name a language, its tag beside it: "Spanish as in Mexico (es-MX)"."""
+    return _language(tag, reads())
 
 
 @lru_cache(maxsize=4096)
-def language(tag: str) -> str:
-    """Name a language, its tag beside it: "Spanish as in Mexico (es-MX)"."""
+def _language(tag: str, tongue: str) -> str:
     if tag == "*":
-        return "any language (*)"
+        return _("any language (*)")
     primary, *rest = tag.split("-")
     languages: Any = pycountry.languages
     field = "alpha_2" if len(primary) == 2 else "alpha_3"
@@ -165,34 +188,52 @@ def language(tag: str) -> str:
     if found is None:
         return written(tag)
     name = re.sub(r" \(.*\)$", "", found.name)
+    if tongue != SOURCE:
+        name = named_here("languages", primary.lower(), name)
     where = [_country(part.upper()) for part in rest if len(part) == 2]
-    return f"{name}{f' as in {where[0]}' if where and where[0] else ''} ({written(tag)})"
+    if where and where[0]:
+        name = _("%(language)s as in %(country)s", language=name, country=where[0])
+    return f"{name} ({written(tag)})"
 
 
 def currency(code: str) -> str:
     """Name a currency, its code beside it."""
     found = pycountry.currencies.get(alpha_3=code)
-    return f"{found.name} ({code})" if found else code
+    if found is None:
+        return code
+    name = found.name if reads() == SOURCE else named_here("currencies", code, found.name)
+    return f"{name} ({code})"
 
 
 def day(value: date) -> str:
     """Write a day out: "4 May 1990"."""
-    return f"{value.day} {value:%B} {value.year}"
+    return date_(value)
 
 
 def number(value: float) -> str:
     """Write a number for people, exactly: "1,200" or "30.001"."""
-    return f"{int(value):,}" if value == int(value) else f"{value:,}"
+    return digits(f"{int(value):,}" if value == int(value) else f"{value:,}")
+
+
+_UNITS: Mapping[str, Callable[[int, str], str]] = {
+    "second": lambda n, num: ngettext("%(num)s second", "%(num)s seconds", n, num=num),
+    "render": lambda n, num: ngettext("%(num)s render", "%(num)s renders", n, num=num),
+    "hour": lambda n, num: ngettext("%(num)s hour", "%(num)s hours", n, num=num),
+    "day": lambda n, num: ngettext("%(num)s day", "%(num)s days", n, num=num),
+    "year": lambda n, num: ngettext("%(num)s year", "%(num)s years", n, num=num),
+}
 
 
 def count(value: float, unit: str) -> str:
-    """Write how many: "1 day", "90 days"."""
-    return f"{number(value)} {unit}{'' if value == 1 else 's'}"
+    """Write how many: "1 day", "90 days", "1.5 hours"."""
+    return _UNITS[unit](1 if value == 1 else 2, number(value))
 
 
-def meant(said: Mapping[str, str], value: str, about: str) -> str:
+def meant(said: Mapping[str, str], value: str, about: str, **values: object) -> str:
     """Say what a term's word means; a word that means nothing is named as such."""
-    return said.get(value) or f"{about}: {written(value)}, which allows nothing."
+    if value in said:
+        return _(said[value], **values)
+    return _("%(about)s: %(value)s, which allows nothing.", about=about, value=written(value))
 
 
 def either(value: bool, if_so: str, if_not: str) -> str:
