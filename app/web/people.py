@@ -211,7 +211,7 @@ def _house(session: Session, person: Person, membership: Any, organization: Any)
         "organization": organization,
         "members": members,
         "invitations": invitations,
-        "roles": ROLES[organization.kind],
+        "roles": ROLES[organization.kind][::-1],  # first what may least
     }
 
 

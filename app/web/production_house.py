@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Query, Response
 from sqlmodel import Session
 
 from app import clock, db
-from app.access import ACTIONS, may
+from app.access import may
 from app.gateway import budgets
 from app.gateway.models_budgets import LIMITS, Budget
 from app.identity import api_keys
@@ -35,6 +35,21 @@ NAMES = {
     "total_seconds": marked("Seconds in all"),
     "daily_seconds": marked("Seconds a day"),
     "at_once": marked("Films under way at once"),
+}
+ACTS = {  # of `access.ACTIONS`, which says them to programs
+    "read": marked("look at what is the organization's own"),
+    "ask": marked("ask what would be decided, or cost; nothing is kept but the decision"),
+    "generate": marked("ask for generations, and fetch what was released"),
+    "negotiate": marked("draft, offer, counter, decline and retract; counsel's links"),
+    "approve": marked("answer approvals and previews, and ask for them"),
+    "sign": marked("sign contracts, offers and grants; register the keys they are signed with"),
+    "dispute": marked("open cases, answer them, accept what is asked and take them back"),
+    "pause": marked("pause a performer, suspend a contract"),
+    "consent": marked("withdraw, resume, set boundaries, erase"),
+    "likeness": marked("enroll a performer, take out what is held about one"),
+    "money": marked("say where to pay, and how to invoice"),
+    "strike": marked("propose and confirm a strike"),
+    "keys": marked("make, replace and revoke API keys; no key may that does not name it"),
 }
 Amount = Annotated[str, Form(max_length=20)]
 Text = Annotated[str, Form(max_length=120)]
@@ -147,7 +162,7 @@ def show_keys(
             seat=seat,
             keys=api_keys.described(session, found),
             at=clock.now(),
-            actions=ACTIONS,
+            actions=ACTS,
             more=found[-1].id if len(found) == PER_PAGE else None,
         )
 

@@ -31,7 +31,7 @@ def show_members(visit: Visitor, after: Annotated[str, Query(max_length=40)] = "
             "invitations": people.open_invitations(session, seat.person, house)
             if seat.membership.is_admin
             else [],
-            "roles": ROLES["production"],
+            "roles": ROLES["production"][::-1],  # first what may least
             "more": found[-1][0].id if len(found) == PER_PAGE else None,
         }
     return page(visit, "production_members.html", here=HERE, **shown)

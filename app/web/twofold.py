@@ -20,6 +20,7 @@ from app.twofold.errors import MemberTooNew
 from app.twofold.models import TwofoldAct
 from app.vault import VaultObject
 from app.web.pages import PageRoute, Posted, Visitor, page, see
+from app.web.spoken import spoken
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 HERE = "/account/two-people"
@@ -143,7 +144,7 @@ def _making_in_words(_session: Session, act: TwofoldAct) -> list[str]:
         ),
         _("It may do all but make keys.")
         if actions is None
-        else _("It may: %(actions)s.", actions=", ".join(actions)),
+        else _("It may: %(actions)s.", actions=", ".join(map(spoken, actions))),
     ]
     if asked["projects"] is not None:
         lines.append(_("For these projects alone: %(names)s.", names=", ".join(asked["projects"])))

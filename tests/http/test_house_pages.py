@@ -7,6 +7,7 @@ import pytest
 from sqlmodel import select
 
 from app import clock, config, db
+from app.access import ACTIONS
 from app.gateway import budgets
 from app.gateway.models_budgets import Budget
 from app.identity import api_keys
@@ -15,6 +16,7 @@ from app.identity.models_people import Membership
 from app.twofold import making
 from app.twofold import service as twofold
 from app.twofold.models import TwofoldAct
+from app.web import production_house
 from tests.http.browser import Browser
 from tests.http.house import House, a_house, assert_problem
 from tests.http.test_catalogue_pages import _queries
@@ -118,6 +120,17 @@ class TestBudgets:
 
 
 class TestKeys:
+    def test_say_what_each_may_do_as_programs_are_told_and_in_the_readers_language(
+        self, house, felix
+    ):
+        assert production_house.ACTS == ACTIONS
+        page = shown(felix, KEYS)
+        assert "<b>strike</b>: propose and confirm a strike" in page
+        felix.client.headers["accept-language"] = "es"
+        page = shown(felix, KEYS)
+        assert "<b>huelga</b>: proponer y confirmar una huelga" in page
+        assert not [words for words in ACTIONS.values() if words in page]
+
     def test_one_that_is_made_opens_what_was_ticked_and_is_shown_once(self, house, felix):
         make(felix, name="Narrow", projects="NIGHTGLASS, HARBOUR")
         agreed()

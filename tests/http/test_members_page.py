@@ -56,6 +56,9 @@ class TestMembers:
         assert "Set these limits" not in shown(ida, BUDGETS)
         assert "An administrator of" in shown(ida, MEMBERS)
         before, page = seat("Ida"), shown(felix, MEMBERS)
+        form = page.partition('<select id="role"')[2].partition("</select>")[0]
+        offered = re.findall('value="([^"]*)"', form)  # what may least is chosen unless one looks
+        assert offered == ["auditor", "production_member", "production_approver"]
         assert ("Ida" in page, f"{MEMBERS}/{before.id}/role" in page) == (True, True)
         changed = felix.send(f"{MEMBERS}/{before.id}/role", role="production_approver")
         assert changed.headers["location"] == MEMBERS
