@@ -14,5 +14,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("person") as batch:
-        batch.drop_column("zone")
+    op.drop_column("person", "zone")  # in place: rows of other tables refer to people
