@@ -1,6 +1,7 @@
 """The catalogue: which performers want to be found; nobody is in it who did not say so."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,6 +45,8 @@ def choose_listing(
     if stands is not None and not _counts(session, performer, stands):
         _put_away(session, stands)
         stands.listed_at = None
+    elif stands is not None and stands.organization_id != by.organization_id:
+        stands.listed_at = None  # another's choice begins now, by what they may now
     listing = stands or PerformerListing(
         performer_id=performer.id,
         about=said,
@@ -93,6 +96,8 @@ def show_portrait(
     _put_away(session, listing)
     listing.portrait_object_id = vault.seal(session, performer.id, "catalogue-still", still).id
     listing.chosen_at = clock.now()
+    if listing.organization_id != by.organization_id:
+        listing.listed_at = listing.chosen_at
     listing.organization_id, listing.api_key_id = by.organization_id, by.api_key_id
     session.add(listing)
     session.flush()
@@ -120,16 +125,25 @@ def _put_away(session: Session, listing: PerformerListing) -> None:
 
 
 def _counts(session: Session, performer: Performer, listing: PerformerListing) -> bool:
-    return _may_choose(session, performer, listing.organization_id)
+    return _may_choose(session, performer, listing.organization_id, since=listing.listed_at)
 
 
-def _may_choose(session: Session, performer: Performer, organization_id: str) -> bool:
+def _may_choose(
+    session: Session, performer: Performer, organization_id: str, *, since: datetime | None = None
+) -> bool:
     """Say whether a house shows a performer now: an adult's own desk, or who stands in its place.
 
+    `since` it was chosen: by the mandate of then; one that is given again brings nothing back.
     `_to_be_found` says the same in SQL, without the mandates' seals.
     """
-    signs_as = mandates.roles_of(session, performer.id, organization_id, act=mandates.SIGN)
-    if not mandates.IN_PLACE.isdisjoint(signs_as):
+    if mandates.stood_since(
+        session,
+        performer.id,
+        organization_id,
+        since or clock.now(),
+        roles=mandates.IN_PLACE,
+        act=mandates.SIGN,
+    ):
         return True
     life = mandates.life_of(session, performer.id)
     of_age = None if life is None else life.majority_on
@@ -190,7 +204,12 @@ def _to_be_found() -> Select[Performer, PerformerListing]:
             sa.or_(
                 sa.and_(chose == col(Performer.organization_id), col(Performer.id).not_in(minors)),
                 mandates.held_by(
-                    chose, col(Performer.id), None, roles=mandates.IN_PLACE, act=mandates.SIGN
+                    chose,
+                    col(Performer.id),
+                    None,
+                    roles=mandates.IN_PLACE,
+                    act=mandates.SIGN,
+                    since=col(PerformerListing.listed_at),
                 ),
             ),
         )

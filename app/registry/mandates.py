@@ -143,6 +143,26 @@ def roles_of(
     )
 
 
+def stood_since(
+    session: Session,
+    performer_id: str,
+    organization_id: str,
+    since: datetime,
+    *,
+    roles: Collection[str],
+    act: str,
+) -> bool:
+    """Say whether an organization may do this for a performer as a whole now as it could then: by
+    one and the same mandate, in one of these roles. One that is given again is another."""
+    at = clock.now()
+    return any(
+        each.holder_id == organization_id
+        and each.role in roles
+        and all(allows(each, act, contract_id=None, at=instant) for instant in (since, at))
+        for each in of_performers(session, [performer_id])
+    )
+
+
 def given_to(
     session: Session, performer_id: str, organization_id: str, *, contract_id: str | None
 ) -> dict[str, frozenset[str]]:
@@ -189,14 +209,21 @@ def held_by(
     *,
     roles: Collection[str] = POWERS,
     act: str | None = None,
+    since: Any = None,
 ) -> sa.ColumnElement[bool]:
     """Compare, in the database, with whom an organization holds a mandate for: for lists.
 
-    `act`: such alone as allow it. By columns alone: what is listed is asked about one by one before
-    anything is done.
+    `act`: such alone as allow it; `since`: such alone as stood by then, as `stood_since` has it.
+    By columns alone: what is listed is asked about one by one before anything is done.
     """
     now = clock.now()
     allowing = [] if act is None else [sa.cast(col(Mandate.acts), sa.String).contains(f'"{act}"')]
+    if since is not None:
+        stood = (col(Mandate.starts_at), col(Mandate.granted_at))
+        allowing += [
+            *(each <= since for each in stood),
+            sa.or_(col(Mandate.confirmed_at).is_(None), col(Mandate.confirmed_at) <= since),
+        ]
     return (
         sa.exists()
         .where(

@@ -23,13 +23,17 @@ def principal(session, party):
 
 
 @pytest.fixture
-def minor(session, tmp_path):
+def guardian(session):
+    return holder_of(session, "guardian")
+
+
+@pytest.fixture
+def minor(session, guardian, tmp_path):
     """A minor whom the guardian put into the catalogue, with a portrait."""
     scene = a_scene(session, signed=False)
     make_minor(session, scene)
-    holder = holder_of(session, "guardian")
-    mandate = granted(session, scene, "guardian", tmp_path, holder)
-    by = principal(session, holder)
+    mandate = granted(session, scene, "guardian", tmp_path, guardian)
+    by = principal(session, guardian)
     listing.choose_listing(session, scene.performer, listed=True, about="A child.", by=by)
     listing.show_portrait(session, scene.performer, STILL, by=by)
     return scene, mandate, principal(session, scene.desk)
@@ -71,6 +75,31 @@ class TestAGuardiansYes:
         if how == "revoked":
             with pytest.raises(PerformerUnknown):  # who is a minor still
                 listing.choose_listing(session, scene.performer, listed=True, about="", by=own)
+
+
+def test_a_mandate_given_again_to_the_same_house_brings_no_choice_back(
+    session, minor, guardian, tmp_path
+):
+    scene, mandate, _ = minor
+    end(session, mandate, None, "revoked")
+    granted(session, scene, "guardian", tmp_path, guardian)
+    assert found(session, scene) is None
+    by = principal(session, guardian)
+    listing.choose_listing(session, scene.performer, listed=True, about="Again.", by=by)
+    chosen = found(session, scene)
+    assert (chosen.about, chosen.portrait_object_id) == ("Again.", None)
+
+
+def test_another_guardians_choice_ends_with_their_own_mandate(session, minor, tmp_path):
+    scene, first, _ = minor
+    other = holder_of(session, "guardian")
+    second = granted(session, scene, "guardian", tmp_path, other)
+    by = principal(session, other)
+    listing.choose_listing(session, scene.performer, listed=True, about="Mine.", by=by)
+    end(session, first, None, "revoked")
+    assert found(session, scene).about == "Mine."
+    end(session, second, None, "revoked")
+    assert found(session, scene) is None
 
 
 def test_the_grown_up_chooses_anew_and_shows_no_portrait_by_that(session, minor, monkeypatch):

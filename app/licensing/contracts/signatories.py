@@ -10,7 +10,6 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from app import clock
 from app.identity.models import Organization
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.document import contract as documents
@@ -164,11 +163,8 @@ def still_holds(
     one. A mandate that is given again is another."""
     if not holds(session, performer, organization_id, role):
         return False
-    return role == "performer" or any(
-        mandates.allows(each, mandates.SIGN, contract_id=None, at=since)
-        and mandates.allows(each, mandates.SIGN, contract_id=None, at=clock.now())
-        for each in mandates.of_performers(session, [performer.id])
-        if each.holder_id == organization_id and each.role == role
+    return role == "performer" or mandates.stood_since(
+        session, performer.id, organization_id, since, roles=(role,), act=mandates.SIGN
     )
 
 
