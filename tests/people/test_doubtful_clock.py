@@ -21,16 +21,20 @@ from app.gateway import handing_out
 from app.gateway.models import Generation
 from app.identity import recorded, sessions
 from app.identity import service as identity
-from app.identity.models_people import Invitation, PersonSession
+from app.identity.models_people import Ceremony, Invitation, Person, PersonSession
+from app.identity.models_providers import SignInProvider
 from app.identity.principal import Scope
 from app.licensing.contracts import counsel
 from app.licensing.contracts.models_counsel import CounselLink
 from app.main import operations_of
 from app.recovery import service as recovery
+from app.registry import mandates
 from app.registry.models import Performer
-from tests.http.browser import Browser, first_link
+from app.studios import service as providers
+from tests.http.browser import OURS, Browser, first_link
 from tests.http.house import a_house, question
 from tests.http.things import UNKNOWN
+from tests.licensing import mandating
 from tests.people.arriving import joined
 from tests.people.test_recovery import printed
 from tests.people.visiting import everything, refused
@@ -208,12 +212,19 @@ def doors(served, house):
         address = handing_out.download_link(generation, expires_at=at + timedelta(hours=1))
         ended_address = handing_out.download_link(generation, expires_at=at - gone)
         generation.state, generation.output_key = "held", None
+    with db.writing() as session:
+        states = [a_state(session, house, gone=each) for each in (None, None, gone)]
+        standing, over, ahead = (
+            a_mandate(session, scene, *(at + timedelta(days=days) for days in span))
+            for span in ((-1, 5), (-20, -5), (5, 25))
+        )
     open_link, ended_link = (first_link(each) for each in two_houses())
     with db.writing() as session:
         newest = session.exec(select(Invitation).order_by(Invitation.id.desc())).first()
         newest.created_at -= timedelta(days=12)
         newest.expires_at -= timedelta(days=12)
     cookie = girl.client.cookies["__Host-understudy"]
+    contract = f"/v1/contracts/{scene.contract.series_id}"
     return {
         "key without an end": ("/v1/contracts", endless),
         "key": ("/v1/contracts", ending),
@@ -224,9 +235,55 @@ def doors(served, house):
         "ended invitation": (f"/join/{ended_link}", {}),
         "recovery": (f"/recovery/{back}", {}),
         "counsel's link": (f"/v1/counsel/{counsel.secret_of(link.id)}", {}),
+        "form token": form(cookie),
+        "form token of an ended session": form("A" * 43),
+        "state": states[0],
+        "ended state": states[2],
+        "state for later": states[1],
+        "mandate": (contract, standing),
+        "ended mandate": (contract, over),
+        "mandate ahead of the clock": (contract, ahead),
         "download": (address, {}),
         "ended download": (ended_address, {}),
     }
+
+
+def form(secret):
+    """A form of this session, about a mandate that there is none of."""
+    token = {"form_token": sessions.form_token(secret)}
+    return "/mandates/man_0/end", {"Cookie": f"__Host-understudy={secret}", **OURS}, token
+
+
+def a_state(session, house, *, gone):
+    """The way back from a studio's provider, which let nobody in: said of a question that stands.
+
+    `gone`: by how much the question is older.
+    """
+    organization_id = house.scene.production.organization.id
+    provider = providers.standing_of(session, organization_id) or SignInProvider(
+        organization_id=organization_id, issuer="https://id.example", client_id="c", secret="x",
+        client_auth="client_secret_basic", email_domain="", names_itself=True,
+        authorization_endpoint="https://id.example/a", token_endpoint="https://id.example/t",
+        jwks_uri="https://id.example/k", named_by=session.exec(select(Person.id)).one(),
+    )  # fmt: skip
+    session.add(provider)
+    session.flush()
+    question, cookie = providers.ask(session, provider, providers.SIGN_IN)
+    asked = session.get_one(Ceremony, question.state.partition(".")[0])
+    for name in ("created_at", "expires_at") if gone else ():
+        setattr(asked, name, getattr(asked, name) - gone)
+    path = f"/sign-in/studio/{provider.id}/back?iss=https://id.example&state={question.state}"
+    return path, {"Cookie": f"__Host-understudy-studio={cookie}"}
+
+
+def a_mandate(session, scene, starts_at, ends_at):
+    """A mandate over this span, by the clock of its first day; the key of who holds it."""
+    holder = mandating.holder_of(session, "attorney")
+    made = mandating.granted(session, scene, "attorney", None, holder)
+    made.granted_at = min(made.granted_at, starts_at)
+    made.starts_at, made.ends_at = starts_at, ends_at
+    mandates.seal(made)
+    return a_key(session, holder.organization, ends_in=None)
 
 
 def two_houses():
@@ -270,8 +327,11 @@ def a_server(days):
 def opened(client, doors):
     """Ask at every door; return what each said: its status, or where it sent one on to."""
     said = {}
-    for name, (path, headers) in doors.items():
-        answer = client.get(path, headers=headers)
+    for name, (path, headers, *form) in doors.items():
+        if form:
+            answer = client.post(path, headers=headers, data=form[0])
+        else:
+            answer = client.get(path, headers=headers)
         said[name] = answer.headers.get("location") or answer.status_code
     return said
 
@@ -282,10 +342,14 @@ OPEN_TODAY = {
     "invitation": 200, "ended invitation": 404,
     "recovery": 200, "counsel's link": 200,
     "download": 409, "ended download": 403,  # it opens, and is not released
+    "form token": 404, "form token of an ended session": 403,  # it is heard, about what is not
+    "state": 403, "ended state": 409,  # it is taken up, and says that nobody was let in
+    "mandate": 200, "ended mandate": 404, "mandate ahead of the clock": 404,
 }  # fmt: skip
 AHEAD = {
     **OPEN_TODAY, "key": 401, "session": "/sign-in", "invitation": 404, "counsel's link": 404,
-    "download": 403,
+    "download": 403, "form token": 403, "state": 409, "state for later": 409,
+    "mandate": 404, "mandate ahead of the clock": 200,
 }  # fmt: skip
 
 
@@ -300,7 +364,8 @@ class TestARealServer:
         known = doors(served, house)
         headers = house.keys["production"] | {"Idempotency-Key": once["key"]}
         with a_server(0) as true:
-            assert opened(true, known) == OPEN_TODAY
+            today = {name: door for name, door in known.items() if name in OPEN_TODAY}
+            assert opened(true, today) == OPEN_TODAY
         with a_server(-DAYS) as behind:
             assert opened(behind, known) == dict.fromkeys(known, 503)
             said = behind.get("/v1/contracts", headers=house.keys["production"]).json()
