@@ -186,8 +186,9 @@ def _opening_in_words(session: Session, act: TwofoldAct) -> list[str]:
     if "payouts" in asked:
         return [
             _(
-                "A file for the bank is written: %(num)s payouts of the order %(name)s, "
+                "A file for the bank (%(form)s) is written: %(num)s payouts of the order %(name)s, "
                 "%(amount)s together.",
+                form=asked["as"],
                 num=number(asked["payouts"]),
                 name=asked["order"],
                 amount=money(asked["amount_minor"], asked["currency"]),

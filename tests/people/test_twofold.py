@@ -1,9 +1,11 @@
 """Where one is paid, keys, the vault: two people agree, or one does again after three days."""
 
+import ast
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlmodel import select
@@ -468,6 +470,31 @@ def the_act():
     """What waits for operators now, as pages name it."""
     (act,) = [each for each in everything(TwofoldAct) if each.state(clock.now()) == "proposed"]
     return {"id": act.id}
+
+
+def opens_alone(text):
+    """Whether a module of the operator's opens what is sealed, or pays, with nobody agreeing."""
+    named = {
+        f"{node.module}.{each.name}"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for each in node.names
+    }
+    opening = ("app.vault", "app.payments.transfer", "app.payments.details")
+    return any(each.startswith(opening) for each in named) and (
+        "app.twofold.operators" not in named
+    )
+
+
+def test_no_command_and_no_page_of_operators_opens_what_is_sealed_by_one_alone():
+    """Planted: an import of the vault, or of what writes a file for the bank, and no second one."""
+    assert opens_alone("from app import vault")
+    assert opens_alone("from app.payments import transfer")
+    assert not opens_alone("from app.payments import transfer\nfrom app.twofold import operators")
+    app = Path(service.__file__).parent.parent
+    files = [*app.glob("cli*.py"), app / "web" / "operator.py"]
+    assert len(files) > 20
+    assert [each.name for each in files if opens_alone(each.read_text("utf-8"))] == []
 
 
 @ONE_DATABASE
