@@ -222,6 +222,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "work": "/performer/work",
             "output": f"/performer/work/{generation.id}",
             "earnings": "/performer/earnings",
+            "payouts": "/performer/payouts",
             "contracts": "/performer/contracts",
             "withdrawal": f"/performer/contracts/{scene.contract.id}/withdrawal",
             "disclosure": f"/contracts/{scene.contract.id}/disclosure",

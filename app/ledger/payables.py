@@ -35,9 +35,17 @@ class OpenLine:
     attempt: int
 
 
-def open_lines(session: Session, currency: str) -> dict[str, list[OpenLine]]:
-    """Return what is open in a currency, by account; what is taken back needs no funds."""
-    found = session.execute(_query(currency)).all()
+def open_lines(
+    session: Session, currency: str, *, accounts: Collection[str] | None = None
+) -> dict[str, list[OpenLine]]:
+    """Return what is open in a currency, by account; what is taken back needs no funds.
+
+    Of every payee, or of these `accounts` alone.
+    """
+    query = _query(currency)
+    if accounts is not None:
+        query = query.where(col(Posting.account).in_(accounts))
+    found = session.execute(query).all()
     paid = _funded(session, {entry_id: source for _, entry_id, source, _, _ in found})
     lines: dict[str, list[OpenLine]] = defaultdict(list)
     for account, entry_id, _, minor, payouts in found:

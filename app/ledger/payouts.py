@@ -181,6 +181,15 @@ def events_of(session: Session, payout_id: str) -> Sequence[PayoutEvent]:
     ).all()
 
 
+def events_of_each(session: Session, payouts: Sequence[Payout]) -> dict[str, list[PayoutEvent]]:
+    """List what became of each of these payouts, oldest first, in one query: by their ids."""
+    found: dict[str, list[PayoutEvent]] = {each.id: [] for each in payouts}
+    theirs = select(PayoutEvent).where(col(PayoutEvent.payout_id).in_(found))
+    for event in session.exec(theirs.order_by(col(PayoutEvent.number))):
+        found[event.payout_id].append(event)
+    return found
+
+
 def items_of(session: Session, payout_id: str) -> Sequence[PayoutItem]:
     """List what a payout pays, by entry."""
     theirs = select(PayoutItem).where(PayoutItem.payout_id == payout_id)
