@@ -18,6 +18,7 @@ from app.cases.models import ASKED, OUTCOMES, Case, CaseEvent, CaseSide
 from app.cases.reading import case_of, side_of
 from app.gateway.models import Generation
 from app.identity.principal import Principal
+from app.language import _, day
 from app.ledger import service as ledger
 from app.ledger.models import JournalEntry, RecordedUse
 from app.transparency import service as transparency
@@ -112,7 +113,7 @@ def _locked(session: Session, organization_id: str | None, case_id: str) -> Case
         raise CaseNotFound(f"no case has the id {case_id[:64]}")
     session.refresh(case, with_for_update=True)
     if case.closed_at is not None:
-        raise CaseClosed(f"{case.id} ended at {case.closed_at:%Y-%m-%d %H:%M} UTC")
+        raise CaseClosed(_("%(id)s ended on %(at)s", id=case.id, at=day(case.closed_at)))
     return case
 
 

@@ -19,6 +19,7 @@ from app import clock, vault
 from app.identity import passkeys, people, sessions
 from app.identity.errors import NotAllowed
 from app.identity.models_people import Ceremony, Membership, Passkey, Person
+from app.language import _, day
 from app.notices import service as notices
 from app.recovery import codes
 from app.recovery.errors import RecoveredLately, RecoveryNotFound, RecoveryRefused
@@ -160,7 +161,7 @@ def what_is_missing(session: Session, recovery: Recovery) -> str:
         alone = performer_to_check(session, recovery) is not None
         return "somebody who vouches for you" + ", or for your face to be checked live" * alone
     if clock.now() < recovery.opens_at:
-        return f"{recovery.opens_at:%d %B %Y, %H:%M} UTC"
+        return day(recovery.opens_at)
     return ""
 
 
@@ -249,8 +250,13 @@ def check_may_bind(session: Session, person_id: str) -> None:
             each.invited_by == lately.person_id and each.created_at >= _completed(lately)
             for each in came_by
         ):
-            who = "you" if own else "whoever invited you"
-            raise RecoveredLately(f"{who} came back in by a recovery; {_until(lately)}")
+            if own:
+                raise RecoveredLately(
+                    _("you came back in by a recovery; %(wait)s", wait=_until(lately))
+                )
+            raise RecoveredLately(
+                _("whoever invited you came back in by a recovery; %(wait)s", wait=_until(lately))
+            )
 
 
 def check_may_end(
@@ -263,7 +269,10 @@ def check_may_end(
     for lately in _recovered_lately(session, {person_id}):
         if made_at < _completed(lately) and passkey_id != lately.passkey_id:
             raise RecoveredLately(
-                f"it was yours before you came back in by a recovery; {_until(lately)}"
+                _(
+                    "it was yours before you came back in by a recovery; %(wait)s",
+                    wait=_until(lately),
+                )
             )
 
 
@@ -353,9 +362,9 @@ def _completed(recovery: Recovery) -> datetime:
 
 
 def _until(recovery: Recovery) -> str:
-    return (
-        f"this is open to you from {_completed(recovery) + BINDS_NOT_FOR:%d %B %Y, %H:%M} UTC on. "
-        "Pausing and withdrawing work now"
+    return _(
+        "this is open to you from %(at)s on. Pausing and withdrawing work now",
+        at=day(_completed(recovery) + BINDS_NOT_FOR),
     )
 
 

@@ -19,6 +19,7 @@ from app import clock, trail
 from app.identity import api_keys
 from app.identity.models import OPERATORS, ApiKey, Organization
 from app.identity.models_people import Membership
+from app.language import _, day
 from app.notices import service as notices
 from app.recovery.service import check_may_bind
 from app.transparency import service as transparency
@@ -126,10 +127,11 @@ def _say(
     elif again:
         until = voices[who] + ALONE_FOR
         raise SecondPersonNeeded(
-            "you agreed already; somebody else of your house has to"
+            _("you agreed already; somebody else of your house has to")
             if others
-            else f"you agreed already, and are alone here: agree again from {until:%d %B %Y, %H:%M}"
-            " UTC on"
+            else _(
+                "you agreed already, and are alone here: agree again from %(at)s on", at=day(until)
+            )
         )
     return act
 

@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query, Response
 from sqlmodel import Session, col, select
 
-from app import clock, db
+from app import clock, db, language
 from app.access import may
 from app.identity.api_keys import AT_A_PAGE
 from app.identity.models import ApiKey, Organization
@@ -46,6 +47,7 @@ def show_desk(visit: Visitor) -> Response:
             "turned": [(each, each.state(at)) for each in turned if each.state(at) != "proposed"],
             "breaches": len(service.breaches(session, seat.organization, limit=PER_PAGE)),
             "per_page": PER_PAGE,
+            "zone": language.zone(),
         }
     return page(visit, "union_desk.html", here="/union", **shown)
 
@@ -69,6 +71,7 @@ def propose(
     agreement: Annotated[str, Form(min_length=1, max_length=300)],
     act: Annotated[str, Form(pattern="^(suspend|lift)$")],
     at: Annotated[str, Form(pattern=r"^(\d{4}-\d\d-\d\dT\d\d:\d\d)?$")] = "",
+    zone: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Propose a strike or its end; a second person confirms. Wants a passkey used minutes ago."""
     with db.writing() as session:
@@ -80,16 +83,20 @@ def propose(
             seat.membership,
             agreement=agreement,
             act=act,
-            takes_effect_at=_instant(at),
+            takes_effect_at=_instant(at, zone),
         )
     return see("/union")
 
 
-def _instant(text: str) -> datetime | None:
-    """Read what a browser's field for day and time holds, as UTC; nothing: at once."""
+def _instant(text: str, zone: str) -> datetime | None:
+    """Read what a browser's field for day and time holds, by the clock its label named, else UTC.
+
+    Nothing: at once. Of an hour that comes twice the first; whoever confirms reads what it became.
+    """
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
-    except ValueError:  # 31 February
+        here = datetime.fromisoformat(text) if text else None
+        return here and here.replace(tzinfo=ZoneInfo(language.zone_of(zone))).astimezone(UTC)
+    except (ValueError, OverflowError):  # 31 February, or the year 1
         return datetime(1, 1, 1, tzinfo=UTC)  # refused as gone by, in words
 
 

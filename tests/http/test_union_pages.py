@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from app import clock, config, db
+from app import clock, config, db, language
 from app.identity import api_keys
 from app.identity.models import ApiKey, Organization
 from app.identity.models_people import Membership
@@ -155,10 +155,24 @@ class TestStrike:
         shown(clara, "/union")
         assert clara.send("/union/strikes", **STRIKE).headers["location"] == "/confirm"
 
+    def test_begins_by_the_clock_that_the_form_named(self, officers):
+        clara, milo = officers
+        shown(clara, "/account")
+        clara.send("/account/zone", zone="America/Los_Angeles")
+        assert "From when on (Los Angeles time)" in shown(clara, "/union")
+        at = (clock.now() + timedelta(days=9)).replace(second=0, microsecond=0)
+        here = language.local(at, clara.value("zone"))
+        fields = STRIKE | {"at": f"{here:%Y-%m-%dT%H:%M}", "zone": clara.value("zone")}
+        assert clara.send("/union/strikes", **fields).status_code == 303
+        assert f", {here:%H:%M} Los Angeles time" in shown(clara, "/union")
+        assert f", {at:%H:%M} UTC" in shown(milo, "/union")
+        with db.reading() as session:
+            assert session.exec(select(StrikeSwitch)).one().takes_effect_at == at
+
     def test_no_day_gone_by_and_no_day_there_is_not(self, officers):
         clara, _ = officers
         shown(clara, "/union")
-        for at in ("2020-01-01T00:00", "2027-02-31T00:00"):
+        for at in ("2020-01-01T00:00", "2027-02-31T00:00", "0001-01-01T00:00"):
             refused(clara.send("/union/strikes", **STRIKE, at=at), "strike-instant-refused")
 
 
