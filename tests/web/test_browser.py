@@ -96,7 +96,8 @@ class Phone:
 
 @contextmanager
 def a_phone(chromium):
-    context = chromium.new_context(viewport={"width": 360, "height": 740})
+    there = {"timezone_id": "America/Los_Angeles"}
+    context = chromium.new_context(viewport={"width": 360, "height": 740}, **there)
     context.set_default_timeout(60_000)
     yield Phone(context.new_page())
     context.close()
@@ -122,6 +123,7 @@ def test_joins_signs_in_again_and_adds_a_second_device(chromium, origin, link):
         join(phone, link)
         (cookie,) = [each for each in page.context.cookies() if each["name"] == "__Host-understudy"]
         assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Lax")
+        expect(page.get_by_text("Times on this page: Los Angeles time")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         page.get_by_role("button", name="Sign out").click()
         page.get_by_role("button", name="Use my passkey").click()
