@@ -25,6 +25,7 @@ from app.web.people import Proven
 from app.web.signing import asked_to_sign, keep_signed
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
+PER_PAGE = 25
 LEVELS = {
     "license": marked("that the replica is licensed, and if it still is"),
     "credit": marked("also who: the names of both sides, and the project"),
@@ -53,14 +54,15 @@ class Wish:
     role: str
     level: str
     until: date | None
+    before: str  # where a list goes on
 
 
 def _wish(request: Request, until: date | None = None) -> Wish:
     said = request.query_params
-    verifier, role, level = (
-        said.get(name, "").strip()[:40] for name in ("verifier", "role", "level")
+    verifier, role, level, before = (
+        said.get(name, "").strip()[:40] for name in ("verifier", "role", "level", "before")
     )
-    return Wish(verifier, role, level, until)
+    return Wish(verifier, role, level, until, before)
 
 
 Wished = Annotated[Wish, Depends(_wish)]
@@ -75,7 +77,7 @@ def show_disclosure(visit: Visitor, contract_id: str, wish: Wished) -> Response:
         person = visit.person(session)
         seat = giving.seat_of(session, person, contract_id)
         if wish.until is None:
-            return page(visit, "disclosure.html", **_to_read(session, person, seat))
+            return page(visit, "disclosure.html", **_to_read(session, person, seat, wish.before))
         document = giving.document_of(
             seat, verifier=wish.verifier, role=wish.role, level=wish.level, last_day=wish.until
         )
@@ -113,10 +115,11 @@ def end_grant(visit: Posted, grant_id: str) -> Response:
         return see(f"/contracts/{ended.series_id}/disclosure")
 
 
-def _to_read(session: Session, person: Person, seat: giving.Seat) -> dict[str, Any]:
+def _to_read(session: Session, person: Person, seat: giving.Seat, before: str) -> dict[str, Any]:
     contract, at = seat.contract, clock.now()
     says, _sides, levels = giving.says_of(contract)
-    grants = service.grants_on(session, [contract.series_id])
+    every = reversed(service.grants_on(session, [contract.series_id]))
+    grants = [each for each in every if not before or each.id < before]
     agreed = [each.agreed for each in agreed_of(session, [contract.series_id], at)]
     ends = giving.sides_to_end(session, person, contract)
     return {
@@ -132,8 +135,9 @@ def _to_read(session: Session, person: Person, seat: giving.Seat) -> dict[str, A
                 "shown": LEVELS[level_for(agreed, Viewer(frozenset({each.verifier})), at)],
                 "may_end": each.side in ends,
             }
-            for each in reversed(grants)
+            for each in grants[:PER_PAGE]
         ],
+        "more": grants[PER_PAGE - 1].id if len(grants) > PER_PAGE else None,
     }
 
 

@@ -38,9 +38,11 @@ router = APIRouter(prefix="/union/estates", include_in_schema=False, route_class
 HERE = "/union"
 PATH = "/union/estates"
 CHUNK_BYTES = 1 << 20
+PER_PAGE = 25  # of what is on record; all of it is at /mandates and with the operator
+MOST_TO_CHOOSE_FROM = 200  # beyond that a performer is named by their id
 PAPERS = {
-    "death": marked("the paper that says they died"),
-    "search": marked("the paper that says how you searched, and that you found nobody"),
+    "death": marked("The paper that says they died"),
+    "search": marked("The paper that says how you searched, and that you found nobody"),
 }
 
 
@@ -51,6 +53,7 @@ def show_estates(visit: Visitor) -> Response:
     with db.reading() as session:
         seat = seat_of(session, visit, "union")
         known = _known(session, seat.organization)
+        few = len(known) <= MOST_TO_CHOOSE_FROM
         held = select(Mandate).where(
             Mandate.holder_id == seat.organization.id, Mandate.role == declaring.ROLE
         )
@@ -60,12 +63,13 @@ def show_estates(visit: Visitor) -> Response:
             here=HERE,
             seat=seat,
             known=known,
+            few=few,
             papers=list(PAPERS.items()),
             declared=[
                 _in_words(session, each)
                 for each in declaring.declarations_of(session, seat.organization.id)
                 if each.mandate_id is None
-            ],
+            ][:PER_PAGE],
             held=[
                 {
                     "id": each.id,
@@ -74,7 +78,7 @@ def show_estates(visit: Visitor) -> Response:
                     "say": STATES[service.state_of(each, at=clock.now())],
                     "stands": service.state_of(each, at=clock.now()) in ("standing", "waiting"),
                 }
-                for each in session.exec(held.order_by(col(Mandate.id).desc()))
+                for each in session.exec(held.order_by(col(Mandate.id).desc()).limit(PER_PAGE))
             ],
         )
 
@@ -133,7 +137,7 @@ def _to_sign(visit: Visit, form: FormData) -> Response:
     with db.writing() as session:
         seat = acting_seat(session, visit, "union")
         wanted = _text(form, "performer")
-        known = [each for each in _known(session, seat.organization) if each.id == wanted]
+        known = _known(session, seat.organization, only=wanted)
         if not known:
             raise MandateRefused(_("you keep no agreement under which this performer worked"))
         document = declaring.document_of(
@@ -152,11 +156,16 @@ def _to_sign(visit: Visit, form: FormData) -> Response:
         )
 
 
-def _known(session: Session, union: Organization) -> Sequence[Performer]:
+def _known(
+    session: Session, union: Organization, *, only: str | None = None
+) -> Sequence[Performer]:
     """List the performers with a contract under the union's agreements: for those it stands in."""
     theirs = select(Contract.performer_id).where(under(session, union)).distinct()
     found = select(Performer).where(col(Performer.id).in_(theirs))
-    return session.exec(found.order_by(col(Performer.name), col(Performer.id))).all()
+    if only is not None:
+        found = found.where(Performer.id == only)
+    by_name = found.order_by(col(Performer.name), col(Performer.id))
+    return session.exec(by_name.limit(MOST_TO_CHOOSE_FROM + 1)).all()
 
 
 def _in_words(session: Session, declared: MandateDeclaration) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A side lets somebody see more of what is made under a contract, by a passkey; it ends it."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from app.licensing.disclosures import giving, service
 from app.licensing.disclosures.models import DisclosureGrant
 from app.licensing.disclosures.on_record import agreed_of
 from app.licensing.document.disclosure import Viewer, level_for
+from app.web import disclosing
 from tests.http.browser import OURS
 from tests.licensing.mandating import granted, make_minor
 from tests.people.arriving import joined
@@ -53,6 +55,20 @@ def seen(scene):
         found = agreed_of(session, [scene.contract.series_id], clock.now())
         viewer = Viewer(frozenset({scene.agency.organization.id}))
         return level_for([each.agreed for each in found], viewer, clock.now())
+
+
+@ONE_DATABASE
+def test_a_long_list_goes_on_at_another_page(served, monkeypatch):
+    monkeypatch.setattr(disclosing, "PER_PAGE", 1)
+    scene = a_contract(EITHER)
+    griet = joined(served, scene.desk.organization, "Griet")
+    signs(griet, scene, level="credit")
+    signs(griet, scene)
+    page = griet.open(f"/contracts/{scene.contract.series_id}/disclosure").text
+    assert page.count("End it now") == 1
+    further = re.search(r'href="([^"]*before=[^"]*)"', page)[1]
+    assert "also who: the names of both sides, and the project; until" in griet.open(further).text
+    assert not re.search(r'href="[^"]*before=', griet.page)
 
 
 class TestGrant:
