@@ -16,7 +16,7 @@ from app.identity.errors import FileMissing, UploadMalformed
 
 CHUNK_BYTES = 1 << 20
 FORM_OVERHEAD_BYTES = 64 << 10
-MAX_FIELDS = 4
+MAX_FIELDS = 8
 
 
 @asynccontextmanager

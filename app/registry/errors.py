@@ -161,6 +161,12 @@ class NotInCatalogue(AppError):
     status, code = 409, "not-in-catalogue"
 
 
+class DeathRefused(AppError):
+    """The day of a death cannot be, or is not the one on record."""
+
+    status, code = 409, "death-refused"
+
+
 class BirthRefused(AppError):
     """The date of birth cannot be, or is not the one on record."""
 

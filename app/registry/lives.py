@@ -1,4 +1,4 @@
-"""When a performer comes of age: the date of birth sealed in the vault, the day itself in plain."""
+"""When a performer comes of age, and when they died: dates that say who may stand in for them."""
 
 from datetime import date
 
@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from app import clock, vault
 from app.registry import mandates
-from app.registry.errors import BirthRefused
+from app.registry.errors import BirthRefused, DeathRefused
 from app.registry.models import Performer
 from app.registry.models_mandates import PerformerLife
 
@@ -38,6 +38,24 @@ def record_birth(session: Session, performer: Performer, born_on: date) -> Perfo
     life = life or PerformerLife(performer_id=performer.id, seal="")
     sealed = vault.seal(session, performer.id, KIND, born_on.isoformat().encode())
     life.majority_on, life.birth_object_id = of_age_on(born_on), sealed.id
+    mandates.seal(life)
+    session.add(life)
+    session.flush()
+    return life
+
+
+def record_death(session: Session, performer: Performer, died_on: date) -> PerformerLife:
+    """Keep the day a performer died, once: nobody signs as them from then on. Expects their lock.
+
+    Raises DeathRefused.
+    """
+    if died_on > clock.now().date():
+        raise DeathRefused("the day of the death is in the future")
+    life = mandates.life_of(session, performer.id)
+    if life is not None and life.died_on not in (None, died_on):
+        raise DeathRefused(f"it is on record that the performer died on {life.died_on}")
+    life = life or PerformerLife(performer_id=performer.id, seal="")
+    life.died_on = died_on
     mandates.seal(life)
     session.add(life)
     session.flush()

@@ -46,12 +46,18 @@ def desk_of(session: Session, visit: Visit) -> tuple[Seat, list[Performer]]:
     return seat, list(registry.performers_at(session, seat.organization.id))
 
 
+def may_enroll(seat: Seat) -> bool:
+    """Say whether who sits there registers a likeness: their own, a child's, or for an estate."""
+    return seat.membership.role in ("performer", "guardian", "estate")
+
+
 def nobody_enrolled(seat: Seat) -> InvalidRequest:
     """Say that a house has no performer yet, and lead who may act to where one is enrolled."""
     why = _("no performer is registered in this house yet; enroll one first")
-    if not seat.may_act:
+    if not may_enroll(seat):
         return InvalidRequest(why)
-    return InvalidRequest(why, leads_to=("/performer/enroll", _("Register my likeness")))
+    mine = _("Register my likeness") if seat.may_act else _("Register a likeness")
+    return InvalidRequest(why, leads_to=("/performer/enroll", mine))
 
 
 def _living(session: Session, performers: list[Performer]) -> list[Performer]:
@@ -73,6 +79,7 @@ def show_home(visit: Visitor) -> Response:
         approvals = [each for each in waiting if each.open_to(seat.organization.id, at)]
         shown: dict[str, Any] = {
             "seat": seat,
+            "may_enroll": may_enroll(seat),
             "performers": performers,
             "living": free,
             "paused": [] if any(each.paused_at is None for each in free) else free,

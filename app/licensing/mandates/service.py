@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from app.licensing.errors import (
     MandateNotFound,
     MandateRefused,
 )
-from app.registry import mandates
+from app.registry import lives, mandates
 from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
 from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
@@ -132,7 +132,7 @@ def file(
             )
         )
     if said.died_on is not None:
-        _record_death(session, said, performer)
+        _record_death(session, performer, said.died_on)
     session.flush()
     return mandate
 
@@ -356,14 +356,9 @@ def _check_life(session: Session, said: MandateDocument, performer: Performer) -
         raise MandateRefused("the estate was found: it holds a mandate that stands")
 
 
-def _record_death(session: Session, said: MandateDocument, performer: Performer) -> None:
+def _record_death(session: Session, performer: Performer, died_on: date) -> None:
     """Put down the day of a death; it ends what the performer, or a guardian, had given."""
-    life = mandates.life_of(session, performer.id) or PerformerLife(
-        performer_id=performer.id, seal=""
-    )
-    life.died_on = said.died_on
-    mandates.seal(life)
-    session.add(life)
+    lives.record_death(session, performer, died_on)
     for each in mandates.of_performers(session, [performer.id]):
         if each.role not in mandates.AFTER_DEATH and each.revoked_at is None:
             revoke(session, each, by=OPERATOR)
