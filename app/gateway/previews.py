@@ -312,6 +312,30 @@ def previews_of(
     return [_show(session, preview) for preview in found.all()]
 
 
+@dataclass(frozen=True)
+class Look:
+    """A finished film that waits for somebody beside the performer to look at it."""
+
+    preview: Preview
+    generation: Generation
+    name: str
+
+
+def looks_of(session: Session, organization_id: str, *, limit: int = 25) -> list[Look]:
+    """List what waits for a look that not the performer alone may take, what ends first at the top.
+
+    One query. In which role the caller may answer is said by `preview_of`.
+    """
+    asked = _asked_of(organization_id).with_only_columns(Preview, Generation, col(Performer.name))
+    page = asked.join(Generation, col(Generation.id) == col(Preview.generation_id)).where(
+        Preview.outcome == "open",
+        Preview.due_at > clock.now(),
+        Generation.state == "awaiting-preview",
+    )
+    found = session.execute(page.order_by(col(Preview.due_at)).limit(limit))
+    return [Look(*row) for row in found if set(row[0].roles) != {"performer"}]
+
+
 def previews_on(session: Session, organization_id: str, generation_id: str) -> list[Shown]:
     """List what the caller's side is asked about one output: one for each of its performers."""
     mine = _asked_of(organization_id).where(Preview.generation_id == generation_id)

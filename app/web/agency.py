@@ -9,6 +9,7 @@ from sqlmodel import Session
 from app import db
 from app.access import may
 from app.errors import AppError
+from app.gateway import previews
 from app.language import _
 from app.licensing.contracts import handing_on, roster, service
 from app.licensing.contracts.models import Contract
@@ -99,6 +100,7 @@ def _requests(
         "agency_requests.html",
         here="/agency",
         seat=seat,
+        looks=previews.looks_of(session, seat.organization.id),
         requests=[(each, documents.recorded(each.contract.document.encode())) for each in found],
         words=WORDS,
         more=found[-1].contract.id if len(found) == PER_PAGE else None,

@@ -8,13 +8,17 @@ from fastapi.routing import APIRoute
 from sqlmodel import select
 
 from app import clock, config, db
+from app.gateway.models_previews import Preview
+from app.identity import people
+from app.identity import service as identity
 from app.licensing.contracts import roster
 from app.licensing.contracts.models import Contract
 from app.main import operations_of
 from app.notices.models import Notice
 from app.registry.models import Performer
 from app.web import agency, agency_import, agency_statements
-from tests.http.house import a_house
+from tests.http.browser import Browser
+from tests.http.house import FILM, a_house, a_preview
 from tests.http.test_performer_pages import joined, shown
 from tests.identity.authenticator import ORIGIN
 from tests.people.visiting import everything, refused
@@ -24,6 +28,7 @@ pytestmark = [
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
     pytest.mark.xdist_group("http"),
 ]
+NO_NUDITY = {"prohibited": ["nudity"], "approval": [], "blocked_brand_categories": []}
 
 
 @pytest.fixture
@@ -180,3 +185,64 @@ class TestRoster:
             assert len([each for each in said if each.startswith("SELECT")]) == 4
             everybody = session.exec(select(Performer.id)).all()
         assert len(seen) == len(set(seen)) == 61 < len(everybody)
+
+
+class TestLooking:
+    @pytest.fixture
+    def house(self, client, served, monkeypatch):
+        monkeypatch.setenv("UNDERSTUDY_ORIGIN", ORIGIN)
+        config.settings.cache_clear()
+        return a_house(client, content=NO_NUDITY)
+
+    def asks(self, house, *roles):
+        """Have a film wait for a look by those in these roles; return it, and the page's path."""
+        generation_id, preview_id = a_preview(house)
+        with db.writing() as session:
+            represent(session, house.scene, house.scene.agency.organization)
+            session.get_one(Preview, preview_id).roles = list(roles)
+        return generation_id, f"/agency/previews/{preview_id}"
+
+    def test_an_agent_whom_the_contract_names_looks_and_lets_go(self, house, olga):
+        generation_id, path = self.asks(house, "performer", "agent")
+        assert f'href="{path}"' in shown(olga, "/agency")
+        shown(olga, path)
+        refused(olga.send(path, answer="approved"), "preview-unseen")
+        assert olga.open(f"{path}/film").content == FILM
+        assert "You have looked at it whole." in shown(olga, path)
+        assert olga.send(path, answer="approved").headers["location"] == path
+        assert "It waits for no answer any more." in shown(olga, path)
+        assert path not in shown(olga, "/agency")
+        assert house.get(f"/v1/generations/{generation_id}").json()["state"] == "previewed"
+
+    def test_a_no_ends_it_and_the_production_reads_why(self, house, olga):
+        generation_id, path = self.asks(house, "performer", "agent")
+        shown(olga, path)
+        olga.send(path, answer="rejected", reason="Not her smile.")
+        told = house.get(f"/v1/generations/{generation_id}").json()
+        assert (told["state"], "Not her smile." in told["reason"]) == ("refused", True)
+
+    def test_an_agency_that_the_contract_does_not_ask_sees_nothing(self, served, house, olga):
+        generation_id, path = self.asks(house, "performer")
+        assert path not in shown(olga, "/agency")
+        assert "The contract does not ask you" in shown(olga, path)
+        refused(olga.open(f"{path}/film"), "preview-refused")
+        shown(olga, "/account")
+        refused(olga.send(path, answer="rejected"), "preview-refused")
+        with db.writing() as session:
+            other = identity.create_organization(session, "Other", "agency")
+        jan = joined(served, other, "Jan")
+        refused(jan.open(path), "preview-not-found")
+        assert house.get(f"/v1/generations/{generation_id}").json()["state"] == "awaiting-preview"
+
+    def test_an_auditor_of_the_agency_looks_at_no_film(self, served, house, olga):
+        _, path = self.asks(house, "performer", "agent")
+        with db.writing() as session:
+            agency = house.scene.agency.organization
+            by = session.merge(people.members_in(session, agency.id)[0][1])
+            _, secret = people.invite(session, agency.id, by, role="auditor")
+        paul = Browser(served)
+        paul.join(secret, "Paul")
+        assert "Only its agents answer." in shown(paul, path)
+        refused(paul.open(f"{path}/film"), "not-allowed")
+        shown(paul, "/account")
+        refused(paul.send(path, answer="rejected"), "not-allowed")
