@@ -1,4 +1,4 @@
-"""Take a picture of every page, at 360 and 1440 pixels, by day and one by night: docs/screens/.
+"""Take a picture of every page, at 360 and 1440 pixels, by day and some by night: docs/screens/.
 
     python -m tests.screens [--out DIRECTORY] [--only PAGE ...]
 
@@ -18,16 +18,18 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 WIDTHS = (360, 1440)
+BY_NIGHT = ("front", "performer", "ratification")
 # At which page which door is gone through, to stay signed in from there on.
 ENTERS = {
     "performer": 0,
     "board": 1,
     "union": 2,
-    "operator": 4,
+    "operator": 5,
     "requests": 3,
     "confirm": 0,
     "budgets": 1,
     "vouch": 3,
+    "ratification": 4,
 }
 
 
@@ -76,7 +78,7 @@ def _shoot(out: Path, port: int, directory: Path, *, only: list[str]) -> None:
                 context.set_default_timeout(60_000)
                 page = context.new_page()
                 for name, path in paths.items():
-                    if scheme == "dark" and name not in ("front", "performer"):
+                    if scheme == "dark" and name not in BY_NIGHT:
                         continue
                     if name in ENTERS:
                         page.goto(f"{origin}/demo/{made[ENTERS[name]].token}")
@@ -111,6 +113,8 @@ def a_town(directory: Path) -> Town:
     from tests.web import ways
 
     scene, union, paths = _populate(directory)
+    with _days_ago(100), db.writing() as session:
+        grown = ways.of_age(session, directory)
     publication.publish_log()
     with db.writing() as session:
         houses = [
@@ -118,9 +122,11 @@ def a_town(directory: Path) -> Town:
             ("Felix", scene.production.organization),
             ("Clara", union),
             ("Olga", scene.agency.organization),
+            ("Jan", grown.desk.organization),
         ]
         made = [*doors.make_doors(session, houses), doors.make_operator(session)]
         paths = ways.add_ways(session, scene, made, paths)
+        paths["ratification"] = f"/contracts/{grown.contract.series_id}/ratification"
     return Town(scene, union, made, paths)
 
 
@@ -157,6 +163,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
     from app.licensing.strikes import service as strikes
     from tests.payments.stories import closed, told
     from tests.scenes import a_scene, offered, represent
+    from tests.web import ways
     from tests.web.released import released
 
     film = directory / "film.mp4"
@@ -205,6 +212,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             ),
         )
         lent = _lent(session, scene, directory)
+        look = ways.to_look_at(session, scene)
     return (
         scene,
         union,
@@ -258,6 +266,7 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "roster": "/agency/roster",
             "import": "/agency/import",
             "agency-statements": "/agency/statements",
+            "look": f"/agency/previews/{look}",
         },
     )
 

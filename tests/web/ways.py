@@ -6,7 +6,7 @@ Part of the one list of pages in tests/screens.py.
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,25 @@ from sqlmodel import Session
 from app import clock, vault_text
 from app.cases import opening
 from app.demo.doors import Door
+from app.gateway.models_previews import Preview
 from app.identity import api_keys, people
 from app.identity import service as identity
 from app.identity.models_people import Passkey, Person
 from app.identity.models_providers import SignInProvider
 from app.identity.principal import Principal
+from app.licensing.contracts import service as contracts
+from app.licensing.mandates import service as mandates
 from app.notices import links
 from app.notices.models import Contact
 from app.recovery import codes
 from app.recovery import service as recovery
-from app.registry import live
+from app.registry import live, lives
 from app.registry.imports.models import RosterEntry
 from app.registry.imports.service import LINK
 from app.registry.models import Performer
 from app.twofold import rotation
+from tests.licensing.mandating import granted, holder_of
+from tests.scenes import a_scene, offered
 
 SAMPLE = Path(__file__).parent.parent.parent / "samples" / "girl-with-a-pearl-earring.jpg"
 
@@ -134,6 +139,44 @@ def add_ways(
         "vouch": f"/recoveries/{begun.id}/vouch",
         "vouched": f"/recoveries/{begun.id}/vouch",
     }
+
+
+def of_age(session: Session, directory: Path) -> Any:
+    """Have a guardian sign for a minor who has their 18th birthday this month."""
+    today = datetime.now(UTC).date()
+    born_on = date(today.year - 18, today.month, 1)
+    scene = a_scene(session, signed=False)
+    contracts.retract_offer(session, scene.contract, scene.production.organization.id)
+    scene.desk.organization.name = "Jan van Delft, performer"
+    session.get_one(Performer, scene.performer.id).name = "Jan van Delft"
+    scene = offered(
+        session,
+        scene,
+        lambda document: document["performer"].update(dob=str(born_on), name="Jan van Delft"),
+    )
+    lives.record_birth(session, mandates.lock(session, scene.performer.id), born_on)
+    guardian = holder_of(session, "guardian")
+    guardian.organization.name = "Maria van Delft, his mother"
+    session.add_all((scene.desk.organization, guardian.organization))
+    granted(session, scene, "guardian", directory, guardian)
+    for party, role in ((scene.production, "licensee"), (guardian, "guardian")):
+        by, jws = party.organization.id, party.sign(scene.contract, role)
+        contracts.sign_contract(session, scene.contract, by, role=role, jws=jws)
+    return scene
+
+
+def to_look_at(session: Session, scene: Any) -> str:
+    """Have a film wait for a look by the performer or their agent; return the preview's id."""
+    _, film = scene.ask(session, line="Do you see me?", length_s="4")
+    film.state, film.length_ms = "awaiting-preview", 4000
+    preview = Preview(
+        generation_id=film.id,
+        contract_id=scene.contract.id,
+        roles=["performer", "agent"],
+        due_at=clock.now() + timedelta(days=2),
+    )
+    session.add_all((film, preview))
+    return preview.id
 
 
 def _provider(organization_id: str, by: Person) -> SignInProvider:
