@@ -84,7 +84,10 @@ class TestEveryPage:
         seen = 0
         for _each, path in pages_with(served, ids):
             for who, browser in everybody.items():
-                text = browser.open(path).text
+                answer = browser.open(path)
+                if answer.headers.get("content-disposition", "").startswith("attachment"):
+                    continue  # a table to download: no browser makes a page of it
+                text = answer.text
                 assert SCRIPT not in text, (path, who)
                 seen += ESCAPED in text
         assert seen > 20
