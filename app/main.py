@@ -84,6 +84,7 @@ from app.web import agency as agency_pages
 from app.web import (
     agency_import,
     agency_invitation,
+    agency_preview,
     agency_statements,
     performer,
     performer_catalogue,
@@ -280,6 +281,7 @@ def create_app() -> FastAPI:
     app.include_router(operator_page.router)
     app.include_router(agency_pages.router)
     app.include_router(agency_import.router)
+    app.include_router(agency_preview.router)
     app.include_router(agency_statements.router)
     app.include_router(agency_invitation.router)
     app.include_router(obligations_page.router)

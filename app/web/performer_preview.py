@@ -1,7 +1,6 @@
-"""A finished film, looked at by the performer's side before anybody else: let it go, or stop it.
+"""A finished film, looked at by the performer before anybody else: let it go, or stop it.
 
-The performer at their pages; the agent at the agency's desk, where the contract names them and
-they may answer.
+An agent whom the contract asks does the same at the agency's desk (agency_preview.py).
 """
 
 from collections.abc import Sequence
@@ -9,34 +8,31 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Response
 
-from app import clock, db
+from app import db
 from app.access import may
 from app.gateway import previews
 from app.gateway.api_files import Wanted, play_output
 from app.gateway.errors import PreviewRefused
-from app.identity.models import Organization
 from app.language import _
-from app.licensing.words.plain_words import WORDS
 from app.problems import InvalidRequest
 from app.recovery import service as recovery
-from app.registry.models import Performer
-from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
-from app.web.seats import Seat, acting_seat, principal_of, seat_of
+from app.web.pages import PageRoute, Posted, Visit, Visitor, see
+from app.web.seats import Seat, acting_seat, principal_of
 
-router = APIRouter(include_in_schema=False, route_class=PageRoute)
+router = APIRouter(prefix="/performer/previews", include_in_schema=False, route_class=PageRoute)
 Seen = Annotated[list[str], Form(max_length=100)]
 Word = Annotated[str, Form(pattern="^(approved|rejected)$")]
 Reason = Annotated[str, Form(max_length=500)]
 
 
-@router.get("/performer/previews/{preview_id}/film")
+@router.get("/{preview_id}/film")
 @may("desk")
 def play_preview(visit: Visitor, preview_id: str, wanted: Wanted = "") -> Response:
     """Play what is marked and signed and not released; that it was opened whole is on record."""
-    return _play(visit, "performer", preview_id, wanted)
+    return play(visit, "performer", preview_id, wanted)
 
 
-@router.post("/performer/previews/{preview_id}")
+@router.post("/{preview_id}")
 @may("desk")
 def answer_preview(
     visit: Posted,
@@ -46,53 +42,13 @@ def answer_preview(
     seen: Seen = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """Let it go on to its release, or stop it; through the service of the API."""
-    generation_id = _answer(visit, "performer", preview_id, answer=answer, reason=reason, seen=seen)
+    generation_id = answered(
+        visit, "performer", preview_id, answer=answer, reason=reason, seen=seen
+    )
     return see(f"/performer/work/{generation_id}")
 
 
-@router.get("/agency/previews/{preview_id}")
-@may("bureau")
-def show_preview(visit: Visitor, preview_id: str) -> Response:
-    """Show a film that waits for a look, and ask the agent, where they may answer."""
-    with db.reading() as session:
-        seat = seat_of(session, visit, "agency")
-        look = previews.preview_of(session, seat.organization.id, preview_id)
-        return page(
-            visit,
-            "agency_preview.html",
-            here="/agency",
-            seat=seat,
-            look=look,
-            waits=look.state(clock.now()) == "waiting",
-            role=_agents_role(look, seat.organization.id),
-            performer=session.get_one(Performer, look.contract.performer_id).name,
-            asked_by=session.get_one(Organization, look.contract.licensee_id).name,
-            words=WORDS,
-        )
-
-
-@router.get("/agency/previews/{preview_id}/film")
-@may("bureau")
-def play_to_agent(visit: Visitor, preview_id: str, wanted: Wanted = "") -> Response:
-    """Play it to the agent who may answer; that it was opened whole is on record."""
-    return _play(visit, "agency", preview_id, wanted)
-
-
-@router.post("/agency/previews/{preview_id}")
-@may("bureau")
-def answer_as_agent(
-    visit: Posted,
-    preview_id: str,
-    answer: Word,
-    reason: Reason = "",
-    seen: Seen = [],  # noqa: B006 - FastAPI copies it
-) -> Response:
-    """Answer in the performer's place, as the contract has it; through the service of the API."""
-    _answer(visit, "agency", preview_id, answer=answer, reason=reason, seen=seen)
-    return see(f"/agency/previews/{preview_id}")
-
-
-def _agents_role(look: previews.Shown, agency_id: str) -> str:
+def agents_role(look: previews.Shown, agency_id: str) -> str:
     """Return the role in which an agency may answer, the contract's first; "" for none."""
     return next(iter(look.roles_of(agency_id)), "")
 
@@ -104,7 +60,7 @@ def _answerable(look: previews.Shown, seat: Seat) -> str:
     """
     if seat.organization.kind == "performer":
         return "performer"
-    role = _agents_role(look, seat.organization.id)
+    role = agents_role(look, seat.organization.id)
     if not role:
         raise PreviewRefused(
             _("this contract does not ask your house to look; whoever it names is asked")
@@ -112,7 +68,8 @@ def _answerable(look: previews.Shown, seat: Seat) -> str:
     return role
 
 
-def _play(visit: Visit, kind: str, preview_id: str, wanted: str) -> Response:
+def play(visit: Visit, kind: str, preview_id: str, wanted: str) -> Response:
+    """Play a preview to who may answer it, in a house of a kind; opened whole, it is on record."""
     with db.writing() as session:
         seat = acting_seat(session, visit, kind)
         look = previews.preview_of(session, seat.organization.id, preview_id)
@@ -126,7 +83,7 @@ def _play(visit: Visit, kind: str, preview_id: str, wanted: str) -> Response:
     return play_output(look.generation, wanted, once_seen=note)
 
 
-def _answer(
+def answered(
     visit: Visit, kind: str, preview_id: str, *, answer: str, reason: str, seen: Sequence[str]
 ) -> str:
     """Keep an answer; return the generation it is about."""

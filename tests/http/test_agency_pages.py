@@ -16,7 +16,7 @@ from app.licensing.contracts.models import Contract
 from app.main import operations_of
 from app.notices.models import Notice
 from app.registry.models import Performer
-from app.web import agency, agency_import, agency_statements
+from app.web import agency, agency_import, agency_preview, agency_statements
 from tests.http.browser import Browser
 from tests.http.house import FILM, a_house, a_preview
 from tests.http.test_performer_pages import joined, shown
@@ -106,7 +106,7 @@ class TestManyAtOnce:
         refused(olga.send("/agency/requests", do="sign", chosen=mine), "invalid-request")
         posts = [
             route.path
-            for room in (agency, agency_import, agency_statements)
+            for room in (agency, agency_import, agency_preview, agency_statements)
             for route in room.router.routes
             if isinstance(route, APIRoute) and "POST" in route.methods
         ]
