@@ -112,6 +112,7 @@ class TestManyAtOnce:
         ]
         assert posts == [
             "/agency/requests", "/agency/import", "/agency/import/{entry_id}/retraction",
+            "/agency/previews/{preview_id}",
         ]  # fmt: skip
         assert all(of(each).executed_at is None for each in mine)
 
