@@ -26,7 +26,7 @@ from app.identity.models_people import Person, PersonSession
 from app.identity.passkeys import Site
 from app.language import _
 from app.problems import InvalidRequest
-from app.web import instants, spoken
+from app.web import browsers, instants, spoken
 
 HERE = Path(__file__).parent
 SESSION_COOKIE = "__Host-understudy"
@@ -305,6 +305,7 @@ def templates() -> Environment:
     found.globals["languages"] = language.LANGUAGES
     found.filters["said"] = language.translated
     found.filters["spoken"] = spoken.spoken
+    found.filters["browser"] = browsers.browser
     found.filters["day"] = instants.day
     found.filters["short"] = instants.short
     found.filters["date"] = instants.date_

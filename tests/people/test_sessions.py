@@ -5,7 +5,7 @@ import pytest
 from app import config, db
 from app.identity import service as identity
 from app.identity.models_people import PersonSession
-from app.web import pages
+from app.web import browsers, pages
 from tests.http.browser import Browser, first_link
 from tests.people.visiting import ONE_DATABASE, everything, later, refused
 
@@ -118,3 +118,20 @@ class TestAskTooOften:
         monkeypatch.setattr(config.settings(), "rate_lookups", "3/minute")
         said = [browser.send("/sign-in", ceremony="c", answer="{}").status_code for _ in range(5)]
         assert said[3:] == [429, 429]
+
+
+class TestABrowser:
+    @pytest.mark.parametrize(
+        ("said", "shown"),
+        [
+            ("Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0 Safari/537.36", "Chrome on Linux"),
+            ("Mozilla/5.0 (Windows NT 10.0) Chrome/141.0 Safari/537.36 Edg/141", "Edge on Windows"),
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1",
+             "Safari on iPhone"),
+            ("Mozilla/5.0 (Android 15; Mobile; rv:140.0) Firefox/140.0", "Firefox on Android"),
+            ("curl/8.5.0 <b>", "curl/8.5.0 <b>"),
+            ("", ""),
+        ],
+    )  # fmt: skip
+    def test_is_called_what_its_owner_calls_it(self, said, shown):
+        assert str(browsers.browser(said)) == shown

@@ -13,7 +13,7 @@ from typing import Any
 from playwright.sync_api import Page
 from sqlmodel import Session
 
-from app import clock, vault_text
+from app import clock, vault, vault_text
 from app.cases import opening
 from app.demo.doors import Door
 from app.gateway.models_previews import Preview
@@ -93,6 +93,10 @@ def add_ways(
         overlap=timedelta(hours=24),
     )
     session.add_all((waiting, verified, provider, asked, unwilling))
+    session.flush()
+    for each in (asked, unwilling):
+        each.portrait_object_id = vault.seal(session, each.id, "portrait", SAMPLE).id
+        each.media_type = "image/jpeg"
     session.flush()
     mandate = (
         f"/mandates/new?performer={scene.performer.id}&holder={scene.agency.organization.id}"
