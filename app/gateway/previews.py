@@ -328,9 +328,9 @@ def looks_of(session: Session, organization_id: str, *, limit: int = 25) -> list
     """
     asked = _asked_of(organization_id).with_only_columns(Preview, Generation, col(Performer.name))
     page = asked.join(Generation, col(Generation.id) == col(Preview.generation_id)).where(
-        Preview.outcome == "open",
-        Preview.due_at > clock.now(),
-        Generation.state == "awaiting-preview",
+        col(Preview.outcome) == "open",
+        col(Preview.due_at) > clock.now(),
+        col(Generation.state) == "awaiting-preview",
     )
     found = session.execute(page.order_by(col(Preview.due_at)).limit(limit))
     return [Look(*row) for row in found if set(row[0].roles) != {"performer"}]
