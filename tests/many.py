@@ -21,6 +21,7 @@ from app.ids import new_id
 AT_ONCE = 500
 LENGTH = 16  # of a made up text, at least
 LAST = ("entry_seal",)  # after the lines that it seals
+NOT_OF_COPIES = ("organization_of_operators",)  # a key of rows that are never copied
 _ID = re.compile(r"[a-z]{2,4}_[0-9A-HJKMNP-TV-Z]{26}")
 Seed = Mapping[str, Sequence[Mapping[str, Any]]]
 Cell = Callable[[Mapping[str, str], str], Any]  # of the ids of a copy, and what names the copy
@@ -115,7 +116,8 @@ def _fresh(table: sa.Table, row: Mapping[str, Any], ids: re.Pattern[str]) -> set
     keys += [
         each.columns.keys()
         for each in (*table.constraints, *table.indexes)
-        if isinstance(each, sa.UniqueConstraint) or (isinstance(each, sa.Index) and each.unique)
+        if each.name not in NOT_OF_COPIES
+        and (isinstance(each, sa.UniqueConstraint) or (isinstance(each, sa.Index) and each.unique))
     ]
     return {
         key[-1]
