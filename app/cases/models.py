@@ -76,9 +76,10 @@ class CaseSide(SQLModel, table=True):
     """An organization that sees a case, and as what: whoever it concerned when it was opened."""
 
     __tablename__ = "case_side"
+    __table_args__ = (sa.Index("ix_case_side_of_house", "organization_id", "case_id"),)
 
     case_id: str = Field(foreign_key="case_file.id", primary_key=True)
-    organization_id: str = Field(foreign_key="organization.id", primary_key=True, index=True)
+    organization_id: str = Field(foreign_key="organization.id", primary_key=True)
     side: str
     must_accept: bool = False  # what is asked happens once all of these have accepted it
 

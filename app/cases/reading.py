@@ -50,8 +50,8 @@ def cases_of(
         .where(CaseSide.organization_id == organization_id)
     )
     if before is not None:
-        query = query.where(col(Case.id) < before)
-    return session.exec(query.order_by(col(Case.id).desc()).limit(limit)).all()
+        query = query.where(col(CaseSide.case_id) < before)
+    return session.exec(query.order_by(col(CaseSide.case_id).desc()).limit(limit)).all()
 
 
 def open_cases(session: Session) -> Sequence[Case]:

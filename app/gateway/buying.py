@@ -202,10 +202,13 @@ def _cloned(connector: Clones, vendor: str, job: RenderJob) -> str:
     return voice
 
 
-def unsettled(session: Session) -> Sequence[VendorJob]:
+def unsettled(
+    session: Session, *, after: str = "", limit: int | None = None
+) -> Sequence[VendorJob]:
     """List the jobs of which nobody can tell whether they run, oldest first."""
-    found = select(VendorJob).where(VendorJob.state == "unknown")
-    return session.exec(found.order_by(col(VendorJob.generation_id))).all()
+    place = col(VendorJob.generation_id)
+    found = select(VendorJob).where(VendorJob.state == "unknown", place > after)
+    return session.exec(found.order_by(place).limit(limit)).all()
 
 
 def settle_found(generation_id: str, reference: str) -> None:

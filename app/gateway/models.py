@@ -25,6 +25,7 @@ STATES = (
     *("released", "refused", "quarantined", "failed"),
 )
 FINAL = frozenset({"released", "refused", "quarantined", "failed"})
+UNDER_WAY = tuple(state for state in STATES if state not in FINAL)
 
 
 class Generation(SQLModel, table=True):
@@ -33,17 +34,19 @@ class Generation(SQLModel, table=True):
     __table_args__ = (
         sa.CheckConstraint(f"state IN {STATES}", name="generation_state"),
         sa.CheckConstraint("length_ms >= 0", name="generation_length"),
+        sa.Index("ix_generation_of_house", "organization_id", "id"),
+        sa.Index("ix_generation_in_state", "state", "id"),
     )
 
     id: str = Field(default_factory=lambda: new_id("gen"), primary_key=True)
-    organization_id: str = Field(foreign_key="organization.id", index=True)
+    organization_id: str = Field(foreign_key="organization.id")
     decision_id: str = Field(foreign_key="decision.id")
     generator: str
     line: str
     length_ms: int  # a picture has none: 0
     request: dict[str, Any] = Field(sa_type=Json)
     payload_hex: str = Field(default_factory=lambda: secrets.token_hex(8), unique=True)
-    state: str = Field(default="held", index=True)
+    state: str = "held"
     reason: str = ""
     job_reference: str | None = None
     progress_percent: int | None = None  # as the generator said last; of a render under way
@@ -71,8 +74,12 @@ class GenerationReplica(SQLModel, table=True):
     """A replica in a generation, and the contract that permitted it."""
 
     __tablename__ = "generation_replica"
+    __table_args__ = (
+        sa.Index("ix_generation_replica_of_performer", "performer_id", "generation_id"),
+        sa.Index("ix_generation_replica_under_contract", "contract_id", "generation_id"),
+    )
 
     generation_id: str = Field(foreign_key="generation.id", primary_key=True)
     replica_id: str = Field(foreign_key="replica.id", primary_key=True)
-    performer_id: str = Field(foreign_key="performer.id", index=True)
-    contract_id: str = Field(foreign_key="contract.id", index=True)
+    performer_id: str = Field(foreign_key="performer.id")
+    contract_id: str = Field(foreign_key="contract.id")

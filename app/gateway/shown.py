@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from app.gateway import progress
 from app.gateway.errors import GenerationNotFound
-from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.gateway.models import UNDER_WAY, Generation, GenerationReplica
 from app.identity.models import Organization
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
@@ -56,9 +56,11 @@ def outputs_of(
         col(GenerationReplica.performer_id).in_(performer_ids),
         of_interest if state is None else col(Generation.state) == state,
     )
+    # Of all, by theirs in order; of one state, by those that are in it: few, as a rule.
+    place = col(GenerationReplica.generation_id) if state is None else col(Generation.id)
     if before is not None:
-        page = page.where(col(Generation.id) < before)
-    found = session.execute(page.order_by(col(Generation.id).desc()).limit(limit))
+        page = page.where(place < before)
+    found = session.execute(page.order_by(place.desc()).limit(limit))
     return [_read(*row) for row in found]
 
 
@@ -86,7 +88,7 @@ def asked_by(
 
 def under_way(session: Session, *, limit: int = 500) -> Sequence[Generation]:
     """List everybody's generations that have not ended, oldest first: for the operator."""
-    going = select(Generation).where(col(Generation.state).not_in(FINAL))
+    going = select(Generation).where(col(Generation.state).in_(UNDER_WAY))
     return session.exec(going.order_by(col(Generation.id)).limit(limit)).all()
 
 

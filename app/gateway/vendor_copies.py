@@ -150,10 +150,12 @@ def unconfirmed_of(session: Session, performer_id: str) -> Sequence[VendorCopy]:
     return session.exec(found.order_by(col(VendorCopy.id))).all()
 
 
-def unconfirmed(session: Session) -> Sequence[VendorCopy]:
+def unconfirmed(
+    session: Session, *, after: str = "", limit: int | None = None
+) -> Sequence[VendorCopy]:
     """List the copies a person must ask about: no call deletes them, or none was confirmed."""
-    found = select(VendorCopy).where(VendorCopy.state == "unconfirmed")
-    return session.exec(found.order_by(col(VendorCopy.id))).all()
+    found = select(VendorCopy).where(VendorCopy.state == "unconfirmed", col(VendorCopy.id) > after)
+    return session.exec(found.order_by(col(VendorCopy.id)).limit(limit)).all()
 
 
 def confirm(session: Session, copy_id: str, *, note: str) -> VendorCopy:

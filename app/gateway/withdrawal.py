@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock
 from app.gateway.generators import catalogue
-from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.gateway.models import UNDER_WAY, Generation, GenerationReplica
 from app.ledger import service as ledger
 from app.licensing.contracts import acts
 from app.licensing.contracts.models import Contract
@@ -194,17 +195,28 @@ def _permitted(
     limit: int | None = None,
 ) -> Sequence[tuple[Generation, Decision]]:
     """List what was permitted under a contract and is released, or has not ended yet."""
-    mine = select(GenerationReplica.generation_id).where(
-        col(GenerationReplica.contract_id).in_(
-            select(Contract.id).where(Contract.series_id == contract.series_id)
+    versions = select(Contract.id).where(Contract.series_id == contract.series_id)
+    under = col(GenerationReplica.contract_id).in_(session.exec(versions).all())
+    of_mine = col(GenerationReplica.generation_id) == col(Generation.id)
+    if done:  # by theirs in order; what is under way, by its state: few, whoever's
+        place = col(GenerationReplica.generation_id)
+        mine = (
+            select(GenerationReplica.generation_id)
+            .join(Generation, of_mine)
+            .where(under, Generation.state == "released")
+            .distinct()
         )
-    )
-    state = col(Generation.state)
+    else:
+        place = col(Generation.id)
+        mine = select(Generation.id).where(
+            col(Generation.state).in_(UNDER_WAY), sa.exists().where(of_mine, under)
+        )
+    if before is not None:
+        mine = mine.where(place < before)
+    ids = session.exec(mine.order_by(place.desc()).limit(limit)).all()
     query = (
         select(Generation, Decision)
         .join(Decision, col(Decision.id) == col(Generation.decision_id))
-        .where(col(Generation.id).in_(mine), state == "released" if done else state.not_in(FINAL))
+        .where(col(Generation.id).in_(ids))
     )
-    if before is not None:
-        query = query.where(col(Generation.id) < before)
-    return session.exec(query.order_by(col(Generation.id).desc()).limit(limit)).all()
+    return session.exec(query.order_by(col(Generation.id).desc())).all()

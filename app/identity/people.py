@@ -256,14 +256,6 @@ def invitations_of(session: Session, person_id: str) -> Sequence[Invitation]:
     ).all()
 
 
-def members_of(
-    session: Session, by: Person, organization_id: str
-) -> Sequence[tuple[Membership, Person]]:
-    """List who is what in an organization, to its administrators. Raises NotAllowed."""
-    administered(session, by, organization_id)
-    return members_in(session, organization_id)
-
-
 def members_in(
     session: Session, organization_id: str, *, after: str = "", limit: int | None = None
 ) -> Sequence[tuple[Membership, Person]]:

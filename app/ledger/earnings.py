@@ -47,7 +47,11 @@ def by_output(
             -sa.func.sum(Posting.amount_minor),
         )
         .join(JournalEntry, col(JournalEntry.id) == col(Posting.entry_id))
-        .where(col(Posting.account) == account, col(JournalEntry.generation_id).in_(generation_ids))
+        .where(
+            # By the entries of these outputs, and not by every line of the account.
+            col(Posting.account).concat("") == account,
+            col(JournalEntry.generation_id).in_(generation_ids),
+        )
         .group_by(col(JournalEntry.generation_id), col(Posting.currency))
         .order_by(col(JournalEntry.generation_id), col(Posting.currency))
     )

@@ -46,11 +46,13 @@ class Notice(SQLModel, table=True):
         sa.CheckConstraint(
             "(organization_id IS NULL) <> (person_id IS NULL)", name="notice_to_one"
         ),
+        sa.Index("ix_notice_to_house", "organization_id", "id"),
+        sa.Index("ix_notice_to_person", "person_id", "id"),
     )
 
     id: str = Field(default_factory=lambda: new_id("ntc"), primary_key=True)
-    organization_id: str | None = Field(default=None, foreign_key="organization.id", index=True)
-    person_id: str | None = Field(default=None, foreign_key="person.id", index=True)
+    organization_id: str | None = Field(default=None, foreign_key="organization.id")
+    person_id: str | None = Field(default=None, foreign_key="person.id")
     kind: str
     subject_id: str = Field(index=True)
     alarms_id: str | None = Field(default=None, foreign_key="organization.id")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from app import clock, egress_mail
 from app.identity.models_people import Membership
@@ -76,12 +76,18 @@ def notices_for(
     limit: int = 50,
 ) -> Sequence[Notice]:
     """List what these organizations, and this person, were told, newest first."""
-    theirs: sa.ColumnElement[bool] = col(Notice.organization_id).in_(organization_ids)
+    to: list[sa.ColumnElement[bool]] = [
+        col(Notice.organization_id) == each for each in organization_ids
+    ]
     if person_id is not None:
-        theirs = or_(theirs, col(Notice.person_id) == person_id)
-    page = select(Notice).where(theirs)
+        to.append(col(Notice.person_id) == person_id)
+    # The newest of each, and of those the newest: none of them is read to its end.
+    newest = [sa.select(col(Notice.id)).where(each) for each in to]
     if before is not None:
-        page = page.where(col(Notice.id) < before)
+        newest = [each.where(col(Notice.id) < before) for each in newest]
+    pages = [each.order_by(col(Notice.id).desc()).limit(limit).subquery() for each in newest]
+    ids = sa.union_all(*(sa.select(each.c.id) for each in pages)) if pages else []
+    page = select(Notice).where(col(Notice.id).in_(ids))
     return session.exec(page.order_by(col(Notice.id).desc()).limit(limit)).all()
 
 

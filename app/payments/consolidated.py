@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import rfc8785
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.ledger.models_periods import Period
@@ -83,8 +84,8 @@ class Consolidated:
 
 def periods_of(session: Session, agency_id: str, *, limit: int = 50) -> Sequence[Period]:
     """List the closed periods in which an agency, or somebody it represents, has a statement."""
-    theirs = select(IssuedStatement.period_id).where(_of(agency_id))
-    found = select(Period).where(col(Period.id).in_(theirs))
+    theirs = sa.exists().where(col(IssuedStatement.period_id) == col(Period.id), _of(agency_id))
+    found = select(Period).where(theirs)
     return session.exec(found.order_by(col(Period.number).desc()).limit(limit)).all()
 
 

@@ -17,7 +17,9 @@ class Performer(SQLModel, table=True):
 
     id: str = Field(default_factory=lambda: new_id("per"), primary_key=True)
     organization_id: str = Field(foreign_key="organization.id", index=True)
-    agent_organization_id: str | None = Field(default=None, foreign_key="organization.id")
+    agent_organization_id: str | None = Field(
+        default=None, foreign_key="organization.id", index=True
+    )
     name: str
     paused_at: datetime | None = Field(default=None, sa_type=Instant)
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)

@@ -53,10 +53,14 @@ def hold(session: Session, performer: Performer, searched: Searched) -> Enrollme
     return held
 
 
-def waiting(session: Session) -> Sequence[EnrollmentHold]:
+def waiting(
+    session: Session, *, after: str = "", limit: int | None = None
+) -> Sequence[EnrollmentHold]:
     """List the enrollments that nobody has looked at, oldest first."""
-    found = select(EnrollmentHold).where(EnrollmentHold.outcome == "open")
-    return session.exec(found.order_by(col(EnrollmentHold.id))).all()
+    found = select(EnrollmentHold).where(
+        EnrollmentHold.outcome == "open", col(EnrollmentHold.id) > after
+    )
+    return session.exec(found.order_by(col(EnrollmentHold.id)).limit(limit)).all()
 
 
 def show(session: Session, hold_id: str) -> tuple[EnrollmentHold, Sequence[EnrollmentMatch]]:

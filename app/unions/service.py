@@ -75,7 +75,9 @@ def denials(
     """
     asked_for = elements(session, col(Decision.request), "use", "performers")
     of_theirs = sa.and_(
-        asked_for.c.value == col(Contract.performer_id),
+        col(Contract.performer_id).in_(
+            sa.select(asked_for.c.value).select_from(asked_for).correlate(Decision)
+        ),
         col(Contract.licensee_id) == col(Decision.organization_id),
         under(session, union),
         _signed_and_not_left(col(Decision.at)),
@@ -84,18 +86,17 @@ def denials(
             sa.cast(col(Decision.codes), sa.Text).contains(f'"{ENDED}"'),
         ),
     )
-    concerned = sa.exists(
-        sa.select(1).select_from(Contract).join(asked_for, sa.true()).where(of_theirs)
-        .correlate(Decision)
-    )  # fmt: skip
-    query = sa.select(Decision).where(col(Decision.outcome) == "deny", concerned)
+    concerned = sa.exists(sa.select(1).select_from(Contract).where(of_theirs).correlate(Decision))
+    query = sa.select(Decision).where(
+        col(Decision.outcome) == sa.literal_column("'deny'"),
+        concerned,  # as its index says it
+    )
     if before is not None:
         query = query.where(col(Decision.id) < before)
     found = session.scalars(query.order_by(col(Decision.id).desc()).limit(limit)).all()
     whose = (
         sa.select(col(Decision.id), col(Contract.performer_id))
         .select_from(Decision)
-        .join(asked_for, sa.true())
         .join(Contract, of_theirs)
         .where(col(Decision.id).in_([each.id for each in found]))
     )
@@ -170,13 +171,15 @@ def breaches(
 def _drafts(
     session: Session, union: Organization, at: datetime, after: str | None, limit: int
 ) -> list[Breach]:
+    past = sa.select(col(Generation.id)).where(
+        col(Generation.delete_at) <= at, col(Generation.deleted_at).is_(None)
+    )
     query = (
         sa.select(Generation, GenerationReplica, col(Contract.series_id))
         .join(GenerationReplica, col(GenerationReplica.generation_id) == col(Generation.id))
         .join(Contract, col(Contract.id) == col(GenerationReplica.contract_id))
         .where(
-            col(Generation.delete_at) <= at,
-            col(Generation.deleted_at).is_(None),
+            col(GenerationReplica.generation_id).in_(past),
             under(session, union),
         )
     )

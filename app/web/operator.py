@@ -4,18 +4,20 @@ What is done here goes through the services of the command line, and is put down
 operator's id.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Query, Response
 from sqlmodel import Session, col, select
 
 from app import clock, db, trail
 from app.access import may
 from app.config import settings
 from app.gateway import buying, vendor_copies
-from app.gateway.models import FINAL, Generation
+from app.gateway.models import UNDER_WAY, Generation
+from app.gateway.models_vendor_jobs import VendorJob
 from app.gateway.models_webhooks import WebhookDelivery
 from app.gateway.reviews import service as reviews
 from app.heartbeat import WorkerBeat
@@ -35,28 +37,41 @@ from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
 from app.web.public import parts
 
 router = APIRouter(prefix="/operator", include_in_schema=False, route_class=PageRoute)
-MOST = 25  # lines of each list; the command line lists all
+MOST = 25  # lines of each list on a page; the command line lists all
 SOON_DAYS = 60
 
 
 @router.get("")
 @may("operator")
-def show_installation(visit: Visitor) -> Response:
-    """Show what works, what waits, what needs a person, keys and their ends, and the rules."""
+def show_installation(
+    visit: Visitor,
+    of: Annotated[str, Query(max_length=20)] = "",
+    after: Annotated[str, Query(max_length=40)] = "",
+) -> Response:
+    """Show what works, what waits, what needs a person, keys and their ends, and the rules.
+
+    `of` names the one list that goes on behind `after`.
+    """
     with db.reading() as session:
         insist_operator(session, visit.person(session))
         shown: dict[str, Any] = {
             "parts": [*parts(session), _workers(session)],
+            "more": {},
             "queues": _queues(session),
-            "unknown": buying.unsettled(session)[:MOST],
-            "reviews": reviews.waiting(session)[:MOST],
-            "holds": resemblance.waiting(session)[:MOST],
-            "copies": vendor_copies.unconfirmed(session)[:MOST],
-            "quarantined": _quarantined(session),
             "sets": _sets(session),
             "today": rulebook.today().digest,
+            "from_start": not after,
         }
+        for name, read in LISTS.items():
+            found = read(session, after=after if name == of else "", limit=MOST)
+            shown[name] = found
+            shown["more"][name] = _place(found[-1]) if len(found) == MOST else None
     return page(visit, "operator.html", here="/operator", keys=_keys(), **shown)
+
+
+def _place(row: Any) -> str:
+    """Name where a list goes on: behind this line."""
+    return str(row.generation_id if isinstance(row, VendorJob) else row.id)
 
 
 @router.get("/members")
@@ -136,7 +151,7 @@ def _queues(session: Session) -> list[tuple[str, int]]:
 
     states = session.execute(
         sa.select(col(Generation.state), sa.func.count())
-        .where(col(Generation.state).not_in(FINAL))
+        .where(col(Generation.state).in_(UNDER_WAY))
         .group_by(col(Generation.state))
         .order_by(col(Generation.state))
     )
@@ -152,9 +167,20 @@ def _queues(session: Session) -> list[tuple[str, int]]:
     ]
 
 
-def _quarantined(session: Session) -> list[Generation]:
+def _quarantined(session: Session, *, after: str, limit: int) -> Sequence[Generation]:
     held = select(Generation).where(Generation.state == "quarantined")
-    return list(session.exec(held.order_by(col(Generation.id).desc()).limit(MOST)).all())
+    if after:
+        held = held.where(col(Generation.id) < after)
+    return session.exec(held.order_by(col(Generation.id).desc()).limit(limit)).all()
+
+
+LISTS: dict[str, Callable[..., Sequence[Any]]] = {
+    "unknown": buying.unsettled,
+    "reviews": reviews.waiting,
+    "holds": resemblance.waiting,
+    "copies": vendor_copies.unconfirmed,
+    "quarantined": _quarantined,
+}
 
 
 def _sets(session: Session) -> list[PolicyPublication]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Form, Response
+from fastapi import APIRouter, Depends, Form, Query, Response
 from sqlmodel import Session
 
 from app import db
@@ -31,7 +31,9 @@ from app.web.pages import (
 )
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
+PER_PAGE = 20
 Name = Annotated[str, Form(min_length=1, max_length=100)]
+Place = Annotated[str, Query(max_length=40)]
 # Where the form stood.
 Back = Annotated[Literal["/account", "/production/members", "/operator/members"], Form()]
 
@@ -182,14 +184,20 @@ def accept(visit: Posted, secret: str) -> Response:
 
 @router.get("/account")
 @may("person")
-def show_account(visit: Visitor) -> Response:
-    """Show who is signed in, where else, with which devices, and what they are in which house."""
+def show_account(visit: Visitor, house: Place = "", after: Place = "") -> Response:
+    """Show who is signed in, where else, with which devices, and what they are in which house.
+
+    `house` names the one whose members go on behind `after`.
+    """
     with db.reading() as session:
         person, held = visit.person(session), visit.session(session)
         houses = [
-            _house(session, person, membership, organization)
+            _house(
+                session, person, membership, organization,
+                after=after if organization.id == house else "",
+            )
             for membership, organization in people.memberships_of(session, person.id)
-        ]
+        ]  # fmt: skip
         shown: dict[str, Any] = {
             "person": person,
             "here": held.id,
@@ -201,15 +209,18 @@ def show_account(visit: Visitor) -> Response:
     return page(visit, "account.html", **shown)
 
 
-def _house(session: Session, person: Person, membership: Any, organization: Any) -> dict[str, Any]:
+def _house(
+    session: Session, person: Person, membership: Any, organization: Any, *, after: str
+) -> dict[str, Any]:
     members, invitations = [], []
     if membership.is_admin:
-        members = list(people.members_of(session, person, organization.id))
+        members = list(people.members_in(session, organization.id, after=after, limit=PER_PAGE))
         invitations = list(people.open_invitations(session, person, organization.id))
     return {
         "membership": membership,
         "organization": organization,
         "members": members,
+        "more": members[-1][0].id if len(members) == PER_PAGE else None,
         "invitations": invitations,
         "roles": ROLES[organization.kind][::-1],  # first what may least
     }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from sqlmodel import Session
 
 from app import db
@@ -12,14 +12,14 @@ from app.access import may
 from app.identity import passkeys, people, recorded, sessions
 from app.identity.api_edge import limited
 from app.identity.errors import NotSignedIn
-from app.identity.models_people import Passkey, Person
+from app.identity.models_people import Membership, Passkey, Person
 from app.recovery import codes, pausing, service
 from app.registry import live
 from app.registry.models_live import LiveCheck
 from app.registry.poses import Still
 from app.web.live import answer_live_check, show_live_check
 from app.web.pages import PageRoute, Posted, Visitor, end_present, held_secret, page, see, site
-from app.web.people import Proven
+from app.web.people import PER_PAGE, Place, Proven
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Code = Annotated[str, Form(min_length=1, max_length=64)]
@@ -29,8 +29,13 @@ STRANGERS = [limited("lookups")]
 
 @router.get("/account/recovery")
 @may("person")
-def show_recovery(visit: Visitor) -> Response:
-    """Show what lets this person back in, what is under way, and who waits for their word."""
+def show_recovery(
+    visit: Visitor, of: Annotated[str, Query(alias="house")] = "", after: Place = ""
+) -> Response:
+    """Show what lets this person back in, what is under way, and who waits for their word.
+
+    `house` names the one whose members go on behind `after`.
+    """
     with db.reading() as session:
         person = visit.person(session)
         houses = people.memberships_of(session, person.id)
@@ -42,13 +47,21 @@ def show_recovery(visit: Visitor) -> Response:
             ],
             "waiting": service.to_vouch_for(session, person),
             "houses": [
-                (house, [each for each in people.members_of(session, person, house.id)
-                         if each[1].id != person.id])
+                (house, *_others(session, person, house.id, after if house.id == of else ""))
                 for membership, house in houses
                 if membership.is_admin
             ],
-        }  # fmt: skip
+        }
     return page(visit, "recovery_account.html", here="/account", **shown)
+
+
+def _others(
+    session: Session, person: Person, house_id: str, after: str
+) -> tuple[list[tuple[Membership, Person]], str | None]:
+    """List a page of the other members of a house, and where it goes on."""
+    found = people.members_in(session, house_id, after=after, limit=PER_PAGE)
+    more = found[-1][0].id if len(found) == PER_PAGE else None
+    return [each for each in found if each[1].id != person.id], more
 
 
 @router.post("/account/recovery/codes")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app import config, db, installation
-from tests.bench import books, deciding, gateway, log, matcher, signing
+from tests.bench import books, deciding, gateway, log, matcher, pages, signing
 from tests.bench.population import Asked, a_population, crowd
 from tests.bench.serving import a_server, alone, capacity, tail
 
@@ -90,6 +90,7 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "signing": lambda _: signing.measure(rounds=10),
     "gateway": lambda _: gateway.measure(alone=20, queued=60),
     "script": lambda _: gateway.measure_script(),
+    "pages": lambda _: pages.measure(rounds=11),
     "matcher": lambda _: matcher.measure(templates=(FEW, MANY), searches=50),
 }
 

@@ -39,22 +39,34 @@ CONTRACTS = dict.fromkeys(
     ),
     "",
 )
-OUTPUTS = dict.fromkeys(
-    (
-        *("decision", "generation", "generation_replica", "hold", "usage_event", "journal_entry"),
-        *("posting", "entry_seal", "ledger_period", "ledger_period_entry", "issued_statement"),
-        *("vendor_job", "vendor_copy", "approval_request", "preview", "review", "review_match"),
-        *("case_file", "case_event", "case_side", "notice", "notice_delivery"),
-        *("log_outbox", "log_leaf", "webhook_delivery"),
+DONE = "state IN ('released', 'quarantined')"
+OF_DONE = f"generation_id IN (SELECT id FROM generation WHERE {DONE})"
+OUTPUTS = {
+    **dict.fromkeys(
+        (
+            *("decision", "usage_event", "journal_entry", "posting", "entry_seal"),
+            *("ledger_period_entry", "notice", "log_leaf"),
+        ),
+        "",
     ),
-    "",
-) | {"log_outbox": "leaf_index IS NOT NULL"}
+    **dict.fromkeys(("generation_replica", "hold"), OF_DONE),
+    "generation": DONE,
+    "log_outbox": "leaf_index IS NOT NULL",
+}
+UNDER_WAY = {
+    **dict.fromkeys(("generation_replica", "hold", "vendor_job"), f"NOT {OF_DONE}"),
+    **dict.fromkeys(("preview", "review", "review_match"), ""),
+    "generation": f"NOT {DONE} OR id IN (SELECT generation_id FROM preview UNION "
+    "SELECT generation_id FROM review)",
+}
 OF_EACH = dict.fromkeys(
     (
         *("person_session", "passkey", "contact", "invitation", "api_key", "api_key_terms"),
         *("twofold_act", "standing_offer", "standing_offer_audience", "mandate", "budget"),
         *("roster_entry", "material", "strike_switch", "policy_publication", "agreement_keeper"),
-        *("live_check", "recovery_code"),
+        *("live_check", "recovery_code", "vendor_copy", "approval_request", "decision"),
+        *("case_file", "case_event", "case_side", "ledger_period", "issued_statement"),
+        *("notice_delivery", "webhook_delivery"),
     ),
     "",
 )
@@ -73,6 +85,7 @@ PERFORMERS = (
 GROUPS = {
     "contracts": CONTRACTS,
     "outputs": OUTPUTS,
+    "under way": UNDER_WAY,
     "of each": OF_EACH,
     "members": MEMBERS,
     "performers": PERFORMERS,

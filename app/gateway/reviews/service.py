@@ -129,7 +129,7 @@ def show(session: Session, review_id: str) -> Shown:
     return Shown(review, matched(session, review), templates, review.faces * false_hits(templates))
 
 
-def waiting(session: Session) -> Sequence[Review]:
+def waiting(session: Session, *, after: str = "", limit: int | None = None) -> Sequence[Review]:
     """List the reviews that nobody has answered and that still matter, oldest first."""
     found = (
         select(Review)
@@ -137,11 +137,12 @@ def waiting(session: Session) -> Sequence[Review]:
         .join(Material, col(Material.id) == col(Review.material_id), isouter=True)
         .where(
             Review.outcome == "open",
+            col(Review.id) > after,
             col(Generation.id).is_(None) | col(Generation.state).not_in(FINAL),
             col(Material.deleted_at).is_(None),
         )
     )
-    return session.exec(found.order_by(col(Review.id))).all()
+    return session.exec(found.order_by(col(Review.id)).limit(limit)).all()
 
 
 def settle(

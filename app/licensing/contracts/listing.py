@@ -12,6 +12,7 @@ from app.licensing.contracts.life import ON_THE_TABLE, PERFORMERS_SIDE, State, s
 from app.licensing.contracts.models import Contract, ContractSignature
 from app.registry import mandates
 from app.registry.models import Performer
+from app.registry.models_mandates import Mandate
 
 PARTIES = tuple(actor.value for actor in PERFORMERS_SIDE)  # whose mandates make a party
 
@@ -41,7 +42,7 @@ def contracts_of(
     page = (
         select(Contract)
         .join(Performer, col(Performer.id) == col(Contract.performer_id))
-        .where(mine, is_face(at))
+        .where(_concerning(organization_id), mine, is_face(at))
         .order_by(col(Contract.series_id).desc())
         .limit(limit)
     )
@@ -50,6 +51,16 @@ def contracts_of(
     if before is not None:
         page = page.where(col(Contract.series_id) < before)
     return session.exec(page).all()
+
+
+def _concerning(organization_id: str) -> sa.ColumnElement[bool]:
+    """Keep the contracts that may be theirs, found by its own performers: not one of all others."""
+    whose = sa.union_all(
+        sa.select(col(Performer.id)).where(col(Performer.organization_id) == organization_id),
+        sa.select(col(Performer.id)).where(col(Performer.agent_organization_id) == organization_id),
+        sa.select(col(Mandate.performer_id)).where(col(Mandate.holder_id) == organization_id),
+    )
+    return or_(col(Contract.licensee_id) == organization_id, col(Contract.performer_id).in_(whose))
 
 
 def awaiting_performer(

@@ -10,6 +10,12 @@ from app.db import Instant
 from app.ids import new_id
 from app.licensing.contracts.life import Act, Actor
 
+# What waits for an answer, by columns alone: what the index of it holds.
+ON_THE_TABLE = (
+    "offered_at IS NOT NULL AND executed_at IS NULL AND declined_at IS NULL "
+    "AND retracted_at IS NULL AND replaced_at IS NULL"
+)
+
 
 class Contract(SQLModel, table=True):
     """One document of one contract; it is never edited: countered by a round, amended by a version.
@@ -23,6 +29,14 @@ class Contract(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("series_id", "version", "round", name="contract_document_once"),
         sa.Index("ix_contract_same_words", "performer_id", "licensee_id", "document_sha256"),
+        sa.Index("ix_contract_of_licensee", "licensee_id", "series_id"),
+        sa.Index(
+            "ix_contract_on_the_table",
+            "expires_at",
+            "id",
+            sqlite_where=sa.text(ON_THE_TABLE),
+            postgresql_where=sa.text(ON_THE_TABLE),
+        ),
         sa.CheckConstraint("version >= 1 AND round >= 1", name="contract_counts_from_one"),
         sa.CheckConstraint("author_side IN ('performer', 'licensee')", name="contract_author_side"),
     )
@@ -32,7 +46,7 @@ class Contract(SQLModel, table=True):
     version: int = 1
     round: int = 1
     performer_id: str = Field(foreign_key="performer.id", index=True)
-    licensee_id: str = Field(foreign_key="organization.id", index=True)
+    licensee_id: str = Field(foreign_key="organization.id")
     author_id: str = Field(foreign_key="organization.id")
     author_side: str
     counters_id: str | None = Field(default=None, foreign_key="contract.id")

@@ -20,6 +20,12 @@ class Decision(SQLModel, table=True):
         sa.CheckConstraint(
             "outcome IN ('permit', 'needs-approval', 'deny')", name="decision_outcome"
         ),
+        sa.Index(
+            "ix_decision_denied",
+            "id",
+            sqlite_where=sa.text("outcome = 'deny'"),
+            postgresql_where=sa.text("outcome = 'deny'"),
+        ),
     )
 
     id: str = Field(default_factory=lambda: new_id("dec"), primary_key=True)

@@ -174,23 +174,31 @@ def offer_of(session: Session, by: Principal, offer_id: str, *, own: bool = Fals
 
 def open_to(by: Principal, found: sa.Select[Any] | SelectOfScalar[Any]) -> Any:
     """Narrow a question about standing offers to those this organization could accept now."""
-    admitted = select(StandingOfferAudience.standing_offer_id).where(
-        col(StandingOfferAudience.who).in_([by.organization_id, _kind(by.kind)])
+    admitted = sa.exists().where(
+        col(StandingOfferAudience.standing_offer_id) == col(StandingOffer.id),
+        col(StandingOfferAudience.who).in_([by.organization_id, _kind(by.kind)]),
     )
-    accepted = (
-        select(StandingOfferExecution.standing_offer_id)
+    accepted = sa.exists(
+        sa.select(1)
+        .select_from(StandingOfferExecution)
         .join(Contract, col(Contract.id) == col(StandingOfferExecution.contract_id))
-        .where(Contract.licensee_id == by.organization_id)
+        .where(
+            col(StandingOfferExecution.standing_offer_id) == col(StandingOffer.id),
+            col(Contract.licensee_id) == by.organization_id,
+        )
+        .correlate(StandingOffer)
     )
-    paused = select(Performer.id).where(col(Performer.paused_at).is_not(None))
+    paused = sa.exists().where(
+        col(Performer.id) == col(StandingOffer.performer_id), col(Performer.paused_at).is_not(None)
+    )
     return found.where(
-        col(StandingOffer.id).in_(admitted),
-        col(StandingOffer.id).not_in(accepted),
+        admitted,
+        ~accepted,
         col(StandingOffer.signed_at).is_not(None),
         col(StandingOffer.retracted_at).is_(None),
         col(StandingOffer.closes_at) > clock.now(),
         col(StandingOffer.executions) < col(StandingOffer.max_executions),
-        col(StandingOffer.performer_id).not_in(paused),
+        ~paused,
     )
 
 
