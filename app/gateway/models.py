@@ -36,6 +36,13 @@ class Generation(SQLModel, table=True):
         sa.CheckConstraint("length_ms >= 0", name="generation_length"),
         sa.Index("ix_generation_of_house", "organization_id", "id"),
         sa.Index("ix_generation_in_state", "state", "id"),
+        sa.Index(
+            "ix_generation_released",
+            "released_at",
+            "id",
+            sqlite_where=sa.text("released_at IS NOT NULL"),
+            postgresql_where=sa.text("released_at IS NOT NULL"),
+        ),
     )
 
     id: str = Field(default_factory=lambda: new_id("gen"), primary_key=True)

@@ -9,6 +9,8 @@ from sqlmodel import Session, col
 
 from app.ledger.models import JournalEntry, Posting
 
+MOST_KEPT = 4096
+
 
 class Month(NamedTuple):
     """What the uses of one month came to, corrections included, in one currency."""
@@ -19,8 +21,27 @@ class Month(NamedTuple):
     amount_minor: int
 
 
+_KEPT: dict[tuple[str, str, datetime, int], list[Month]] = {}
+
+
 def by_month(session: Session, account: str, *, since: datetime) -> list[Month]:
-    """Return what uses brought a payee month by month (UTC), oldest first; months without: none."""
+    """Return what uses brought a payee month by month (UTC), oldest first; months without: none.
+
+    Lines are only ever added to an account: as long as it has as many, what was read is kept.
+    """
+    lines = sa.select(sa.func.count()).where(col(Posting.account) == account)
+    url = session.get_bind().engine.url.render_as_string()
+    asked = (url, account, since, session.scalar(lines) or 0)
+    found = _KEPT.get(asked)
+    if found is None:
+        found = _by_month(session, account, since)
+        if len(_KEPT) >= MOST_KEPT:
+            _KEPT.clear()
+        _KEPT[asked] = found
+    return found
+
+
+def _by_month(session: Session, account: str, since: datetime) -> list[Month]:
     year, month = (sa.extract(part, JournalEntry.posted_at) for part in ("year", "month"))  # type: ignore[arg-type]
     found = session.execute(
         sa.select(year, month, col(Posting.currency), -sa.func.sum(Posting.amount_minor))

@@ -116,7 +116,7 @@ class Posting(SQLModel, table=True):
             initially="DEFERRED",
         ),
         sa.CheckConstraint("length(currency) = 3", name="posting_currency"),
-        sa.Index("posting_account_currency", "account", "currency"),
+        sa.Index("posting_of_account", "account", "currency", "amount_minor"),
     )
 
     entry_id: str = Field(primary_key=True)

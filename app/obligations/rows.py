@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from app.db import Instant
 from app.gateway.models import Generation, GenerationReplica
+from app.licensing.contracts import listing
 from app.licensing.contracts.models import Contract
 from app.registry import mandates
 from app.registry.models import Performer
@@ -74,10 +75,13 @@ class Asked:
         me = self.organization_id
         if me is None:
             return sa.true()
-        return sa.or_(
-            col(Contract.licensee_id) == me,
-            self.side(),
-            mandates.held_by(me, col(Performer.id), col(Contract.series_id)),
+        return sa.and_(
+            listing.may_be_of(me),
+            sa.or_(
+                col(Contract.licensee_id) == me,
+                self.side(),
+                mandates.held_by(me, col(Performer.id), col(Contract.series_id)),
+            ),
         )
 
     def side(self) -> sa.ColumnElement[bool]:

@@ -119,7 +119,8 @@ def _ids(performers: list[Performer]) -> list[str]:
 
 def _earned(session: Session, performers: list[Performer]) -> list[dict[str, Any]]:
     """Sum what the last twelve months brought, and what of all is not paid out yet, by currency."""
-    since = clock.now() - timedelta(days=365)
+    today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    since = today - timedelta(days=365)
     earned: dict[str, int] = {}
     owed: dict[str, int] = {}
     for performer in performers:

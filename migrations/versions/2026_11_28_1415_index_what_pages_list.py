@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_1415"
-down_revision = "20261128_1355"
+down_revision = "20261128_1340"
 branch_labels = None
 depends_on = None
 

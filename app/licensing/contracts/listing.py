@@ -42,7 +42,7 @@ def contracts_of(
     page = (
         select(Contract)
         .join(Performer, col(Performer.id) == col(Contract.performer_id))
-        .where(_concerning(organization_id), mine, is_face(at))
+        .where(may_be_of(organization_id), mine, is_face(at))
         .order_by(col(Contract.series_id).desc())
         .limit(limit)
     )
@@ -53,7 +53,7 @@ def contracts_of(
     return session.exec(page).all()
 
 
-def _concerning(organization_id: str) -> sa.ColumnElement[bool]:
+def may_be_of(organization_id: str) -> sa.ColumnElement[bool]:
     """Keep the contracts that may be theirs, found by its own performers: not one of all others."""
     whose = sa.union_all(
         sa.select(col(Performer.id)).where(col(Performer.organization_id) == organization_id),
