@@ -18,7 +18,7 @@ from unittest.mock import patch
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from app import config, db
+from app import config, db, installation
 from app.licensing.decisions import guard
 from app.main import create_app
 from tests.web import crowds
@@ -39,12 +39,9 @@ COUNTED = ("contract", "generation", "performer", "notice", "decision")
 
 
 def measure(*, rounds: int) -> dict[str, Any]:
-    """Fill two databases and open every page in each in turn; ratios are medians over rounds.
-
-    For an empty installation that is this process's own: settings, people and rows stay.
-    """
-    _settings()
-    with tempfile.TemporaryDirectory() as directory:
+    """Fill two databases and open every page in each in turn; ratios are medians over rounds."""
+    place = os.environ.get("BENCH_DIR")
+    with tempfile.TemporaryDirectory(dir=place) as directory, _apart(Path(directory)):
         town = crowds.a_town(Path(directory))
         copies = crowds.copies()
         visit = crowds.visits(create_app(), town)
@@ -68,13 +65,29 @@ def measure(*, rounds: int) -> dict[str, Any]:
     }
 
 
-def _settings() -> None:
-    """Let one address ask as often as it likes, and look at the newest records only once."""
+@contextmanager
+def _apart(directory: Path) -> Iterator[None]:
+    """Use an empty installation of its own, which asks no address how often it comes.
+
+    A server's database is the one that the settings name: that one is to be empty.
+    """
+    before = dict(os.environ)
     os.environ["UNDERSTUDY_ORIGIN"] = "http://localhost:8000"
+    os.environ["UNDERSTUDY_DATA_DIR"] = str(directory / "installation")
     for kind in ("LOOKUPS", "FILES", "ALIKE", "PERSONS"):
         os.environ[f"UNDERSTUDY_RATE_{kind}"] = ""
+    _forget()
+    installation.prepare()
+    with patch.object(guard, "LOOK_EVERY_S", 10**6):  # else once a second, whoever asks
+        yield
+    os.environ.clear()
+    os.environ |= before
+    _forget()
+
+
+def _forget() -> None:
     config.settings.cache_clear()
-    guard.LOOK_EVERY_S = 10**6
+    db.engine.cache_clear()
 
 
 def _beside(engine: Engine, directory: Path) -> Engine:
