@@ -86,7 +86,9 @@ def notices_for(
     if before is not None:
         newest = [each.where(col(Notice.id) < before) for each in newest]
     pages = [each.order_by(col(Notice.id).desc()).limit(limit).subquery() for each in newest]
-    ids = sa.union_all(*(sa.select(each.c.id) for each in pages)) if pages else []
+    if not pages:
+        return []
+    ids = sa.union_all(*(sa.select(each.c.id) for each in pages))
     page = select(Notice).where(col(Notice.id).in_(ids))
     return session.exec(page.order_by(col(Notice.id).desc()).limit(limit)).all()
 
