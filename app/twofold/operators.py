@@ -15,6 +15,7 @@ from app import db
 from app.config import settings
 from app.identity import operators
 from app.notices import service as notices
+from app.trail import operator_name
 from app.twofold import service
 from app.twofold.errors import SecondPersonNeeded
 
@@ -55,7 +56,8 @@ def by_two(
             service.note_done(session, act)
             return done
         if act is None:
-            act = service.propose(session, kind, subject_id, asked, organization_id=house.id)
+            said = asked | {service.ACCOUNT: operator_name()}
+            act = service.propose(session, kind, subject_id, said, organization_id=house.id)
             if whose is not None:
                 notices.tell(session, "operator-asks", act.id, organization_id=whose)
     raise SecondPersonNeeded(

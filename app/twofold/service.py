@@ -36,6 +36,7 @@ ALONE_FOR = timedelta(hours=72)
 KNOWN_FOR = timedelta(days=7)
 LAPSES_AFTER = timedelta(days=14)
 MOST_A_DAY = 5  # proposals about one thing: each is told to everybody of the house
+ACCOUNT = "account"  # by which a command was given that asks; it is nobody's word
 LOOK_ONLY = ("auditor", "production_member")
 
 
@@ -238,7 +239,10 @@ def voices_of(session: Session, act: TwofoldAct) -> Sequence[TwofoldVoice]:
 def undone(
     session: Session, organization_id: str, kind: str, subject_id: str, asked: dict[str, Any]
 ) -> TwofoldAct | None:
-    """Return what a house proposed of just this and nobody did yet, agreed to or not; locked."""
+    """Return what a house proposed of just this and nobody did yet, agreed to or not; locked.
+
+    The account on the host that asked first is on record, and makes no difference.
+    """
     theirs = select(TwofoldAct).where(
         TwofoldAct.organization_id == organization_id,
         TwofoldAct.kind == kind,
@@ -249,7 +253,8 @@ def undone(
     )
     locked = theirs.order_by(col(TwofoldAct.id)).with_for_update()
     found = session.exec(locked, execution_options={"populate_existing": True})
-    return next((each for each in found if each.asked == asked), None)
+    this = asked | {ACCOUNT: None}
+    return next((each for each in found if each.asked | {ACCOUNT: None} == this), None)
 
 
 def evidence(act: TwofoldAct, voices: Sequence[str]) -> dict[str, Any]:

@@ -100,7 +100,9 @@ def _house(session: Session, act: TwofoldAct) -> str:
 
 def _in_words(session: Session, act: TwofoldAct) -> list[str]:
     """Say what would be done, with all that a second person has to compare."""
-    return SAYS[act.kind](session, act)
+    account = act.asked.get(service.ACCOUNT)
+    by = _("Asked for on the machine, by the account %(name)s.", name=account) if account else ""
+    return [*SAYS[act.kind](session, act), *([by] if by else [])]
 
 
 def _account_in_words(session: Session, act: TwofoldAct) -> list[str]:

@@ -24,7 +24,7 @@ from app.notices.models import Notice
 from app.payments.details import details_in_force
 from app.provenance import pki
 from app.recovery.models import Recovery
-from app.trail import OperatorAct
+from app.trail import OperatorAct, operator_name
 from app.transparency.models import LogOutbox
 from app.twofold import rotation, service
 from app.twofold.errors import TwofoldOver
@@ -511,10 +511,11 @@ class TestOperators:
     ):
         """Planted fault: another account on the machine, which is no second person."""
         for name in ("root", "somebody-else"):
-            monkeypatch.setattr("app.trail.operator_name", lambda name=name: name)
+            monkeypatch.setattr("app.twofold.operators.operator_name", lambda name=name: name)
             asked = commands("keys", "rotate")
             assert type(asked.exception).__name__ == "SecondPersonNeeded"
         act = the_act()
+        assert everything(TwofoldAct)[0].asked == {"series": "claim", "account": "root"}
         for browser in ada_and_bob:
             assert made == []
             assert (
@@ -597,6 +598,7 @@ class TestOperators:
             assert not out.exists()
             page = browser.open(f"/account/two-people/{act['id']}").text
             assert f"It is sealed for {house.name}." in page
+            assert f"by the account {operator_name()}." in page
             assert says(browser, act).status_code == 303
         commands("reviews", "open", "rev_1", str(out))
         assert out.read_bytes() == b"a voice"
