@@ -146,7 +146,8 @@ def _become(session: Session, invitation: Invitation, person: Person) -> Members
 
 def _insist_apart(session: Session, organization: Organization, person: Person) -> None:
     """Do nothing unless somebody would run the installation and act for somebody on it."""
-    session.refresh(person, with_for_update=True)  # who joins two houses at once waits here
+    them = sa.select(col(Person.id)).where(col(Person.id) == person.id)
+    session.execute(them.with_for_update())  # who joins two houses at once waits here
     houses = [house for _, house in memberships_of(session, person.id)]
     both = [house for house in houses if OPERATORS in {house.kind, organization.kind}]
     if any(house.id != organization.id for house in both):
