@@ -110,6 +110,7 @@ class TestThePage:
             layers=[],
             here="",
             path="/verify",
+            clock="UTC",
             language="en",
             signed_in=False,
             form_token="",
