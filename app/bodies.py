@@ -12,9 +12,10 @@ LIMIT_BYTES = 1 << 20
 FORM_LIMIT_BYTES = 128 << 10  # the longest form of ours, many times over
 DEPTH_MOST = 64  # a contract's document is nested eight deep
 UPLOADS = re.compile(
-    r"/v1/(performers|verifications|materials|contracts/[^/]+/paper|render-jobs/[^/]+/results"
+    r"/v1/(performers|performers/[^/]+/(photos|voices)|verifications|materials"
+    r"|contracts/[^/]+/paper|render-jobs/[^/]+/results"
     r"|generations/batches|live-checks/[^/]+/stills|roster-imports)|/matches/byContent|/verify"
-    r"|/performer/enroll|/performer/identity/checks/[^/]+|/recovery/[^/]+/checks/[^/]+"
+    r"|/performer/enroll|/performer/likeness/(photos|voices)|/performer/identity/checks/[^/]+|/recovery/[^/]+/checks/[^/]+"
     r"|/agency/import"
 )
 OTHERS = "/matches/"  # of the soft binding API: its document knows 400, and no 422
