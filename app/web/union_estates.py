@@ -6,7 +6,7 @@ The papers that say so are read for their hashes and kept nowhere here: the oper
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
@@ -54,9 +54,16 @@ def show_estates(visit: Visitor) -> Response:
         seat = seat_of(session, visit, "union")
         known = _known(session, seat.organization)
         few = len(known) <= MOST_TO_CHOOSE_FROM
-        held = select(Mandate).where(
+        mine = select(Mandate).where(
             Mandate.holder_id == seat.organization.id, Mandate.role == declaring.ROLE
         )
+        held = session.exec(mine.order_by(col(Mandate.id).desc()).limit(PER_PAGE)).all()
+        declared = [
+            each
+            for each in declaring.declarations_of(session, seat.organization.id)
+            if each.mandate_id is None
+        ][:PER_PAGE]
+        names = _names(session, {each.performer_id for each in (*held, *declared)})
         return page(
             visit,
             "union_estates.html",
@@ -65,20 +72,16 @@ def show_estates(visit: Visitor) -> Response:
             known=known,
             few=few,
             papers=list(PAPERS.items()),
-            declared=[
-                _in_words(session, each)
-                for each in declaring.declarations_of(session, seat.organization.id)
-                if each.mandate_id is None
-            ][:PER_PAGE],
+            declared=[_in_words(each, names) for each in declared],
             held=[
                 {
                     "id": each.id,
-                    "performer": session.get_one(Performer, each.performer_id).name,
+                    "performer": names[each.performer_id],
                     "ends_at": each.ends_at,
                     "say": STATES[service.state_of(each, at=clock.now())],
                     "stands": service.state_of(each, at=clock.now()) in ("standing", "waiting"),
                 }
-                for each in session.exec(held.order_by(col(Mandate.id).desc()).limit(PER_PAGE))
+                for each in held
             ],
         )
 
@@ -168,11 +171,16 @@ def _known(
     return session.exec(by_name.limit(MOST_TO_CHOOSE_FROM + 1)).all()
 
 
-def _in_words(session: Session, declared: MandateDeclaration) -> dict[str, Any]:
+def _names(session: Session, performer_ids: Collection[str]) -> dict[str, str]:
+    named = select(Performer.id, Performer.name).where(col(Performer.id).in_(performer_ids))
+    return dict(session.exec(named).all())
+
+
+def _in_words(declared: MandateDeclaration, names: dict[str, str]) -> dict[str, Any]:
     said = json.loads(declared.document)
     return {
         "id": declared.id,
-        "performer": session.get_one(Performer, declared.performer_id).name,
+        "performer": names[declared.performer_id],
         "declared_at": declared.declared_at,
         "waits": declared.ended_at is None,
         "papers": said["papers"],
