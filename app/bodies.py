@@ -15,8 +15,8 @@ UPLOADS = re.compile(
     r"/v1/(performers|performers/[^/]+/(photos|voices)|verifications|materials"
     r"|contracts/[^/]+/paper|render-jobs/[^/]+/results"
     r"|generations/batches|live-checks/[^/]+/stills|roster-imports)|/matches/byContent|/verify"
-    r"|/performer/enroll|/performer/likeness/(photos|voices)|/performer/identity/checks/[^/]+|/recovery/[^/]+/checks/[^/]+"
-    r"|/agency/import"
+    r"|/performer/enroll|/performer/likeness/(photos|voices)|/performer/identity/checks/[^/]+"
+    r"|/recovery/[^/]+/checks/[^/]+|/agency/import|/union/estates/read"
 )
 OTHERS = "/matches/"  # of the soft binding API: its document knows 400, and no 422
 FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")

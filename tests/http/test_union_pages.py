@@ -207,7 +207,7 @@ class TestWhatItIsTold:
             assert client.get(f"/v1/union/{path}", headers=key).status_code == 200
 
 
-DEATH, SEARCH = b"%PDF death", b"%PDF search"
+DEATH, SEARCH = b"%PDF death", b"%PDF search" + bytes(200_000)  # as long as a scan is
 
 
 def read_estate(browser, performer_id, *, death=DEATH, search=SEARCH, **said):
