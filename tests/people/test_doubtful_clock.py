@@ -5,6 +5,7 @@ The last part runs a real server under `faketime`, ten days behind and ten days 
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -306,7 +307,11 @@ def a_server(days):
         "UNDERSTUDY_RATE_LOOKUPS": "",
     }
     server = subprocess.Popen(
-        run, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        run,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
@@ -320,7 +325,7 @@ def a_server(days):
                     time.sleep(0.2)
             yield client
     finally:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGTERM)  # faketime stands before the server, and ends alone
         server.wait(60)
 
 
