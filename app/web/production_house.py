@@ -47,7 +47,7 @@ ACTS = {  # of `access.ACTIONS`, which says them to programs
     "pause": marked("pause a performer, suspend a contract"),
     "consent": marked("withdraw, resume, set boundaries, erase"),
     "likeness": marked("enroll a performer, take out what is held about one"),
-    "money": marked("say where to pay, and how to invoice"),
+    "money": marked("say where to pay, how to invoice, and what may be spent"),
     "strike": marked("propose and confirm a strike"),
     "keys": marked("make, replace and revoke API keys; no key may that does not name it"),
 }
