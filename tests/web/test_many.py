@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ from sqlalchemy.pool.base import _ConnectionFairy as PoolProxiedConnection
 from sqlmodel import select
 
 from app import config, db
+from app.identity import sessions
 from app.identity.models import Organization
 from app.licensing.contracts import listing
 from app.licensing.decisions import guard
@@ -37,6 +39,7 @@ def town(database, application, monkeypatch, tmp_path):
         monkeypatch.setenv(f"UNDERSTUDY_RATE_{kind}", "")
     config.settings.cache_clear()
     monkeypatch.setattr(guard, "LOOK_EVERY_S", 10**6)  # else once a second, whoever asks
+    monkeypatch.setattr(sessions, "NOTED_EVERY", timedelta(days=1))  # else by how long this takes
     return crowds.a_town(tmp_path)
 
 
