@@ -47,7 +47,7 @@ def list_declared() -> None:
     from app.licensing.mandates import declaring
 
     with db.reading() as session:
-        for each in declaring.declarations_of(session):
+        for each in declaring.waiting(session):
             said = json.loads(each.document)
             papers = " ".join(f"{paper['kind']}={paper['sha256']}" for paper in said["papers"])
             print(

@@ -25,6 +25,7 @@ from app.web.pages import PageRoute, Posted, Visitor, page, see, site
 from app.web.people import Proven
 from app.web.production import MEDIA, PURPOSES
 from app.web.seats import Seat, acting_seat, principal_of, seat_of
+from app.web.signing import asked_to_sign
 
 router = APIRouter(prefix="/production", include_in_schema=False, route_class=PageRoute)
 PER_PAGE = 20
@@ -105,7 +106,7 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
         performer = session.get_one(Performer, offer.performer_id)
         state = "paused" if performer.paused_at is not None else offer.status(clock.now())
         mine = standing.contract_of(session, offer, seat.organization.id)
-        ceremony, options = "", "{}"
+        asks: dict[str, Any] = {"ceremony": "", "options": "{}"}
         if seat.membership.role == APPROVER and state == "open" and mine is None:
             about = signing.statement_of(
                 acceptance.contract_to_sign(offer, seat.principal),
@@ -116,16 +117,7 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
                 person_id=seat.person.id,
                 origin=site().origin,
             )
-            asked = passkeys.begin(
-                session,
-                "sign",
-                visit.binder,
-                person_id=seat.person.id,
-                challenge=signing.challenge_of(about),
-                about=about,
-            )
-            known = passkeys.passkeys_of(session, seat.person.id)
-            ceremony, options = asked.id, passkeys.assertion_options(site(), asked, known=known)
+            asks = asked_to_sign(session, visit, seat.person, about)
         return page(
             visit,
             "production_offer.html",
@@ -137,8 +129,7 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
             mine=mine,
             rates=catalogue.rates(offer),
             **said,
-            ceremony=ceremony,
-            options=options,
+            **asks,
         )
 
 

@@ -1,5 +1,6 @@
 """Do I want to be found, and on what terms may anybody fitting have a license at once?"""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Annotated, Any
 
@@ -29,6 +30,7 @@ from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see, site
 from app.web.people import Proven
 from app.web.performer import nobody_enrolled
 from app.web.seats import Seat, acting_seat, principal_of, seat_of, seats_of
+from app.web.signing import asked_to_sign
 
 router = APIRouter(prefix="/performer", include_in_schema=False, route_class=PageRoute)
 PER_PAGE = 20
@@ -155,7 +157,8 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
         seat, offer, role = _at_table(session, visit, standing_offer_id)
         said = worded(lambda tongue: _sections(seat, offer, tongue))
         state = offer.status(clock.now())
-        ceremony, options, crossed = "", "{}", []
+        asks: dict[str, Any] = {"ceremony": "", "options": "{}"}
+        crossed: Sequence[Any] = ()
         if state == "draft" and role is not None:
             about = signing.statement_of(
                 offer.document.encode(),
@@ -166,16 +169,7 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
                 person_id=seat.person.id,
                 origin=site().origin,
             )
-            asked = passkeys.begin(
-                session,
-                "sign",
-                visit.binder,
-                person_id=seat.person.id,
-                challenge=signing.challenge_of(about),
-                about=about,
-            )
-            known = passkeys.passkeys_of(session, seat.person.id)
-            ceremony, options = asked.id, passkeys.assertion_options(site(), asked, known=known)
+            asks = asked_to_sign(session, visit, seat.person, about)
             crossed = boundaries.crossed(session, offer.performer_id, standing.terms_of(offer))
         return page(
             visit,
@@ -191,8 +185,7 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
             rates=catalogue.rates(offer),
             **said,
             crossed=crossed,
-            ceremony=ceremony,
-            options=options,
+            **asks,
         )
 
 

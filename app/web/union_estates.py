@@ -4,7 +4,6 @@ The papers that say so are read for their hashes and kept nowhere here: the oper
 """
 
 import hashlib
-import hmac
 import json
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -18,7 +17,6 @@ from starlette.datastructures import FormData, UploadFile
 from app import clock, db
 from app.access import may
 from app.config import settings
-from app.identity.errors import FormRefused
 from app.identity.models import Organization
 from app.identity.uploads import limited_form
 from app.language import _, marked
@@ -29,7 +27,18 @@ from app.registry.models import Performer
 from app.registry.models_mandates import Mandate, MandateDeclaration
 from app.unions.scope import under
 from app.web.mandates import STATES
-from app.web.pages import PageRoute, Posted, Visit, Visitor, check_sent_from_here, page, see, site
+from app.web.pages import (
+    PageRoute,
+    Posted,
+    Visit,
+    Visitor,
+    check_sent_from_here,
+    check_token,
+    page,
+    see,
+    site,
+    text_in,
+)
 from app.web.people import Proven
 from app.web.seats import Seat, acting_seat, seat_of
 from app.web.signing import asked_to_sign, keep_signed
@@ -38,7 +47,7 @@ router = APIRouter(prefix="/union/estates", include_in_schema=False, route_class
 HERE = "/union"
 PATH = "/union/estates"
 CHUNK_BYTES = 1 << 20
-PER_PAGE = 25  # of what is on record; all of it is at /mandates and with the operator
+PER_PAGE = 25  # of what is over; the rest is at /mandates and with the operator
 MOST_TO_CHOOSE_FROM = 200  # beyond that a performer is named by their id
 PAPERS = {
     "death": marked("The paper that says they died"),
@@ -58,12 +67,10 @@ def show_estates(visit: Visitor) -> Response:
             Mandate.holder_id == seat.organization.id, Mandate.role == declaring.ROLE
         )
         held = session.exec(mine.order_by(col(Mandate.id).desc()).limit(PER_PAGE)).all()
-        declared = [
-            each
-            for each in declaring.declarations_of(session, seat.organization.id)
-            if each.mandate_id is None
-        ][:PER_PAGE]
-        names = _names(session, {each.performer_id for each in (*held, *declared)})
+        declared = declaring.unfiled_of(session, seat.organization.id, limit=PER_PAGE)
+        names = _names(
+            session, {each.performer_id for each in held} | {each.performer_id for each in declared}
+        )
         return page(
             visit,
             "union_estates.html",
@@ -96,8 +103,7 @@ async def read_estate(request: Request, visit: Visitor) -> Response:
     check_sent_from_here(request)
     await run_in_threadpool(_seat, visit)
     async with limited_form(request, settings().upload_limit_bytes, files=len(PAPERS)) as form:
-        if not hmac.compare_digest(_text(form, "form_token").encode(), visit.form_token.encode()):
-            raise FormRefused(_("this page is out of date: load it again, and send it once more"))
+        check_token(visit, form)
         return await run_in_threadpool(_to_sign, visit, form)
 
 
@@ -139,7 +145,7 @@ def _to_sign(visit: Visit, form: FormData) -> Response:
     died_on, last_day = _day(form, "died_on"), _day(form, "until")
     with db.writing() as session:
         seat = acting_seat(session, visit, "union")
-        wanted = _text(form, "performer")
+        wanted = text_in(form, "performer")
         known = _known(session, seat.organization, only=wanted)
         if not known:
             raise MandateRefused(_("you keep no agreement under which this performer worked"))
@@ -198,11 +204,6 @@ def _sha256(sent: object) -> str:
 
 def _day(form: FormData, field: str) -> date:
     try:
-        return date.fromisoformat(_text(form, field))
+        return date.fromisoformat(text_in(form, field))
     except ValueError:
         raise MandateRefused(_("give both days, as the form asks for them")) from None
-
-
-def _text(form: FormData, field: str) -> str:
-    said = form.get(field)
-    return said.replace("\x00", " ").strip() if isinstance(said, str) else ""

@@ -13,6 +13,7 @@ from app.identity import api_keys
 from app.identity.models import ApiKey, Organization
 from app.identity.models_people import Membership
 from app.identity.principal import Principal
+from app.ids import new_id
 from app.licensing.errors import MandateRefused, SecondKeyNeeded, SignatureRefused
 from app.licensing.mandates import declaring
 from app.licensing.strikes import service as strikes
@@ -20,6 +21,7 @@ from app.licensing.strikes.models import StrikeSwitch
 from app.registry import mandates
 from app.registry.models_mandates import Mandate, MandateDeclaration
 from app.transparency.models import LogOutbox
+from app.web import union_estates
 from tests.http.browser import OURS
 from tests.http.house import a_house, an_api_key
 from tests.http.test_performer_pages import joined, shown
@@ -291,6 +293,16 @@ class TestEstates:
         with db.writing() as session, pytest.raises(MandateRefused):
             declaring.file(session, declared.id, papers)
         assert everything(Mandate) == []
+
+    def test_what_waits_is_shown_however_much_was_taken_back_since(self, clara, scene, monkeypatch):
+        declared = self.declared(clara, scene)
+        with db.writing() as session:
+            row = session.get_one(MandateDeclaration, declared.id).model_dump()
+            for number in range(2):
+                another = {"id": new_id("mdc"), "document_sha256": str(number)}
+                session.add(MandateDeclaration(**row | another | {"ended_at": clock.now()}))
+        monkeypatch.setattr(union_estates, "PER_PAGE", 1)
+        assert declared.id in shown(clara, "/union/estates")
 
     def test_what_could_not_be_filed_is_refused_before_anybody_signs(
         self, clara, scene, tmp_path, served_here

@@ -135,12 +135,27 @@ def declare(
     return made
 
 
-def declarations_of(session: Session, union_id: str | None = None) -> Sequence[MandateDeclaration]:
-    """List what a union has signed, newest first; without one, what waits for the operator."""
-    newest = select(MandateDeclaration).order_by(col(MandateDeclaration.id).desc())
-    if union_id is not None:
-        return session.exec(newest.where(MandateDeclaration.organization_id == union_id)).all()
-    return session.exec(newest.where(col(MandateDeclaration.ended_at).is_(None))).all()
+def waiting(session: Session) -> Sequence[MandateDeclaration]:
+    """List what waits for the operator, newest first."""
+    still = select(MandateDeclaration).where(col(MandateDeclaration.ended_at).is_(None))
+    return session.exec(still.order_by(col(MandateDeclaration.id).desc())).all()
+
+
+def unfiled_of(session: Session, union_id: str, *, limit: int) -> Sequence[MandateDeclaration]:
+    """List what a union signed and nobody filed: all that waits, then the newest taken back."""
+    theirs = (
+        select(MandateDeclaration)
+        .where(
+            MandateDeclaration.organization_id == union_id,
+            col(MandateDeclaration.mandate_id).is_(None),
+        )
+        .order_by(col(MandateDeclaration.id).desc())
+    )
+    ended = col(MandateDeclaration.ended_at)
+    return [
+        *session.exec(theirs.where(ended.is_(None))),
+        *session.exec(theirs.where(ended.is_not(None)).limit(limit)),
+    ]
 
 
 def take_back(session: Session, union_id: str, declaration_id: str) -> MandateDeclaration:
