@@ -120,7 +120,7 @@ def join(session: Session, invitation: Invitation, person: Person) -> Membership
     """Make the person what the invitation says; it is used up. Expects its row to be locked.
 
     Raises InvitationNotFound, and InvitationRefused where they would be an operator and something
-    else besides.
+    else besides, and where they are a member there already: nobody is two members of one house.
     """
     if not _stands(invitation):
         raise InvitationNotFound("this link is used up; ask whoever sent it for a new one")
@@ -145,12 +145,24 @@ def _become(session: Session, invitation: Invitation, person: Person) -> Members
 
 
 def _insist_apart(session: Session, organization: Organization, person: Person) -> None:
-    """Do nothing unless somebody would run the installation and act for somebody on it."""
+    """Do nothing unless somebody would run the installation and act for somebody on it.
+
+    Or would be two members of one house, by which they would pass for two people there.
+    """
     them = sa.select(col(Person.id)).where(col(Person.id) == person.id)
     session.execute(them.with_for_update())  # who joins two houses at once waits here
-    houses = [house for _, house in memberships_of(session, person.id)]
+    houses = [house for __, house in memberships_of(session, person.id)]
+    if organization.id in {house.id for house in houses}:
+        raise InvitationRefused(
+            _(
+                "%(name)s is a member of %(house)s already: an administrator there changes what "
+                "they are, without a link. This one was not used up; give it to whom it is for",
+                name=person.name,
+                house=organization.name,
+            )
+        )
     both = [house for house in houses if OPERATORS in {house.kind, organization.kind}]
-    if any(house.id != organization.id for house in both):
+    if both:
         raise InvitationRefused(
             "who runs this installation acts for nobody on it, so that no operator signs or "
             f"vouches for anybody: {person.name} is a member of {both[0].name}. Leave it first, "
@@ -172,8 +184,8 @@ def end_membership(session: Session, by: Person, membership_id: str) -> Membersh
     organization = session.get_one(Organization, membership.organization_id)
     _lock(session, organization)
     if organization.kind == OPERATORS:
-        others = [each for each, _ in members_in(session, organization.id) if each != membership]
-        if len(others) < FEWEST_OPERATORS:
+        seats = [each for each, __ in members_in(session, organization.id) if each != membership]
+        if len({each.person_id for each in seats}) < FEWEST_OPERATORS:  # people, not their seats
             raise LastOne(
                 f"at least {FEWEST_OPERATORS} operators remain, for what takes two people; invite "
                 "another one first"

@@ -81,8 +81,8 @@ def show_operators(visit: Visitor) -> Response:
     with db.reading() as session:
         person = insist_operator(session, visit.person(session))
         found = operators.operators(session)
-        (seat,) = [each for each, house in people.memberships_of(session, person.id)
-                   if house.kind == OPERATORS]  # fmt: skip
+        seat = next(each for each, house in people.memberships_of(session, person.id)
+                    if house.kind == OPERATORS)  # fmt: skip
         shown: dict[str, Any] = {
             "seat": seat,
             "operators": [each for each in found if each.membership.ended_at is None],

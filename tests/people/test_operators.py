@@ -153,6 +153,23 @@ class TestTwoRemain:
             refused(who.send(f"/memberships/{seat_of(name)}/end"), "last-one")
         assert bob.open("/operator").status_code == 200
 
+    def test_one_person_is_not_two_of_them(self, served):
+        """Planted fault: whoever came in a second time would remove the only other operator."""
+        ada, _ = an_operator(served, "Ada"), an_operator(served, "Bob")
+        link = by_command()
+        ada.open(f"/join/{link}")
+        said = refused(ada.send(f"/join/{link}/accept"), "invitation-refused").text
+        assert "Ada is a member of The operators already" in said
+        assert Browser(served).open(f"/join/{link}").status_code == 200  # it was not used up
+        with db.writing() as session:  # as it could be before that was refused
+            seat = session.get_one(Membership, seat_of("Ada"))
+            opened = people.invitation_of(session, link)
+            again = seat.model_dump(exclude={"id", "invitation_id"})
+            session.add(Membership(**again, invitation_id=opened.id))
+        ada.open("/operator/members")
+        refused(ada.send(f"/memberships/{seat_of('Bob')}/end"), "last-one")
+        assert ada.send(f"/memberships/{seat.id}/end").status_code == 303  # she is one still
+
     def test_who_does_not_administer_removes_nobody(self, served):
         ada = an_operator(served, "Ada")
         bob, _ = invited_by(ada, "Bob"), invited_by(ada, "Cem")
