@@ -33,8 +33,9 @@ def by_two(
     """Do something once that two operators agreed to; what nobody asked for yet, is proposed.
 
     The organization `whose` it is about is told when it is first asked for. What was agreed to is
-    good for one doing, until what was proposed lapses. Raises SecondPersonNeeded while they have
-    not agreed, and where there is nobody to agree, or no database to put it down in.
+    good for one doing, until what was proposed lapses, while those who agreed are operators; after
+    that it is proposed anew. Raises SecondPersonNeeded while they have not agreed, and where there
+    is nobody to agree, or no database to put it down in.
     """
     file = db.file_of(settings().database)
     if file is not None and not file.exists():
@@ -50,18 +51,24 @@ def by_two(
                 "this takes two operators, and there is none; nothing was done. Let the first in "
                 "with `understudy operators invite`, who then invites others"
             )
-        act = service.undone(session, house.id, kind, subject_id, asked)
+        act, before = service.undone(session, house.id, kind, subject_id, asked), ""
         if act is not None and act.settled_at is not None:
-            done = do(session)
-            service.note_done(session, act)
-            return done
+            if service.holds(session, act):
+                done = do(session)
+                service.note_done(session, act)
+                return done
+            before = (
+                f"whoever agreed before is no operator any more, so what {act.id} asked for was "
+                "proposed anew: "
+            )
+            act = None
         if act is None:
             said = asked | {service.ACCOUNT: operator_name()}
             act = service.propose(session, kind, subject_id, said, organization_id=house.id)
             if whose is not None:
                 notices.tell(session, "operator-asks", act.id, organization_id=whose)
     raise SecondPersonNeeded(
-        f"{act.id} waits for two operators until {act.lapses_at:%d %B %Y}; nothing was done. They "
-        f"agree at {settings().origin}/account/two-people, each with a passkey; one who is alone "
-        "agrees again after three days. Then give the same command once more"
+        f"{before}{act.id} waits for two operators until {act.lapses_at:%d %B %Y}; nothing was "
+        f"done. They agree at {settings().origin}/account/two-people, each with a passkey; one "
+        "who is alone agrees again after three days. Then give the same command once more"
     )

@@ -239,9 +239,10 @@ def voices_of(session: Session, act: TwofoldAct) -> Sequence[TwofoldVoice]:
 def undone(
     session: Session, organization_id: str, kind: str, subject_id: str, asked: dict[str, Any]
 ) -> TwofoldAct | None:
-    """Return what a house proposed of just this and nobody did yet, agreed to or not; locked.
+    """Return what a house last proposed of just this and nobody did yet, agreed to or not; locked.
 
-    The account on the host that asked first is on record, and makes no difference.
+    The account on the host that asked first is on record, and makes no difference. Whether what
+    was agreed to is to be done yet, says `holds`.
     """
     theirs = select(TwofoldAct).where(
         TwofoldAct.organization_id == organization_id,
@@ -251,10 +252,20 @@ def undone(
         col(TwofoldAct.done_at).is_(None),
         TwofoldAct.lapses_at > clock.now(),
     )
-    locked = theirs.order_by(col(TwofoldAct.id)).with_for_update()
+    locked = theirs.order_by(col(TwofoldAct.id).desc()).with_for_update()
     found = session.exec(locked, execution_options={"populate_existing": True})
     this = asked | {ACCOUNT: None}
     return next((each for each in found if each.asked | {ACCOUNT: None} == this), None)
+
+
+def holds(session: Session, act: TwofoldAct) -> bool:
+    """Say whether those whose words settled an act act for its house still, so that it may be done.
+
+    Two who counted, or whoever was alone: the word of somebody who was removed since is none.
+    """
+    said = {each.who for each in voices_of(session, act)} & _members(session, act)
+    known = _known(session, act)
+    return len(said & known) >= 2 or any(not known - {who} for who in said)
 
 
 def evidence(act: TwofoldAct, voices: Sequence[str]) -> dict[str, Any]:

@@ -563,6 +563,27 @@ class TestOperators:
         refused(says(bob, act), "twofold-over")
         assert made == []
 
+    def test_what_somebody_agreed_to_who_was_removed_since_is_proposed_anew(
+        self, ada_and_bob, served, made
+    ):
+        """Planted fault: whoever is removed would have it done all the same."""
+        ada, bob = ada_and_bob
+        an_operator(served, "Cem")
+        commands("keys", "rotate")
+        first = the_act()
+        for each in (ada, bob):
+            assert says(each, first).status_code == 303
+        with db.reading() as session:
+            theirs = select(Membership.id).join(Person, Person.id == Membership.person_id)
+            seat = session.exec(theirs.where(Person.name == "Bob")).one()
+        ada.open("/operator/members")
+        assert ada.send(f"/memberships/{seat}/end").status_code == 303
+        said = str(commands("keys", "rotate").exception)
+        assert the_act()["id"] != first["id"]
+        assert f"{the_act()['id']} waits for two operators" in said
+        assert "whoever agreed before is no operator any more" in said
+        assert made == []
+
     def test_nobody_is_asked_where_there_is_none(self, served, made):
         said = commands("keys", "rotate")
         assert "understudy operators invite" in str(said.exception)
