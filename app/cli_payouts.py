@@ -72,18 +72,25 @@ def write_file(
     It holds bank accounts in the clear, readable by you alone: delete it when the bank has it. Two
     operators agree to each file at their pages before it is written (docs/people.md).
     """
+    from app.ledger.errors import PayoutStands
     from app.ledger.payouts import order_of
     from app.payments import transfer
     from app.twofold import operators
 
     with db.reading() as session:
         found = order_of(session, order)
-        asked = {"as": "csv" if as_csv else "pain.001"} | transfer.to_agree_to(session, found)
+        agreed = transfer.to_agree_to(session, found)
 
     def make(session: Session) -> bytes:  # opening an account is recorded
         same = order_of(session, order)
+        if transfer.to_agree_to(session, same) != agreed:  # the bank said something meanwhile
+            raise PayoutStands(
+                f"what is under way of {same.id} changed this moment, and nothing was written; "
+                "give the command again: two operators agree to the file that is left"
+            )
         return transfer.as_csv(session, same) if as_csv else transfer.pain_001(session, same)
 
+    asked = {"as": "csv" if as_csv else "pain.001"} | agreed
     _write_whole(to, operators.by_two("vault-access", found.id, asked, make))
     print(f"{to}: {found.id}")
 

@@ -12,7 +12,9 @@ from app import config, db
 from app.cli import app
 from app.errors import AppError
 from app.ledger.check import check
+from app.ledger.errors import PayoutStands
 from app.ledger.receivables.models import OPERATOR
+from app.payments import transfer
 from app.twofold.errors import SecondPersonNeeded
 from app.vault import VaultOpening
 from tests.ledger.receivables.billing import a_profile
@@ -83,6 +85,23 @@ def test_one_alone_opens_no_account_and_another_file_is_agreed_to_anew(payee, tm
     assert len(everything(VaultOpening)) == openings
     said("payouts", "file", "2026-12", "--out", str(to))
     assert len(everything(VaultOpening)) == openings + 1
+
+
+def test_a_file_of_other_payouts_than_two_agreed_to_is_not_written(payee, tmp_path, monkeypatch):
+    """Planted fault: what is under way changes between the asking and the making."""
+    said(*ORDER)
+    to, openings = tmp_path / "pain.xml", len(everything(VaultOpening))
+    asked = ("payouts", "file", "2026-12", "--out", str(to))
+    agreed(*asked)
+    reckoned = transfer.to_agree_to
+    more = iter(({}, {"payouts_sha256": "of fewer"}))
+    with monkeypatch.context() as between:
+        between.setattr(transfer, "to_agree_to", lambda *of: reckoned(*of) | next(more))
+        with pytest.raises(PayoutStands):
+            said(*asked)
+    assert not to.exists()
+    assert len(everything(VaultOpening)) == openings
+    said(*asked)  # what they agreed to was not used up
 
 
 @pytest.mark.parametrize(
