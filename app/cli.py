@@ -176,11 +176,15 @@ def setup(
 ) -> None:
     """Make what is missing: data directory, keys, certificates, database. Safe to repeat."""
     from app import installation, roles
+    from app.identity import operators
 
     made = installation.prepare()
     out.print(f"Ready in {settings().data_dir}: {', '.join(made) or 'nothing was missing'}.")
     if role is not None:
         out.print(f"{role} can only add to: {', '.join(roles.limit(role))}.")
+    with db.reading() as session:
+        if not operators.operators(session):
+            out.print("Next: `understudy operators invite`, for the first of who runs it.")
 
 
 @app.command()

@@ -16,6 +16,7 @@ from app.identity.models_people import Invitation, Membership, Person
 from app.notices.models import Notice
 from app.trail import OperatorAct, OperatorActSubject
 from tests.http.browser import Browser, first_link
+from tests.people.agreeing import make_two_operators
 from tests.people.arriving import an_operator, joined
 from tests.people.visiting import ONE_DATABASE, everything, later, refused
 
@@ -63,6 +64,13 @@ class TestComingIn:
         assert "Make a link" not in page  # he does not administer
         said = CliRunner().invoke(command, ["operators", "list"]).output
         assert [each.rpartition(" by ")[2] for each in said.splitlines()] == ["this machine", "Ada"]
+
+    def test_setup_says_how_the_first_comes_in_until_there_is_one(self, database, monkeypatch):
+        monkeypatch.setattr("app.installation.prepare", list)
+        first = CliRunner().invoke(command, ["setup"]).output
+        make_two_operators()
+        again = CliRunner().invoke(command, ["setup"]).output
+        assert ["understudy operators invite" in said for said in (first, again)] == [True, False]
 
     def test_every_act_about_operators_is_an_audit_event_of_who_did_it(self, served):
         ada = an_operator(served, "Ada")
