@@ -171,11 +171,11 @@ def every_of(session: Session, performer_id: str) -> Sequence[LikenessMedium]:
 
 
 def medium_of(session: Session, organization_id: str, medium_id: str) -> LikenessMedium:
-    """Return what is still kept to who may act in the performer's place. Raises MediumNotFound."""
+    """Return what is still kept to who may open and remove it. Raises MediumNotFound."""
     medium = session.get(LikenessMedium, medium_id)
     if medium is not None:
         try:
-            service.performer_in_place(session, organization_id, medium.performer_id, stops=True)
+            service.performer_opened_to(session, organization_id, medium.performer_id)
             return medium
         except PerformerUnknown:
             pass

@@ -265,6 +265,16 @@ def performer_in_place(
     return performer
 
 
+def performer_opened_to(session: Session, organization_id: str, performer_id: str) -> Performer:
+    """Return the performer to who may open and remove what is kept of them.
+
+    The desk of a minor may, beside the guardian; after a death who signs in the performer's place
+    does, and their old desk no longer. Raises PerformerUnknown as `performer_of` does.
+    """
+    alive = not mandates.is_dead(session, performer_id)
+    return performer_in_place(session, organization_id, performer_id, stops=alive)
+
+
 def performers_of(
     session: Session, organization_id: str, *, before: str | None = None, limit: int = 50
 ) -> Sequence[Performer]:

@@ -129,10 +129,14 @@ def _shown(visit: Visit, of: str, take: str, *, problems: Sequence[str] = ()) ->
             if not vault.is_erased(session, each.id)
         ]
         performer = next((each for each in every if each.id == of), every[0] if every else None)
+        if not of:  # a desk with the living and the dead begins with who is its to show
+            opened = (each for each in every if _opens(session, seat, each))
+            performer = next(opened, performer)
         if of and (performer is None or performer.id != of):
             raise PerformerUnknown(_("no performer of yours has the id %(id)s", id=of[:64]))
         shown: dict[str, Any] = {"seat": seat, "performer": performer, "others": every}
         if performer is not None:
+            registry.performer_opened_to(session, seat.organization.id, performer.id)
             shown |= _pieces(session, performer, take)
     return page(
         visit,
@@ -143,6 +147,14 @@ def _shown(visit: Visit, of: str, take: str, *, problems: Sequence[str] = ()) ->
         of_voice=take in voices.SENTENCES,
         **shown,
     )
+
+
+def _opens(session: Session, seat: Seat, performer: Performer) -> bool:
+    try:
+        registry.performer_opened_to(session, seat.organization.id, performer.id)
+    except PerformerUnknown:
+        return False
+    return True
 
 
 def _pieces(session: Session, performer: Performer, take: str) -> dict[str, Any]:
@@ -341,7 +353,7 @@ def show_portrait(visit: Visitor, of: Of) -> Response:
         picture = directory / "portrait"
         with db.writing() as session:
             seat = seat_of(session, visit, "performer")
-            performer = registry.performer_in_place(session, seat.organization.id, of, stops=True)
+            performer = registry.performer_opened_to(session, seat.organization.id, of)
             portraits.take_out(
                 session, performer, picture, purpose="owner-viewing", viewer_id=seat.person.id
             )

@@ -6,9 +6,12 @@ import pytest
 
 from app import db
 from app.registry import likeness, voices
+from app.registry.errors import MediumNotFound
 from app.registry.models_likeness import LikenessMedium
 from app.vault import VaultOpening
 from tests.http.browser import OURS
+from tests.licensing.mandating import granted, holder_of, make_minor
+from tests.people.arriving import joined
 from tests.people.visiting import ONE_DATABASE, everything, later, refused
 from tests.registry.giving import HEARD, SEEN, aimed
 
@@ -174,3 +177,33 @@ def test_nobody_gives_sees_or_removes_anothers_and_giving_wants_a_passkey_used_m
     later(monkeypatch, minutes=6)
     assert send(girl, scene, "left").headers["location"] == "/confirm"
     assert everything(LikenessMedium) == [photo]
+
+
+def test_after_a_death_the_old_desk_opens_and_removes_nothing_and_the_estate_may(
+    served, scene, girl, seen, heard, tmp_path
+):
+    send(girl, scene, "straight")
+    speak(girl, scene, "1")
+    photo, voice = everything(LikenessMedium)
+    with db.writing() as session:
+        make_minor(session, scene)
+    assert (
+        girl.client.get(f"{HERE}/{photo.id}/still").status_code == 200
+    )  # theirs beside a guardian
+    with db.writing() as session:
+        estate = holder_of(session, "estate_rep")
+        granted(session, scene, "estate_rep", tmp_path, estate)
+    refused(girl.open("/performer/likeness"), "performer-unknown")
+    refused(girl.client.get(f"{HERE}/portrait?of={scene.performer.id}"), "performer-unknown")
+    for path in (f"{photo.id}/still", f"{voice.id}/sound"):
+        refused(girl.client.get(f"{HERE}/{path}"), "medium-not-found")
+    girl.open("/performer")
+    refused(girl.send(f"{HERE}/{photo.id}/removal"), "medium-not-found")
+    with db.reading() as session, pytest.raises(MediumNotFound):
+        likeness.medium_of(session, scene.desk.organization.id, photo.id)  # nor over the API
+    assert everything(LikenessMedium)[0].removed_at is None
+    felix = joined(served, estate.organization, "Felix")
+    assert felix.client.get(f"{HERE}/{photo.id}/still").content == SEEN["straight"].still
+    felix.open(HERE)
+    assert felix.send(f"{HERE}/{photo.id}/removal").status_code == 303
+    assert everything(LikenessMedium)[0].removed_at is not None
