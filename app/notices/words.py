@@ -24,6 +24,16 @@ SENTENCES = {
     "guardian-ended": marked(
         "A performer for whom you stood as guardian is 18 now: you act for them no longer."
     ),
+    "death-declared": marked(
+        "A union declared that a performer of yours has died and that no estate was found. "
+        "Nothing changes before an operator has seen the papers. If it is not so, tell whoever "
+        "runs this installation at once."
+    ),
+    "death-recorded": marked(
+        "It is on record now that a performer of yours has died: whoever stands for the estate "
+        "signs for them, and what they had granted is over. If it is not so, tell whoever runs "
+        "this installation at once."
+    ),
     "contract-suspended": marked("A contract was suspended."),
     "contract-resumed": marked("A suspended contract goes on."),
     "consent-withdrawn": marked("Consent was withdrawn."),
@@ -134,7 +144,7 @@ def path_of(kind: str, subject_id: str, house: str = "") -> str:
     """Return the page of ours a notice is about; `house` is the kind of who is told."""
     if kind == "ratification-asked":
         return f"/contracts/{subject_id}/ratification"
-    if kind == "guardian-ended":
+    if kind == "guardian-ended" or kind.startswith("death-"):
         return "/mandates"
     if kind in ("agent-was-asked", "offer-handed-on"):
         return f"/performer/requests/{subject_id}"

@@ -27,6 +27,7 @@ from tests.http.house import a_house, an_api_key
 from tests.http.test_performer_pages import joined, shown
 from tests.identity.authenticator import ORIGIN
 from tests.licensing import mandating, unions
+from tests.notices.test_telling import told as heard
 from tests.payments.stories import a_story, closed, told
 from tests.people.test_twofold import invited
 from tests.people.visiting import everything, later, refused
@@ -254,6 +255,11 @@ class TestEstates:
         assert hashlib.sha256(SEARCH).hexdigest() in page
         assert clara.prove("/union/estates", clara.device.get(clara.options())).status_code == 303
         return everything(MandateDeclaration)[-1]
+
+    def test_the_performers_side_hears_of_it_before_it_counts(self, clara, scene):
+        self.declared(clara, scene)
+        with db.reading() as session:
+            assert heard(session, scene.desk.organization)[-1] == "death-declared"
 
     def test_it_counts_once_the_operator_saw_the_papers_and_is_ended_at_once(
         self, clara, union, scene, papers

@@ -49,6 +49,7 @@ from tests.licensing.mandating import (
     trials,
 )
 from tests.licensing.questions import Pick, contract_of
+from tests.notices.test_telling import told
 from tests.scenes import Scene, a_scene, offered, represent
 
 SLOW_ON_POSTGRESQL = True
@@ -505,6 +506,16 @@ class TestTheDead:
             jws=by.sign(scene.contract, "licensee"),
         )
         assert scene.ask(session)[0].codes == []
+
+    @ONE_DATABASE
+    def test_are_told_that_they_are_said_to_be(self, session, tmp_path):
+        scene = a_scene(session)
+        agent, estate = (holder_of(session, each) for each in ("agent", "estate_rep"))
+        represent(session, scene, agent.organization)
+        granted(session, scene, "estate_rep", tmp_path, estate)
+        assert told(session, scene.desk.organization)[-1] == "death-recorded"
+        assert told(session, agent.organization) == ["death-recorded"]
+        assert told(session, estate.organization) == []
 
     @ONE_DATABASE
     def test_a_death_written_into_the_database_or_out_of_it_denies(self, session, tmp_path):

@@ -19,7 +19,7 @@ from app.identity.models_people import Passkey, Person
 from app.licensing.contracts import signing
 from app.licensing.document import mandate_document
 from app.licensing.errors import AlreadySigned, MandateNotFound, MandateRefused
-from app.licensing.mandates import service
+from app.licensing.mandates import service, telling
 from app.licensing.words.plain_language import Section
 from app.registry import mandates
 from app.registry.models import Performer
@@ -101,6 +101,7 @@ def declare(
 ) -> MandateDeclaration:
     """Keep what a union's officer signed, for the operator to file. Expects that it was answered.
 
+    The performer's side is told, so that whoever is alive can say so before it counts.
     Raises MandateRefused where it can be filed no more, or another page asked; SignatureRefused,
     AlreadySigned, RecoveredLately.
     """
@@ -108,7 +109,8 @@ def declare(
     if document is None:
         raise MandateRefused("what was signed is no such declaration; load its page again")
     said, signed = service.read(document)
-    service.check_may_be_filed(session, service.lock(session, said.performer), said)
+    performer = service.lock(session, said.performer)
+    service.check_may_be_filed(session, performer, said)
     key, text = signing.signature_over(
         session,
         passkey,
@@ -132,6 +134,7 @@ def declare(
     )
     session.add(made)
     session.flush()
+    telling.tell_of_death(session, "death-declared", performer, by=union.id)
     return made
 
 

@@ -22,6 +22,7 @@ from app.licensing.errors import (
     MandateNotFound,
     MandateRefused,
 )
+from app.licensing.mandates import telling
 from app.registry import lives, mandates
 from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
@@ -108,8 +109,8 @@ def file(
 
     The operator calls it, having looked at the papers: each one the document names by its hash is
     kept in the vault. Signed by the holder's registered key, or by what a member's passkey
-    `asserted`. A death it rests on is recorded, and ends what the performer had granted. Raises as
-    `grant` does.
+    `asserted`. A death it rests on is recorded, ends what the performer had granted, and is told to
+    their side. Raises as `grant` does.
     """
     said, signed = read(document)
     performer = lock(session, said.performer)
@@ -132,6 +133,7 @@ def file(
             )
         )
     if said.died_on is not None:
+        telling.tell_of_death(session, "death-recorded", performer, by=said.holder)
         _record_death(session, performer, said.died_on)
     session.flush()
     return mandate
