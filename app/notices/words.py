@@ -34,6 +34,9 @@ SENTENCES = {
         "signs for them, and what they had granted is over. If it is not so, tell whoever runs "
         "this installation at once."
     ),
+    "estate-found": marked(
+        "The estate of a performer who has died was found: your union signs for it no longer."
+    ),
     "contract-suspended": marked("A contract was suspended."),
     "contract-resumed": marked("A suspended contract goes on."),
     "consent-withdrawn": marked("Consent was withdrawn."),
@@ -146,6 +149,8 @@ def path_of(kind: str, subject_id: str, house: str = "") -> str:
         return f"/contracts/{subject_id}/ratification"
     if kind == "guardian-ended" or kind.startswith("death-"):
         return "/mandates"
+    if kind == "estate-found":
+        return "/union/estates"
     if kind in ("agent-was-asked", "offer-handed-on"):
         return f"/performer/requests/{subject_id}"
     if kind.startswith(("contract-", "consent-", "offer-", "agent-")):

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 import sqlalchemy as sa
+from sqlmodel import select
 
 from app import clock
 from app.demo.cast import contract_document, register_party
@@ -37,6 +38,7 @@ from app.registry.errors import BirthRefused, PerformerUnknown
 from app.registry.models import Performer
 from app.registry.models_mandates import Mandate, MandateEvidence, PerformerLife
 from app.transparency import service as transparency
+from app.transparency.models import LogOutbox
 from tests.licensing.approving import a_scene_with_approvals, answer, ask
 from tests.licensing.mandating import (
     BORN_ON,
@@ -506,6 +508,19 @@ class TestTheDead:
             jws=by.sign(scene.contract, "licensee"),
         )
         assert scene.ask(session)[0].codes == []
+
+    @ONE_DATABASE
+    def test_are_signed_for_by_no_union_once_the_estate_is_found(self, session, tmp_path):
+        scene = a_scene(session)
+        union, estate = (holder_of(session, each) for each in ("union_for_estate", "estate_rep"))
+        given = granted(session, scene, "union_for_estate", tmp_path, union)
+        granted(session, scene, "estate_rep", tmp_path, estate)
+        assert service.state_of(given, at=clock.now()) == "revoked"
+        by = union.organization.id
+        assert mandates.roles_of(session, scene.performer.id, by) == []
+        leaves = session.exec(select(LogOutbox.kind).where(LogOutbox.subject_id == given.id))
+        assert set(leaves) == {"mandate-granted", "mandate-revoked"}
+        assert told(session, union.organization) == ["estate-found"]
 
     @ONE_DATABASE
     def test_are_told_that_they_are_said_to_be(self, session, tmp_path):

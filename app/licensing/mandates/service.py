@@ -110,7 +110,7 @@ def file(
     The operator calls it, having looked at the papers: each one the document names by its hash is
     kept in the vault. Signed by the holder's registered key, or by what a member's passkey
     `asserted`. A death it rests on is recorded, ends what the performer had granted, and is told to
-    their side. Raises as `grant` does.
+    their side; an estate's ends a union's for it. Raises as `grant` does.
     """
     said, signed = read(document)
     performer = lock(session, said.performer)
@@ -135,6 +135,8 @@ def file(
     if said.died_on is not None:
         telling.tell_of_death(session, "death-recorded", performer, by=said.holder)
         _record_death(session, performer, said.died_on)
+    if said.role == "estate_rep":
+        _end_unions(session, performer)
     session.flush()
     return mandate
 
@@ -364,6 +366,15 @@ def _record_death(session: Session, performer: Performer, died_on: date) -> None
     for each in mandates.of_performers(session, [performer.id]):
         if each.role not in mandates.AFTER_DEATH and each.revoked_at is None:
             revoke(session, each, by=OPERATOR)
+
+
+def _end_unions(session: Session, performer: Performer) -> None:
+    """End what unions held for an estate that nobody had found: it is found now."""
+    for each in mandates.of_performers(session, [performer.id]):
+        over = each.revoked_at is not None or each.ends_at <= clock.now()
+        if each.role == "union_for_estate" and not over:
+            revoke(session, each, by=OPERATOR)
+            telling.tell_of_estate(session, each)
 
 
 def _is_minor(life: PerformerLife, at: datetime) -> bool:
