@@ -45,7 +45,11 @@ READ_ME = """Everything Understudy holds about {performer_id}, as of {made_at}.
 performer.json         the entry itself
 replicas.json          each version, and what it was made from
 references/            the pictures, as they were handed in
-templates/             what a computer measured in each face: 128 numbers
+likeness-media.json    the photos and recordings you gave beside them, those you removed too
+likeness/              those that are kept, as they were handed in
+live-checks.json       each live check of your face: the poses, and how it ended
+templates/             what a computer measured in each face: 128 numbers; of a photo you gave
+                       beside the portrait its five points too
 names.json             how else you are called
 matching.json          whether your face may be searched for, each time you chose
 listing.json           whether you stand in the catalogue, and what it says of you
@@ -136,6 +140,12 @@ def _add_likeness(session: Session, performer: Performer, bundle: _Bundle) -> No
         if piece.removed_at is None:
             whole = likeness.open_medium(session, piece, viewer_id=performer.id, purpose="export")
             bundle.add(f"likeness/{piece.id}{likeness.SUFFIXES[piece.media_type]}", whole)
+            if piece.kind == "photo":
+                template, points = likeness.open_measure(
+                    session, piece, viewer_id=performer.id, purpose="export"
+                )
+                measured = {"template": template, "points": points}
+                bundle.add_json(f"templates/{piece.id}.json", measured)
 
 
 def _add_consents(session: Session, performer: Performer, bundle: _Bundle) -> None:

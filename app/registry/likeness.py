@@ -150,13 +150,29 @@ def _open_known(session: Session, performer: Performer, straight: LikenessMedium
     newest = service.replicas_of(session, performer.id)[0]
     (first, *_) = service.references_of(session, newest.id)
     portrait = service.open_template(session, first, purpose="enrollment", subject_id=performer.id)
-    if straight is None or straight.template_object_id is None:
+    if straight is None:
         return Known(portrait, None)
-    packed = vault.open_bytes(
-        session, straight.template_object_id, purpose="enrollment", subject_id=performer.id
+    _template, points = open_measure(
+        session, straight, viewer_id=performer.id, purpose="enrollment"
     )
-    numbers = MEASURED.unpack(packed)[TEMPLATE_LENGTH:]
-    return Known(portrait, list(zip(numbers[::2], numbers[1::2], strict=True)))
+    return Known(portrait, points)
+
+
+def open_measure(
+    session: Session, photo: LikenessMedium, *, viewer_id: str, purpose: vault.Purpose
+) -> tuple[list[float], list[poses.Point]]:
+    """Open what was measured in a photo: the face, and its points. The opening is on record.
+
+    Raises MediumNotFound for what was removed, or is no photo; what the vault raises.
+    """
+    if photo.removed_at is not None or photo.template_object_id is None:
+        raise MediumNotFound(f"{photo.id} was removed, or nothing was measured in it")
+    packed = vault.open_bytes(
+        session, photo.template_object_id, purpose=purpose, subject_id=viewer_id
+    )
+    numbers = MEASURED.unpack(packed)
+    points = numbers[TEMPLATE_LENGTH:]
+    return list(numbers[:TEMPLATE_LENGTH]), list(zip(points[::2], points[1::2], strict=True))
 
 
 def kept_of(session: Session, performer_id: str) -> list[LikenessMedium]:

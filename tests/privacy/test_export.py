@@ -10,8 +10,11 @@ from sqlmodel import Session
 
 from app import vault
 from app.gateway.pipeline import _pay
+from app.identity import service as identity
+from app.identity.principal import Principal
 from app.licensing.contracts import service as contracts
 from app.privacy import export
+from tests.registry.giving import GOOD, a_photo
 from tests.scenes import PORTRAIT, Scene, a_scene
 
 SLOW_ON_POSTGRESQL = True
@@ -26,6 +29,11 @@ def scene(session: Session) -> Scene:
     return scene
 
 
+def by_desk(session: Session, scene: Scene) -> Principal:
+    desk = scene.desk.organization
+    return Principal(desk.id, desk.kind, identity.create_api_key(session, desk, name="x")[0].id)
+
+
 def exported(session: Session, scene: Scene, to: Path) -> dict[str, bytes]:
     export.export(session, scene.performer, to / "export.zip")
     with zipfile.ZipFile(to / "export.zip") as file:
@@ -37,6 +45,7 @@ class TestExport:
     def test_holds_everything_and_an_index_of_it(
         self, session: Session, scene: Scene, tmp_path: Path
     ) -> None:
+        photo = a_photo(session, scene, by=by_desk(session, scene))
         held = exported(session, scene, tmp_path)
         index = json.loads(held["index.json"])
         assert index["sha256"] == {
@@ -58,7 +67,14 @@ class TestExport:
         assert [each["outcome"] for each in said["decisions.json"]["decisions"]] == ["permit"]
         (entry,) = said["money.json"]
         assert sum(each["amount_minor"] for each in entry["postings"]) == 0
-        assert {each["purpose"] for each in said["openings.json"]} == {"export"}
+        assert said[f"templates/{photo.id}.json"]["points"] == [
+            pytest.approx(point) for point in GOOD.points
+        ]
+        assert len(said[f"templates/{photo.id}.json"]["template"]) == 128
+        assert {each["purpose"] for each in said["openings.json"]} == {"enrollment", "export"}
+        top_level = {name.partition("/")[0] for name in held} - {"README.txt"}
+        told = held["README.txt"].decode()
+        assert {name for name in top_level if f"\n{name}" not in told} == set()
         for line in held["README.txt"].decode().splitlines():
             name = line.partition(" ")[0]
             if name.endswith((".json", "/")):
