@@ -337,8 +337,9 @@ def _keep_voice(visit: Visit, of: str, sentence: str, recording: UploadFile) -> 
 @router.post("/{likeness_medium_id}/removal")
 @may("desk")
 def remove(visit: Posted, likeness_medium_id: str) -> Response:
-    """Take a photo or a recording back: from then on nothing opens it."""
+    """Take a photo or a recording back, for ever. Wants a passkey used minutes ago."""
     with db.writing() as session:
+        visit.fresh(session)
         seat = acting_seat(session, visit, "performer")
         medium = likeness.medium_of(session, seat.organization.id, likeness_medium_id)
         likeness.remove(session, medium)

@@ -163,7 +163,7 @@ def test_no_photo_goes_through_from_elsewhere(scene, girl, seen, headers, fields
     assert everything(LikenessMedium) == []
 
 
-def test_nobody_gives_sees_or_removes_anothers_and_giving_wants_a_passkey_used_minutes_ago(
+def test_nobody_gives_sees_or_removes_anothers_and_both_want_a_passkey_used_minutes_ago(
     scene, girl, agent, seen, monkeypatch
 ):
     send(girl, scene, "straight")
@@ -176,6 +176,8 @@ def test_nobody_gives_sees_or_removes_anothers_and_giving_wants_a_passkey_used_m
     refused(girl.open(f"{HERE}?of=per_unknown"), "performer-unknown")
     later(monkeypatch, minutes=6)
     assert send(girl, scene, "left").headers["location"] == "/confirm"
+    girl.open(HERE)
+    assert girl.send(f"{HERE}/{photo.id}/removal").headers["location"] == "/confirm"
     assert everything(LikenessMedium) == [photo]
 
 
