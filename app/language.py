@@ -21,16 +21,20 @@ from babel.core import Locale, get_global, negotiate_locale
 from babel.dates import format_date, get_month_names, get_timezone_location
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
+from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
-from app.money import minor_digits
+from app.money import format_minor
 
 SOURCE = "en"
 LOCALE = Path(__file__).parent / "locale"
 # Each in its own words, as people look for it; the locale says how it writes days and numbers.
 LANGUAGES = {"en": "English", "es": "Español"}
 _WRITTEN_AS = {"en": "en_GB", "es": "es"}
+# Marks of thousands and of decimals. In Spanish "1.200" is one point two to who reads in Mexico:
+# thousands stand apart by a space that does not break, as the RAE writes them.
+_MARKS = {"en": (",", "."), "es": ("\u00a0", ",")}
+_NUMBER = re.compile(r"(\d[\d,]*)(?:\.(\d+))?")
 NOBODYS = "UTC"  # the clock of whoever said nothing of theirs
 _reader: ContextVar[str] = ContextVar("reader", default=SOURCE)
 _zone: ContextVar[str] = ContextVar("zone", default=NOBODYS)
@@ -220,15 +224,13 @@ def month(number_of: int) -> str:
 
 def number(value: float | Decimal) -> str:
     """Write a number as the reader does, exactly: "1,200.5"."""
-    return format_decimal(Decimal(str(value)), format="#,##0.######", locale=_locale())
+    exact = format_decimal(Decimal(str(value)), format="#,##0.######", locale=_WRITTEN_AS[SOURCE])
+    return digits(exact)
 
 
 def money(amount_minor: int, currency: str) -> str:
     """Write minor units as an amount with its code: "-1,234.56 EUR"."""
-    digits = minor_digits(currency)
-    pattern = "#,##0" + (f".{'0' * digits}" if digits else "")
-    amount = Decimal(amount_minor).scaleb(-digits)
-    return f"{format_decimal(amount, format=pattern, locale=_locale())} {currency}"
+    return digits(format_minor(amount_minor, currency))
 
 
 def named_here(what: str, code: str, otherwise: str) -> str:
@@ -238,13 +240,21 @@ def named_here(what: str, code: str, otherwise: str) -> str:
 
 
 def digits(text: str) -> str:
-    """Write numbers given as English writes them, "1,200.5 EUR", as the reader does; exactly."""
-    return text.translate(_marks(_locale()))
+    """Write numbers given as English writes them, "1,200.5 EUR", as the reader does; exactly.
+
+    No two readers of a language may take one for different numbers. Where three decimals after a
+    comma could be thousands (30,001), a nought that changes nothing says they are none: 30,0010.
+    """
+    return _NUMBER.sub(_as_read, text) if reads() != SOURCE else text
 
 
-@lru_cache
-def _marks(locale: str) -> dict[int, str]:
-    return str.maketrans({",": get_group_symbol(locale), ".": get_decimal_symbol(locale)})
+def _as_read(found: re.Match[str]) -> str:
+    group, point = _MARKS[reads()]
+    whole, decimals = found[1], found[2]
+    if decimals is None:
+        return whole.replace(",", group)
+    doubtful = len(decimals) == 3 and len(whole) <= 3 and whole != "0"
+    return f"{whole.replace(',', group)}{point}{decimals}{'0' if doubtful else ''}"
 
 
 def listed(texts: list[str], *, last: str = "") -> str:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app import language as tongues
 from app.language import LANGUAGES, reading_in
 from app.licensing.document import contract
 from app.licensing.document.example import DOCUMENT
-from app.licensing.words import plain_language
+from app.licensing.words import plain_language, plain_words
 from app.licensing.words.plain_money import amount, percent
 from app.licensing.words.plain_words import (
     WORDS,
@@ -109,12 +110,31 @@ class TestInSpanish:
         for (one, _), (other, at) in zip(english, spanish, strict=True):
             assert one != other or at == "/consent/uses_description", one
             assert quotations(other) == quotations(one)
-            assert figures(other, ".,") == figures(one, ",.")
+            assert figures(other, "\u00a0,") == figures(one, ",.")
 
     def test_a_figure_that_got_lost_is_noticed(self):
         price = figures("Each second costs 12.50 EUR.", ",.")
-        assert figures("Cada segundo cuesta 12,50 EUR.", ".,") == price
-        assert figures("Cada segundo cuesta 1.250 EUR.", ".,") != price
+        assert figures("Cada segundo cuesta 12,50 EUR.", "\u00a0,") == price
+        assert figures("Cada segundo cuesta 1\u00a0250 EUR.", "\u00a0,") != price
+
+    @pytest.mark.parametrize(
+        ("number", "said"),
+        [(1200, "1\u00a0200"), (1234567, "1\u00a0234\u00a0567"), (12.5, "12,5"),
+         (30.001, "30,0010"), (0.125, "0,125"), (1234.567, "1\u00a0234,567"), (1.0005, "1,0005"),
+         (999, "999")],
+    )  # fmt: skip
+    def test_no_number_is_another_to_who_reads_in_mexico(self, number, said):
+        with reading_in("es"):
+            assert plain_words.number(number) == tongues.number(number) == said
+        assert not re.search(r"(?<![\d\u00a0])[1-9]\d{0,2}[.,]\d{3}(?!\d)", said)
+
+    def test_so_it_is_with_money(self):
+        with reading_in("es"):
+            assert amount("1234567", "EUR") == "12\u00a0345,67 EUR"
+            assert amount("12.5", "EUR") == "0,125 EUR"
+            assert amount(1250, "KWD") == tongues.money(1250, "KWD") == "1,2500 KWD"
+            assert tongues.money(-123456, "JPY") == "-123\u00a0456 JPY"
+            assert percent("1000/3001") == "1\u00a0000/3\u00a0001 de ello"
 
     def test_reads_as_people_write_there(self):
         said = {at: text for text, at in plain_language.sentences(DOCUMENT, tongue="es")}

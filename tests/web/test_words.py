@@ -114,7 +114,7 @@ class TestTheLanguage:
         assert language.money(-123456, "EUR") == "-1,234.56 EUR"
         with language.reading_in("es"):
             assert language.day(at) == "4 de mayo de 2026, 09:30 UTC"
-            assert language.money(-123456, "EUR") == "-1.234,56 EUR"
+            assert language.money(-123456, "EUR") == "-1\u00a0234,56 EUR"
         assert language.reads() == "en"
 
 
