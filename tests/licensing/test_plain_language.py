@@ -226,6 +226,23 @@ class TestWords:
         assert word("svod") == "streaming by subscription"
         assert word("SVOD plus") == "“SVOD plus”"
 
+    @pytest.mark.parametrize("tongue", sorted(LANGUAGES))
+    def test_what_somebody_wrote_never_reads_as_a_word_of_the_trade(self, tongue):
+        """Neither as how it reads in this language nor as it does in another."""
+        ours = []
+        for each in LANGUAGES:
+            with reading_in(each):
+                ours += [word(code) for code in WORDS]
+        with reading_in(tongue):
+            read = {word(code) for code in WORDS} | {"anywhere", "anything"}
+            theirs = {word(own) for own in [*ours, *read, "Nakedness"] if own not in WORDS}
+        assert read.isdisjoint(theirs)
+        assert {"“nakedness”", "“Nakedness”", "“desnudez”"} <= theirs
+
+    def test_only_what_is_named_differs_from_everything(self):
+        said = plain_language.sentences(changed("/exclusivity", {"category": "anything"}))
+        assert "Only the licensee has the performer for “anything”." in [text for text, _ in said]
+
     @given(LISTS, LISTS)
     @settings(max_examples=200)
     def test_no_two_lists_read_the_same(self, one, other):

@@ -14,7 +14,18 @@ from typing import Any
 
 import pycountry
 
-from app.language import SOURCE, _, date_, digits, marked, named_here, ngettext, reads
+from app.language import (
+    LANGUAGES,
+    SOURCE,
+    _,
+    catalogue,
+    date_,
+    digits,
+    marked,
+    named_here,
+    ngettext,
+    reads,
+)
 from app.language import listed as joined
 
 # (sentence, JSON pointer of the field it is said from)
@@ -97,6 +108,7 @@ _GROUPS = {
 _TAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:+-]*")
 # Words that sentences are joined with, in any language: quoted alike in all of them.
 _OURS = frozenset("and or nothing nobody y e o u nada nadie".split())
+_WHOLE = ("anywhere", "anything")  # what stands where a list is left out
 _HIDDEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -120,7 +132,15 @@ def quoted(text: str) -> str:
 
 def written(text: str) -> str:
     """Give an id or name as it is; quoted where it could run into the sentence around it."""
-    return text if _TAME.fullmatch(text) and text not in _OURS else quoted(text)
+    ours = text in _OURS or text.lower() in _vocabulary()
+    return text if _TAME.fullmatch(text) and not ours else quoted(text)
+
+
+@lru_cache
+def _vocabulary() -> frozenset[str]:
+    """Return how the words of the trade read in any language: who writes one means their own."""
+    said = (catalogue(tongue).gettext(each) for tongue in LANGUAGES for each in WORDS.values())
+    return frozenset(each.lower() for each in (*said, *_WHOLE))
 
 
 def named(text: str, names: Mapping[str, str]) -> str:
