@@ -15,6 +15,7 @@ from app.language import LANGUAGES, reading_in
 from app.licensing.document import contract
 from app.licensing.document.example import DOCUMENT
 from app.licensing.words import plain_language, plain_words
+from app.licensing.words.plain_grant import TRAINING
 from app.licensing.words.plain_money import amount, percent
 from app.licensing.words.plain_words import (
     WORDS,
@@ -145,6 +146,12 @@ class TestInSpanish:
         )
         assert "Países Bajos (NL)" in said["/grant/territories"]
         assert said["/representation/agent"].startswith("El representante del intérprete: ")
+
+    def test_names_all_of_a_likeness_and_who_answers_for_an_estate(self):
+        with reading_in("es"):
+            assert word("estate_rep") == "quien representa a la herencia"
+            for said in map(tongues.translated, TRAINING.values()):
+                assert "con la imagen, la voz o los movimientos del intérprete" in said
 
     def test_is_asked_for_and_not_taken_from_who_happens_to_read(self):
         with reading_in("es"):
