@@ -46,7 +46,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 @dataclass(frozen=True)
 class Visit:
-    """One request of a browser: its two cookies, and what it calls itself."""
+    """One request of a browser: its two secrets, what it calls itself, and its clock."""
 
     secret: str  # of the session; empty where nobody is signed in
     binder: str  # of the browser: challenges are answered where they were shown
