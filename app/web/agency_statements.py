@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from app import db
+from app import db, language
 from app.access import may
 from app.payments import consolidated
 from app.web.pages import PageRoute, Visitor, page
@@ -21,6 +21,7 @@ def show_statements(
     visit: Visitor, period: PeriodId = "", start: Annotated[int, Query(ge=0, le=100_000)] = 0
 ) -> Response:
     """Show the newest period, or the one asked for: sums of everybody, and a page of lines."""
+    language.read_by(language.NOBODYS)  # a period ends when it does on the papers, whoever reads
     with db.reading() as session:
         seat = seat_of(session, visit, "agency")
         periods = consolidated.periods_of(session, seat.organization.id)

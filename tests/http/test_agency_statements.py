@@ -38,7 +38,11 @@ def test_show_and_give_what_everybody_earned_to_the_agency_alone(served, house):
         agency = story.scene.agency.organization
         desk = story.scene.desk.organization
     maria = joined(served, agency, "Maria")
+    shown(maria, "/account")
+    maria.send("/account/zone", zone="Asia/Tokyo")
     page = shown(maria, PAGE)
+    assert " UTC</time>. Each line" in page
+    assert "Times on this page: UTC" in page
     assert "The Girl" in page
     assert page.count("56.25") >= 2
     assert page.count("6.25") > page.count("56.25")
