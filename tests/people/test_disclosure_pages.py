@@ -66,6 +66,7 @@ def test_a_long_list_goes_on_at_another_page(served, monkeypatch):
     signs(griet, scene)
     page = griet.open(f"/contracts/{scene.contract.series_id}/disclosure").text
     assert page.count("End it now") == 1
+    assert "<section>\n<h2>What the contract says" in page  # in the reader's language
     further = re.search(r'href="([^"]*before=[^"]*)"', page)[1]
     assert "also who: the names of both sides, and the project; until" in griet.open(further).text
     assert not re.search(r'href="[^"]*before=', griet.page)
