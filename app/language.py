@@ -200,9 +200,18 @@ def day(at: datetime, *, beside: str = "") -> str:
     return f"{said} ({_written(at, beside)})" if beside and differ(at, beside) else said
 
 
-def short(at: datetime) -> str:
-    """Write an instant briefly by the reader's clock, which the page names: "4 May 2026, 02:30"."""
-    here = local(at, zone())
+def short(at: datetime, *, beside: str = "") -> str:
+    """Write an instant briefly by the reader's clock, which the page names: "4 May 2026, 02:30".
+
+    Where the clock of the zone `beside` shows another time then, that follows, with its name.
+    """
+    said = _short(at, zone())
+    other = f" ({_short(at, beside)} {clock_of(beside)})" if beside and differ(at, beside) else ""
+    return f"{said}{other}"
+
+
+def _short(at: datetime, zone: str) -> str:
+    here = local(at, zone)
     return f"{format_date(here, 'd MMM y', locale=_locale())}, {_time(here)}"
 
 

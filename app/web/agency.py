@@ -15,6 +15,7 @@ from app.licensing.contracts import handing_on, roster, service
 from app.licensing.contracts.models import Contract
 from app.licensing.document import contract as documents
 from app.licensing.words.plain_words import WORDS
+from app.web.clocks import clocks_of
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page
 from app.web.seats import Seat, acting_seat, principal_of, seat_of
 
@@ -95,12 +96,14 @@ def _requests(
     session: Session, visit: Visit, seat: Seat, place: str | None, **answered: Any
 ) -> Response:
     found = roster.requests_to(session, seat.organization.id, place=place, limit=PER_PAGE)
+    looks = previews.looks_of(session, seat.organization.id)
     return page(
         visit,
         "agency_requests.html",
         here="/agency",
         seat=seat,
-        looks=previews.looks_of(session, seat.organization.id),
+        looks=looks,
+        clocks=clocks_of(session, {each.preview.contract_id for each in looks}),
         requests=[(each, documents.recorded(each.contract.document.encode())) for each in found],
         words=WORDS,
         more=found[-1].contract.id if len(found) == PER_PAGE else None,

@@ -1,13 +1,17 @@
-"""The choice of a clock: whose zone the times on the pages go by, kept with the person."""
+"""By which clock a page goes: the one a person chose, kept with them; and that of a contract."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Response
+from sqlmodel import Session, col, select
 
 from app import db
 from app.access import may
 from app.identity import people
 from app.language import _, marked, place, zones
+from app.licensing.contracts.models import Contract
+from app.licensing.document import contract as documents
 from app.web.pages import HERE, PageRoute, Posted, see
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -56,3 +60,14 @@ def choices() -> list[tuple[str, list[tuple[str, str]]]]:
         )
         for part, words in PARTS.items()
     ]
+
+
+def clock_of(contract: Contract) -> str:
+    """Return the zone a contract goes by, to stand `beside` the reader's."""
+    return documents.recorded(contract.document.encode()).grant.term.tz
+
+
+def clocks_of(session: Session, contract_ids: Collection[str]) -> dict[str, str]:
+    """Return by which zone each of these contracts goes, with one question."""
+    found = session.exec(select(Contract).where(col(Contract.id).in_(contract_ids)))
+    return {each.id: clock_of(each) for each in found}

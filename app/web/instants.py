@@ -19,9 +19,9 @@ def day(at: datetime, *, beside: str = "") -> Markup:
     return _TIME.format(_EXACT.format(_exact(at)), language.day(at, beside=beside))
 
 
-def short(at: datetime) -> Markup:
+def short(at: datetime, *, beside: str = "") -> Markup:
     """Write an instant briefly by the reader's clock, which the page's foot names."""
-    return _TIME.format(_EXACT.format(_exact(at)), language.short(at))
+    return _TIME.format(_EXACT.format(_exact(at)), language.short(at, beside=beside))
 
 
 def date_(value: date) -> Markup:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Response
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from app import clock, db, vault
 from app.access import may
@@ -31,6 +31,7 @@ from app.recovery import service as recovery
 from app.registry import service as registry
 from app.registry.models import Performer
 from app.web.clauses import worded
+from app.web.clocks import clock_of, clocks_of
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
 from app.web.seats import Seat, acting_seat, principal_of, seat_of
 
@@ -87,7 +88,7 @@ def show_home(visit: Visitor) -> Response:
             "asked": _with_terms(asked),
             "to_ratify": _with_terms(to_ratify),
             "approvals": approvals,
-            "clocks": _clocks_of(session, {each.request.contract_id for each in approvals}),
+            "clocks": clocks_of(session, {each.request.contract_id for each in approvals}),
             "looks": work.outputs_of(
                 session, _ids(performers), state="awaiting-preview", limit=WAITING
             ),
@@ -101,16 +102,6 @@ def show_home(visit: Visitor) -> Response:
 
 def _with_terms(contracts: Sequence[Contract]) -> list[tuple[Contract, documents.Contract]]:
     return [(each, documents.recorded(each.document.encode())) for each in contracts]
-
-
-def _clock_of(contract: Contract) -> str:
-    return documents.recorded(contract.document.encode()).grant.term.tz
-
-
-def _clocks_of(session: Session, contract_ids: set[str]) -> dict[str, str]:
-    """Return by which clock each of these contracts goes."""
-    found = session.exec(select(Contract).where(col(Contract.id).in_(contract_ids)))
-    return {each.id: _clock_of(each) for each in found}
 
 
 def _ids(performers: list[Performer]) -> list[str]:
@@ -287,7 +278,7 @@ def show_withdrawal(visit: Visitor, contract_id: ContractId) -> Response:
         names = listing.licensees_of(session, [found.contract])
     return page(
         visit, "performer_withdrawal.html", here="/performer/contracts", seat=seat, names=names,
-        found=found, tz=_clock_of(found.contract),
+        found=found, tz=clock_of(found.contract),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The agency's desk: many are declined or handed on at once, none signed; productions read it."""
 
 import re
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -99,6 +100,15 @@ class TestManyAtOnce:
         assert {each.subject_id for each in told} == set(mine[:2])
         assert {each.organization_id for each in told} == {house.scene.desk.organization.id}
         assert len(told) == 2
+
+    def test_lapse_by_the_contracts_own_clock_too(self, olga, asked):
+        mine, _ = asked
+        with db.writing() as session:
+            session.get_one(Contract, mine[0]).expires_at = clock.now() + timedelta(days=3)
+        shown(olga, "/account")
+        olga.send("/account/zone", zone="Asia/Tokyo")
+        lapses = r"\? until <time [^>]*>[^<(]* \([^<]* Amsterdam time\)</time>"
+        assert re.search(lapses, shown(olga, "/agency"))
 
     def test_nothing_is_signed_for_many(self, olga, asked):
         mine, _ = asked

@@ -132,6 +132,9 @@ class TestAnInstant:
                 "4 May 2026, 04:30 London time (4 May 2026, 03:30 UTC)"
             )
 
+            assert language.short(winter, beside="UTC") == "15 Jan 2026, 12:00"
+            assert language.short(AT, beside="UTC") == "4 May 2026, 04:30 (4 May 2026, 03:30 UTC)"
+
     def test_that_no_calendar_there_holds_is_said_by_utc(self):
         with language.reading_in("en", "Asia/Tokyo"):
             last = datetime.max.replace(tzinfo=UTC)
