@@ -13,6 +13,8 @@ from app import clock, db, language
 from app.access import may
 from app.identity.api_keys import AT_A_PAGE
 from app.identity.models import ApiKey, Organization
+from app.language import _
+from app.licensing.errors import StrikeInstantRefused
 from app.licensing.strikes import persons
 from app.licensing.strikes import service as strikes
 from app.licensing.strikes.models import StrikeSwitch
@@ -92,12 +94,27 @@ def _instant(text: str, zone: str) -> datetime | None:
     """Read what a browser's field for day and time holds, by the clock its label named, else UTC.
 
     Nothing: at once. Of an hour that comes twice the first; whoever confirms reads what it became.
+    Raises StrikeInstantRefused for an hour that clocks leap over there.
     """
+    if not text:
+        return None
+    by = ZoneInfo(language.zone_of(zone))
     try:
-        here = datetime.fromisoformat(text) if text else None
-        return here and here.replace(tzinfo=ZoneInfo(language.zone_of(zone))).astimezone(UTC)
+        here = datetime.fromisoformat(text)
+        at = here.replace(tzinfo=by).astimezone(UTC)
+        leapt = at.astimezone(by).replace(tzinfo=None) != here
     except (ValueError, OverflowError):  # 31 February, or the year 1
         return datetime(1, 1, 1, tzinfo=UTC)  # refused as gone by, in words
+    if leapt:
+        raise StrikeInstantRefused(
+            _(
+                "clocks go forward that night and leap over this time: there is no %(time)s in "
+                "%(clock)s then; choose an earlier or a later one",
+                time=f"{here:%H:%M}",
+                clock=language.clock_of(language.zone_of(zone)),
+            )
+        )
+    return at
 
 
 @router.post("/strikes/{strike_id}/confirmation")

@@ -178,6 +178,15 @@ class TestStrike:
         for at in ("2020-01-01T00:00", "2027-02-31T00:00", "0001-01-01T00:00"):
             refused(clara.send("/union/strikes", **STRIKE, at=at), "strike-instant-refused")
 
+    def test_no_hour_that_clocks_leap_over(self, officers):
+        clara, _ = officers
+        shown(clara, "/union")
+        fields = STRIKE | {"at": "2027-03-28T02:30", "zone": "Europe/Amsterdam"}
+        answer = clara.send("/union/strikes", **fields)
+        refused(answer, "strike-instant-refused")
+        assert "there is no 02:30 in Amsterdam time then" in answer.text
+        assert everything(StrikeSwitch) == []
+
 
 class TestWhatItIsTold:
     def test_reports_with_days_and_evidence_are_there_to_take_away(self, served_here):
