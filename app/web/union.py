@@ -110,7 +110,7 @@ def _instant(text: str, zone: str) -> datetime | None:
             _(
                 "clocks go forward that night and leap over this time: there is no %(time)s in "
                 "%(clock)s then; choose an earlier or a later one",
-                time=f"{here:%H:%M}",
+                time=here.strftime("%H:%M"),
                 clock=language.clock_of(language.zone_of(zone)),
             )
         )
