@@ -84,7 +84,7 @@ TABLES: dict[str, Columns] = {
         " template_object_id still_object_id commitment_salt commitment agreed organization_id"
         " api_key_id kept_at",
         "kept_at",
-        once="removed_at",
+        once="removed_at removed_by_id removed_key_id",
     ),
     "identity_proof": _table(
         "id performer_id replica_id level organization_id document signature signing_key_id"

@@ -135,7 +135,7 @@ def _add_likeness(session: Session, performer: Performer, bundle: _Bundle) -> No
             bundle.add_json(f"templates/{medium.id}.json", template)
     bundle.add_json("replicas.json", replicas)
     given = likeness.every_of(session, performer.id)
-    bundle.add_json("likeness-media.json", _rows(given, without={"api_key_id"}))
+    bundle.add_json("likeness-media.json", _rows(given, without={"api_key_id", "removed_key_id"}))
     for piece in given:
         if piece.removed_at is None:
             whole = likeness.open_medium(session, piece, viewer_id=performer.id, purpose="export")

@@ -237,6 +237,7 @@ def remove_likeness_medium(likeness_medium_id: str, act: Acting) -> Response:
 
     def remove(session: Session) -> tuple[int, LikenessMediumRead]:
         medium = likeness.medium_of(session, act.organization_id, likeness_medium_id)
-        return 200, LikenessMediumRead.model_validate(likeness.remove(session, medium))
+        likeness.remove(session, medium, by=act.principal)
+        return 200, LikenessMediumRead.model_validate(medium)
 
     return act.once(b"", remove)

@@ -122,7 +122,7 @@ def keep_photo(
     if reasons:
         return PhotoRefused(reasons)
     if pose in kept:
-        remove(session, kept[pose])
+        remove(session, kept[pose], by=by)
     measured = MEASURED.pack(*photo.template, *(x for point in photo.points for x in point))
     medium = LikenessMedium(
         **facts_of(session, performer, "photo", pose, by),
@@ -198,13 +198,17 @@ def medium_of(session: Session, organization_id: str, medium_id: str) -> Likenes
     raise MediumNotFound(f"no photo or recording of yours has the id {medium_id[:64]}")
 
 
-def remove(session: Session, medium: LikenessMedium) -> LikenessMedium:
-    """Take something back: from this commit on nothing opens it. Harmless to repeat."""
+def remove(session: Session, medium: LikenessMedium, *, by: Principal) -> LikenessMedium:
+    """Take something back: from this commit on nothing opens it. Harmless to repeat.
+
+    The first who did it stands on record.
+    """
     session.refresh(medium, with_for_update=True)
     if medium.removed_at is None:
         for object_id in medium.object_ids:
             vault.make_unreadable(session, object_id)
         medium.removed_at = clock.now()
+        medium.removed_by_id, medium.removed_key_id = by.organization_id, by.api_key_id
         session.add(medium)
         session.flush()
     return medium

@@ -48,6 +48,8 @@ class LikenessMedium(SQLModel, table=True):
     api_key_id: str = Field(foreign_key="api_key.id")
     kept_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
     removed_at: datetime | None = Field(default=None, sa_type=Instant)
+    removed_by_id: str | None = Field(default=None, foreign_key="organization.id")
+    removed_key_id: str | None = Field(default=None, foreign_key="api_key.id")
 
     @property
     def object_ids(self) -> list[str]:

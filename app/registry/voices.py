@@ -93,7 +93,7 @@ def keep_voice(
         return VoiceRefused(reasons)
     for before in likeness.kept_of(session, performer.id):
         if (before.kind, before.part) == ("voice", sentence):
-            likeness.remove(session, before)
+            likeness.remove(session, before, by=by)
     medium = LikenessMedium(
         **likeness.facts_of(session, performer, "voice", sentence, by),
         **likeness.committed(heard.sha256),

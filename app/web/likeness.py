@@ -342,7 +342,7 @@ def remove(visit: Posted, likeness_medium_id: str) -> Response:
         visit.fresh(session)
         seat = acting_seat(session, visit, "performer")
         medium = likeness.medium_of(session, seat.organization.id, likeness_medium_id)
-        likeness.remove(session, medium)
+        likeness.remove(session, medium, by=principal_of(session, seat))
     return see(f"{HERE}?of={medium.performer_id}")
 
 

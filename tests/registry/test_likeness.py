@@ -149,6 +149,7 @@ class TestKeep:
         before, after = (a_photo(session, scene, by=by) for _ in range(2))
         turned_left = a_photo(session, scene, "left", by=by)
         assert likeness.kept_of(session, scene.performer.id) == [after, turned_left]
+        assert (before.removed_by_id, before.removed_key_id) == (by.organization_id, by.api_key_id)
         assert likeness.open_medium(session, after, viewer_id="psn_1").endswith(b"as sent")
         assert likeness.opened_times(session, [after, turned_left])[after.id] == 2
         for object_id in before.object_ids:
