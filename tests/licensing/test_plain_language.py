@@ -174,7 +174,7 @@ def quotations(text: str) -> list[str]:
 def figures(text: str, marks: str) -> list[Fraction]:
     """Return the numbers in a sentence by what they are worth; `marks`: of thousands, decimals."""
     group, point = marks
-    plain = re.sub(r"“[^”]*”|\S*[A-Za-z:_-]\S*", "", text)  # what was quoted, words, ids, times
+    plain = re.sub(r"“[^”]*”|\S*(?:[A-Za-z_-]|:(?=\S))\S*", "", text)  # what was quoted, words, ids, times
     found = re.findall(rf"\d[\d{group}]*(?:\{point}\d+)?", plain)
     return sorted(Fraction(each.replace(group, "").replace(point, ".")) for each in found)
 
