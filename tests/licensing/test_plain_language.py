@@ -174,7 +174,8 @@ def quotations(text: str) -> list[str]:
 def figures(text: str, marks: str) -> list[Fraction]:
     """Return the numbers in a sentence by what they are worth; `marks`: of thousands, decimals."""
     group, point = marks
-    plain = re.sub(r"“[^”]*”|\S*(?:[A-Za-z_-]|:(?=\S))\S*", "", text)  # what was quoted, words, ids, times
+    # without what was quoted, words, ids and times
+    plain = re.sub(r"“[^”]*”|\S*(?:[A-Za-z_-]|:(?=\S))\S*", "", text)
     found = re.findall(rf"\d[\d{group}]*(?:\{point}\d+)?", plain)
     return sorted(Fraction(each.replace(group, "").replace(point, ".")) for each in found)
 
@@ -245,6 +246,9 @@ class TestWords:
             theirs = {word(own) for own in [*ours, *read, "Nakedness"] if own not in WORDS}
         assert read.isdisjoint(theirs)
         assert {"“nakedness”", "“Nakedness”", "“desnudez”"} <= theirs
+
+    def test_a_figure_that_somebody_wrote_is_quoted(self):
+        assert word("0.0") == "“0.0”"
 
     def test_only_what_is_named_differs_from_everything(self):
         said = plain_language.sentences(changed("/exclusivity", {"category": "anything"}))

@@ -106,6 +106,7 @@ _GROUPS = {
     "NORTH_AMERICA": marked("North America"),
 }
 _TAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:+-]*")
+_FIGURE = re.compile(r"[\d.,]+")
 # Words that sentences are joined with, in any language: quoted alike in all of them.
 _OURS = frozenset("and or nothing nobody y e o u nada nadie".split())
 _WHOLE = ("anywhere", "anything")  # what stands where a list is left out
@@ -131,8 +132,11 @@ def quoted(text: str) -> str:
 
 
 def written(text: str) -> str:
-    """Give an id or name as it is; quoted where it could run into the sentence around it."""
-    ours = text in _OURS or text.lower() in _vocabulary()
+    """Give an id or name as it is; quoted where it could run into the sentence around it.
+
+    So is a word of ours that somebody wrote, and a figure, which two languages read differently.
+    """
+    ours = text in _OURS or text.lower() in _vocabulary() or _FIGURE.fullmatch(text)
     return text if _TAME.fullmatch(text) and not ours else quoted(text)
 
 
