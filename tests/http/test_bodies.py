@@ -1,5 +1,8 @@
 """Every route stops reading a body that is too long or too deep; what a route is, is its own."""
 
+import re
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -12,6 +15,7 @@ pytestmark = [
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
     pytest.mark.xdist_group("http"),
 ]
+ROOT = Path(__file__).parents[2]
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=edge"
 OURS = {"Sec-Fetch-Site": "same-origin"}
@@ -51,6 +55,32 @@ def read_as_json(client: TestClient) -> set[str]:
         if "application/json" in verbs.get("post", {}).get("requestBody", {}).get("content", {})
         and not bodies.UPLOADS.fullmatch(path)  # a batch has a limit of its own, and its own test
     }
+
+
+class TestUploads:
+    """What takes a file is held to its own limit: a form's would stop a telephone's photo."""
+
+    def test_every_operation_that_takes_one_is_known(self, client: TestClient) -> None:
+        found = client.get("/openapi.json").json()["paths"]
+        taking = {
+            path
+            for path, verbs in found.items()
+            if "multipart/form-data"
+            in verbs.get("post", {}).get("requestBody", {}).get("content", {})
+        }
+        assert len(taking) >= 8
+        assert {path for path in taking if not bodies.UPLOADS.fullmatch(path)} == set()
+
+    def test_and_so_is_every_form_of_a_page(self, database: str) -> None:
+        forms = [
+            form
+            for each in (ROOT / "app/web/templates").glob("*.html")
+            for form in re.findall(r"<form[^>]*multipart/form-data[^>]*>", each.read_text())
+        ]
+        to = {re.findall(r'action="([^"]*)"', form)[0] for form in forms}
+        fixed = to - {"{{ to }}"}  # of live checks: named by who shows the form
+        assert len(fixed) >= 6
+        assert {each for each in fixed if not bodies.UPLOADS.fullmatch(each)} == set()
 
 
 class TestEveryRoute:
