@@ -179,7 +179,8 @@ def create_app() -> FastAPI:
         lifespan=_lifespan,
         dependencies=[Depends(insist_clock)],
     )
-    app.include_router(authorizations.router)  # asked most: no other route is looked at before it
+    app.router.routes.insert(0, authorizations.quick)  # asked most: nothing is looked at before it
+    app.include_router(authorizations.router)
     app.include_router(public_pages.people_only)  # before the API's routes at the same addresses
     for room in (
         identity,

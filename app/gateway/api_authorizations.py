@@ -17,6 +17,7 @@ from app.commits import TooBusy
 from app.gateway.errors import ReplicaNotFound
 from app.gateway.generators import catalogue
 from app.identity.api_edge import Acting, act_refusals, fingerprint_of
+from app.identity.api_quick import Quick
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.api import DecisionRead
@@ -140,6 +141,9 @@ async def authorize(body: AuthorizationCreate, act: Acting) -> Response:
         return 201, to_json({**answer, "approvals_needed": needed}).decode()
 
     return await act.once_together(fingerprint_of(body), decide)
+
+
+quick = Quick("/v1/authorizations", authorize, AuthorizationCreate)
 
 
 def performers_of(connection: sa.Connection, body: AuthorizationCreate) -> tuple[str, ...]:
