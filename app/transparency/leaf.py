@@ -40,6 +40,7 @@ class LeafKind(StrEnum):
     MANDATE_GRANTED = "mandate-granted"
     MANDATE_REVOKED = "mandate-revoked"
     TWOFOLD_AGREED = "twofold-agreed"
+    TWOFOLD_REFUSED = "twofold-refused"
     DECISION = "decision"
     OUTPUT_RELEASED = "output-released"
     JOURNAL_ENTRY = "journal-entry"

@@ -25,15 +25,14 @@ class TwofoldAct(SQLModel, table=True):
 
     `asked` is what would be done, without secrets. Without an organization it is of a time when
     operators were no people yet: nobody agrees to it any more.
-    `settled_at` is when enough agreed, `done_at` when it was done; mostly one instant.
+    `settled_at` is when enough agreed, `done_at` when it was done; mostly one instant. What is
+    not done yet can be refused until it is, agreed to or not.
     """
 
     __tablename__ = "twofold_act"
     __table_args__ = (
         sa.CheckConstraint(f"kind IN {KINDS}", name="twofold_act_kind"),
-        sa.CheckConstraint(
-            "settled_at IS NULL OR refused_at IS NULL", name="twofold_act_ends_once"
-        ),
+        sa.CheckConstraint("done_at IS NULL OR refused_at IS NULL", name="twofold_act_ends_once"),
         sa.CheckConstraint("done_at IS NULL OR settled_at IS NOT NULL", name="twofold_act_done"),
     )
 
@@ -50,12 +49,14 @@ class TwofoldAct(SQLModel, table=True):
     done_at: datetime | None = Field(default=None, sa_type=Instant)
 
     def state(self, at: datetime) -> State:
-        """Say where it stands: proposed, agreed, refused or lapsed."""
-        if self.settled_at is not None:
-            return "agreed"
+        """Say where it stands: proposed, agreed (done or not), refused or lapsed undone."""
         if self.refused_at is not None:
             return "refused"
-        return "proposed" if at < self.lapses_at else "lapsed"
+        if self.done_at is not None:
+            return "agreed"
+        if at >= self.lapses_at:
+            return "lapsed"
+        return "proposed" if self.settled_at is None else "agreed"
 
 
 class TwofoldVoice(SQLModel, table=True):

@@ -155,31 +155,45 @@ def is_settled(
 
 
 def refuse(session: Session, act_id: str, person_id: str) -> None:
-    """Refuse an act of one's house, at once and for good. Raises TwofoldNotFound, TwofoldOver."""
-    act = act_of(session, act_id, person_id, lock=True)
+    """Refuse an act of one's house, at once and for good: agreed to or not, until it is done.
+
+    Under the lock that whoever does it holds: one of the two comes first, and the other is told so.
+    What was in the log as agreed to, is there as refused. Raises TwofoldNotFound, TwofoldOver.
+    """
+    act = act_of(session, act_id, person_id, lock=True, agreed=True)
     act.refused_at = clock.now()
     session.add(act)
     session.flush()
+    if act.settled_at is not None:
+        voices = [each.who for each in voices_of(session, act)]
+        transparency.record(session, "twofold-refused", act.id, evidence(act, sorted(voices)))
     _note(session, act, person_id, "refuse")
     notices.tell(session, "twofold-refused", act.id, organization_id=act.organization_id)
 
 
-def act_of(session: Session, act_id: str, person_id: str, *, lock: bool = False) -> TwofoldAct:
+def act_of(
+    session: Session, act_id: str, person_id: str, *, lock: bool = False, agreed: bool = False
+) -> TwofoldAct:
     """Return an act under way of a house this person acts for. Raises TwofoldNotFound, TwofoldOver.
 
-    Who only looks there is told nothing of it.
+    Who only looks there is told nothing of it. `agreed`: also one that is agreed to and not done.
     """
     act = session.get(TwofoldAct, act_id, with_for_update=lock, populate_existing=lock)
     if act is None or person_id not in _members(session, act):
         raise TwofoldNotFound("nothing of that kind waits for you")
-    _insist_open(session, act)
+    state = state_of(session, act)
+    if state != "proposed" and not (agreed and state == "agreed" and act.done_at is None):
+        ended = "done" if act.done_at is not None else state
+        said = "has lapsed" if state == "lapsed" else f"was {ended} already"
+        raise TwofoldOver(f"this {said}; have it proposed anew if it is wanted")
     return act
 
 
 def waiting_for(
     session: Session, person_id: str, *, after: str | None = None, limit: int = 25
 ) -> Sequence[tuple[TwofoldAct, str]]:
-    """List what waits for this person's word, oldest first, each with the name of its house.
+    """List what waits for this person's word, oldest first, each with the name of its house: also
+    what was agreed to and is not done, which anybody may refuse still.
 
     One query: what a key proposed that has ended since does not wait (`state_of`).
     """
@@ -195,7 +209,7 @@ def waiting_for(
         .outerjoin(ApiKey, col(ApiKey.id) == col(TwofoldAct.api_key_id))
         .where(
             col(TwofoldAct.organization_id).in_(houses),
-            _is_open(at),
+            _is_undone(at),
             sa.or_(col(TwofoldAct.api_key_id).is_(None), api_keys.standing(at)),
         )
     )
@@ -222,8 +236,11 @@ def acts_of(session: Session, organization_id: str, kind: str) -> Sequence[Twofo
 
 
 def note_done(session: Session, act: TwofoldAct) -> None:
-    """Put down that what was agreed is done; a defect where it was not agreed, or done before."""
-    if act.settled_at is None or act.done_at is not None:
+    """Put down that what was agreed is done; a defect where it was not agreed, done or refused.
+
+    Expects its lock, and that it was read behind it (`undone`, `act_of`).
+    """
+    if act.settled_at is None or act.done_at is not None or act.refused_at is not None:
         raise ValueError(f"{act.id} is {act.state(clock.now())}: it is not to be done")
     act.done_at = clock.now()
     session.add(act)
@@ -284,13 +301,6 @@ def _note(session: Session, act: TwofoldAct, person_id: str, what: str) -> None:
         trail.note_act(session, f"two-people {what}", [act.id], name=person_id + api_keys.AT_A_PAGE)
 
 
-def _insist_open(session: Session, act: TwofoldAct) -> None:
-    state = state_of(session, act)
-    if state != "proposed":
-        said = "has lapsed" if state == "lapsed" else f"was {state} already"
-        raise TwofoldOver(f"this {said}; have it proposed anew if it is wanted")
-
-
 def _check_not_too_many(
     session: Session, organization_id: str, kind: str, subject_id: str, at: datetime
 ) -> None:
@@ -314,14 +324,15 @@ def _open(
         TwofoldAct.organization_id == organization_id,
         TwofoldAct.kind == kind,
         TwofoldAct.subject_id == subject_id,
-        _is_open(clock.now()),
+        col(TwofoldAct.settled_at).is_(None),
+        _is_undone(clock.now()),
     )
     return session.exec(query.order_by(col(TwofoldAct.id))).all()
 
 
-def _is_open(at: datetime) -> sa.ColumnElement[bool]:
+def _is_undone(at: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(
-        col(TwofoldAct.settled_at).is_(None),
+        col(TwofoldAct.done_at).is_(None),
         col(TwofoldAct.refused_at).is_(None),
         col(TwofoldAct.lapses_at) > at,
     )

@@ -58,6 +58,7 @@ HAPPENED = {
     "mandate-granted": marked("Somebody was allowed to act for a performer"),
     "mandate-revoked": marked("Somebody may act for a performer no more"),
     "twofold-agreed": marked("Two people agreed to what takes two"),
+    "twofold-refused": marked("What two people had agreed to was refused before it was done"),
     "decision": marked("The rules decided about one use"),
     "output-released": marked("A finished work was handed out"),
     "journal-entry": marked("Money was booked"),

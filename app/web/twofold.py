@@ -51,11 +51,12 @@ def show_waiting(
 def show_act(visit: Visitor, act_id: str) -> Response:
     """Show just what would be done, to who may agree; an account is unsealed for that, on record.
 
-    Wants a passkey used minutes ago. Who may not agree reads why, and may refuse.
+    Wants a passkey used minutes ago. Who may not agree reads why, and may refuse. What was agreed
+    to and is not done yet is for refusing alone.
     """
     with db.writing() as session:
         person_id = visit.fresh(session).id
-        act, not_yet = service.act_of(session, act_id, person_id), ""
+        act, not_yet = service.act_of(session, act_id, person_id, agreed=True), ""
         try:
             service.check_may_agree(session, act, person_id)
         except (MemberTooNew, RecoveredLately) as refusal:
@@ -88,7 +89,7 @@ def agree(visit: Posted, act_id: str) -> Response:
 @router.post("/two-people/{act_id}/refusal")
 @may("person")
 def refuse(visit: Posted, act_id: str) -> Response:
-    """Refuse, at once and for good."""
+    """Refuse, at once and for good: also what was agreed to, until it is done."""
     with db.writing() as session:
         service.refuse(session, act_id, visit.person(session).id)
     return see(HERE)

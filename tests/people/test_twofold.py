@@ -2,12 +2,14 @@
 
 import ast
 import secrets
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 from typer.testing import CliRunner
 
@@ -15,7 +17,7 @@ from app import clock, config, db, vault
 from app.cli import app as command
 from app.gateway.materials.models import Material
 from app.gateway.reviews.models import Review
-from app.identity import api_keys
+from app.identity import api_keys, operators
 from app.identity.errors import ApiKeyRefused
 from app.identity.models import ApiKey
 from app.identity.models_people import Membership, Person
@@ -497,6 +499,63 @@ def test_no_command_and_no_page_of_operators_opens_what_is_sealed_by_one_alone()
     assert [each.name for each in files if opens_alone(each.read_text("utf-8"))] == []
 
 
+class TestAtOnce:
+    @pytest.mark.parametrize("refuses_first", [True, False])
+    def test_what_is_refused_while_it_is_done_is_one_of_the_two(self, ada_and_bob, refuses_first):
+        """Whoever comes second waits for the first's lock, and is told what came of it."""
+        with db.writing() as session:
+            house = operators.house_of(session).id
+            both = [each.person.id for each in operators.operators(session)]
+            act = service.propose(session, "vault-access", "rev_1", {}, organization_id=house).id
+            for each in both:
+                service.agree(session, act, each)
+
+        begun = threading.Event()
+
+        def do(for_s=0.0):
+            with db.writing() as session:
+                found = service.undone(session, house, "vault-access", "rev_1", {})
+                if found is not None:
+                    service.note_done(session, found)
+                begun.set()
+                time.sleep(for_s)
+                return found is not None
+
+        def refuse(for_s=0.0):
+            try:
+                with db.writing() as session:
+                    service.refuse(session, act, both[0])
+                    begun.set()
+                    time.sleep(for_s)
+                return True
+            except TwofoldOver:
+                return False
+
+        first, second = (refuse, do) if refuses_first else (do, refuse)
+        with ThreadPoolExecutor(2) as threads:
+            slow = threads.submit(first, 0.3)  # the other one reads meanwhile, and waits
+            assert begun.wait(10)
+            assert threads.submit(second).result(timeout=30) is False
+            assert slow.result(timeout=30) is True
+        assert do() is refuse() is False
+        (kept,) = everything(TwofoldAct)
+        assert (kept.refused_at is None) is not refuses_first
+        assert (kept.done_at is None) is refuses_first
+
+    def test_the_database_keeps_nothing_that_is_done_and_refused(self, ada_and_bob):
+        with db.writing() as session:
+            house = operators.house_of(session).id
+            act = service.propose(session, "vault-access", "rev_1", {}, organization_id=house)
+            act.settled_at = act.refused_at = clock.now()  # agreed to, and refused after that
+            session.add(act)
+            session.flush()
+            act.done_at = clock.now()
+            session.add(act)
+            with pytest.raises(IntegrityError, match="twofold_act_ends_once"):
+                session.flush()
+            session.rollback()
+
+
 @ONE_DATABASE
 class TestOperators:
     @pytest.fixture
@@ -583,6 +642,33 @@ class TestOperators:
         assert f"{the_act()['id']} waits for two operators" in said
         assert "whoever agreed before is no operator any more" in said
         assert made == []
+
+    def test_what_two_agreed_to_is_refused_until_it_is_done_and_not_after(self, ada_and_bob, made):
+        ada, bob = ada_and_bob
+        for done in (False, True):
+            commands("keys", "rotate")
+            act = the_act()
+            for each in ada_and_bob:
+                assert says(each, act).status_code == 303
+            assert "agreed to, and not done yet" in bob.open("/account/two-people").text
+            page = bob.open(f"/account/two-people/{act['id']}").text
+            assert "The key claim of this installation" in page
+            assert f"/two-people/{act['id']}/agreement" not in page
+            refused(says(ada, act), "twofold-over")
+            if done:
+                assert commands("keys", "rotate").exit_code == 0
+                refused(says(bob, act, "refusal"), "twofold-over")
+                assert made == [1]
+            else:
+                assert says(bob, act, "refusal").status_code == 303
+                assert commands("keys", "rotate").exit_code != 0  # it is asked for anew
+                assert the_act()["id"] != act["id"]
+                assert says(bob, the_act(), "refusal").status_code == 303
+                assert made == []
+        states = [each.state(clock.now()) for each in everything(TwofoldAct)]
+        assert states == ["refused", "refused", "agreed"]
+        kinds = [each.kind for each in everything(LogOutbox)]
+        assert (kinds.count("twofold-agreed"), kinds.count("twofold-refused")) == (2, 1)
 
     def test_nobody_is_asked_where_there_is_none(self, served, made):
         said = commands("keys", "rotate")
