@@ -119,9 +119,10 @@ TABLES: dict[str, Columns] = {
     "performer_life": _table(
         "performer_id recorded_at",
         "recorded_at",
-        once="majority_on birth_object_id died_on",
-        moving="seal",
+        once="majority_on birth_object_id",
+        moving="died_on seal",
     ),
+    "alive_word": _table("id performer_id person_id said_at", "said_at", once="ended_at"),
     # Who signs
     "organization": _table("id kind created_at", "created_at", moving="name"),
     "api_key": _table(

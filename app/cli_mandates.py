@@ -1,13 +1,19 @@
 """`understudy mandates`: who may act for a performer; filed with papers, listed, ended."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from sqlmodel import Session
 
 from app import clock, db
+from app.config import settings
+
+if TYPE_CHECKING:
+    from app.registry.models_mandates import Mandate
 
 mandate_commands = typer.Typer(
     no_args_is_help=True, help="Mandates: who may act for a performer, for what, until when."
@@ -23,22 +29,30 @@ def grant_mandate(
     """Keep a signed mandate; one that rests on papers needs each of them, looked at by you.
 
     A guardian's, an estate's, a union's for one and a court's order are filed so: what you file you
-    say to have checked. Whoever signs for themselves in another role grants as over HTTP.
+    say to have checked. One that puts a death on record takes two operators, who agree at their
+    pages; then the same command files it. Whoever signs for themselves in another role grants as
+    over HTTP.
     """
     from app.identity.models import SigningKey
     from app.licensing.contracts.signatures import key_id_of
-    from app.licensing.mandates import service
+    from app.licensing.mandates import deaths, service
     from app.registry.mandates import EVIDENCE
 
     said = _object(document)
-    with db.writing() as session:
+
+    def keep(session: Session) -> "Mandate":
         if said.get("role") in EVIDENCE:
-            made = service.file(session, said, jws, papers=paper)
-        else:
-            key = session.get(SigningKey, key_id_of(jws))
-            grantor = "" if key is None else key.organization_id
-            made = service.grant(session, grantor, said, jws=jws)
-    print(f"{made.id} {made.holder_id} as {made.role} for {made.performer_id}: {_says(made.acts)}")
+            return service.file(session, said, jws, papers=paper)
+        key = session.get(SigningKey, key_id_of(jws))
+        grantor = "" if key is None else key.organization_id
+        return service.grant(session, grantor, said, jws=jws)
+
+    if deaths.rests_on_one(said):
+        _print_kept(_by_two(said, paper, keep))
+        return
+    with db.writing() as session:
+        made = keep(session)
+    _print_kept(made)
 
 
 @mandate_commands.command("declared")
@@ -61,12 +75,46 @@ def file_declared(
     declaration_id: Annotated[str, typer.Argument(help="mdc_…, as `declared` lists it.")],
     paper: Annotated[list[Path], typer.Option(exists=True, dir_okay=False)],
 ) -> None:
-    """File what a union signed at its page, with the papers it names: you have looked at them."""
+    """File what a union signed at its page, with the papers it names: you have looked at them.
+
+    It puts a death on record: two operators agree at their pages, then the same command files it.
+    """
     from app.licensing.mandates import declaring
 
+    with db.reading() as session:
+        said = declaring.document_to_file(session, declaration_id)
+    made = _by_two(said, paper, lambda session: declaring.file(session, declaration_id, paper))
+    _print_kept(made)
+
+
+@mandate_commands.command("alive")
+def take_back_death(performer_id: Annotated[str, typer.Argument(help="per_…")]) -> None:
+    """Ask two operators to take back a death that was recorded in error: their agreement does it.
+
+    Whoever stood in for the estate does no longer, and every use is paused until the performer
+    allows it.
+    """
+    from app.licensing.mandates import deaths
+    from app.registry.errors import PerformerUnknown
+    from app.registry.models import Performer
+    from app.trail import operator_name
+    from app.twofold.errors import SecondPersonNeeded
+    from app.twofold.service import ACCOUNT
+
     with db.writing() as session:
-        made = declaring.file(session, declaration_id, paper)
-    print(f"{made.id} {made.holder_id} as {made.role} for {made.performer_id}: {_says(made.acts)}")
+        performer = session.get(Performer, performer_id)
+        if performer is None:
+            raise PerformerUnknown(f"no performer has the id {performer_id[:64]}")
+        act = deaths.ask_to_take_back(session, performer, {ACCOUNT: operator_name()})
+    if act is None:
+        raise SecondPersonNeeded(
+            "this takes two operators, and there is none; nothing was done. Let the first in with "
+            "`understudy operators invite`, who then invites others"
+        )
+    print(
+        f"{act.id} waits for two operators until {act.lapses_at:%d %B %Y}; nothing was done. They "
+        f"agree at {settings().origin}/account/two-people, which takes the death back"
+    )
 
 
 @mandate_commands.command("list")
@@ -128,6 +176,30 @@ def record_document(
         performer = service.lock(session, performer_id)
         proof = vouching.record_document(session, performer, reference)
     print(f"{proof.id} {performer_id}: document, until {proof.ends_at:%Y-%m-%d}")
+
+
+def _by_two(
+    said: dict[str, object], papers: list[Path], do: "Callable[[Session], Mandate]"
+) -> "Mandate":
+    """File what rests on a death once two operators agreed; the performer's side hears of it."""
+    from app.licensing.mandates import deaths, telling
+    from app.twofold import operators
+
+    with db.reading() as session:
+        performer, asked = deaths.to_record(session, said, papers)
+    return operators.by_two(
+        deaths.RECORDING,
+        performer.id,
+        asked,
+        do,
+        first=lambda session: telling.tell_of_death(
+            session, "death-asked", performer, by=asked["holder"]
+        ),
+    )
+
+
+def _print_kept(made: "Mandate") -> None:
+    print(f"{made.id} {made.holder_id} as {made.role} for {made.performer_id}: {_says(made.acts)}")
 
 
 def _says(acts: list[str]) -> str:

@@ -100,6 +100,7 @@ OWNED: dict[str, str] = {
     "enrollment_hold": _by(performer_id="side"),
     "roster_entry": _MINE,
     "performer_life": _by(performer_id="side"),
+    "alive_word": _by(performer_id="side"),
     "identity_proof": _by(performer_id="side"),
     "live_check": _by(performer_id="side"),
     "external_id": _by(performer_id="side"),

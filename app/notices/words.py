@@ -34,6 +34,20 @@ SENTENCES = {
         "signs for them, and what they had granted is over. If it is not so, tell whoever runs "
         "this installation at once."
     ),
+    "death-asked": marked(
+        "Operators were asked to put on record that a performer of yours has died. Nothing changes "
+        "before two of them have agreed. If it is not so, tell whoever runs this installation at "
+        "once."
+    ),
+    "alive-said": marked(
+        "Somebody signed in at a performer's own desk said that the performer is alive, though a "
+        "death is on record. Every use of the replica is stopped until two operators have looked."
+    ),
+    "death-taken-back": marked(
+        "A performer's death was recorded in error, and that is taken back: who stood in for the "
+        "estate does no longer. Every use stays stopped until the performer allows it. What the "
+        "performer had let others do for them has to be given anew."
+    ),
     "estate-found": marked(
         "The estate of a performer who has died was found: your union signs for it no longer."
     ),
@@ -147,7 +161,7 @@ def path_of(kind: str, subject_id: str, house: str = "") -> str:
     """Return the page of ours a notice is about; `house` is the kind of who is told."""
     if kind == "ratification-asked":
         return f"/contracts/{subject_id}/ratification"
-    if kind == "guardian-ended" or kind.startswith("death-"):
+    if kind in ("guardian-ended", "alive-said") or kind.startswith("death-"):
         return "/mandates"
     if kind == "estate-found":
         return "/union/estates"

@@ -19,6 +19,7 @@ from app.problems import InvalidRequest, invalid
 from app.registry import mandates, resemblance, service
 from app.registry.errors import (
     PICTURE_ERRORS,
+    DeathDisputed,
     EnrollmentHeld,
     ImageTooLarge,
     NoFaceFound,
@@ -174,7 +175,7 @@ def pause_performer(performer_id: str, act: Acting) -> Response:
 @router.post(
     "/performers/{performer_id}/resume",
     response_model=PerformerRead,
-    responses=act_refusals(PerformerUnknown, LikenessErased, EnrollmentHeld),
+    responses=act_refusals(PerformerUnknown, LikenessErased, EnrollmentHeld, DeathDisputed),
 )
 @may("performer", "representative", to="consent")
 def resume_performer(performer_id: str, act: Acting) -> Response:

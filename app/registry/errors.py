@@ -167,6 +167,12 @@ class DeathRefused(AppError):
     status, code = 409, "death-refused"
 
 
+class DeathDisputed(AppError):
+    """A death is on record, and somebody at the performer's own desk says that they are alive."""
+
+    status, code = 409, "death-disputed"
+
+
 class BirthRefused(AppError):
     """The date of birth cannot be, or is not the one on record."""
 

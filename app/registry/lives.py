@@ -1,17 +1,19 @@
 """When a performer comes of age, and when they died: dates that say who may stand in for them."""
 
-from datetime import date
+from datetime import date, timedelta
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from app import clock, vault
 from app.registry import mandates
-from app.registry.errors import BirthRefused, DeathRefused
+from app.registry.errors import BirthRefused, DeathDisputed, DeathRefused
 from app.registry.models import Performer
-from app.registry.models_mandates import PerformerLife
+from app.registry.models_mandates import AliveWord, PerformerLife
+from app.transparency import service as transparency
 
 KIND = "birth-date"
 OF_AGE_YEARS = 18
+ASKED_FOR = timedelta(days=14)  # how long somebody's word that they live stands by itself
 
 
 def of_age_on(born_on: date) -> date:
@@ -47,16 +49,91 @@ def record_birth(session: Session, performer: Performer, born_on: date) -> Perfo
 def record_death(session: Session, performer: Performer, died_on: date) -> PerformerLife:
     """Keep the day a performer died, once: nobody signs as them from then on. Expects their lock.
 
-    Raises DeathRefused.
+    It is in the log. Raises DeathRefused.
     """
     if died_on > clock.now().date():
         raise DeathRefused("the day of the death is in the future")
     life = mandates.life_of(session, performer.id)
     if life is not None and life.died_on not in (None, died_on):
         raise DeathRefused(f"it is on record that the performer died on {life.died_on}")
+    if life is not None and life.died_on == died_on:
+        return life
+    return _set_death(session, performer, life, died_on, "death-recorded")
+
+
+def take_back_death(session: Session, performer: Performer) -> PerformerLife:
+    """Strike the day of a death that was recorded in error. Expects the performer's lock.
+
+    It is in the log, beside what it strikes. Raises DeathRefused where no death is on record.
+    """
+    life = mandates.life_of(session, performer.id)
+    if life is None or life.died_on is None:
+        raise DeathRefused("no death of this performer is on record: nothing is to be taken back")
+    end_word(session, performer.id)
+    return _set_death(session, performer, life, None, "death-taken-back")
+
+
+def say_alive(session: Session, performer: Performer, person_id: str) -> AliveWord:
+    """Put down that somebody at the performer's own desk says they live. Expects their lock.
+
+    Raises DeathRefused where no death is on record.
+    """
+    if not mandates.is_dead(session, performer.id):
+        raise DeathRefused("no death of yours is on record: there is nothing to object to")
+    end_word(session, performer.id)  # a newer one takes its place
+    word = AliveWord(performer_id=performer.id, person_id=person_id)
+    session.add(word)
+    session.flush()
+    return word
+
+
+def is_disputed(session: Session, performer_id: str) -> bool:
+    """Say whether somebody's word that a performer lives stands against the death on record."""
+    standing = select(AliveWord.id).where(
+        AliveWord.performer_id == performer_id,
+        col(AliveWord.ended_at).is_(None),
+        AliveWord.said_at > clock.now() - ASKED_FOR,
+    )
+    return session.exec(standing).first() is not None
+
+
+def check_not_disputed(session: Session, performer_id: str) -> None:
+    """Do nothing where nobody at the desk of a performer who is held to be dead says they live.
+
+    Raises DeathDisputed.
+    """
+    if is_disputed(session, performer_id):
+        raise DeathDisputed(
+            "somebody signed in at the performer's own desk says that they are alive; wait until "
+            f"two operators have looked, or {ASKED_FOR.days} days have passed"
+        )
+
+
+def end_word(session: Session, performer_id: str) -> None:
+    """End what was said of a performer's being alive: it was heard, whatever came of it."""
+    theirs = select(AliveWord).where(
+        AliveWord.performer_id == performer_id, col(AliveWord.ended_at).is_(None)
+    )
+    for word in session.exec(theirs):
+        word.ended_at = clock.now()
+        session.add(word)
+    session.flush()
+
+
+def _set_death(
+    session: Session,
+    performer: Performer,
+    life: PerformerLife | None,
+    died_on: date | None,
+    leaf: str,
+) -> PerformerLife:
+    """Write down, seal and promise the log what is held of a death from now on."""
+    before = None if life is None else life.died_on
     life = life or PerformerLife(performer_id=performer.id, seal="")
     life.died_on = died_on
     mandates.seal(life)
     session.add(life)
     session.flush()
+    day = died_on or before
+    transparency.record(session, leaf, performer.id, {"died_on": None if day is None else str(day)})
     return life

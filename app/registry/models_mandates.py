@@ -102,3 +102,19 @@ class PerformerLife(SQLModel, table=True):
     died_on: date | None = None
     recorded_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
     seal: str
+
+
+class AliveWord(SQLModel, table=True):
+    """That somebody signed in at a performer's own desk said that they live, a death on record.
+
+    Every use stays paused while it stands: until the record was taken back, two operators refused
+    to (`ended_at`), or it was asked for too long ago (`lives.ASKED_FOR`).
+    """
+
+    __tablename__ = "alive_word"
+
+    id: str = Field(default_factory=lambda: new_id("alv"), primary_key=True)
+    performer_id: str = Field(foreign_key="performer.id", index=True)
+    person_id: str = Field(foreign_key="person.id")
+    said_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
+    ended_at: datetime | None = Field(default=None, sa_type=Instant)

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from app import clock, keys, sandbox, vault, vault_tokens
 from app.identity.models import Organization
-from app.registry import mandates, sealing
+from app.registry import lives, mandates, sealing
 from app.registry.errors import (
     PICTURE_ERRORS,
     EnrollmentHeld,
@@ -170,10 +170,12 @@ def pause(session: Session, performer: Performer) -> Performer:
 def resume(session: Session, performer: Performer) -> Performer:
     """Allow uses again, as far as the contracts do.
 
-    Raises LikenessErased: that is for good; EnrollmentHeld while a person has to look at the face.
+    Raises LikenessErased: that is for good; EnrollmentHeld while a person has to look at the face;
+    DeathDisputed while somebody at the performer's desk says that they live, and a death stands.
     """
     session.refresh(performer, with_for_update=True)
     vault.check_not_erased(session, performer.id)
+    lives.check_not_disputed(session, performer.id)
     if why := why_held(session, performer):
         raise EnrollmentHeld(why)
     return _set_pause(session, performer, None)

@@ -39,6 +39,8 @@ class LeafKind(StrEnum):
     CASE_CLOSED = "case-closed"
     MANDATE_GRANTED = "mandate-granted"
     MANDATE_REVOKED = "mandate-revoked"
+    DEATH_RECORDED = "death-recorded"
+    DEATH_TAKEN_BACK = "death-taken-back"
     TWOFOLD_AGREED = "twofold-agreed"
     TWOFOLD_REFUSED = "twofold-refused"
     DECISION = "decision"

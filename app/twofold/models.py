@@ -17,6 +17,9 @@ KINDS = (
     "operator-key-rotation",
     "vault-access",
     "key-creation",
+    "death-recording",
+    "death-correction",
+    "operator-key-creation",
 )
 
 

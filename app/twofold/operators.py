@@ -29,13 +29,14 @@ def by_two(
     do: Callable[[Session], Done],
     *,
     whose: str | None = None,
+    first: Callable[[Session], None] | None = None,
 ) -> Done:
     """Do something once that two operators agreed to; what nobody asked for yet, is proposed.
 
-    The organization `whose` it is about is told when it is first asked for. What was agreed to is
-    good for one doing, until what was proposed lapses, while those who agreed are operators; after
-    that it is proposed anew. Raises SecondPersonNeeded while they have not agreed, and where there
-    is nobody to agree, or no database to put it down in.
+    The organization `whose` it is about is told when it is asked for, and `first` is done with it:
+    who else is told. What was agreed to is good for one doing, until what was proposed lapses,
+    while those who agreed are operators; after that it is proposed anew. Raises SecondPersonNeeded
+    while they have not agreed, where there is nobody to agree, and where no database is.
     """
     file = db.file_of(settings().database)
     if file is not None and not file.exists():
@@ -67,6 +68,8 @@ def by_two(
             act = service.propose(session, kind, subject_id, said, organization_id=house.id)
             if whose is not None:
                 notices.tell(session, "operator-asks", act.id, organization_id=whose)
+            if first is not None:
+                first(session)
     raise SecondPersonNeeded(
         f"{before}{act.id} waits for two operators until {act.lapses_at:%d %B %Y}; nothing was "
         f"done. They agree at {settings().origin}/account/two-people, each with a passkey; one "

@@ -154,7 +154,7 @@ def is_settled(
     return not others and at >= voices[who] + ALONE_FOR
 
 
-def refuse(session: Session, act_id: str, person_id: str) -> None:
+def refuse(session: Session, act_id: str, person_id: str) -> TwofoldAct:
     """Refuse an act of one's house, at once and for good: agreed to or not, until it is done.
 
     Under the lock that whoever does it holds: one of the two comes first, and the other is told so.
@@ -169,6 +169,7 @@ def refuse(session: Session, act_id: str, person_id: str) -> None:
         transparency.record(session, "twofold-refused", act.id, evidence(act, sorted(voices)))
     _note(session, act, person_id, "refuse")
     notices.tell(session, "twofold-refused", act.id, organization_id=act.organization_id)
+    return act
 
 
 def act_of(

@@ -24,10 +24,12 @@ from app.licensing.contracts.models import Contract
 from app.licensing.decisions import approval_requests
 from app.licensing.document import contract as documents
 from app.licensing.errors import ContractNotFound
+from app.licensing.mandates import deaths
 from app.licensing.words.plain_language import Section
 from app.licensing.words.plain_words import WORDS
 from app.problems import InvalidRequest
 from app.recovery import service as recovery
+from app.registry import lives, mandates
 from app.registry import service as registry
 from app.registry.models import Performer
 from app.web.clauses import worded
@@ -84,6 +86,8 @@ def show_home(visit: Visitor) -> Response:
             "performers": performers,
             "living": free,
             "paused": [] if any(each.paused_at is None for each in free) else free,
+            "dead": [_held_dead(session, each) for each in living
+                     if mandates.is_dead(session, each.id)],
             "held": [registry.why_held(session, each) for each in living if each not in free],
             "asked": _with_terms(asked),
             "to_ratify": _with_terms(to_ratify),
@@ -96,8 +100,18 @@ def show_home(visit: Visitor) -> Response:
             "words": WORDS,
             "outputs": work.outputs_of(session, _ids(performers), limit=LATELY),
             "earned": _earned(session, performers),
-        }
+        }  # fmt: skip
     return page(visit, "performer_home.html", here="/performer", **shown)
+
+
+def _held_dead(session: Session, performer: Performer) -> dict[str, Any]:
+    """Say since when a performer is held to be dead, and whether somebody here objected."""
+    life = mandates.life_of(session, performer.id)
+    return {
+        "name": performer.name,
+        "died_on": life.died_on if life else None,
+        "disputed": lives.is_disputed(session, performer.id),
+    }
 
 
 def _with_terms(contracts: Sequence[Contract]) -> list[tuple[Contract, documents.Contract]]:
@@ -136,6 +150,21 @@ def pause_everything(visit: Posted) -> Response:
     return see("/performer")
 
 
+@router.post("/alive")
+@may("desk")
+def say_alive(visit: Posted) -> Response:
+    """Say that one lives though a death is on record: every use stops, and operators are asked.
+
+    Wants a passkey used minutes ago: it is evidence of who lives.
+    """
+    with db.writing() as session:
+        person_id = visit.fresh(session).id
+        for performer in _themselves(session, visit):
+            if mandates.is_dead(session, performer.id):
+                deaths.object_to(session, performer, person_id)
+    return see("/performer")
+
+
 @router.post("/resume")
 @may("desk")
 def resume_everything(visit: Posted) -> Response:
@@ -144,8 +173,13 @@ def resume_everything(visit: Posted) -> Response:
         recovery.check_may_bind(session, visit.fresh(session).id)
         for performer in _living(session, _themselves(session, visit)):
             if not registry.is_held(session, performer):
-                registry.resume(session, performer)
+                registry.resume(session, _decided_here(session, performer))
     return see("/performer")
+
+
+def _decided_here(session: Session, performer: Performer) -> Performer:
+    """Return a performer to their desk, where no guardian and no estate decides in their place."""
+    return registry.performer_in_place(session, performer.organization_id, performer.id)
 
 
 def _themselves(session: Session, visit: Visit) -> list[Performer]:

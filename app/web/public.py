@@ -57,6 +57,8 @@ HAPPENED = {
     "case-closed": marked("A case about a work or a file came to its end"),
     "mandate-granted": marked("Somebody was allowed to act for a performer"),
     "mandate-revoked": marked("Somebody may act for a performer no more"),
+    "death-recorded": marked("A performer's death was put on record"),
+    "death-taken-back": marked("A death that was recorded in error was taken back"),
     "twofold-agreed": marked("Two people agreed to what takes two"),
     "twofold-refused": marked("What two people had agreed to was refused before it was done"),
     "decision": marked("The rules decided about one use"),

@@ -1,6 +1,7 @@
 """The pages on which a second person sees what is to be done, and agrees or refuses."""
 
 from collections.abc import Callable
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -11,7 +12,8 @@ from app.access import may
 from app.identity import api_keys
 from app.identity.models import ApiKey, Organization
 from app.identity.models_people import Person
-from app.language import _, day, money, number
+from app.language import _, date_, day, money, number
+from app.licensing.mandates import deaths
 from app.payments import details
 from app.recovery.errors import RecoveredLately
 from app.registry.models import Performer
@@ -30,7 +32,10 @@ DOES: dict[str, Callable[[Session, TwofoldAct], Any]] = {
     details.KIND: details.put_in_force,
     rotation.KIND: rotation.put_in_force,
     making.KIND: making.put_in_force,
+    deaths.CORRECTION: deaths.put_in_force,
 }
+# And what a refusal does at once, beside ending it.
+UNDOES: dict[str, Callable[[Session, TwofoldAct], Any]] = {deaths.CORRECTION: deaths.put_aside}
 
 
 @router.get("/account/two-people")
@@ -91,7 +96,9 @@ def agree(visit: Posted, act_id: str) -> Response:
 def refuse(visit: Posted, act_id: str) -> Response:
     """Refuse, at once and for good: also what was agreed to, until it is done."""
     with db.writing() as session:
-        service.refuse(session, act_id, visit.person(session).id)
+        act = service.refuse(session, act_id, visit.person(session).id)
+        if act.kind in UNDOES:
+            UNDOES[act.kind](session, act)
     return see(HERE)
 
 
@@ -207,6 +214,50 @@ def _opening_in_words(session: Session, act: TwofoldAct) -> list[str]:
     ]
 
 
+def _death_in_words(session: Session, act: TwofoldAct) -> list[str]:
+    asked = act.asked
+    return [
+        _(
+            "It is put on record that %(name)s died on %(at)s. From then on nobody signs as them, "
+            "and what they let others do for them is over.",
+            name=session.get_one(Performer, act.subject_id).name,
+            at=date_(date.fromisoformat(asked["died_on"])),
+        ),
+        _(
+            "%(house)s acts in their place (%(role)s), until %(at)s.",
+            house=session.get_one(Organization, asked["holder"]).name,
+            role=spoken(asked["role"].replace("_", " ")),
+            at=day(datetime.fromisoformat(asked["until"])),
+        ),
+        _("Look at these papers first, and compare their SHA-256:"),
+        *(f"{each['kind']}: {each['sha256']}" for each in asked["papers"]),
+    ]
+
+
+def _correction_in_words(session: Session, act: TwofoldAct) -> list[str]:
+    said_by = act.asked.get("said_by")
+    return [
+        _(
+            "That %(name)s died on %(at)s is taken back: it was recorded in error. Whoever stands "
+            "for the estate does so no longer, and every use is paused until the performer "
+            "allows it.",
+            name=session.get_one(Performer, act.subject_id).name,
+            at=date_(date.fromisoformat(act.asked["died_on"])),
+        ),
+        *(
+            [
+                _(
+                    "%(name)s, signed in with a passkey at the performer's own desk, says that "
+                    "they are alive. Speak with them before you agree.",
+                    name=session.get_one(Person, said_by).name,
+                )
+            ]
+            if said_by
+            else []
+        ),
+    ]
+
+
 def _sealed_for(session: Session, object_id: str | None) -> list[str]:
     sealed = session.get(VaultObject, object_id) if object_id else None
     if sealed is None:
@@ -226,4 +277,6 @@ SAYS: dict[str, Callable[[Session, TwofoldAct], list[str]]] = {
     making.KIND: _making_in_words,
     "operator-key-rotation": _operators_key_in_words,
     "vault-access": _opening_in_words,
+    deaths.RECORDING: _death_in_words,
+    deaths.CORRECTION: _correction_in_words,
 }

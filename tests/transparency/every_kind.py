@@ -64,7 +64,13 @@ from app.registry.imports.models import RosterEntry
 from app.registry.models_likeness import LikenessMedium
 from app.registry.models_listing import PerformerListing
 from app.registry.models_live import LiveCheck, LiveStill
-from app.registry.models_mandates import Mandate, MandateDeclaration, MandateEvidence, PerformerLife
+from app.registry.models_mandates import (
+    AliveWord,
+    Mandate,
+    MandateDeclaration,
+    MandateEvidence,
+    PerformerLife,
+)
 from app.registry.models_named import MatchingChoice, PerformerAlias
 from app.registry.models_resemblance import EnrollmentHold, EnrollmentMatch
 from app.twofold.models import TwofoldAct, TwofoldVoice
@@ -159,6 +165,8 @@ def a_row_of_every_kind(session: Session) -> Scene:
     session.add_all([manifest, boundaries, request, keeper, preview, offer, link, statement])
     session.flush()
     session.add_all(_who_came(session, organization_id))
+    griet = session.exec(select(Person)).one()
+    session.add(AliveWord(performer_id=scene.performer.id, person_id=griet.id))
     said = Complaint("money", "reversal", "Too much.", generation_id=generation.id)
     generation.released_at = generation.released_at or clock.now()
     open_case(session, said, Principal(organization_id, "performer", key_id))

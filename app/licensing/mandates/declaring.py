@@ -173,6 +173,16 @@ def take_back(session: Session, union_id: str, declaration_id: str) -> MandateDe
     return found
 
 
+def document_to_file(session: Session, declaration_id: str) -> dict[str, Any]:
+    """Return what a union signed and nobody filed yet. Raises MandateNotFound, MandateRefused."""
+    found = session.get(MandateDeclaration, declaration_id)
+    if found is None:
+        raise _unknown(declaration_id)
+    _check_waits(found)
+    document: dict[str, Any] = json.loads(found.document)
+    return document
+
+
 def file(session: Session, declaration_id: str, papers: Sequence[Path]) -> Mandate:
     """File what a union signed, as `service.file` does: the operator calls it, with the papers.
 
@@ -180,8 +190,7 @@ def file(session: Session, declaration_id: str, papers: Sequence[Path]) -> Manda
     raises: the signature is checked over the document that is kept.
     """
     found = _locked(session, declaration_id)
-    if found.ended_at is not None:
-        raise MandateRefused(f"{found.id} is filed already, or its union has taken it back")
+    _check_waits(found)
     key = session.get_one(SigningKey, found.signing_key_id)
     mandate = service.file(
         session, json.loads(found.document), papers=papers, asserted=(key, found.signature)
@@ -190,6 +199,11 @@ def file(session: Session, declaration_id: str, papers: Sequence[Path]) -> Manda
     session.add(found)
     session.flush()
     return mandate
+
+
+def _check_waits(declared: MandateDeclaration) -> None:
+    if declared.ended_at is not None:
+        raise MandateRefused(f"{declared.id} is filed already, or its union has taken it back")
 
 
 def _locked(session: Session, declaration_id: str) -> MandateDeclaration:

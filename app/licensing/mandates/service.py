@@ -115,9 +115,7 @@ def file(
     said, signed = read(document)
     performer = lock(session, said.performer)
     check_may_be_filed(session, performer, said)
-    digests = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in papers}
-    if set(digests) != {paper.sha256 for paper in said.papers}:
-        raise MandateRefused("the papers are not those whose SHA-256 the signed document names")
+    digests = check_papers(said, papers)
     key, text = signing.signed_by(
         session, said.holder, signed, role=GRANTOR, of=WHAT_IS_SIGNED, jws=jws, asserted=asserted
     )
@@ -150,6 +148,14 @@ def check_may_be_filed(session: Session, performer: Performer, said: MandateDocu
         raise MandateRefused(f"as {said.role} one names papers of kind {', '.join(sorted(needed))}")
     _check_says_what_it_may(session, said)
     _check_life(session, said, performer)
+
+
+def check_papers(said: MandateDocument, papers: Sequence[Path]) -> dict[str, Path]:
+    """Return these papers by their SHA-256, all that a document names. Raises MandateRefused."""
+    digests = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in papers}
+    if set(digests) != {paper.sha256 for paper in said.papers}:
+        raise MandateRefused("the papers are not those whose SHA-256 the signed document names")
+    return digests
 
 
 def revoke(session: Session, mandate: Mandate, *, by: str) -> Mandate:

@@ -1,4 +1,4 @@
-"""Who is told that a performer was declared dead, and that a union stands in for them no more."""
+"""Who is told that a performer is held to be dead, or is not, and that a union's time is over."""
 
 from sqlmodel import Session
 
@@ -22,6 +22,22 @@ def tell_of_death(session: Session, kind: str, performer: Performer, *, by: str)
         if each.role not in mandates.AFTER_DEATH and mandates.stands(each, at=at)
     ]
     told = {performer.organization_id, performer.agent_organization_id, *given} - {None, by}
+    for organization_id in sorted(str(each) for each in told):
+        notices.tell(session, kind, performer.id, organization_id=organization_id)
+
+
+def tell_their_side(session: Session, kind: str, performer: Performer) -> None:
+    """Tell a performer's desk, their agent and whoever stands in for them since their death.
+
+    Call it before what they hold is ended.
+    """
+    at = clock.now()
+    in_place = [
+        each.holder_id
+        for each in mandates.of_performers(session, [performer.id])
+        if each.role in mandates.AFTER_DEATH and mandates.stands(each, at=at)
+    ]
+    told = {performer.organization_id, performer.agent_organization_id, *in_place} - {None}
     for organization_id in sorted(str(each) for each in told):
         notices.tell(session, kind, performer.id, organization_id=organization_id)
 

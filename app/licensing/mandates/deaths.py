@@ -1,0 +1,121 @@
+"""A death comes on record by two operators, and by two it is taken back where it was in error.
+
+Whoever lives says so themselves, signed in at their own desk: every use is paused at once, and the
+operators are asked. What was decided meanwhile stays on record as it was decided.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from app import clock
+from app.identity import operators
+from app.licensing.mandates import service, telling
+from app.registry import lives, mandates
+from app.registry import service as registry
+from app.registry.errors import DeathRefused, PerformerUnknown
+from app.registry.models import Performer
+from app.registry.models_mandates import MandateDeclaration
+from app.twofold import service as twofold
+from app.twofold.models import TwofoldAct
+
+RECORDING, CORRECTION = "death-recording", "death-correction"
+
+
+def rests_on_one(document: Mapping[str, Any]) -> bool:
+    """Say whether filing this mandate would put a death on record."""
+    return document.get("died_on") is not None or document.get("role") in mandates.AFTER_DEATH
+
+
+def to_record(
+    session: Session, document: Mapping[str, Any], papers: Sequence[Path]
+) -> tuple[Performer, dict[str, Any]]:
+    """Return whose death it is, and all that two operators agree to, before a mandate is filed.
+
+    Refuses here what could not be filed: raises MandateInvalid, MandateRefused, PerformerUnknown.
+    """
+    said, signed = service.read(document)
+    performer = session.get(Performer, said.performer)
+    if performer is None:
+        raise PerformerUnknown(f"no performer has the id {said.performer[:64]}")
+    service.check_may_be_filed(session, performer, said)
+    service.check_papers(said, papers)
+    return performer, {
+        "died_on": str(said.died_on),
+        "holder": said.holder,
+        "role": said.role,
+        "until": said.ends_at.isoformat(),
+        "document_sha256": hashlib.sha256(signed).hexdigest(),
+        "papers": [{"kind": each.kind, "sha256": each.sha256} for each in said.papers],
+    }
+
+
+def object_to(session: Session, performer: Performer, person_id: str) -> TwofoldAct | None:
+    """Pause every use of who says at their own desk that they live, and ask two operators.
+
+    Nobody resumes before they were heard. None where there is no operator who could be asked: the
+    pause stands all the same. Raises DeathRefused where no death is on record; TooManyProposals.
+    """
+    act = ask_to_take_back(session, performer, {"said_by": person_id})
+    service.lock(session, performer.id)
+    lives.say_alive(session, performer, person_id)
+    registry.pause(session, performer)
+    telling.tell_their_side(session, "alive-said", performer)
+    return act
+
+
+def ask_to_take_back(
+    session: Session, performer: Performer, said: Mapping[str, Any]
+) -> TwofoldAct | None:
+    """Ask two operators to take a death back; once for what waits already. None where none is.
+
+    Raises DeathRefused where no death is on record.
+    """
+    life, house = mandates.life_of(session, performer.id), operators.house_of(session)
+    if life is None or life.died_on is None:
+        raise DeathRefused("no death of this performer is on record: nothing is to be taken back")
+    if house is None or not operators.operators(session):
+        return None
+    asked = {"died_on": str(life.died_on), **said}
+    waits = twofold.undone(session, house.id, CORRECTION, performer.id, asked)
+    return waits or twofold.propose(
+        session, CORRECTION, performer.id, asked, organization_id=house.id
+    )
+
+
+def put_in_force(session: Session, act: TwofoldAct) -> None:
+    """Take a death back, as two operators agreed: nothing that rested on it counts any more.
+
+    Whoever stood in for the estate does no longer, and every use is paused until the performer
+    allows it. What they had granted in their lifetime is granted anew, or stays over. Raises
+    DeathRefused where another death is on record meanwhile, or none.
+    """
+    twofold.note_done(session, act)
+    performer = service.lock(session, act.subject_id)
+    life = mandates.life_of(session, performer.id)
+    if life is None or life.died_on != date.fromisoformat(act.asked["died_on"]):
+        raise DeathRefused("this death is not the one on record any more; look at what is")
+    telling.tell_their_side(session, "death-taken-back", performer)
+    for each in mandates.of_performers(session, [performer.id]):
+        if each.role in mandates.AFTER_DEATH and each.revoked_at is None:
+            service.revoke(session, each, by=service.OPERATOR)
+    for declared in session.exec(
+        select(MandateDeclaration).where(
+            MandateDeclaration.performer_id == performer.id,
+            col(MandateDeclaration.ended_at).is_(None),
+        )
+    ):
+        declared.ended_at = clock.now()
+        session.add(declared)
+    lives.take_back_death(session, performer)
+    registry.pause(session, performer)
+
+
+def put_aside(session: Session, act: TwofoldAct) -> None:
+    """Let a death stand, as an operator said who refused to take it back: the estate goes on."""
+    service.lock(session, act.subject_id)
+    lives.end_word(session, act.subject_id)

@@ -1,0 +1,229 @@
+"""A death is recorded by two, and taken back by two; whoever lives stops everything at once."""
+
+import hashlib
+import json
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+from typer.testing import CliRunner
+
+from app import clock, db
+from app.cli import app as command
+from app.identity.models_people import Membership
+from app.licensing.decisions.models import Decision
+from app.licensing.mandates import deaths, service
+from app.registry import lives, mandates
+from app.registry import service as registry
+from app.registry.errors import DeathDisputed, DeathRefused
+from app.registry.models import Performer
+from app.registry.models_mandates import AliveWord, Mandate
+from app.transparency.models import LogOutbox
+from app.twofold.errors import SecondPersonNeeded
+from app.twofold.models import TwofoldAct
+from tests.licensing.mandating import a_document, granted, holder_of, signed
+from tests.notices.test_telling import told
+from tests.people.arriving import an_operator
+from tests.people.visiting import ONE_DATABASE, everything, later
+from tests.scenes import a_scene, represent
+
+SLOW_ON_POSTGRESQL = True
+LATELY = clock.now().date() - timedelta(days=3)
+
+
+@pytest.fixture
+def operators(served):
+    """Two operators for eight days, the only ones."""
+    both = an_operator(served, "Ada"), an_operator(served, "Bob")
+    with db.writing() as session:
+        for each in session.exec(select(Membership)):
+            each.created_at -= timedelta(days=8)
+            session.add(each)
+    return both
+
+
+@pytest.fixture
+def scene(served):
+    with db.writing() as session:
+        scene = a_scene(session)
+        represent(session, scene, scene.agency.organization)
+    return scene
+
+
+@pytest.fixture
+def estate(scene):
+    with db.writing() as session:
+        return holder_of(session, "estate_rep")
+
+
+@pytest.fixture
+def dead(scene, estate, tmp_path):
+    """The performer of a signed contract, in whose place an estate acts since today."""
+    with db.writing() as session:
+        granted(session, scene, "estate_rep", tmp_path, estate)
+    return scene
+
+
+def filing(scene, estate, tmp_path):
+    """The command that files an estate's mandate, with its papers."""
+    papers, said = [], []
+    for kind in ("death", "letters"):
+        path = tmp_path / f"{kind}.pdf"
+        path.write_text(f"{kind} of somebody")
+        papers += ["--paper", str(path)]
+        said.append({"kind": kind, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+    document = a_document(scene, estate, "estate_rep", papers=said, died_on=str(LATELY))
+    file = tmp_path / "mandate.json"
+    file.write_text(json.dumps(document))
+    return ["mandates", "grant", str(file), "--jws", signed(document, estate), *papers]
+
+
+def waiting():
+    (act,) = [each for each in everything(TwofoldAct) if each.state(clock.now()) == "proposed"]
+    return act.id
+
+
+def agree(operators, act):
+    for browser in operators:
+        browser.open("/account")
+        assert browser.send(f"/two-people/{act}/agreement").status_code == 303
+
+
+def is_dead(scene):
+    with db.reading() as session:
+        return mandates.is_dead(session, scene.performer.id)
+
+
+def kinds():
+    return [each.kind for each in everything(LogOutbox) if each.kind.startswith("death-")]
+
+
+def is_paused(scene):
+    with db.reading() as session:
+        return session.get_one(Performer, scene.performer.id).paused_at is not None
+
+
+@ONE_DATABASE
+class TestPuttingOnRecord:
+    def test_takes_two_operators_who_saw_what_and_their_side_hears_of_it_first(
+        self, scene, estate, operators, tmp_path
+    ):
+        words = filing(scene, estate, tmp_path)
+        for _ in range(2):  # one who commands twice is nobody
+            asked = CliRunner().invoke(command, words)
+            assert isinstance(asked.exception, SecondPersonNeeded), asked.output
+        assert (is_dead(scene), everything(Mandate), kinds()) == (False, [], [])
+        with db.reading() as session:
+            assert told(session, scene.desk.organization)[-1] == "death-asked"
+        page = operators[0].open(f"/account/two-people/{waiting()}").text
+        for said in ("The Girl", "estate_rep's house", hashlib.sha256(b"death of somebody")):
+            assert (said if isinstance(said, str) else said.hexdigest()) in page.replace(
+                "&#39;", "'"
+            )
+        agree(operators, waiting())
+        assert not is_dead(scene)
+        assert CliRunner().invoke(command, words).exit_code == 0
+        assert is_dead(scene)
+        assert kinds() == ["death-recorded"]
+
+    def test_is_asked_of_nobody_where_it_could_not_be_filed_or_nobody_is_there(
+        self, scene, estate, served, tmp_path
+    ):
+        words = filing(scene, estate, tmp_path)
+        alone = CliRunner().invoke(command, words)
+        assert "understudy operators invite" in str(alone.exception)
+        wanting = CliRunner().invoke(command, words[:-2])
+        assert "papers" in str(wanting.exception)
+        assert everything(TwofoldAct) == everything(Mandate) == []
+
+
+class TestTakingBack:
+    @ONE_DATABASE
+    def test_who_is_alive_says_so_and_everything_stops_until_two_have_looked(
+        self, dead, estate, girl, operators
+    ):
+        assert "died on" in girl.open("/performer").text
+        assert girl.send("/performer/alive").status_code == 303
+        assert "You said that you are alive" in girl.open("/performer").text
+        assert is_paused(dead)
+        with db.writing() as session:
+            assert "CONTRACT_SUSPENDED" in dead.ask(session)[0].codes
+            performer = registry.performer_in_place(
+                session, estate.organization.id, dead.performer.id
+            )
+            with pytest.raises(DeathDisputed):
+                registry.resume(session, performer)
+            assert told(session, estate.organization) == ["alive-said"]
+        assert "they are alive. Speak with them" in (
+            operators[0].open(f"/account/two-people/{waiting()}").text
+        )
+        agree(operators, waiting())
+        assert not is_dead(dead)
+        assert is_paused(dead)  # until she allows it
+        assert kinds() == ["death-recorded", "death-taken-back"]
+        girl.open("/performer")
+        assert girl.send("/performer/resume").status_code == 303
+        with db.writing() as session:
+            assert dead.ask(session)[0].codes == []
+            house = estate.organization.id
+            assert mandates.roles_of(session, dead.performer.id, house) == []
+            for side in (dead.desk.organization, estate.organization):
+                assert "death-taken-back" in told(session, side)
+            denials = session.exec(select(Decision).where(Decision.outcome == "deny")).all()
+        assert len(denials) == 1  # what was denied meanwhile stays denied
+        assert [each.ended_at is None for each in everything(AliveWord)] == [False]
+
+    @ONE_DATABASE
+    def test_an_operator_who_refuses_lets_the_death_stand_and_the_estate_go_on(
+        self, dead, estate, girl, operators
+    ):
+        girl.open("/performer")
+        girl.send("/performer/alive")
+        act = waiting()
+        operators[1].open("/account")
+        assert operators[1].send(f"/two-people/{act}/refusal").status_code == 303
+        assert is_dead(dead)
+        assert is_paused(dead)
+        with db.writing() as session:
+            performer = session.get_one(Performer, dead.performer.id)
+            assert registry.resume(session, performer).paused_at is None
+        assert kinds() == ["death-recorded"]
+
+    @ONE_DATABASE
+    def test_what_nobody_looked_at_stops_the_estate_no_longer_after_two_weeks(
+        self, dead, girl, monkeypatch
+    ):
+        """No operator is there to be asked: the pause stands all the same, and not for ever."""
+        girl.open("/performer")
+        assert girl.send("/performer/alive").status_code == 303
+        assert is_paused(dead)
+        assert everything(TwofoldAct) == []
+        later(monkeypatch, days=15)
+        with db.writing() as session:
+            performer = session.get_one(Performer, dead.performer.id)
+            assert registry.resume(session, performer).paused_at is None
+
+    @ONE_DATABASE
+    def test_a_command_asks_for_it_once_and_does_nothing_alone(self, dead, operators):
+        words = ["mandates", "alive", dead.performer.id]
+        for _ in range(2):
+            asked = CliRunner().invoke(command, words)
+            assert f"{waiting()} waits for two operators" in asked.output
+        assert is_dead(dead)
+        agree(operators, waiting())
+        assert not is_dead(dead)
+        again = CliRunner().invoke(command, words)
+        assert isinstance(again.exception, DeathRefused)
+
+    def test_strikes_the_day_under_its_seal_and_ends_whoever_stood_in(self, dead, operators):
+        """On both databases; planted fault: the mandate of the estate goes on."""
+        with db.writing() as session:
+            act = deaths.ask_to_take_back(session, dead.performer, {})
+            act.settled_at = clock.now()
+            deaths.put_in_force(session, act)
+        with db.reading() as session:
+            life = mandates.life_of(session, dead.performer.id)
+            assert (life.died_on, mandates.is_whole(life)) == (None, True)
+            (mandate,) = session.exec(select(Mandate)).all()
+            assert service.state_of(mandate, at=clock.now()) == "revoked"
+            assert not lives.is_disputed(session, dead.performer.id)
