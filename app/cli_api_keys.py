@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from sqlmodel import Session, select
 
-from app import clock, db
+from app import clock, db, trail
 
 if TYPE_CHECKING:
     from app.identity.models import ApiKey
@@ -29,22 +29,49 @@ def create_api_key(
     contract: Annotated[list[str] | None, typer.Option(help="For these contracts only.")] = None,
     days: Annotated[int | None, typer.Option(min=1, help="It expires after so many.")] = None,
 ) -> None:
-    """Make an API key for an organization. It is shown this once."""
+    """Make an API key for an organization. It is shown this once.
+
+    Two operators agree at their pages, then the command does it; whose key it is, is told. While no
+    two operators count yet, whoever owns the machine does it alone: that is said, and on record.
+    """
     from app.identity import api_keys
     from app.identity.models import Organization
     from app.identity.principal import Scope
+    from app.notices import service as notices
+    from app.twofold import operators
 
-    with db.writing() as session:
-        organization = session.get(Organization, organization_id)
-        if organization is None:
+    scope = Scope.of(to or None, project or None, contract or None)
+    with db.reading() as session:
+        if session.get(Organization, organization_id) is None:
             raise typer.BadParameter(f"no organization has the id {organization_id}")
-        _, text = api_keys.create_api_key(
-            session,
-            organization,
-            name=name,
-            scope=Scope.of(to or None, project or None, contract or None),
-            expires_at=clock.now() + timedelta(days=days) if days else None,
+        api_keys.check_may_keep(session, organization_id, name=name, scope=scope)
+        by_two = operators.two_count(session)
+
+    def make(session: Session) -> str:
+        organization = session.get_one(Organization, organization_id)
+        end = clock.now() + timedelta(days=days) if days else None
+        made = api_keys.create_api_key(
+            session, organization, name=name, scope=scope, expires_at=end
         )
+        return made[1]
+
+    if by_two:
+        asked = {"name": name, "to": to, "projects": project, "contracts": contract, "days": days}
+        print(
+            operators.by_two(
+                "operator-key-creation", organization_id, asked, make, whose=organization_id
+            )
+        )
+        return
+    with db.writing() as session:
+        trail.note_act(session, "api-key create by one alone", [organization_id])
+        text = make(session)
+        notices.tell(session, "key-made-alone", organization_id, organization_id=organization_id)
+    typer.echo(
+        "made by one alone, which is on record: no two operators count here yet, who would agree "
+        "to it (`understudy operators invite`)",
+        err=True,
+    )
     print(text)
 
 

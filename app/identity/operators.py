@@ -8,7 +8,7 @@ vouches, for anybody (`people.join` sees to it). The house has no API keys.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from app import clock
 from app.identity import people
@@ -48,6 +48,28 @@ def invite_from_the_machine(session: Session) -> tuple[Invitation, str]:
         session.add(house)
         session.flush()
     return people.invite_from_the_machine(session, house)
+
+
+def founders(session: Session, organization_id: str) -> set[str]:
+    """Return the memberships of the first two operators, if they came before any other house did.
+
+    Let in from the machine, with nothing on it yet that could be taken: whoever did that owns it,
+    and could have written the database. Nobody who comes later is one. Of other houses nobody.
+    """
+    house = house_of(session)
+    if house is None or house.id != organization_id:
+        return set()
+    first = session.exec(
+        select(func.min(Organization.created_at)).where(Organization.id != house.id)
+    ).one()
+    theirs = (
+        select(Membership)
+        .join(Invitation, col(Invitation.id) == Membership.invitation_id)
+        .where(Membership.organization_id == house.id, col(Invitation.invited_by).is_(None))
+        .order_by(col(Membership.created_at), col(Membership.id))
+        .limit(2)
+    )
+    return {each.id for each in session.exec(theirs) if first is None or each.created_at < first}
 
 
 def operators(session: Session) -> Sequence[Operator]:

@@ -131,8 +131,13 @@ SENTENCES = {
         "scene may use it."
     ),
     "operator-asks": marked(
-        "An operator asked to look at something sealed of yours, or to replace a key of yours. "
+        "An operator asked to look at something sealed of yours, or to make or replace a key of "
+        "yours. "
         "Two operators have to agree."
+    ),
+    "key-made-alone": marked(
+        "A key that acts for you was made on the machine by one person alone: this installation "
+        "has no two operators yet who would have to agree. If you did not ask for it, end it."
     ),
     "operator-invited": marked(
         "An operator was invited from the machine itself. If none of you did that, take the "

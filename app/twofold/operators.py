@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session
 
-from app import db
+from app import clock, db
 from app.config import settings
 from app.identity import operators
 from app.notices import service as notices
@@ -20,6 +20,12 @@ from app.twofold import service
 from app.twofold.errors import SecondPersonNeeded
 
 Done = TypeVar("Done")
+
+
+def two_count(session: Session) -> bool:
+    """Say whether two operators count, who could agree to what is proposed now."""
+    house = operators.house_of(session)
+    return house is not None and len(service.known(session, house.id, clock.now())) >= 2
 
 
 def by_two(

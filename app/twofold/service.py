@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock, trail
-from app.identity import api_keys
+from app.identity import api_keys, operators
 from app.identity.models import OPERATORS, ApiKey, Organization
 from app.identity.models_people import Membership
 from app.language import _, day
@@ -339,10 +339,10 @@ def _is_undone(at: datetime) -> sa.ColumnElement[bool]:
     )
 
 
-def _memberships(session: Session, act: TwofoldAct) -> Sequence[Membership]:
+def _memberships(session: Session, organization_id: str | None) -> Sequence[Membership]:
     return session.exec(
         select(Membership).where(
-            Membership.organization_id == act.organization_id,
+            Membership.organization_id == organization_id,
             col(Membership.role).not_in(LOOK_ONLY),
         )
     ).all()
@@ -350,7 +350,8 @@ def _memberships(session: Session, act: TwofoldAct) -> Sequence[Membership]:
 
 def _members(session: Session, act: TwofoldAct) -> set[str]:
     """Return who acts for the house now."""
-    return {each.person_id for each in _memberships(session, act) if each.ended_at is None}
+    theirs = _memberships(session, act.organization_id)
+    return {each.person_id for each in theirs if each.ended_at is None}
 
 
 def _since(session: Session, act: TwofoldAct) -> set[str]:
@@ -358,16 +359,26 @@ def _since(session: Session, act: TwofoldAct) -> set[str]:
     since = act.proposed_at - KNOWN_FOR
     return {
         each.person_id
-        for each in _memberships(session, act)
+        for each in _memberships(session, act.organization_id)
         if each.ended_at is None or each.ended_at > since
     }
 
 
 def _known(session: Session, act: TwofoldAct) -> set[str]:
-    """Return who acted for the house seven days before, and did not leave before that."""
-    since = act.proposed_at - KNOWN_FOR
+    return known(session, str(act.organization_id), act.proposed_at)
+
+
+def known(session: Session, organization_id: str, at: datetime) -> set[str]:
+    """Return who counts for what is proposed to a house at an instant.
+
+    Who acted for it seven days before, and did not leave before that; and of operators those who
+    founded the house (`operators.founders`), by whom nobody else could be taken in yet.
+    """
+    since = at - KNOWN_FOR
+    founders = operators.founders(session, organization_id)
     return {
         each.person_id
-        for each in _memberships(session, act)
-        if each.created_at <= since and (each.ended_at is None or each.ended_at > since)
+        for each in _memberships(session, organization_id)
+        if (each.created_at <= since or (each.id in founders and each.created_at <= at))
+        and (each.ended_at is None or each.ended_at > since)
     }

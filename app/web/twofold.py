@@ -12,7 +12,7 @@ from app.access import may
 from app.identity import api_keys
 from app.identity.models import ApiKey, Organization
 from app.identity.models_people import Person
-from app.language import _, date_, day, money, number
+from app.language import _, date_, day, marked, money, number
 from app.licensing.mandates import deaths
 from app.payments import details
 from app.recovery.errors import RecoveredLately
@@ -27,6 +27,8 @@ from app.web.spoken import spoken
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 HERE = "/account/two-people"
 PER_PAGE = 25
+_PROJECTS = marked("For these projects alone: %(names)s.")
+_CONTRACTS = marked("For these contracts alone: %(names)s.")
 # What an agreement does at once; what operators agree to, the command does that asked for it.
 DOES: dict[str, Callable[[Session, TwofoldAct], Any]] = {
     details.KIND: details.put_in_force,
@@ -157,10 +159,10 @@ def _making_in_words(_session: Session, act: TwofoldAct) -> list[str]:
         else _("It may: %(actions)s.", actions=", ".join(map(spoken, actions))),
     ]
     if asked["projects"] is not None:
-        lines.append(_("For these projects alone: %(names)s.", names=", ".join(asked["projects"])))
+        lines.append(_(_PROJECTS, names=", ".join(asked["projects"])))
     if asked["contract_ids"] is not None:
         names = ", ".join(asked["contract_ids"])
-        lines.append(_("For these contracts alone: %(names)s.", names=names))
+        lines.append(_(_CONTRACTS, names=names))
     lines.append(
         _("It works until somebody ends it.")
         if end is None
@@ -187,6 +189,25 @@ def _operators_key_in_words(session: Session, act: TwofoldAct) -> list[str]:
             house=session.get_one(Organization, key.organization_id).name,
         ),
         _("The old one goes on to work for %(num)s hours.", num=number(asked["overlap_h"])),
+        _("The new one is shown to whoever gives the command."),
+    ]
+
+
+def _operators_new_key_in_words(session: Session, act: TwofoldAct) -> list[str]:
+    asked, alone = act.asked, {"projects": _PROJECTS, "contracts": _CONTRACTS}
+    return [
+        _(
+            "A new API key is made for %(house)s: %(name)s.",
+            house=session.get_one(Organization, act.subject_id).name,
+            name=asked["name"],
+        ),
+        _("It may do all but make keys.")
+        if asked["to"] is None
+        else _("It may: %(actions)s.", actions=", ".join(map(spoken, asked["to"]))),
+        *(_(say, names=", ".join(asked[kind])) for kind, say in alone.items() if asked[kind]),
+        _("It works until somebody ends it.")
+        if asked["days"] is None
+        else _("It works for %(num)s days.", num=number(asked["days"])),
         _("The new one is shown to whoever gives the command."),
     ]
 
@@ -276,6 +297,7 @@ SAYS: dict[str, Callable[[Session, TwofoldAct], list[str]]] = {
     rotation.KIND: _rotation_in_words,
     making.KIND: _making_in_words,
     "operator-key-rotation": _operators_key_in_words,
+    "operator-key-creation": _operators_new_key_in_words,
     "vault-access": _opening_in_words,
     deaths.RECORDING: _death_in_words,
     deaths.CORRECTION: _correction_in_words,

@@ -643,6 +643,55 @@ class TestOperators:
         assert "whoever agreed before is no operator any more" in said
         assert made == []
 
+    def test_the_two_who_found_an_installation_count_at_once_and_nobody_after_them(
+        self, served, made
+    ):
+        """Before there is any other house; planted: a third one, who came as they did."""
+        ada, bob, cem = (an_operator(served, each) for each in ("Ada", "Bob", "Cem"))
+        commands("keys", "rotate")
+        act = the_act()
+        refused(says(cem, act), "member-too-new")
+        assert says(ada, act).status_code == 303
+        refused(says(ada, act), "second-person-needed")
+        assert says(bob, act).status_code == 303
+        assert commands("keys", "rotate").exit_code == 0
+        assert made == [1]
+
+    def test_who_comes_when_there_is_a_house_waits_seven_days(self, served, scene, made):
+        ada, bob = an_operator(served, "Ada"), an_operator(served, "Bob")
+        commands("keys", "rotate")
+        for each in (ada, bob):
+            refused(says(each, the_act()), "member-too-new")
+        assert made == []
+
+    def test_make_an_organizations_key_together_once_two_count(self, served, scene):
+        desk = scene.desk.organization
+        words = ("api-key", "create", desk.id, "--name", "farm", "--to", "read", "--days", "9")
+        alone = commands(*words)
+        assert alone.stdout.startswith("ustk_")
+        assert "by one alone" in alone.stderr
+        assert "api-key create by one alone" in [each.words for each in everything(OperatorAct)]
+        assert "key-made-alone" in [each.kind for each in everything(Notice)]
+        both = an_operator(served, "Ada"), an_operator(served, "Bob")
+        assert commands(*words).stdout.startswith("ustk_")  # they do not count yet
+        with db.writing() as session:
+            for each in session.exec(select(Membership)):
+                each.created_at -= timedelta(days=8)
+                session.add(each)
+        before = len(everything(ApiKey))
+        assert type(commands(*words).exception).__name__ == "SecondPersonNeeded"
+        act = the_act()
+        for browser in both:
+            assert len(everything(ApiKey)) == before
+            page = browser.open(f"/account/two-people/{act['id']}").text
+            for said in (desk.name.replace("'", "&#39;"), "farm", "It may: read.", "for 9 days"):
+                assert said in page
+            assert says(browser, act).status_code == 303
+        assert commands(*words).stdout.startswith("ustk_")
+        assert commands(*words).exit_code != 0  # once
+        assert [each.organization_id for each in everything(Notice)
+                if each.kind == "operator-asks"] == [desk.id] * 2  # fmt: skip
+
     def test_what_two_agreed_to_is_refused_until_it_is_done_and_not_after(self, ada_and_bob, made):
         ada, bob = ada_and_bob
         for done in (False, True):
