@@ -12,6 +12,8 @@ from app.config import settings
 from app.provenance import certificate_files, pki
 from app.provenance.subjects import name_organization
 
+WATERMARK = "watermark"
+
 keys_commands = typer.Typer(
     no_args_is_help=True, help="Certificates, and the keys that sign files and time stamps."
 )
@@ -67,17 +69,22 @@ def give_signer(
 @keys_commands.command("rotate")
 def rotate_key(
     series: Annotated[
-        str, typer.Argument(help="claim, claim@org_…, ocsp, tsa, claim-ca, ...")
+        str, typer.Argument(help="claim, claim@org_…, ocsp, tsa, claim-ca, ..., or watermark")
     ] = "claim",
 ) -> None:
     """Make a new key and certificate. The old key is destroyed; what it signed stays good.
 
-    Two operators agree at their pages, then the command does it (docs/people.md). A key that was
-    stolen is revoked instead, which takes one and makes a new one.
+    The watermark's key has no certificate, and its old ones are kept: marks under the newest three
+    are found (docs/operations.md). Two operators agree at their pages, then the command does it
+    (docs/people.md). A key of a certificate that was stolen is revoked instead, which takes one and
+    makes a new one.
     """
     from app.twofold import operators
 
     def rotate(_: object = None) -> None:
+        if series == WATERMARK:
+            print(_begun(keys.begin_epoch(WATERMARK)))
+            return
         made = pki.rotate(settings().keys_dir, series, ocsp_url=settings().ocsp_url)
         print(f"in force: {', '.join(made)}")
 
@@ -85,6 +92,15 @@ def rotate_key(
         operators.by_two("operator-key-rotation", series, {"series": series}, rotate)
     else:  # there is nothing here yet that anybody could lose
         rotate()
+
+
+def _begun(epoch: int) -> str:
+    """What a new epoch of the watermark's key changes."""
+    found = ", ".join(str(each) for each in keys.epochs(WATERMARK))
+    said = f"in force: epoch {epoch} of the watermark's key; marks are looked for under {found}"
+    if (lost := epoch - keys.EPOCHS_TRIED) > 0:
+        said += f"; those of epoch {lost} are not found any more"
+    return said
 
 
 @keys_commands.command("list")

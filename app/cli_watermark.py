@@ -30,7 +30,9 @@ err = Console(stderr=True, highlight=False)
 KeyFile = Annotated[
     Path | None,
     typer.Option(
-        exists=True, dir_okay=False, help="16 bytes or more, as they are; default: our own key."
+        exists=True,
+        dir_okay=False,
+        help="16 bytes or more, as they are; default: our own, the newest three.",
     ),
 ]
 
@@ -82,16 +84,15 @@ def detect_marks(
     with _refusals():
         from app.provenance import marks
 
-        found = marks.find(file, _key(key_file), thorough=thorough)
+        known = keys.epochs("watermark") if key_file is None else {0: _key(key_file)}
+        found = marks.find(file, known, thorough=thorough)
     if as_json:
         print(found.model_dump_json(exclude_none=True))
     else:
         for mark in found.pictures:
-            print(
-                f"{mark.payload}  {_where(mark)}  (by chance: 10^{mark.false_positive_log10:.1f})"
-            )
+            print(f"{mark.payload}  {_where(mark)}  {_how_sure(mark)}")
         for mark in found.sound:
-            print(f"{mark.payload}  in the sound  (by chance: 10^{mark.false_positive_log10:.1f})")
+            print(f"{mark.payload}  in the sound  {_how_sure(mark)}")
         if not found.pictures and not found.sound:
             print("no mark of this key was found; that proves nothing")
     if not found.pictures and not found.sound:
@@ -103,6 +104,11 @@ def _where(mark: "Mark") -> str:
         return f"{mark.start_s:8.2f} s to {mark.end_s:8.2f} s"
     left, top, width, height = mark.region or (0, 0, 0, 0)
     return f"{width} x {height} pixels from ({left}, {top})"
+
+
+def _how_sure(mark: "Mark") -> str:
+    chance = f"by chance: 10^{mark.false_positive_log10:.1f}"
+    return f"({chance})" if mark.epoch is None else f"(epoch {mark.epoch}; {chance})"
 
 
 def _bytes_of(text: str) -> bytes:

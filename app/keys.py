@@ -42,6 +42,7 @@ CERTIFIED: Mapping[str, str] = {
     "identity-ca": "P-384",
 }
 SECRETS = ("watermark", "vault-root", "link", "evidence")
+EPOCHS_TRIED = 3  # of the watermark's key: each costs a search of its own
 CURVES: Mapping[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
 HASHES: Mapping[str, hashes.HashAlgorithm] = {"P-256": hashes.SHA256(), "P-384": hashes.SHA384()}
 
@@ -101,8 +102,27 @@ def is_here(name: str) -> bool:
 
 
 def secret(purpose: str) -> bytes:
-    """Return the purpose's 32 secret bytes. Raises KeyMissing."""
-    return _secret(purpose, settings().keys_dir)
+    """Return the purpose's 32 secret bytes, of the newest epoch. Raises KeyMissing."""
+    return _secret(_of_epoch(purpose, _epochs(purpose)[0]), settings().keys_dir)
+
+
+def epochs(purpose: str) -> dict[int, bytes]:
+    """Return the purpose's secrets by epoch, newest first, EPOCHS_TRIED at most. Raises KeyMissing.
+
+    The first epoch is `watermark.key`, the second `watermark.2.key`.
+    """
+    return {
+        epoch: _secret(_of_epoch(purpose, epoch), settings().keys_dir)
+        for epoch in _epochs(purpose)[:EPOCHS_TRIED]
+    }
+
+
+def begin_epoch(purpose: str) -> int:
+    """Make a new secret, which is in force from now on, beside the older ones; return its epoch."""
+    epoch = _epochs(purpose)[0] + 1
+    path = settings().keys_dir / f"{_of_epoch(purpose, epoch)}.key"
+    _write_new(path, secrets.token_bytes(32))  # where another was first, that one is in force
+    return epoch
 
 
 def sign_for_vendor(private_pem: str, data: bytes) -> bytes:
@@ -133,8 +153,8 @@ def create_missing() -> list[str]:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = [purpose for purpose in SIGNING if create(purpose)]
     for purpose in SECRETS:
-        raw = secrets.token_bytes(32)
-        made += [purpose] if _write_new(directory / f"{purpose}.key", raw) else []
+        path = directory / f"{_of_epoch(purpose, _epochs(purpose)[0])}.key"
+        made += [purpose] if _write_new(path, secrets.token_bytes(32)) else []
     return made
 
 
@@ -244,11 +264,26 @@ def _opened(name: str, directory: Path, _there: tuple[int, int] | None) -> Priva
     return key
 
 
-@lru_cache(maxsize=32)
-def _secret(purpose: str, directory: Path) -> bytes:
+def _epochs(purpose: str) -> list[int]:
+    """The epochs of a purpose whose secrets are here, newest first; the first where there is none.
+
+    Looked up each time: another process may have begun one.
+    """
     if purpose not in SECRETS:
         raise KeyMissing(f"no secret has the purpose {purpose!r}")
-    return _read(directory / f"{purpose}.key")
+    numbers = [path.name.split(".")[1] for path in settings().keys_dir.glob(f"{purpose}.*.key")]
+    later = sorted((int(number) for number in numbers if number.isdecimal()), reverse=True)
+    first = (settings().keys_dir / f"{purpose}.key").exists() or not later
+    return [*later, *([1] if first else [])]
+
+
+def _of_epoch(purpose: str, epoch: int) -> str:
+    return purpose if epoch == 1 else f"{purpose}.{epoch}"
+
+
+@lru_cache(maxsize=32)
+def _secret(name: str, directory: Path) -> bytes:
+    return _read(directory / f"{name}.key")
 
 
 def _read(path: Path) -> bytes:

@@ -50,7 +50,7 @@ def main(src: Path) -> None:
         service.with_credentials(out, desk=desk())
         verify._read_claims(out, desk().roots)
         verify._find_remains(out)
-        verify.read_content(out, None)
+        verify.read_content(out, {})
         found |= {"after": loaded(), "opened": list(opened)}
         import c2pa
 

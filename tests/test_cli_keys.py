@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from app import config, db
+from app import config, db, keys
 from app.cli import app
 from app.identity.models import Organization
 from tests.people.agreeing import by_two, make_two_operators
@@ -85,6 +85,19 @@ class TestKeys:
         assert f"{own}.2" in rotate(own)
         assert "2,O=Nightglass,C=NL" in say("list")
         assert CliRunner().invoke(app, ["keys", "signer", "org_none"]).exit_code == 2
+
+    @ONE_DATABASE
+    def test_rotate_begins_an_epoch_of_the_watermarks_key_and_keeps_the_older(self, database):
+        an_authority(config.settings().keys_dir)
+        make_two_operators()
+        first, said = keys.secret("watermark"), by_two("keys", "rotate", "watermark")
+        assert said.strip().endswith(
+            "epoch 2 of the watermark's key; marks are looked for under 2, 1"
+        )
+        assert keys.epochs("watermark")[1] == first != keys.secret("watermark")
+        keys.begin_epoch("watermark")
+        said = by_two("keys", "rotate", "watermark")
+        assert "looked for under 4, 3, 2; those of epoch 1 are not found any more" in said
 
     def test_what_is_no_serial_is_refused(self, data_dir):
         assert CliRunner().invoke(app, ["keys", "revoke", "none"]).exit_code == 2

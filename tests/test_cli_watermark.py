@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from app import sandbox
+from app import keys, sandbox
 from app.cli import app
 from app.provenance import marks
 from tests.watermark.clips import KEY, OTHER_KEY, PAYLOAD, talking, write_film
@@ -59,6 +59,21 @@ class TestPictures:
         assert mark["false_positive_log10"] <= -9
         with Image.open(out) as marked:
             assert marked.getpixel((0, 0))[3] == 7
+
+    def test_of_an_older_epoch_are_found_and_new_ones_are_marked_with_the_newest(
+        self, data_dir, portrait, tmp_path
+    ):
+        for name in ("old.png", "new.png"):
+            assert say("embed", portrait, "--out", tmp_path / name).exit_code == 0
+            keys.begin_epoch("watermark")
+        epochs = [
+            json.loads(say("detect", tmp_path / name, "--json").output)["pictures"][0]["epoch"]
+            for name in ("old.png", "new.png")
+        ]
+        assert epochs == [1, 2]
+        assert "(epoch 1; by chance" in say("detect", tmp_path / "old.png").output
+        keys.begin_epoch("watermark")
+        assert say("detect", tmp_path / "old.png").exit_code == 1
 
     def test_without_a_mark_of_this_key_end_with_status_1(
         self, data_dir, key_files, own, portrait, tmp_path

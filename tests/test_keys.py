@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from app import keys
+from watermark import payload
 
 
 class TestCreateMissing:
@@ -27,3 +28,33 @@ class TestCreateMissing:
         assert not key.exists()
         assert keys.create_missing() == ["log"]
         assert key.stat().st_mode & 0o777 == 0o600
+
+
+class TestEpochs:
+    def test_the_newest_is_in_force_and_three_are_tried(self, data_dir: Path) -> None:
+        first = keys.secret("watermark")
+        assert keys.epochs("watermark") == {1: first}
+        assert [keys.begin_epoch("watermark") for _ in range(3)] == [2, 3, 4]
+        tried = keys.epochs("watermark")
+        assert list(tried) == [4, 3, 2]
+        assert keys.secret("watermark") == tried[4]
+        assert len({first, *tried.values()}) == 4
+        assert (data_dir / "keys" / "watermark.4.key").stat().st_mode & 0o777 == 0o600
+        assert len(tried) == keys.EPOCHS_TRIED == payload.MAX_KEYS
+
+    def test_one_that_was_put_aside_is_not_made_again(self, data_dir: Path) -> None:
+        keys.begin_epoch("watermark")
+        (data_dir / "keys" / "watermark.key").unlink()
+        assert keys.create_missing() == []
+        assert list(keys.epochs("watermark")) == [2]
+        assert keys.begin_epoch("watermark") == 3
+
+    def test_that_another_process_began_are_seen(self, data_dir: Path) -> None:
+        before = keys.secret("watermark")
+        (data_dir / "keys" / "watermark.2.key").write_bytes(b"b" * 32)
+        assert keys.secret("watermark") == b"b" * 32
+        assert keys.epochs("watermark") == {2: b"b" * 32, 1: before}
+
+    def test_another_purpose_has_none(self, data_dir: Path) -> None:
+        with pytest.raises(keys.KeyMissing):
+            keys.secret("nothing")

@@ -44,11 +44,13 @@ def search(**given: str) -> list[str]:
 
 @linux_only
 class TestInTheChild:
-    def test_is_the_watermark_key_and_no_other_secret(self, monkeypatch):
+    def test_is_the_watermark_keys_and_no_other_secret(self, monkeypatch):
+        keys.begin_epoch("watermark")
         for name, piece in secrets().items():  # nor does it inherit one
             monkeypatch.setenv(f"UNDERSTUDY_{name.upper().replace('-', '_')}", piece.hex())
         assert len(secrets()) >= 8
-        assert search(watermark_key_hex=keys.secret("watermark").hex()) == ["watermark"]
+        known = {f"epoch_{n}": key.hex() for n, key in keys.epochs("watermark").items()}
+        assert search(**known) == ["watermark", "watermark.2"]
 
     def test_another_one_would_be_found(self):
         """The planted fault: a caller who hands over too much."""
@@ -74,7 +76,7 @@ class TestHandedOver:
     def test_to_detect_and_to_embed_is_the_watermark_key_alone(self, handed, tmp_path):
         path, key = tmp_path / "film.mp4", keys.secret("watermark")
         path.write_bytes(os.urandom(99))
-        verify.read_content(path, key)
+        verify.read_content(path, {1: key})
         verify._read_claims(path, {})
         verify._find_remains(path)
         for kind in outputs.KINDS.values():

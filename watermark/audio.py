@@ -26,11 +26,13 @@ _RATES = (2_000, 768_000)
 class Detection:
     """A payload that was read.
 
-    `false_positive_log10` bounds the chance that unmarked sound yields any payload.
+    `false_positive_log10` bounds the chance that unmarked sound yields any payload; `key_index`
+    says which of the keys found it, 0 for the first.
     """
 
     payload: bytes
     false_positive_log10: float
+    key_index: int = 0
 
 
 def embed(samples: Floats, sample_rate: int, payload: bytes, key: bytes) -> Floats:
@@ -127,20 +129,24 @@ def _strength_db(power: Floats, allowed: float) -> Floats:
     return np.asarray(np.minimum(_MOST_DB, np.sqrt(noise / (power + 1e-20)) / decibel), np.float32)
 
 
-def detect(samples: Floats, sample_rate: int, key: bytes) -> Detection | None:
-    """The payload that `key` finds in `samples`, or None; never a wrong one.
+def detect(samples: Floats, sample_rate: int, *keys: bytes) -> Detection | None:
+    """The payload that the first of one to three `keys` finds in `samples`, or None; never a
+    wrong one.
 
     Survives lossy coding, resampling, trimming to five seconds, change of speed and of tempo
     within the limits in docs/watermark-benchmarks.md. Raises BadPayload, UnsuitableMedia,
     MediaTooLarge.
     """
-    message.check_key(key)
+    message.check_keys(keys)
     check(samples, sample_rate)
-    listener = listening.Listener(key)
-    payload = listener.read(samples, sample_rate)
-    if payload is None:
-        return None
-    return Detection(payload, message.log10_false_positive(listener.attempts))
+    attempts = 0
+    for index, key in enumerate(keys):
+        listener = listening.Listener(key, limit=message.limit(keys))
+        payload = listener.read(samples, sample_rate)
+        attempts += listener.attempts
+        if payload is not None:
+            return Detection(payload, message.log10_false_positive(attempts), index)
+    return None
 
 
 def check(samples: Floats, sample_rate: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from watermark import informed, mask, reading
+from watermark import informed, mask, reading, sync
 from watermark import payload as message
 from watermark import tile as tiles
 from watermark.arrays import Image
@@ -26,12 +26,14 @@ class Detection:
     """A payload that was read.
 
     `false_positive_log10` bounds the chance that an unmarked picture yields any payload;
-    `region` is the box that shows the mark, in pixels: left, top, width, height.
+    `region` is the box that shows the mark, in pixels: left, top, width, height; `key_index` says
+    which of the keys found it, 0 for the first.
     """
 
     payload: bytes
     false_positive_log10: float
     region: tuple[int, int, int, int]
+    key_index: int = 0
 
 
 def embed(image: Image, payload: bytes, key: bytes) -> Image:
@@ -57,26 +59,30 @@ def embed(image: Image, payload: bytes, key: bytes) -> Image:
     return np.asarray(cv2.add(image, colors, dtype=cv2.CV_8U), np.uint8)
 
 
-def detect(image: Image, key: bytes) -> Detection | None:
-    """The payload that `key` finds in `image`, or None; never a wrong one.
+def detect(image: Image, *keys: bytes) -> Detection | None:
+    """The payload that the first of one to three `keys` finds in `image`, or None; never a wrong
+    one.
 
     Survives change of size, crop, rotation, mirroring and compression within the limits in
-    docs/watermark-benchmarks.md. Raises BadPayload, UnsuitableMedia or MediaTooLarge.
+    docs/watermark-benchmarks.md. Each further key costs a search of its own where those before it
+    find nothing. Raises BadPayload, UnsuitableMedia or MediaTooLarge.
     """
-    message.check_key(key)
+    message.check_keys(keys)
     check(image)
     luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
     seen = informed.working(luma, _WORKING_PIXELS)
     residual = mask.residual(seen)
-    reader = reading.Reader(key, TRIES)
-    found = reader.read(residual)
-    if found is None:
-        return None
-    return Detection(
-        found.payload,
-        reader.false_positive_log10(),
-        reader.region(residual, found, luma.shape),
-    )
+    spectrum = sync.spectrum(residual)
+    attempts = 0
+    for index, key in enumerate(keys):
+        reader = reading.Reader(key, TRIES, limit=message.limit(keys))
+        found = reader.read(residual, spectrum)
+        attempts += reader.attempts
+        if found is not None:
+            bound = message.log10_false_positive(attempts)
+            region = reader.region(residual, found, luma.shape)
+            return Detection(found.payload, bound, region, index)
+    return None
 
 
 def tile_grid(height: int, width: int) -> tuple[float, float]:

@@ -15,7 +15,7 @@ import hashlib
 import heapq
 import hmac
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ PAYLOAD_BYTES = 8
 TAG_BITS = 48
 MESSAGE_BITS = 8 * PAYLOAD_BYTES + TAG_BITS
 MAX_ATTEMPTS = 250_000  # 250 000 / 2**48 = 8.9e-10: the bound on false positives of one file
+MAX_KEYS = 3  # tried on one file, which share those attempts
 
 _MEMORY = 12
 _STATES = 1 << _MEMORY
@@ -46,6 +47,21 @@ def check_key(key: bytes) -> None:
     """Accept a key of at least 16 bytes, or raise BadPayload."""
     if len(key) < 16:
         raise BadPayload(f"a key has at least 16 bytes, this one {len(key)}: use 32 random ones")
+
+
+def check_keys(keys: Sequence[bytes]) -> None:
+    """Accept one to MAX_KEYS different keys, each long enough, or raise BadPayload."""
+    if not 1 <= len(keys) <= MAX_KEYS:
+        raise BadPayload(f"{len(keys)} keys; a file is searched with one to {MAX_KEYS}")
+    if len(set(keys)) < len(keys):
+        raise BadPayload("the same key twice; name each once")
+    for key in keys:
+        check_key(key)
+
+
+def limit(keys: Sequence[bytes]) -> int:
+    """How many attempts each of these keys may take in one file: its share of MAX_ATTEMPTS."""
+    return MAX_ATTEMPTS // len(keys)
 
 
 def keystream(key: bytes, label: str, count: int) -> Integers:

@@ -66,15 +66,14 @@ class Reader:
         self.attempts = 0
         self._limit = limit
 
-    def false_positive_log10(self) -> float:
-        """Bound on the chance that the file so far yields a payload without a mark."""
-        return message.log10_false_positive(self.attempts)
+    def read(self, residual: Floats, seen: sync.Spectrum | None = None) -> Reading | None:
+        """The payload in a residual, whatever was done to its geometry, or None.
 
-    def read(self, residual: Floats) -> Reading | None:
-        """The payload in a residual, whatever was done to its geometry, or None."""
+        `seen` is its spectrum, where that is known: it is the same for every key.
+        """
         if float(np.abs(residual).max()) < 1e-3:
             return None  # one flat color
-        seen = sync.spectrum(residual)
+        seen = sync.spectrum(residual) if seen is None else seen
         for matrices in self._stages(seen, residual.shape):
             tried = self.align(residual, matrices[:_ALIGNED])
             clear = [aligned for aligned in tried[:_DECODED] if aligned.score > _CLEAR]

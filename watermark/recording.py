@@ -53,15 +53,15 @@ def embed(
         return len(tracks)
 
 
-def detect(src: Path, key: bytes) -> Detection | None:
-    """The payload that `key` finds in the first track of sound of a file, or None.
+def detect(src: Path, *keys: bytes) -> Detection | None:
+    """The payload that the first of one to three `keys` finds in a file's first track of sound.
 
     Raises BadPayload, UnsuitableMedia, MediaTooLarge (above three hours) or UnreadableMedia.
     """
-    message.check_key(key)
+    message.check_keys(keys)
     with film.opened(src) as source:
         samples = _mono(source, _sound_of(source))
-    return audio.detect(samples[:, None], sound.RATE, key)
+    return audio.detect(samples[:, None], sound.RATE, *keys)
 
 
 def _sound_of(source: Any) -> Any:

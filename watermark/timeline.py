@@ -7,7 +7,7 @@ is left is read again shot by shot.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from watermark import film, informed, mask, reading
+from watermark import payload as message
 from watermark.arrays import Floats, Integers, View
 from watermark.errors import UnreadableMedia
 
@@ -34,6 +35,7 @@ _SHORTEST_STEPS = 2  # a stretch shorter than this is not read on its own
 
 
 Region = tuple[int, int, int, int]
+Span = tuple[bytes, float, float, Region]  # a payload, its first and last second, and where
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Detection:
     """A payload that was read between two instants of a film, in seconds.
 
     `false_positive_log10` bounds the chance that an unmarked film yields any payload; `region` is
-    the box that shows the mark, in pixels of a frame: left, top, width, height.
+    the box that shows the mark, in pixels of a frame: left, top, width, height; `key_index` says
+    which of the keys found it, 0 for the first.
     """
 
     payload: bytes
@@ -49,6 +52,7 @@ class Detection:
     end_s: float
     false_positive_log10: float
     region: Region
+    key_index: int = 0
 
 
 @dataclass
@@ -67,9 +71,10 @@ class Step:
     whole_looks: int = 0
 
 
-def find(source: Any, track: Any, key: bytes, *, thorough: bool) -> list[Detection]:
-    """All marks of one key in a film, as a timeline."""
-    search = _Search(key, thorough, (track.height, track.width))
+def find(source: Any, track: Any, keys: Sequence[bytes], *, thorough: bool) -> list[Detection]:
+    """All marks of these keys in a film, as a timeline: it is decoded once, and read with each."""
+    size, limit = (track.height, track.width), message.limit(keys)
+    searches = [_Search(key, thorough, size, limit) for key in keys]
     chunk: list[Step] = []
     any_frame = False
     steps = (source.duration or 0) / av.time_base / _STEP_S  # none where the file does not say
@@ -77,14 +82,22 @@ def find(source: Any, track: Any, key: bytes, *, thorough: bool) -> list[Detecti
     for step in _steps(source, track, 2 * looks if thorough else looks):
         any_frame = True
         if len(chunk) >= _CHUNK_STEPS:
-            search.explain(chunk)
-            search.reader.tries = LATER_TRIES
+            for search in searches:
+                search.explain(chunk)
+                search.reader.tries = LATER_TRIES
             chunk = []
         chunk.append(step)
     if not any_frame:
         raise UnreadableMedia("the video track has no frames that can be decoded")
-    search.explain(chunk)
-    return search.timeline()
+    for search in searches:
+        search.explain(chunk)
+    bound = message.log10_false_positive(sum(search.reader.attempts for search in searches))
+    found = [
+        Detection(payload, start_s, end_s, bound, region, index)
+        for index, search in enumerate(searches)
+        for payload, start_s, end_s, region in search.timeline()
+    ]
+    return sorted(found, key=lambda one: one.start_s)
 
 
 def _steps(source: Any, track: Any, looks: int) -> Iterator[Step]:
@@ -130,24 +143,25 @@ def _steps(source: Any, track: Any, looks: int) -> Iterator[Step]:
 class _Search:
     """The marks found so far in one film, and the decodes spent on it."""
 
-    def __init__(self, key: bytes, thorough: bool, size: tuple[int, int]) -> None:
+    def __init__(
+        self, key: bytes, thorough: bool, size: tuple[int, int], limit: int = message.MAX_ATTEMPTS
+    ) -> None:
         self.size = size  # of a frame: height, width
-        self.reader = reading.Reader(key, TRIES)
+        self.reader = reading.Reader(key, TRIES, limit=limit)
         self.thorough = thorough
-        self.found: list[tuple[bytes, float, float, Region]] = []
+        self.found: list[Span] = []
         self.known: list[View] = []
 
-    def timeline(self) -> list[Detection]:
+    def timeline(self) -> list[Span]:
         """What was found, in order, neighbours of one payload joined."""
-        bound = self.reader.false_positive_log10()
-        joined: list[tuple[bytes, float, float, Region]] = []
+        joined: list[Span] = []
         for payload, start, end, region in sorted(self.found, key=lambda f: f[1]):
             if joined and joined[-1][0] == payload and start - joined[-1][2] <= 2 * _STEP_S:
                 _, began, ended, box = joined[-1]
                 joined[-1] = (payload, began, max(end, ended), _around(box, region))
             else:
                 joined.append((payload, start, end, region))
-        return [Detection(payload, start, end, bound, at) for payload, start, end, at in joined]
+        return joined
 
     def explain(self, steps: list[Step]) -> None:
         """Find every mark in a run of steps."""

@@ -46,15 +46,15 @@ def embed(
 
 
 def detect(
-    src: Path, key: bytes, *, effort: Literal["normal", "thorough"] = "normal"
+    src: Path, *keys: bytes, effort: Literal["normal", "thorough"] = "normal"
 ) -> list[Detection]:
-    """The marks that `key` finds in a film, in order: payload, first and last second of each.
+    """The marks that one to three `keys` find in a film, in order: payload, first and last second.
 
     An unmarked film gives an empty list; no payload is ever a guess. "thorough" looks at twice as
     many frames and reads stretches of eight seconds on their own. Raises BadPayload,
     UnsuitableMedia, MediaTooLarge or UnreadableMedia.
     """
-    message.check_key(key)
+    message.check_keys(keys)
     with film.opened(Path(src)) as source:
         track = film.picture_track(source)
-        return timeline.find(source, track, key, thorough=effort == "thorough")
+        return timeline.find(source, track, keys, thorough=effort == "thorough")

@@ -231,12 +231,12 @@ async def find_by_content(
             raise AssetTypeUnknown("it begins like no picture, film or sound that we know")
 
         def look() -> MatchesRead:
-            key = keys.secret("watermark")
+            known = keys.epochs("watermark")
             with db.reading() as session:
                 found = recovery.by_content(
                     session,
                     path,
-                    watermark_key=key,
+                    watermark_keys=known,
                     algorithm=alg,
                     hint=hint,
                     at_most=at_most,

@@ -38,7 +38,7 @@ def look_at(
             session,
             path,
             **desk().trust,
-            watermark_key=keys.secret("watermark"),
+            watermark_keys=keys.epochs("watermark"),
             viewer=viewer,
             trust_list_pem=listed,
             may_tell=may_tell,

@@ -4,6 +4,7 @@ What the C2PA Soft Binding Resolution API 1.1.0 asks for, without HTTP. A strang
 manifest, and how well the content agrees; nothing of the mark but that it leads there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def by_content(
     session: Session,
     path: Path,
     *,
-    watermark_key: bytes,
+    watermark_keys: Mapping[int, bytes],
     algorithm: str | None = None,
     hint: tuple[str, bytes] | None = None,
     at_most: int = 10,
@@ -74,7 +75,7 @@ def by_content(
     by_mark, by_likeness = algorithm != FINGERPRINT, algorithm != WATERMARK
     hinted = _hinted(session, hint)
     # 1. The mark and the fingerprint, as the file has them.
-    seen = verify.read_content(path, watermark_key if by_mark else None)
+    seen = verify.read_content(path, watermark_keys if by_mark else {})
     if by_mark:
         seen = verify.told(seen, path, may_tell)
     if not seen.readable:

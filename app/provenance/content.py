@@ -1,11 +1,11 @@
 """Look into an untrusted file's pictures and sound: is it readable, marked, and what is it like?
 
-Plain data in, plain data out: this runs in a child that is given the watermark key and nothing
+Plain data in, plain data out: this runs in a child that is given the watermark's keys and nothing
 else. Sizes are read from headers and capped before anything is decoded.
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ BROKEN = (OSError, ValueError, ArithmeticError, LookupError, SyntaxError, EOFErr
 
 Region = tuple[int, int, int, int]  # left, top, width, height, in pixels
 Inset = tuple[Region, float, float]  # and from when to when, in seconds
+Keys = Mapping[int, bytes]  # of the mark, by epoch, in the order they are tried
+Seen = tuple[float, int]  # of a payload: its false-positive exponent, the epoch of its key
 
 
 class _Unreadable(Exception):
@@ -56,11 +58,12 @@ def prepare() -> None:
     Image.preinit()
 
 
-def read_content(*, path: str, watermark_key_hex: str | None) -> dict[str, Any]:
+def read_content(*, path: str, watermark_keys_hex: dict[str, str]) -> dict[str, Any]:
     """Decode a file within limits; return readability, watermark and fingerprint as JSON.
 
-    Without a key the mark is not looked for (`searched` is false). `marks` lists distinct payloads
-    (hex) in order of appearance; `parts` is what shows a mark on part of the picture, by itself.
+    Without keys the mark is not looked for (`searched` is false). `marks` lists distinct payloads
+    (hex) in order of appearance, each with the epoch of its key; `parts` is what shows a mark on
+    part of the picture, by itself. Keys (hex) go by their epochs, in the order they are tried.
     Of a film `spans` says from when to when each mark was read, `length_s` how long it is, and
     `told_s` up to where spans are told: there may be too many.
     """
@@ -68,13 +71,13 @@ def read_content(*, path: str, watermark_key_hex: str | None) -> dict[str, Any]:
     kind = sniff(file)
     if kind is None:
         return _unreadable("no picture, film or sound that we know")
-    key = bytes.fromhex(watermark_key_hex) if watermark_key_hex else None
+    keys = {int(epoch): bytes.fromhex(key) for epoch, key in watermark_keys_hex.items()}
     try:
         if beyond := excess(file, tracks=True):
             raise _Unreadable(beyond)
         if kind.medium == "image":
-            return _image(file, kind, key)
-        return _film_or_sound(file, kind, key)
+            return _image(file, kind, keys)
+        return _film_or_sound(file, kind, keys)
     except _Unreadable as error:
         return _unreadable(str(error))
     except (av.FFmpegError, cv2.error, *BROKEN) as error:
@@ -83,7 +86,7 @@ def read_content(*, path: str, watermark_key_hex: str | None) -> dict[str, Any]:
 
 def fingerprint_content(*, path: str) -> dict[str, Any]:
     """Return `{"fingerprint": ...}` of a file, None when it cannot be read."""
-    return {"fingerprint": read_content(path=path, watermark_key_hex=None)["fingerprint"]}
+    return {"fingerprint": read_content(path=path, watermark_keys_hex={})["fingerprint"]}
 
 
 def _unreadable(reason: str) -> dict[str, Any]:
@@ -101,7 +104,7 @@ def _unreadable(reason: str) -> dict[str, Any]:
 
 def _answer(
     medium: str,
-    marks: tuple[bool, dict[str, float], str],
+    marks: tuple[bool, dict[str, Seen], str],
     fingerprint: dict[str, Any],
     parts: list[dict[str, Any]],
 ) -> dict[str, Any]:
@@ -112,7 +115,8 @@ def _answer(
         "medium": medium,
         "searched": searched,
         "marks": [
-            {"payload": payload, "false_positive_log10": value} for payload, value in found.items()
+            {"payload": payload, "false_positive_log10": value, "epoch": epoch}
+            for payload, (value, epoch) in found.items()
         ],
         "mark_reason": mark_reason,
         "fingerprint": fingerprint,
@@ -120,7 +124,7 @@ def _answer(
     }
 
 
-def _image(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
+def _image(path: Path, kind: Kind, keys: Keys) -> dict[str, Any]:
     from PIL import Image
 
     import watermark.image
@@ -140,12 +144,12 @@ def _image(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
     luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
     regions: list[Region] = []
 
-    def look(key: bytes) -> Any:
-        seen = watermark.image.detect(bgr, key)
+    def look() -> Any:
+        seen = watermark.image.detect(bgr, *keys.values())
         regions.extend([seen.region] if seen is not None else [])
         return seen
 
-    marks = _marks(key, look)
+    marks = _marks(keys, look)
     print_ = _of_pictures([luma])
     parts = [_of_pictures([part]) for part in map(partial(_part, luma), regions) if part.size]
     return _answer("image", marks, prints.fingerprint("image", sound="", **print_), parts)
@@ -181,7 +185,7 @@ def _open(path: Path, kind: Kind) -> Any:
     )
 
 
-def _film_or_sound(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
+def _film_or_sound(path: Path, kind: Kind, keys: Keys) -> dict[str, Any]:
     with _open(path, kind) as container:
         film, sound = _tracks(container, kind.medium)
         header_s = (container.duration or 0) / av.time_base
@@ -193,8 +197,8 @@ def _film_or_sound(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
         insets: list[Inset] = []
         spans: list[dict[str, Any]] = []
 
-        def look(key: bytes) -> Any:
-            seen = watermark.video.detect(path, key)
+        def look() -> Any:
+            seen = watermark.video.detect(path, *keys.values())
             spans.extend(
                 {
                     "payload": one.payload.hex(),
@@ -206,7 +210,7 @@ def _film_or_sound(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
             insets.extend((one.region, one.start_s, one.end_s) for one in seen[:MOST_PARTS])
             return seen
 
-        marks = _marks(key, look)
+        marks = _marks(keys, look)
         lumas, parts, last_s = _frames(path, kind, insets)
         if not lumas:
             raise _Unreadable("no frame of the film can be decoded")
@@ -217,7 +221,7 @@ def _film_or_sound(path: Path, kind: Kind, key: bytes | None) -> dict[str, Any]:
         return {**answer, "spans": spans[:MOST_SPANS], "length_s": length_s, "told_s": told_s}
     if not len(samples):
         raise _Unreadable("no sound can be decoded")
-    marks = _marks(key, lambda key: _sound_mark(path, kind, key))
+    marks = _marks(keys, lambda: _sound_mark(path, kind, keys))
     return _answer("audio", marks, prints.fingerprint("audio", [], [], words), [])
 
 
@@ -325,7 +329,7 @@ def _samples(path: Path, kind: Kind, rate: int = prints.SOUND_RATE) -> prints.Sa
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
-def _sound_mark(path: Path, kind: Kind, key: bytes) -> Any:
+def _sound_mark(path: Path, kind: Kind, keys: Keys) -> Any:
     """Look for the mark at the file's own rate, in the first two minutes."""
     with _open(path, kind) as container:
         rate = int(container.streams.audio[0].rate)
@@ -334,21 +338,22 @@ def _sound_mark(path: Path, kind: Kind, key: bytes) -> Any:
     if not 8000 <= rate <= 192_000:
         raise UnsuitableMedia(f"{rate} samples a second are too few or too many to look at")
     mono = np.asarray(_samples(path, kind, rate), np.float32)[:, None]
-    return watermark.audio.detect(mono, rate, key)
+    return watermark.audio.detect(mono, rate, *keys.values())
 
 
-def _marks(key: bytes | None, look: Callable[[bytes], Any]) -> tuple[bool, dict[str, float], str]:
-    """Run a detector; return whether it looked, payloads (hex) with their false-positive
-    exponents, and why media cannot carry a mark."""
-    if key is None:
+def _marks(keys: Keys, look: Callable[[], Any]) -> tuple[bool, dict[str, Seen], str]:
+    """Run a detector; return whether it looked, payloads (hex) with what is known of each, and why
+    media cannot carry a mark."""
+    if not keys:
         return False, {}, ""
     try:
-        seen = look(key)
+        seen = look()
     except WatermarkError as error:
         return True, {}, f"{error.code}: {error}"
     if seen is None:
         return True, {}, ""
-    found: dict[str, float] = {}
+    found: dict[str, Seen] = {}
     for one in seen if isinstance(seen, list) else [seen]:
-        found.setdefault(one.payload.hex(), float(one.false_positive_log10))
+        about = (float(one.false_positive_log10), list(keys)[one.key_index])
+        found.setdefault(one.payload.hex(), about)
     return True, found, ""

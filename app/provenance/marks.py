@@ -1,12 +1,12 @@
 """Mark one file with a payload, or find the marks in one: picture, film or sound.
 
-Both happen in a child that is given the watermark key and nothing else: a file of one's own came
-from somewhere too.
+Both happen in a child that is given the watermark's keys and nothing else: a file of one's own
+came from somewhere too.
 """
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,14 +75,18 @@ def _beside(dst: Path) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def find(path: Path, key: bytes, *, thorough: bool = False) -> Found:
-    """The marks that `key` finds in a file of whatever origin.
+def find(path: Path, keys: Mapping[int, bytes], *, thorough: bool = False) -> Found:
+    """The marks that `keys`, by epoch, find in a file of whatever origin.
 
     Raises MarkRefused, and what `sandbox.run` raises.
     """
     said = sandbox.run(
         "app.provenance.marks_reading:read_marks",
-        {"path": str(path.resolve()), "watermark_key_hex": key.hex(), "thorough": thorough},
+        {
+            "path": str(path.resolve()),
+            "watermark_keys_hex": {str(epoch): key.hex() for epoch, key in keys.items()},
+            "thorough": thorough,
+        },
         wall_s=LIMITS["wall_s"],
         cpu_s=LIMITS["cpu_s"],
         memory_bytes=LIMITS["memory_bytes"],

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import structlog
 from pydantic import BaseModel, Field, ValidationError
 
 from app import sandbox
@@ -18,6 +19,8 @@ from app.provenance import revocation
 from app.provenance.certificate_files import Revocation
 from app.provenance.models import SignedManifest
 from app.provenance.repository import Repository
+
+logger = structlog.get_logger()
 
 CREDENTIALS_LIMITS = {"wall_s": 60, "cpu_s": 60, "memory_bytes": 2 << 30}
 CONTENT_LIMITS = {"wall_s": 180, "cpu_s": 300, "memory_bytes": 3 << 30}
@@ -56,6 +59,7 @@ class _Remains(BaseModel):
 class _MarkSeen(BaseModel):
     payload: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     false_positive_log10: float
+    epoch: Annotated[int, Field(ge=0)] = 0  # not told
 
 
 _Second = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
@@ -176,15 +180,16 @@ def verify(
     *,
     claim_root_pem: str,
     tsa_root_pem: str,
-    watermark_key: bytes | None,
+    watermark_keys: Mapping[int, bytes],
     revocations: Mapping[int, Revocation],
     trust_list_pem: str = "",
     may_tell: MayTell = freely,
 ) -> Findings:
     """Find out what a file proves. Never raises over the file's bytes; a broken file is a finding.
 
-    Without the watermark key, which no installation gives away, the mark is not looked for; where
-    `may_tell` says no, whether there is one is not told.
+    Without the watermark's keys (by epoch, in the order they are tried), which no installation
+    gives away, the mark is not looked for; where `may_tell` says no, whether there is one is not
+    told.
     Raises SandboxUnavailable where untrusted media may not be read at all.
     """
     digest, size_bytes = _measure(path)
@@ -198,7 +203,7 @@ def verify(
     # 4. What the bytes still spell, should the credentials not read.
     remains = _find_remains(path)
     # 6. Whether pictures and sound can be read; 7. the watermark in them.
-    content = told(read_content(path, watermark_key), path, may_tell)
+    content = told(read_content(path, watermark_keys), path, may_tell)
     # 5. The whole file, byte for byte, against what was handed out.
     released = repository.by_file(digest)
     named = released or _named(repository, claims, remains)
@@ -223,7 +228,7 @@ def verify(
         readable=content.readable,
         unreadable_reason=content.reason,
         medium=content.medium,
-        mark="no-key" if watermark_key is None else _mark(content, marked),
+        mark="no-key" if not watermark_keys else _mark(content, marked),
         payloads=payloads,
         timeline=_timeline(repository, content, subject),
         **compared,
@@ -270,18 +275,22 @@ def _find_remains(path: Path) -> _Remains:
         return _Remains()
 
 
-def read_content(path: Path, watermark_key: bytes | None) -> Content:
+def read_content(path: Path, watermark_keys: Mapping[int, bytes]) -> Content:
     """Read pictures and sound; when looking for the mark breaks the child, once more without.
 
-    Without a key the mark is not looked for. Raises SandboxUnavailable.
+    Without keys the mark is not looked for. Raises SandboxUnavailable.
     """
     function = "app.provenance.content:read_content"
-    for key in (watermark_key.hex(), None) if watermark_key else (None,):
-        answer = _ask(path, function, {"watermark_key_hex": key}, CONTENT_LIMITS)
+    known = {str(epoch): key.hex() for epoch, key in watermark_keys.items()}
+    for given in (known, {}) if known else ({},):
+        answer = _ask(path, function, {"watermark_keys_hex": given}, CONTENT_LIMITS)
         try:
-            return Content.model_validate(answer)
+            content = Content.model_validate(answer)
         except ValidationError:
             continue
+        for mark in content.marks:  # whose epoch it was is for the operator alone
+            logger.info("a mark was read", subject=mark.payload, epoch=mark.epoch)
+        return content
     return Content(
         readable=False,
         searched=False,

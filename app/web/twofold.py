@@ -173,6 +173,11 @@ def _making_in_words(_session: Session, act: TwofoldAct) -> list[str]:
 
 def _operators_key_in_words(session: Session, act: TwofoldAct) -> list[str]:
     asked = act.asked
+    if asked.get("series") == "watermark":
+        return [
+            _("From then on what is made here is marked with a new key of the watermark."),
+            _("The old one is kept. Marks made with the newest three keys are still found."),
+        ]
     if "series" in asked:
         return [
             _(

@@ -35,7 +35,7 @@ def look(session: Session, path: Path, authority: Authority) -> Verdict:
         session,
         path,
         **authority.trust,
-        watermark_key=KEY,
+        watermark_keys={1: KEY},
         license_state=always_licensed,
         log_inclusion=never_logged,
     )

@@ -84,9 +84,10 @@ class TestVerifyUpload:
         assert (answer.status_code, answer.json()["code"]) == (503, "sandbox-unavailable")
 
     @ONE_DATABASE
-    def test_the_watermark_key_is_the_installations_own(self, client, monkeypatch):
+    def test_the_watermark_keys_are_the_installations_own(self, client, monkeypatch):
         asked = []
-        monkeypatch.setattr(keys, "secret", lambda purpose: asked.append(purpose) or bytes(32))
+        known = {1: bytes(32)}
+        monkeypatch.setattr(keys, "epochs", lambda purpose: asked.append(purpose) or known)
         assert post(client, b"hello").status_code == 200
         assert asked == ["watermark"]
 

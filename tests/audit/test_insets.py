@@ -14,7 +14,9 @@ from tests.watermark.clips import PAYLOAD, talking, write_film
 
 
 def looked_at(path) -> Content:
-    seen = Content.model_validate(content.read_content(path=str(path), watermark_key_hex=KEY.hex()))
+    seen = Content.model_validate(
+        content.read_content(path=str(path), watermark_keys_hex={"1": KEY.hex()})
+    )
     assert seen.marks
     return seen
 

@@ -66,9 +66,9 @@ def test_a_copy_whose_mark_is_gone_is_found_by_likeness_and_a_stranger_is_not(
     assert (found.verdict, found.findings["resembles"]) == ("not-ours", generation_id)
     assert look(session, stranger, authority).findings["resembles"] is None
     monkeypatch.setattr(recovery, "may_be_seen", lambda *_: True)  # no generation made it here
-    (match,) = recovery.by_content(session, copy, watermark_key=KEY)
+    (match,) = recovery.by_content(session, copy, watermark_keys={1: KEY})
     assert match.similarity_score >= 25
-    assert recovery.by_content(session, stranger, watermark_key=KEY) == []
+    assert recovery.by_content(session, stranger, watermark_keys={1: KEY}) == []
 
 
 def test_the_mark_is_believed_where_the_content_agrees_and_convicts_where_it_does_not(

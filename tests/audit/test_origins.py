@@ -194,7 +194,7 @@ class TestForAStranger:
             session,
             tmp_path / "out.jpg",
             **authority.trust,
-            watermark_key=KEY,
+            watermark_keys={1: KEY},
             license_state=withdrawn_since,
             log_inclusion=never_logged,
         )

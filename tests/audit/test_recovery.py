@@ -91,7 +91,7 @@ def look(session: Session, monkeypatch: pytest.MonkeyPatch) -> Callable[..., lis
             fingerprint=print_ and prints.Fingerprint.model_validate(print_),
         )
         monkeypatch.setattr(verify, "read_content", lambda _path, _key: seen)
-        return recovery.by_content(session, Path("asset"), watermark_key=bytes(32), **asked)
+        return recovery.by_content(session, Path("asset"), watermark_keys={1: bytes(32)}, **asked)
 
     return ask
 

@@ -44,7 +44,9 @@ def seen(samples, tmp_path_factory):
         part("mona-lisa", OTHER_PAYLOAD),
     )
     path = write_film(place / "cut.mp4", itertools.chain(*map(pictures, parts)))
-    return Content.model_validate(content.read_content(path=str(path), watermark_key_hex=KEY.hex()))
+    return Content.model_validate(
+        content.read_content(path=str(path), watermark_keys_hex={"1": KEY.hex()})
+    )
 
 
 @pytest.mark.slow
@@ -78,7 +80,7 @@ def still_after_still(place, frames):
 def test_a_film_is_as_long_as_it_plays_however_few_its_frames(tmp_path):
     """The planted fault: each look counts half a second, and what was added seems short."""
     path = still_after_still(tmp_path / "stills.mp4", 6)
-    seen = content.read_content(path=str(path), watermark_key_hex=None)
+    seen = content.read_content(path=str(path), watermark_keys_hex={})
     assert seen["length_s"] == pytest.approx(6, abs=0.1)
     assert content._frames(path, content.sniff(path), [])[2] == pytest.approx(5, abs=0.1)
 
@@ -105,7 +107,7 @@ def test_of_too_many_marks_it_says_how_far_they_are_told(tmp_path, monkeypatch):
     path = still_after_still(tmp_path / "stills.mp4", 6)
 
     def read():
-        said = content.read_content(path=str(path), watermark_key_hex=KEY.hex())
+        said = content.read_content(path=str(path), watermark_keys_hex={"1": KEY.hex()})
         return verify._timeline(Known(), Content.model_validate(said), THIS)
 
     assert read().told_s == read().length_s

@@ -31,7 +31,7 @@ def look(session, path, authority, listed):
         session,
         path,
         **authority.trust,
-        watermark_key=KEY,
+        watermark_keys={1: KEY},
         trust_list_pem=listed,
         license_state=always_licensed,
         log_inclusion=never_logged,

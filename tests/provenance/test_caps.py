@@ -44,7 +44,7 @@ def nothing_decodes(monkeypatch):
 
 def look(path, data):
     path.write_bytes(data)
-    return content.read_content(path=str(path), watermark_key_hex=None)
+    return content.read_content(path=str(path), watermark_keys_hex={})
 
 
 def box(kind: bytes, inside: bytes) -> bytes:

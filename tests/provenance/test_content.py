@@ -12,8 +12,8 @@ from tests.provenance import making
 from tests.provenance.making import FORMATS
 
 
-def look(path, key=None):
-    return content.read_content(path=str(path), watermark_key_hex=key)
+def look(path):
+    return content.read_content(path=str(path), watermark_keys_hex={})
 
 
 class TestReadContent:
@@ -67,7 +67,7 @@ class TestInTheSandbox:
         """Whatever the child does, the parent answers; here it cannot even start decoding."""
         monkeypatch.setattr(verify, "CONTENT_LIMITS", {**verify.CONTENT_LIMITS, "cpu_s": 0})
         path = making.make_media(tmp_path / "in.jpg")
-        found = verify.read_content(path, bytes(32))
+        found = verify.read_content(path, {1: bytes(32)})
         assert (found.readable, found.searched) == (False, False)
 
     def test_an_answer_that_is_not_one_is_refused(self, tmp_path, monkeypatch):
@@ -75,7 +75,7 @@ class TestInTheSandbox:
         for lie in ({}, {"state": "intact"}, {"state": "valid", "signer_ours": "perhaps"}):
             monkeypatch.setattr(sandbox, "run", lambda *_, lie=lie, **__: lie)
             assert verify._read_claims(path, {}).state == "unparsable"
-            assert not verify.read_content(path, bytes(32)).readable
+            assert not verify.read_content(path, {1: bytes(32)}).readable
         monkeypatch.setattr(sandbox, "run", lambda *_, **__: {"labels": 7})
         assert verify._find_remains(path).labels == []
 

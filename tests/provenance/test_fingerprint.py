@@ -119,7 +119,7 @@ class TestSimilarityOfSound:
         whole = prints.fingerprint("audio", [], [], prints.sound_words(voices[0]))
         path = tmp_path / f"cut.{kind}"
         making.encode_audio(path, voices[0][12_345:], prints.SOUND_RATE, 44100)
-        seen = content.read_content(path=str(path), watermark_key_hex=None)["fingerprint"]
+        seen = content.read_content(path=str(path), watermark_keys_hex={})["fingerprint"]
         assert prints.agreement(whole, seen).content == "same"
         stranger = prints.fingerprint("audio", [], [], prints.sound_words(voices[1]))
         assert prints.agreement(stranger, seen).content == "other"

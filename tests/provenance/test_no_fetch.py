@@ -47,7 +47,7 @@ def read(path):
     roots = {"claim_root_pem": "", "tsa_root_pem": ""}
     credentials.find_remains(path=str(path))
     found = credentials.read_credentials(path=str(path), **roots)
-    return found, content.read_content(path=str(path), watermark_key_hex=None)
+    return found, content.read_content(path=str(path), watermark_keys_hex={})
 
 
 def xmp(url: str) -> bytes:

@@ -5,7 +5,7 @@ import pytest
 from tests.watermark.clips import KEY, OTHER_KEY, PAYLOAD, jpeg
 from watermark import demodulate, fold, image, mask, payload, reading
 from watermark import tile as tiles
-from watermark.errors import MediaTooLarge, UnsuitableMedia
+from watermark.errors import BadPayload, MediaTooLarge, UnsuitableMedia
 
 NAMES = ("girl-with-a-pearl-earring", "mona-lisa", "isaac-newton", "vincent-van-gogh")
 
@@ -194,6 +194,18 @@ class TestDetect:
     def test_would_find_marks_everywhere_if_the_tag_were_not_checked(self, portraits, monkeypatch):
         monkeypatch.setattr(payload, "tag_matches", lambda *_: True)
         assert image.detect(portraits["isaac-newton"], KEY) is not None
+
+    def test_tries_older_keys_where_newer_ones_find_nothing_and_counts_for_all(self, marked):
+        once = image.detect(marked["isaac-newton"], KEY)
+        found = image.detect(marked["isaac-newton"], OTHER_KEY, KEY)
+        assert (found.payload, found.key_index, found.region) == (PAYLOAD, 1, once.region)
+        assert once.key_index == 0
+        assert once.false_positive_log10 + 1 < found.false_positive_log10 <= -9
+
+    @pytest.mark.parametrize("keys", [(), (KEY, KEY), tuple(bytes([n]) * 16 for n in range(4))])
+    def test_refuses_no_key_one_twice_and_more_than_three(self, marked, keys):
+        with pytest.raises(BadPayload):
+            image.detect(marked["isaac-newton"], *keys)
 
     def test_stops_decoding_at_the_limit_that_bounds_false_positives(self, marked, portraits):
         residual = mask.residual(cv2.cvtColor(marked["isaac-newton"], cv2.COLOR_BGR2GRAY))

@@ -76,6 +76,11 @@ class TestLog10FalsePositive:
     def test_keeps_a_whole_file_under_one_in_a_billion(self):
         assert payload.log10_false_positive(payload.MAX_ATTEMPTS) <= -9
 
+    @pytest.mark.parametrize("keys", [(KEY,), (KEY, OTHER_KEY), (KEY, OTHER_KEY, bytes(32))])
+    def test_so_do_all_the_keys_that_one_file_is_searched_with(self, keys):
+        together = len(keys) * payload.limit(keys)
+        assert payload.log10_false_positive(together) <= -9
+
     def test_grows_with_every_attempt(self):
         assert payload.log10_false_positive(100) == pytest.approx(
             payload.log10_false_positive(1) + 2

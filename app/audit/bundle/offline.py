@@ -62,7 +62,7 @@ def verify_offline(
         path,
         claim_root_pem=_root(checked, given.claim_root_pem, "claim_root_pem"),
         tsa_root_pem=_root(checked, given.time_roots_pem, "time_roots_pem"),
-        watermark_key=None,
+        watermark_keys={},
         revocations=checked.revocations if checked.holds else {},
         trust_list_pem=trust_list_pem,
     )
