@@ -358,7 +358,8 @@ TABLES: dict[str, Columns] = {
     "entry_seal": _table("entry_id lines sealed_at", "sealed_at"),
     "posting": _table("entry_id line account currency amount_minor", "entry_id>journal_entry"),
     "hold": _table(
-        "id generation_id contract_id currency length_us placed_at",
+        "id generation_id contract_id organization_id project currency length_us project_us"
+        " placed_at",
         "placed_at",
         once="entry_id settled_at",
         moving="amount_minor expires_at state reason",
@@ -447,6 +448,7 @@ NOT_ANCHORED: dict[str, str] = {
     "account": "names only; a posting holds the name itself",
     "contract_book": f"running totals, {CACHE}",
     "funds": "a lock; it holds no amount",
+    "spending": f"what holds come to day by day, {CACHE}",
     "document_series": f"the next number of a series, {CACHE}",
     "open_invoice": f"what is left to pay, {CACHE}",
     "open_invoice_contract": f"which contracts those are of, {CACHE}",

@@ -167,6 +167,7 @@ OWNED: dict[str, str] = {
     "soft_binding": _by(manifest_id="manifest"),
     # What is owed
     "hold": _by(contract_id="contract", generation_id="generation"),
+    "spending": _MINE,
     "usage_event": _by(contract_id="contract", generation_id="generation"),
     "journal_entry": _by(contract_id="contract", generation_id="generation", id="entry"),
     "posting": _by(account="account", entry_id="entry"),

@@ -16,6 +16,8 @@ from app.identity import operators, people
 from app.identity import service as identity
 from app.identity.models import ApiKey, Organization
 from app.identity.models_people import Person
+from app.ledger import service as ledger
+from app.ledger.check import check
 from app.licensing.contracts.models import Contract
 from app.licensing.contracts.service import signatures_of
 from app.transparency.models import LogLeaf, LogOutbox
@@ -126,6 +128,28 @@ class TestMigrations:
         another = Organization(name="Another", kind="union")
         with pytest.raises(sa.exc.IntegrityError), db.engine().begin() as connection:
             connection.execute(sa.insert(Organization).values(**another.model_dump()))
+
+    def test_what_is_spent_is_counted_of_what_was_held_before(self, database: str) -> None:
+        with db.writing() as session:
+            scene = a_scene(session, quota={"max_seconds": 1000}, projects=["*"])
+            for project in ("NIGHTGLASS", "NIGHTGLASS", "DAYGLASS"):
+                _decision, generation = scene.ask(session, project=project)
+                assert generation is not None
+            ledger.void_hold(session, generation.id, reason="a test")
+        rows = [sa.text(f"SELECT * FROM {each} ORDER BY 1, 2, 3") for each in ("hold", "spending")]
+        with db.engine().connect() as connection:
+            before = [connection.execute(each).mappings().all() for each in rows]
+        db.engine().dispose()
+        migrate.downgrade(settings().database, "20261128_1440")
+        migrate.upgrade(settings().database)
+        with db.engine().connect() as connection:
+            holds, spent = [connection.execute(each).mappings().all() for each in rows]
+        assert [dict(each) for each in holds] == [dict(each) for each in before[0]]
+        assert [dict(each) for each in spent] == [
+            dict(each) for each in before[1] if each["amount_minor"]
+        ]
+        with db.reading() as session:
+            assert check(session).ok
 
     def test_operators_come_and_go_and_stay_on_record_as_who_looks(self, database: str) -> None:
         with db.writing() as session:

@@ -1,27 +1,26 @@
 """Budgets of a production: money, seconds, how many at once, in all and for each day (UTC).
 
-Counted is what was charged and what is held for what is under way; what ended without a release
-costs nothing and counts nothing. A request that would go beyond any limit is refused whole.
+Counted is what was held for what is released or under way, as it is spent day by day
+(`ledger/spending.py`); what ended without a release costs nothing and counts nothing. A request
+that would go beyond any limit is refused whole.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock
 from app.errors import AppError
-from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.gateway.models import UNDER_WAY, Generation
 from app.gateway.models_budgets import LIMITS, Budget
 from app.identity.models import Organization
-from app.ledger.models import Hold
+from app.ledger.models import Hold, Spending
 from app.licensing.contracts.models import Contract
-from app.licensing.decisions.models import Decision
 from app.money import check_currency, format_minor
-
-COUNTED = ("placed", "captured")  # holds that cost, or will
 
 
 class BudgetExceeded(AppError):
@@ -147,14 +146,12 @@ def used_of_each(session: Session, held: Sequence[Budget]) -> list[Used]:
     """Count what each of these budgets has been used for, in their order: one query for all."""
     if not held:
         return []
-    midnight = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = clock.now().date()
     rows = [
         sa.select(
             sa.literal(number).label("number"),
-            _money(budget, None).label("total"),
-            _money(budget, midnight).label("daily"),
-            _length_ms(budget, None).label("total_ms"),
-            _length_ms(budget, midnight).label("daily_ms"),
+            *_spent(budget, today, col(Spending.amount_minor), currency=budget.currency),
+            *_spent(budget, today, col(Spending.length_us)),
             _under_way(budget).label("at_once"),
         )
         for number, budget in enumerate(held)
@@ -162,64 +159,47 @@ def used_of_each(session: Session, held: Sequence[Budget]) -> list[Used]:
     asked = sa.union_all(*rows) if len(rows) > 1 else rows[0]
     counted = {number: used for number, *used in session.execute(asked)}
     return [
-        Used(int(total), int(daily), -(-int(total_ms) // 1000), -(-int(daily_ms) // 1000), at_once)
-        for total, daily, total_ms, daily_ms, at_once in (counted[n] for n in range(len(held)))
+        Used(int(total), int(daily), _seconds(total_us), _seconds(daily_us), at_once)
+        for total, daily, total_us, daily_us, at_once in (counted[n] for n in range(len(held)))
     ]
 
 
+def _seconds(length_us: int) -> int:
+    """Return whole seconds; one that has begun counts."""
+    return -(-int(length_us) // 10**6)
+
+
+def _spent(
+    budget: Budget, today: date, what: Any, **where: str
+) -> tuple[sa.ScalarSelect[int], sa.ScalarSelect[int]]:
+    """Sum what is spent for this in all, and of that today (UTC)."""
+    in_all = sa.select(sa.func.coalesce(sa.func.sum(what), 0)).where(
+        Spending.organization_id == budget.organization_id,
+        Spending.project == budget.project,
+        Spending.contract_id == budget.series_id,
+        *(getattr(Spending, name) == value for name, value in where.items()),
+    )
+    return in_all.scalar_subquery(), in_all.where(Spending.day == today).scalar_subquery()
+
+
 def _under_way(budget: Budget) -> sa.ScalarSelect[int]:
+    """Count those of theirs that have not ended, and hold something for this."""
+    holds = sa.exists().where(
+        col(Hold.generation_id) == col(Generation.id),
+        col(Hold.contract_id) == budget.series_id
+        if budget.series_id
+        else col(Hold.project) == budget.project,
+    )
     return (
         sa.select(sa.func.count())
         .select_from(Generation)
-        .where(_of(budget), ~col(Generation.state).in_(FINAL))
+        .where(
+            Generation.organization_id == budget.organization_id,
+            col(Generation.state).in_(UNDER_WAY),
+            holds,
+        )
         .scalar_subquery()
     )
-
-
-def _money(budget: Budget, since: datetime | None) -> sa.ScalarSelect[int]:
-    """Sum what is held and charged; of a licence, under that contract alone."""
-    summed = (
-        sa.select(sa.func.coalesce(sa.func.sum(col(Hold.amount_minor)), 0))
-        .join(Generation, col(Generation.id) == col(Hold.generation_id))
-        .where(_of(budget), col(Hold.state).in_(COUNTED), col(Hold.currency) == budget.currency)
-    )
-    if budget.series_id:
-        summed = summed.where(col(Hold.contract_id) == budget.series_id)
-    if since is not None:
-        summed = summed.where(col(Generation.created_at) >= since)
-    return summed.scalar_subquery()
-
-
-def _length_ms(budget: Budget, since: datetime | None) -> sa.ScalarSelect[int]:
-    """Sum the lengths of what is under way or was released, each once; read in whole seconds."""
-    counted = sa.exists().where(
-        col(Hold.generation_id) == col(Generation.id), col(Hold.state).in_(COUNTED)
-    )
-    again = col(Generation.relation).is_not_distinct_from("take")  # counted as a draft already
-    summed = sa.select(sa.func.coalesce(sa.func.sum(col(Generation.length_ms)), 0)).where(
-        _of(budget), counted, ~again
-    )
-    if since is not None:
-        summed = summed.where(col(Generation.created_at) >= since)
-    return summed.scalar_subquery()
-
-
-def _of(budget: Budget) -> sa.ColumnElement[bool]:
-    """Say which generations count against a budget."""
-    theirs = col(Generation.organization_id) == budget.organization_id
-    if budget.series_id:
-        under = (
-            sa.select(col(GenerationReplica.generation_id))
-            .join(Contract, col(Contract.id) == col(GenerationReplica.contract_id))
-            .where(col(Contract.series_id) == budget.series_id)
-        )
-    else:
-        permits = sa.select(col(Decision.id)).where(
-            col(Decision.organization_id) == budget.organization_id,
-            col(Decision.request)["use"]["project"].as_string() == budget.project,
-        )
-        return sa.and_(theirs, col(Generation.decision_id).in_(permits))
-    return sa.and_(theirs, col(Generation.id).in_(under))
 
 
 def name_of(budget: Budget) -> str:

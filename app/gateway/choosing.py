@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from app import clock
-from app.gateway import service, stops, takes
+from app.gateway import holding, service, stops, takes
 from app.gateway.generators import catalogue
 from app.gateway.materials import service as materials
 from app.gateway.models import Generation
@@ -65,7 +65,7 @@ def choose_take(session: Session, draft: Generation) -> tuple[Decision, Generati
         rendered_sha256=draft.rendered_sha256,
     )
     members = [(member.replica_id, member.performer_id) for member in cast]
-    service.take_on(session, generation, judged, members, use)
+    holding.take_on(session, generation, judged, members, use)
     materials.use(session, generation.id, used)
     shot.chosen_id = generation.id
     session.add(shot)

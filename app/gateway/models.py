@@ -36,6 +36,7 @@ class Generation(SQLModel, table=True):
         sa.CheckConstraint("length_ms >= 0", name="generation_length"),
         sa.Index("ix_generation_of_house", "organization_id", "id"),
         sa.Index("ix_generation_in_state", "state", "id"),
+        sa.Index("ix_generation_of_house_in_state", "organization_id", "state", "id"),
         sa.Index(
             "ix_generation_released",
             "released_at",

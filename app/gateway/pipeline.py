@@ -17,6 +17,7 @@ from app.gateway import (
     claims,
     costs,
     endings,
+    holding,
     inspect,
     marking,
     outputs,
@@ -354,7 +355,7 @@ def _what_stops(session: Session, generation: Generation, decision: Decision, *,
     if unusable := materials.what_forbids(session, generation.id):
         return unusable
     permit = session.get_one(Decision, generation.decision_id)
-    event = service.usage_event(generation, decisions.use_of(permit))
+    event = holding.usage_event(generation, decisions.use_of(permit))
     for contract in service.contracts_of(session, generation.id):
         terms, book = decisions.compensation_of(contract), contract.series_id
         due = ledger.quote_use(session, book, terms=terms, event=event).licensee_minor
@@ -370,7 +371,7 @@ def _what_stops(session: Session, generation: Generation, decision: Decision, *,
 def _pay(session: Session, generation: Generation) -> None:
     """Turn every hold of this generation into a journal entry, which has its leaf in the log."""
     permit = session.get_one(Decision, generation.decision_id)
-    event = service.usage_event(generation, decisions.use_of(permit))
+    event = holding.usage_event(generation, decisions.use_of(permit))
     for contract in service.contracts_of(session, generation.id):
         terms = decisions.compensation_of(contract)
         # Uses captured since the permit may have reached a dearer tier that both sides agreed.

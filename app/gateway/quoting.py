@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlmodel import Session
 
 from app.errors import AppError
-from app.gateway import service as gateway
+from app.gateway import holding
 from app.gateway.errors import PriceChanged
 from app.gateway.generators import catalogue
 from app.ledger import funding, holds
@@ -44,7 +44,7 @@ class Planned(NamedTuple):
 
     def events(self) -> list[UsageEvent]:
         """Return what will happen: of each shot its drafts, and then the take that is chosen."""
-        whole = gateway.usage_of(self.use, self.seconds)
+        whole = holding.usage_of(self.use, self.seconds)
         if self.only_draft:
             return [whole.model_copy(update={"shot": "planned", "draft": True})]
         if not self.takes:

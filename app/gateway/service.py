@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 import app.gateway.webhooks  # noqa: F401  states are told in the flush that changes them
 from app import clock
 from app.errors import BadRequest
-from app.gateway import budgets, prompts, stops, takes
+from app.gateway import holding, prompts, stops, takes
 from app.gateway.errors import (
     GenerationNotFound,
     JobNotOffered,
@@ -28,8 +28,6 @@ from app.gateway.models_render_jobs import RenderJobOutside
 from app.gateway.models_vendor_jobs import VendorJob
 from app.identity.principal import UNLIMITED, Scope
 from app.ledger import service as ledger
-from app.ledger.models import Hold
-from app.ledger.usage import UsageEvent
 from app.licensing.contracts.models import Contract
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
@@ -37,7 +35,6 @@ from app.licensing.decisions.gather import lock_contracts
 from app.licensing.decisions.looking import look
 from app.licensing.decisions.models import Decision
 from app.licensing.decisions.service import use_of
-from app.licensing.standing import acceptance
 from app.licensing.strikes import service as strikes
 from app.registry.models import Replica
 
@@ -138,7 +135,8 @@ def request_generation(
         generation.shot_id, generation.is_draft = shot.id, True
     if asked.parent_id:
         generation.parent_id, generation.relation = asked.parent_id, asked.relation
-    take_on(session, generation, judged, [(each.id, each.performer_id) for each in known], use)
+    cast = [(each.id, each.performer_id) for each in known]
+    holding.take_on(session, generation, judged, cast, use)
     materials.use(session, generation.id, used)
     return judged.decision, generation
 
@@ -152,43 +150,6 @@ def _check_voice(session: Session, given: Mapping[str, Material], use: UseReques
             f"{voice.id} is a performer's own voice, which their contract must license: add "
             '"voice" to "modalities"'
         )
-
-
-def take_on(
-    session: Session,
-    generation: Generation,
-    judged: decisions.Judged,
-    cast: Sequence[tuple[str, str]],
-    use: UseRequest,
-) -> None:
-    """Keep a permitted generation with its cast (replica, performer), holds for all or none.
-
-    Raises BudgetExceeded, FundsLacking, and what a use without a price raises.
-    """
-    session.add(generation)
-    session.flush()
-    judged.decision.generation_id = generation.id
-    session.add(judged.decision)
-    held = []
-    for replica_id, performer_id in cast:
-        contract = judged.contracts[performer_id]
-        session.add(
-            GenerationReplica(
-                generation_id=generation.id,
-                replica_id=replica_id,
-                performer_id=performer_id,
-                contract_id=contract.id,
-            )
-        )
-        held.append(_hold(session, generation, contract, use))
-    session.flush()
-    budgets.check(
-        session,
-        generation.organization_id,
-        project=use.project or "",
-        series_ids=[hold.contract_id for hold in held],
-        currencies=[hold.currency for hold in held],
-    )
 
 
 def check_offered(asked: Asked) -> Capability:
@@ -346,50 +307,3 @@ def contracts_of(session: Session, generation_id: str) -> list[Contract]:
     """List the contracts that permitted this generation, one per performer."""
     cast = cast_of(session, generation_id)
     return [session.get_one(Contract, member.contract_id) for member in cast]
-
-
-def usage_event(generation: Generation, use: UseRequest) -> UsageEvent:
-    """Say what one finished generation counts as, in the words of the compensation terms.
-
-    What is spoken counts for as long as it lasts, and never for longer than was asked for.
-    """
-    seconds = Decimal(generation.length_ms) / 1000
-    if generation.request.get("output") == "audio" and generation.output_facts:
-        lasts = Decimal(str(generation.output_facts["duration_s"]))
-        seconds = min(seconds, lasts.quantize(Decimal("0.001"), ROUND_HALF_UP))
-    take = {"draft" if generation.is_draft else "chosen": True, "shot": generation.shot_id}
-    said = {"id": generation.id, **(take if generation.shot_id else {})}
-    return usage_of(use, seconds).model_copy(update=said)
-
-
-def usage_of(use: UseRequest, seconds: Decimal) -> UsageEvent:
-    """Say what one render of so many seconds would count as.
-
-    A picture has none: where the terms price seconds it has no price, and is refused.
-    """
-    return UsageEvent(
-        seconds=str(seconds) if seconds else None,
-        renders=1,
-        count=1,
-        lines=1 if tuple(use.modalities or ()) == ("voice",) else None,
-        languages=len(use.languages or ()),
-        realtime=use.realtime,
-    )
-
-
-def _hold(session: Session, generation: Generation, contract: Contract, use: UseRequest) -> Hold:
-    """Set aside what this generation will cost under one contract, and its seconds."""
-    terms = decisions.compensation_of(contract)
-    event, book = usage_event(generation, use), contract.series_id
-    amount_minor = ledger.amount_to_hold(session, book, terms=terms, event=event)
-    acceptance.check_fees(session, contract, fees_minor=amount_minor, generation_id=generation.id)
-    return ledger.place_hold(
-        session,
-        generation.id,
-        book,
-        licensee_id=contract.licensee_id,
-        amount_minor=amount_minor,
-        currency=terms.currency,
-        # Of a chosen take they were counted when it was a draft.
-        seconds=Decimal(0 if generation.relation == takes.TAKE else generation.length_ms) / 1000,
-    )

@@ -9,7 +9,8 @@ What is compared, per contract in the order of its events:
 6. invoices bill what the books say, once, and are numbered without a gap (`checking.py`);
 7. payouts pay what the books owe, once, and stand where their entries say (`payouts_check.py`);
 8. no entry, posting or captured hold stands outside of all that;
-9. every closed period holds the entries it was closed with.
+9. what is spent of each project and contract is what the holds come to (`spending.py`);
+10. every closed period holds the entries it was closed with.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
 from app.errors import AppError
-from app.ledger import payouts, payouts_check, periods
+from app.ledger import payouts, payouts_check, periods, spending
 from app.ledger.books import Line, RoyaltyState, add, check_balanced, negate
 from app.ledger.models import (
     ContractBook,
@@ -89,6 +90,8 @@ def check(session: Session) -> LedgerCheck:
                 raise _Difference(differs)
         _check_strays(session, entries)
         _check_holds(session)
+        if differs := spending.first_difference(session):
+            raise _Difference(differs)
         if changed := periods.first_difference(session):
             raise _Difference(changed)
     except _Difference as difference:

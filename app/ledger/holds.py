@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app import clock
-from app.ledger import funding
+from app.ledger import funding, spending
 from app.ledger.errors import CaptureExceedsHold, HoldDiffers, HoldNotFound, HoldSettled
 from app.ledger.models import Hold, JournalEntry
 from app.ledger.posting import MICROSECONDS, lines_of, microseconds, post_usage
@@ -21,6 +22,14 @@ from app.money import check_currency, format_minor
 HOLD_LASTS = timedelta(days=2)
 
 
+class Asked(NamedTuple):
+    """Who asked for what is held, for which project; `seconds` count once for each generation."""
+
+    organization_id: str
+    project: str = ""
+    seconds: int | str | Decimal = 0
+
+
 def place_hold(
     session: Session,
     generation_id: str,
@@ -30,34 +39,44 @@ def place_hold(
     amount_minor: int,
     currency: str,
     seconds: int | str | Decimal,
+    asked: Asked | None = None,
     lasts: timedelta = HOLD_LASTS,
 ) -> Hold:
     """Set money and seconds aside for a generation; the same hold again is the first one.
+
+    Counted as spent by whoever `asked`: the licensee, for no project, where nobody is named.
 
     The licensee must have prepaid the amount, or have credit for it: raises FundsLacking, and
     HoldDiffers when the generation already holds something else under the contract, and
     HoldSettled when that hold has ended.
     """
     length_us = microseconds(_text(seconds))
+    asked = asked or Asked(licensee_id)
     hold = _hold(session, generation_id, contract_id)
     if hold is not None:
         _check_open(hold)
-        asked = (amount_minor, currency, length_us)
-        if asked != (hold.amount_minor, hold.currency, hold.length_us):
+        wanted = (amount_minor, currency, length_us)
+        if wanted != (hold.amount_minor, hold.currency, hold.length_us):
             raise HoldDiffers(f"{hold.id} already holds another amount for {generation_id}")
         return hold
     charge_to(session, contract_id, licensee_id)
     funding.require(session, licensee_id, check_currency(currency), amount_minor)
+    now = clock.now()
     hold = Hold(
         generation_id=generation_id,
         contract_id=contract_id,
+        organization_id=asked.organization_id,
+        project=asked.project,
         amount_minor=amount_minor,
         currency=currency,
         length_us=length_us,
-        expires_at=clock.now() + lasts,
+        project_us=microseconds(_text(asked.seconds)),
+        placed_at=now,
+        expires_at=now + lasts,
     )
     session.add(hold)
     session.flush()
+    spending.add(session, [hold])
     return hold
 
 
@@ -113,9 +132,22 @@ def void_hold(
     for hold in holds:
         if hold.state == "captured":
             raise HoldSettled(f"{hold.id} was captured; reverse its entry {hold.entry_id}")
-        if hold.state == "placed":
-            _settle(session, hold, "voided", reason=reason)
+    ended = [hold for hold in holds if hold.state == "placed"]
+    for hold in ended:
+        _settle(session, hold, "voided", reason=reason)
+    spending.add(session, ended, sign=-1)
     return holds
+
+
+def raise_to(session: Session, hold: Hold, amount_minor: int) -> None:
+    """Hold so much from now on, where that is more; `hold` is locked and stands."""
+    more_minor = amount_minor - hold.amount_minor
+    if more_minor <= 0:
+        return
+    hold.amount_minor = amount_minor
+    session.add(hold)
+    session.flush()
+    spending.add_money(session, hold, more_minor)
 
 
 def expire_holds(session: Session) -> int:
@@ -127,6 +159,7 @@ def expire_holds(session: Session) -> int:
     ).all()
     for hold in late:
         _settle(session, hold, "expired", reason="its time ran out")
+    spending.add(session, late, sign=-1)
     return len(late)
 
 

@@ -3,7 +3,7 @@
 Contracts and generations belong to rooms above; their ids are kept as plain text.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -140,7 +140,11 @@ class ContractBook(SQLModel, table=True):
 
 
 class Hold(SQLModel, table=True):
-    """Money and seconds set aside for a generation under one contract, until it ends once."""
+    """Money and seconds set aside for a generation under one contract, until it ends once.
+
+    `organization_id` asked for it, for its `project`; `project_us` is what it adds to the seconds
+    of that project: those of a generation once, however many contracts it is under.
+    """
 
     __table_args__ = (
         sa.UniqueConstraint("generation_id", "contract_id", name="hold_generation_contract"),
@@ -155,12 +159,31 @@ class Hold(SQLModel, table=True):
     id: str = Field(default_factory=lambda: new_id("hld"), primary_key=True)
     generation_id: str
     contract_id: str
+    organization_id: str
+    project: str = ""
     amount_minor: int = Field(sa_type=sa.BigInteger)
     currency: str
     length_us: int = Field(sa_type=sa.BigInteger)
+    project_us: int = Field(default=0, sa_type=sa.BigInteger)
     state: str = "placed"
     reason: str = ""
     entry_id: str | None = Field(default=None, foreign_key="journal_entry.id")
     placed_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
     expires_at: datetime = Field(sa_type=Instant)
     settled_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Spending(SQLModel, table=True):
+    """What the holds of one day (UTC) come to, of one project or of one contract of somebody's.
+
+    Those that stand or were captured. A cache, never authoritative, so that nobody has to add up
+    all of them to know it: `ledger.check` reckons it again from the holds.
+    """
+
+    organization_id: str = Field(primary_key=True)
+    project: str = Field(primary_key=True)  # empty where this is of a contract
+    contract_id: str = Field(primary_key=True)  # empty where this is of a project
+    currency: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    amount_minor: int = Field(sa_type=sa.BigInteger)
+    length_us: int = Field(sa_type=sa.BigInteger)

@@ -9,6 +9,7 @@ from app import clock
 from app.ledger.books import RoyaltyState
 from app.ledger.errors import EntryNotReversible, NothingToCorrect
 from app.ledger.holds import (
+    Asked,
     capture_hold,
     expire_holds,
     has_late_holds,
@@ -17,17 +18,20 @@ from app.ledger.holds import (
     keep_holds,
     open_hold,
     place_hold,
+    raise_to,
     void_hold,
 )
 from app.ledger.models import Hold, JournalEntry, Posting, RecordedUse, RoyaltyTerms
 from app.ledger.posting import evidence, post_usage, state_of
 from app.ledger.quota import used_and_unpaid
 from app.ledger.quotes import Quote, quote
+from app.ledger.receivables.payments import lock_funds
 from app.ledger.rows import lock_book, read_book
 from app.ledger.terms import CompensationTerms
 from app.ledger.usage import UsageEvent
 
 __all__ = [
+    "Asked",
     "amount_to_hold",
     "balances",
     "capture_hold",
@@ -38,6 +42,7 @@ __all__ = [
     "held_for",
     "holds_stand",
     "keep_holds",
+    "lock_funds",
     "open_hold",
     "place_hold",
     "post_usage",
@@ -90,9 +95,7 @@ def raise_hold(
     hold = open_hold(session, generation_id, contract_id)
     lock_book(session.connection(), contract_id)
     due_minor = quote_use(session, contract_id, terms=terms, event=event).licensee_minor
-    hold.amount_minor = max(hold.amount_minor, due_minor)
-    session.add(hold)
-    session.flush()
+    raise_to(session, hold, due_minor)
     return hold
 
 

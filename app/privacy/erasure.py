@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import exists
 from sqlmodel import Session, col, func, select
 
 from app import clock, keys, storage, vault
 from app.cases import holds
 from app.gateway import vendor_copies, workbench
-from app.gateway.models import FINAL, Generation, GenerationReplica
+from app.gateway.models import FINAL, UNDER_WAY, Generation, GenerationReplica
 from app.identity.models import Organization
 from app.identity.principal import Principal
 from app.language import marked
@@ -38,6 +39,7 @@ from app.registry.models import ERASED_NAME, Performer
 from app.vault import PerformerKey, VaultObject
 
 CERTIFICATE_TYPE = "understudy-erasure+jws"
+MANY = 500  # outputs; whoever has more is told that it is more
 PURPOSE = "status"  # of the key that signs certificates: its public half is published
 
 # What stays, and by what right: the words of the certificate.
@@ -68,6 +70,16 @@ class Consequences:
     held_by: Sequence[str]  # open cases that bar it until they end
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """The same in numbers, for somebody to read; `outputs` are counted up to one past MANY."""
+
+    lost: int
+    contracts: int
+    in_flight: int
+    outputs: int
+
+
 def desk_of(session: Session, organization_id: str, performer_id: str) -> Performer:
     """Return a performer to their own desk. Raises PerformerUnknown, ErasureNotYours."""
     performer = registry.performer_of(session, organization_id, performer_id)
@@ -85,20 +97,50 @@ def consequences(session: Session, performer: Performer) -> Consequences:
     mine = select(GenerationReplica.generation_id).where(
         GenerationReplica.performer_id == performer.id
     )
-    of_mine = col(Generation.id).in_(mine)
-    released = select(Generation.id).where(of_mine, col(Generation.released_at).is_not(None))
-    flying = select(Generation.id).where(of_mine, col(Generation.state).not_in(FINAL))
+    released = select(Generation.id).where(
+        col(Generation.id).in_(mine), col(Generation.released_at).is_not(None)
+    )
     objects = select(VaultObject).where(VaultObject.owner_id == performer.id)
     outputs = session.exec(released.order_by(col(Generation.id))).all()
     return Consequences(
         lost=session.exec(objects.order_by(col(VaultObject.id))).all(),
         contracts=[each.series_id for each in _to_withdraw(session, performer)],
         offers=[each.id for each in _open_offers(session, performer)],
-        in_flight=session.exec(flying.order_by(col(Generation.id))).all(),
+        in_flight=_in_flight(session, performer),
         outputs=outputs,
         stays=_stays(session, performer, outputs),
         held_by=holds.holding(session, performer.id),
     )
+
+
+def foreseen(session: Session, performer: Performer) -> Foreseen:
+    """Say in numbers what an erasure would do now: quick however much was made of somebody."""
+    lost = select(func.count()).where(VaultObject.owner_id == performer.id)
+    released = (
+        select(Generation.id)
+        .join(GenerationReplica, col(GenerationReplica.generation_id) == col(Generation.id))
+        .where(
+            GenerationReplica.performer_id == performer.id,
+            col(Generation.released_at).is_not(None),
+        )
+    )
+    some = released.limit(MANY + 1).subquery()
+    return Foreseen(
+        lost=session.exec(lost).one(),
+        contracts=len(_to_withdraw(session, performer)),
+        in_flight=len(_in_flight(session, performer)),
+        outputs=session.exec(select(func.count()).select_from(some)).one(),
+    )
+
+
+def _in_flight(session: Session, performer: Performer) -> Sequence[str]:
+    """List what is under way with them: looked for among all that is, which is never much."""
+    theirs = exists().where(
+        col(GenerationReplica.generation_id) == col(Generation.id),
+        col(GenerationReplica.performer_id) == performer.id,
+    )
+    flying = select(Generation.id).where(col(Generation.state).in_(UNDER_WAY), theirs)
+    return session.exec(flying.order_by(col(Generation.id))).all()
 
 
 def erase(session: Session, performer: Performer, *, by: Principal, confirmed: str) -> Erasure:

@@ -32,7 +32,15 @@ def show_data(visit: Visitor) -> Response:
     with db.reading() as session:
         seat, performers = desk_of(session, visit)
         shown = [_held(session, each) for each in performers]
-    return page(visit, "performer_data.html", here="/performer/data", seat=seat, held=shown)
+    return page(
+        visit,
+        "performer_data.html",
+        here="/performer/data",
+        seat=seat,
+        held=shown,
+        many=erasure.MANY,
+        stays=erasure.STAYS,
+    )
 
 
 def _held(session: Session, performer: Performer) -> dict[str, Any]:
@@ -40,7 +48,7 @@ def _held(session: Session, performer: Performer) -> dict[str, Any]:
         made = erasure.erasure_of(session, performer)
         return {"performer": performer, "erased": made, "found": None}
     except ErasureNotFound:
-        found = erasure.consequences(session, performer)
+        found = erasure.foreseen(session, performer)
         searched = bool(matching.allow(session, [performer.id]))
         return {"performer": performer, "erased": None, "found": found, "searched": searched}
 

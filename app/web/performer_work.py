@@ -9,8 +9,7 @@ from sqlmodel import Session
 
 from app import clock, db
 from app.access import may
-from app.gateway import previews, takes
-from app.gateway import service as gateway
+from app.gateway import holding, previews, takes
 from app.gateway import shown as work
 from app.gateway.api_files import Wanted, play_output
 from app.gateway.errors import OutputNotReleased
@@ -76,7 +75,7 @@ def show_output(visit: Visitor, generation_id: str) -> Response:
         brought = earnings.by_output(session, account, [generation_id]).get(generation_id, [])
         clauses = []
         if terms.compensation is not None and brought:
-            event = gateway.usage_event(found.generation, found.use)
+            event = holding.usage_event(found.generation, found.use)
             clauses = [
                 (pointer, said.get(pointer, ""))
                 for pointer in clauses_of(terms.compensation, event, account)

@@ -1,6 +1,8 @@
 """A budget is kept to the minor unit and the second, and by two requests at once too."""
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -13,6 +15,7 @@ from app.gateway import budgets
 from app.gateway.budgets import BudgetExceeded, BudgetRefused
 from app.gateway.models import Generation
 from app.ledger import service as ledger
+from app.ledger.check import check
 from app.ledger.models import Hold
 from app.licensing.decisions.models import Decision
 from tests import scenes
@@ -20,6 +23,7 @@ from tests import scenes
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 # 5 s at 12.50 EUR a second: 6250 minor units each.
 EACH = 6250
+CONNECTIONS = 12
 
 
 @pytest.fixture
@@ -142,21 +146,52 @@ class TestBudget:
         assert "total: 62.50 EUR of 100.00 EUR" in listed
         assert "at once: 1 of 3" in listed
 
-    @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-    def test_lets_one_of_two_requests_at_once_have_what_is_left(self, scene) -> None:
-        _set(scene, total_seconds=5)
-        both, ended = threading.Barrier(2), []
+    @pytest.mark.parametrize("times", [8, pytest.param(100, marks=pytest.mark.slow)])
+    def test_lets_one_of_many_requests_at_once_have_the_last_cent(self, scene, times) -> None:
+        _set(scene, total_minor=3 * EACH - 1, total_seconds=10, at_once=2)
+        _ask(scene)
+        permitted = _at_once(lambda: _permitted(scene), times=times)
+        assert permitted == [False] * (times - 1) + [True]
+        with db.reading() as session:
+            assert check(session).ok
+            assert len(session.exec(select(Hold)).all()) == 2
 
-        def ask() -> None:
+    def test_that_is_looked_at_only_before_lets_two_have_it(self, scene, monkeypatch) -> None:
+        """Planted fault: what the test above would find; what is counted stays right."""
+        _set(scene, at_once=1)
+        both = threading.Barrier(2)
+
+        def looked_at_before() -> bool:
+            with db.reading() as session:
+                (limit,) = budgets.in_force(session, scene.production.organization.id)
+                left = budgets.used_of(session, limit).at_once < 1
             both.wait()
-            try:
-                ended.append(_ask(scene))
-            except BudgetExceeded:
-                ended.append("refused")
+            return left and _permitted(scene)
 
-        threads = [threading.Thread(target=ask) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert sorted(each[:3] for each in ended) == ["gen", "ref"]
+        monkeypatch.setattr(budgets, "check", lambda *_, **__: None)
+        assert _at_once(looked_at_before, times=2) == [True, True]
+        with db.reading() as session:
+            (limit,) = budgets.in_force(session, scene.production.organization.id)
+            assert budgets.used_of(session, limit) == budgets.Used(2 * EACH, 2 * EACH, 10, 10, 2)
+
+
+def _permitted(scene: scenes.Scene) -> bool:
+    try:
+        _ask(scene)
+    except BudgetExceeded:
+        return False
+    return True
+
+
+def _at_once(ask: Callable[[], bool], *, times: int) -> list[bool]:
+    """Have so many ask, as many at once as there are connections; refusals come first."""
+    together = min(times, CONNECTIONS)
+    ready = threading.Barrier(together)
+
+    def each(number: int) -> bool:
+        if number < together:
+            ready.wait()
+        return ask()
+
+    with ThreadPoolExecutor(together) as pool:
+        return sorted(pool.map(each, range(times)))

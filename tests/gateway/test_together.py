@@ -11,6 +11,7 @@ from app import clock, db
 from app.gateway import pipeline, service, stops
 from app.gateway.generators import Capability, catalogue
 from app.gateway.models import Generation
+from app.ledger import service as ledger
 from app.ledger.check import check
 from app.ledger.models import Hold, JournalEntry
 from app.licensing.contracts import service as licensing
@@ -83,9 +84,8 @@ def _stop(session: Session, second: scenes.Scene) -> None:
 
 
 def _lose_the_hold(session: Session, second: scenes.Scene) -> None:
-    mine = select(Hold).where(Hold.contract_id == second.contract.id)
-    hold = session.exec(mine).one()
-    hold.state, hold.reason, hold.settled_at = "voided", "it ran out", clock.now()
+    hold = session.exec(select(Hold).where(Hold.contract_id == second.contract.id)).one()
+    ledger.void_hold(session, hold.generation_id, hold.contract_id, reason="it ran out")
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

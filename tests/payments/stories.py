@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session
 
 from app import clock
-from app.gateway import service as gateway
+from app.gateway import holding
 from app.gateway.models import Generation
 from app.identity.models import Organization
 from app.ledger import service as ledger
@@ -47,7 +47,7 @@ def capture(session: Session, scene: Scene, generation: Generation) -> JournalEn
         generation.id,
         scene.contract.series_id,
         terms=decisions.compensation_of(scene.contract),
-        event=gateway.usage_event(generation, decisions.use_of(permit)),
+        event=holding.usage_event(generation, decisions.use_of(permit)),
     )
 
 
