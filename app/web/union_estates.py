@@ -48,7 +48,7 @@ HERE = "/union"
 PATH = "/union/estates"
 CHUNK_BYTES = 1 << 20
 PER_PAGE = 25  # of what is over; the rest is at /mandates and with the operator
-MOST_TO_CHOOSE_FROM = 200  # beyond that a performer is named by their id
+MOST_TO_CHOOSE_FROM = 100  # beyond that a performer is named by their id
 PAPERS = {
     "death": marked("The paper that says they died"),
     "search": marked("The paper that says how you searched, and that you found nobody"),
@@ -63,27 +63,28 @@ def show_estates(visit: Visitor) -> Response:
         seat = seat_of(session, visit, "union")
         known = _known(session, seat.organization)
         few = len(known) <= MOST_TO_CHOOSE_FROM
+        names = _names(session, known) if few else {}
         mine = select(Mandate).where(
             Mandate.holder_id == seat.organization.id, Mandate.role == declaring.ROLE
         )
         held = session.exec(mine.order_by(col(Mandate.id).desc()).limit(PER_PAGE)).all()
         declared = declaring.unfiled_of(session, seat.organization.id, limit=PER_PAGE)
-        names = _names(
-            session, {each.performer_id for each in held} | {each.performer_id for each in declared}
-        )
+        about = {each.performer_id for each in held} | {each.performer_id for each in declared}
+        named = _names(session, about)
         return page(
             visit,
             "union_estates.html",
             here=HERE,
             seat=seat,
-            known=known,
+            known=bool(known),
             few=few,
+            performers=sorted(names.items(), key=lambda each: (each[1], each[0])),
             papers=list(PAPERS.items()),
-            declared=[_in_words(each, names) for each in declared],
+            declared=[_in_words(each, named) for each in declared],
             held=[
                 {
                     "id": each.id,
-                    "performer": names[each.performer_id],
+                    "performer": named[each.performer_id],
                     "ends_at": each.ends_at,
                     "say": STATES[service.state_of(each, at=clock.now())],
                     "stands": service.state_of(each, at=clock.now()) in ("standing", "waiting"),
@@ -145,15 +146,15 @@ def _to_sign(visit: Visit, form: FormData) -> Response:
     died_on, last_day = _day(form, "died_on"), _day(form, "until")
     with db.writing() as session:
         seat = acting_seat(session, visit, "union")
-        wanted = text_in(form, "performer")
-        known = _known(session, seat.organization, only=wanted)
+        known = _known(session, seat.organization, only=text_in(form, "performer"))
         if not known:
             raise MandateRefused(_("you keep no agreement under which this performer worked"))
+        performer = session.get_one(Performer, known[0])
         document = declaring.document_of(
-            seat.organization, known[0], died_on=died_on, last_day=last_day, papers=papers
+            seat.organization, performer, died_on=died_on, last_day=last_day, papers=papers
         )
         about, section = declaring.to_sign(
-            session, seat.organization, known[0], seat.person, document, origin=site().origin
+            session, seat.organization, performer, seat.person, document, origin=site().origin
         )
         return page(
             visit,
@@ -165,16 +166,15 @@ def _to_sign(visit: Visit, form: FormData) -> Response:
         )
 
 
-def _known(
-    session: Session, union: Organization, *, only: str | None = None
-) -> Sequence[Performer]:
-    """List the performers with a contract under the union's agreements: for those it stands in."""
+def _known(session: Session, union: Organization, *, only: str | None = None) -> Sequence[str]:
+    """Name performers with a contract under the union's agreements: for those it stands in.
+
+    No more than it takes to know that there are too many to choose from.
+    """
     theirs = select(Contract.performer_id).where(under(session, union)).distinct()
-    found = select(Performer).where(col(Performer.id).in_(theirs))
     if only is not None:
-        found = found.where(Performer.id == only)
-    by_name = found.order_by(col(Performer.name), col(Performer.id))
-    return session.exec(by_name.limit(MOST_TO_CHOOSE_FROM + 1)).all()
+        theirs = theirs.where(Contract.performer_id == only)
+    return session.exec(theirs.limit(MOST_TO_CHOOSE_FROM + 1)).all()
 
 
 def _names(session: Session, performer_ids: Collection[str]) -> dict[str, str]:
