@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261128_1710"
+revision = "20261128_1742"
 down_revision = "20261128_1440"
 branch_labels = None
 depends_on = None
