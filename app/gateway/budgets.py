@@ -174,12 +174,12 @@ def _spent(
 ) -> tuple[sa.ScalarSelect[int], sa.ScalarSelect[int]]:
     """Sum what is spent for this in all, and of that today (UTC)."""
     in_all = sa.select(sa.func.coalesce(sa.func.sum(what), 0)).where(
-        Spending.organization_id == budget.organization_id,
-        Spending.project == budget.project,
-        Spending.contract_id == budget.series_id,
+        col(Spending.organization_id) == budget.organization_id,
+        col(Spending.project) == budget.project,
+        col(Spending.contract_id) == budget.series_id,
         *(getattr(Spending, name) == value for name, value in where.items()),
     )
-    return in_all.scalar_subquery(), in_all.where(Spending.day == today).scalar_subquery()
+    return in_all.scalar_subquery(), in_all.where(col(Spending.day) == today).scalar_subquery()
 
 
 def _under_way(budget: Budget) -> sa.ScalarSelect[int]:
@@ -194,7 +194,7 @@ def _under_way(budget: Budget) -> sa.ScalarSelect[int]:
         sa.select(sa.func.count())
         .select_from(Generation)
         .where(
-            Generation.organization_id == budget.organization_id,
+            col(Generation.organization_id) == budget.organization_id,
             col(Generation.state).in_(UNDER_WAY),
             holds,
         )

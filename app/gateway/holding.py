@@ -35,7 +35,7 @@ def take_on(
     # Its money before all it is counted in, and both in one order: nobody waits in a ring.
     for licensee_id, currency in sorted({_paid_by(judged.contracts[each[1]]) for each in cast}):
         ledger.lock_funds(session, licensee_id, currency)
-    held = []
+    held: list[Hold] = []
     for _series_id, replica_id, performer_id in by_contract:
         contract = judged.contracts[performer_id]
         session.add(
