@@ -23,6 +23,8 @@ from app import marks
 from app.config import settings
 
 PING_AFTER_S = 2.0
+# For tables of small rows that every posting writes: on SQLite, one tree by key, not two.
+BY_KEY = {"sqlite_with_rowid": False}
 
 
 class Instant(TypeDecorator[datetime]):

@@ -10,10 +10,16 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from app import clock
-from app.db import Instant, Json
+from app.db import BY_KEY, Instant, Json
 from app.ids import new_id
 
 HOLD_STATES = ("placed", "captured", "voided", "expired")
+
+
+def _where_given(name: str, column: str, *, unique: bool = False) -> sa.Index:
+    """An index without the rows that have nothing there: they would cost a page each."""
+    given = sa.text(f"{column} IS NOT NULL")
+    return sa.Index(name, column, unique=unique, sqlite_where=given, postgresql_where=given)
 
 
 class Account(SQLModel, table=True):
@@ -53,7 +59,7 @@ class RecordedUse(SQLModel, table=True):
     idempotency_key: str = Field(unique=True)
     contract_id: str
     number: int
-    generation_id: str | None = Field(default=None, index=True)
+    generation_id: str | None = None
     terms_sha256: str = Field(foreign_key="royalty_terms.sha256")
     event: dict[str, Any] = Field(sa_type=Json)
     effects: dict[str, str] = Field(default_factory=dict, sa_type=Json)
@@ -73,20 +79,22 @@ class JournalEntry(SQLModel, table=True):
 
     __tablename__ = "journal_entry"
     __table_args__ = (
-        sa.UniqueConstraint("source", name="journal_entry_source"),
+        _where_given("journal_entry_source", "source", unique=True),
+        _where_given("ix_journal_entry_generation_id", "generation_id"),
         sa.CheckConstraint(
             "(usage_event_id IS NULL) <> (source IS NULL)", name="journal_entry_origin"
         ),
         sa.CheckConstraint(
             "usage_event_id IS NULL OR contract_id IS NOT NULL", name="journal_entry_contract"
         ),
+        BY_KEY,
     )
 
     id: str = Field(default_factory=lambda: new_id("jre"), primary_key=True)
     usage_event_id: str | None = Field(default=None, foreign_key="usage_event.id", unique=True)
     source: str | None = None
     contract_id: str | None = Field(default=None, index=True)
-    generation_id: str | None = Field(default=None, index=True)
+    generation_id: str | None = None
     digest: str
     posted_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
 
@@ -95,6 +103,7 @@ class EntrySeal(SQLModel, table=True):
     """Closes an entry: the database refuses it unless the postings are `lines` and sum to zero."""
 
     __tablename__ = "entry_seal"
+    __table_args__ = (BY_KEY,)
 
     entry_id: str = Field(foreign_key="journal_entry.id", primary_key=True)
     lines: int
@@ -117,6 +126,7 @@ class Posting(SQLModel, table=True):
         ),
         sa.CheckConstraint("length(currency) = 3", name="posting_currency"),
         sa.Index("posting_of_account", "account", "currency", "amount_minor"),
+        BY_KEY,
     )
 
     entry_id: str = Field(primary_key=True)

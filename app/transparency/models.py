@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from app import clock
-from app.db import Instant
+from app.db import BY_KEY, Instant
 from app.ids import new_id
 
 
@@ -27,6 +27,14 @@ class LogOutbox(SQLModel, table=True):
             sqlite_where=sa.text("leaf_index IS NULL"),
             postgresql_where=sa.text("leaf_index IS NULL"),
         ),
+        sa.Index(
+            "log_outbox_leaf_index",
+            "leaf_index",
+            unique=True,
+            sqlite_where=sa.text("leaf_index IS NOT NULL"),
+            postgresql_where=sa.text("leaf_index IS NOT NULL"),
+        ),
+        BY_KEY,
     )
 
     id: str = Field(default_factory=lambda: new_id("obx"), primary_key=True)
@@ -34,7 +42,7 @@ class LogOutbox(SQLModel, table=True):
     subject_id: str = Field(index=True)
     entry: str = Field(sa_type=sa.Text)  # canonical JSON, as the log will hold it
     salt: bytes | None = None
-    leaf_index: int | None = Field(default=None, sa_type=sa.BigInteger, unique=True)
+    leaf_index: int | None = Field(default=None, sa_type=sa.BigInteger)
     created_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
 
 
