@@ -28,9 +28,9 @@ from app.transparency.models import LogCheckpoint, LogLeaf, LogOutbox
 
 PREFIX = "log/"
 _LOCK = 0x6C6F67  # "log": PostgreSQL advisory lock of whoever assigns or adopts
-_PUT_LEAVES = sa.insert(sa.inspect(LogLeaf).local_table)
+_PUT_LEAVES = sa.insert(LogLeaf)
 _SAY_PLACES = (  # no seal covers this column, so nothing is noted of it
-    sa.update(sa.inspect(LogOutbox).local_table)
+    sa.update(LogOutbox)
     .where(col(LogOutbox.id) == sa.bindparam("of_id"))
     .values(leaf_index=sa.bindparam("place"))
 )
