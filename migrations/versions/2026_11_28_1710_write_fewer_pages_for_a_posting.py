@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_1710"
-down_revision = "20261128_1720"
+down_revision = "20261128_1742"
 branch_labels = None
 depends_on = None
 
