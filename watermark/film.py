@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 
 from watermark import image
-from watermark.arrays import Luma
+from watermark.arrays import Floats, Luma
 from watermark.errors import UnreadableMedia, UnsuitableMedia, UnsupportedMedia, WatermarkError
 
 _ATTACHED_PICTURE = 0x0400
@@ -124,3 +125,25 @@ def eight_bits(frame: Any) -> Luma:
     if luma.dtype == np.uint8:
         return luma
     return np.asarray(luma >> (frame.format.components[0].bits - 8), np.uint8)
+
+
+def reduced(luma: Luma, pixels: float) -> Luma:
+    """The picture no larger than about `pixels`; where it can be, by a whole number, at once."""
+    height, width = luma.shape
+    scale = float(np.sqrt(luma.size / pixels))
+    whole = round(scale) if scale > 1 and abs(scale / round(scale) - 1) < 0.1 else int(scale)
+    if whole > 1 and height % whole == width % whole == 0:
+        size = (width // whole, height // whole)
+        luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA))
+        scale /= whole
+    if scale <= 1 / 0.95:
+        return luma
+    size = (max(1, round(luma.shape[1] / scale)), max(1, round(luma.shape[0] / scale)))
+    near = cv2.INTER_LINEAR if scale < 1.5 else cv2.INTER_AREA
+    return np.asarray(cv2.resize(luma, size, interpolation=near))
+
+
+def thumbnail(luma: Luma) -> Floats:
+    """A picture of 32 x 18, by which one scene is told from another."""
+    some = np.ascontiguousarray(luma[::4, ::4])
+    return cv2.resize(some, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -1,9 +1,10 @@
 """Where in a film which mark is: average the frames of a stretch, read it, mark its extent.
 
 The pattern stands still, so the residuals of frames add up while the film behind them changes.
-Frames are gathered in steps of half a second; a stretch of steps is read as one picture; with the
-payload known, each step's agreement with its codeword tells where the mark begins and ends. What
-is left is read again shot by shot.
+Frames are gathered in steps of half a second, at normal effort only those that others are predicted
+from: the rest show the mark of these, moved along. A stretch of steps is read as one picture; with
+the payload known, each step's agreement with its codeword tells where the mark begins and ends.
+What is left is read again shot by shot.
 """
 
 import itertools
@@ -15,7 +16,7 @@ import av
 import cv2
 import numpy as np
 
-from watermark import film, informed, mask, reading
+from watermark import film, mask, reading
 from watermark import payload as message
 from watermark.arrays import Floats, Integers, View
 from watermark.errors import UnreadableMedia
@@ -25,6 +26,8 @@ LATER_TRIES = (1, 16)  # a film of three hours is decoded 70 000 times
 _STEP_S = 0.5
 _LOOKS_PER_STEP = 4  # frames looked at in a step, beside key frames, at least,
 _LOOKS = 100  # and in a short film as many as make this together
+_THOROUGH = 1.5  # times as many with thorough effort
+_LEFT_OUT = {"h264": "BIDIR"}  # frames not decoded; elsewhere, those that no other refers to
 _CHUNK_STEPS = 80
 _PIECE_STEPS = 16  # read on their own with thorough effort
 _WORKING_PIXELS = 0.55e6
@@ -72,14 +75,20 @@ class Step:
 
 
 def find(source: Any, track: Any, keys: Sequence[bytes], *, thorough: bool) -> list[Detection]:
-    """All marks of these keys in a film, as a timeline: it is decoded once, and read with each."""
+    """All marks of these keys in a film, as a timeline: it is decoded once, and read with each.
+
+    Only to be thorough is every frame decoded.
+    """
+    if not thorough:
+        track.codec_context.skip_frame = _LEFT_OUT.get(track.codec_context.name, "NONREF")
     size, limit = (track.height, track.width), message.limit(keys)
     searches = [_Search(key, thorough, size, limit) for key in keys]
     chunk: list[Step] = []
     any_frame = False
     steps = (source.duration or 0) / av.time_base / _STEP_S  # none where the file does not say
     looks = max(_LOOKS_PER_STEP, round(_LOOKS / steps)) if steps else _LOOKS_PER_STEP
-    for step in _steps(source, track, 2 * looks if thorough else looks):
+    apart_s = _STEP_S / looks / (_THOROUGH if thorough else 1)
+    for step in _steps(source, track, apart_s):
         any_frame = True
         if len(chunk) >= _CHUNK_STEPS:
             for search in searches:
@@ -100,13 +109,13 @@ def find(source: Any, track: Any, keys: Sequence[bytes], *, thorough: bool) -> l
     return sorted(found, key=lambda one: one.start_s)
 
 
-def _steps(source: Any, track: Any, looks: int) -> Iterator[Step]:
-    """The film in steps, as it is decoded."""
+def _steps(source: Any, track: Any, apart_s: float) -> Iterator[Step]:
+    """The film in steps, as it is decoded; frames nearer than `apart_s` are not looked at."""
     current: Step | None = None
     thumb: Floats | None = None
     rate = float(track.average_rate or track.guessed_rate or 25)
-    stride = max(1, round(rate * _STEP_S / looks))
     shape: tuple[int, int] | None = None
+    looked_at = -apart_s
     for count, frame in enumerate(source.decode(track)):
         at = float(frame.time) if frame.time is not None else count / rate
         if current is not None and at >= current.start_s + _STEP_S:
@@ -114,16 +123,16 @@ def _steps(source: Any, track: Any, looks: int) -> Iterator[Step]:
             current = None
         if current is not None:
             current.end_s = at + 1 / rate
-            if count % stride and not frame.key_frame:
+            if not frame.key_frame and at < looked_at + apart_s - 0.5 / rate:
                 continue
-        luma = film.eight_bits(frame)
-        small = cv2.resize(luma, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)
-        cut = thumb is None or float(np.abs(small - thumb).mean()) > _CUT
-        thumb = small
-        seen = informed.working(luma, _WORKING_PIXELS)
+        looked_at = at
+        seen = film.reduced(film.eight_bits(frame), _WORKING_PIXELS)
         if shape is not None and seen.shape != shape:
             seen = np.asarray(cv2.resize(seen, shape[::-1], interpolation=cv2.INTER_AREA))
         shape = (seen.shape[0], seen.shape[1])
+        small = film.thumbnail(seen)
+        cut = thumb is None or float(np.abs(small - thumb).mean()) > _CUT
+        thumb = small
         residual = mask.residual(seen)
         if current is not None and cut and current.looks:
             current.end_s = at

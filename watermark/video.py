@@ -50,9 +50,9 @@ def detect(
 ) -> list[Detection]:
     """The marks that one to three `keys` find in a film, in order: payload, first and last second.
 
-    An unmarked film gives an empty list; no payload is ever a guess. "thorough" looks at twice as
-    many frames and reads stretches of eight seconds on their own. Raises BadPayload,
-    UnsuitableMedia, MediaTooLarge or UnreadableMedia.
+    An unmarked film gives an empty list; no payload is ever a guess. "thorough" decodes every
+    frame, looks at half as many again or more, and reads stretches of eight seconds on their own.
+    Raises BadPayload, UnsuitableMedia, MediaTooLarge or UnreadableMedia.
     """
     message.check_keys(keys)
     with film.opened(Path(src)) as source:

@@ -20,7 +20,7 @@ from tests.watermark.clips import (
     talking,
     write_film,
 )
-from watermark import audio, image, mask, timeline, video
+from watermark import audio, film, image, mask, timeline, video
 from watermark.errors import UnreadableMedia, UnsuitableMedia, UnsupportedMedia, WatermarkError
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +106,35 @@ class TestDetect:
     def test_finds_nothing_without_a_mark_or_with_another_key(self, clip, marked):
         assert payloads(clip) == []
         assert payloads(marked[0], OTHER_KEY) == []
+
+
+class TestLookedAt:
+    @pytest.mark.parametrize(
+        ("size", "seen"),
+        [
+            ((1080, 1904), (540, 952)),  # by a whole number
+            ((2160, 3840), (540, 960)),
+            ((720, 1280), (556, 989)),
+            ((433, 769), (433, 769)),
+            ((1081, 1921), (556, 989)),
+        ],
+    )
+    def test_at_about_the_working_size_and_as_what_it_shows(self, size, seen):
+        across = np.linspace(0, 250, size[1], dtype=np.float32)
+        luma = np.ascontiguousarray(np.broadcast_to(across, size)).astype(np.uint8)
+        small = film.reduced(luma, timeline._WORKING_PIXELS)
+        assert small.shape == seen
+        assert np.abs(small[5] - np.linspace(0, 250, seen[1])).max() < 2
+
+    def test_only_the_frames_that_others_need_unless_thorough(self, marked, monkeypatch):
+        looked = []
+        residual = mask.residual
+        monkeypatch.setattr(mask, "residual", lambda seen: looked.append(1) or residual(seen))
+        (found,) = video.detect(marked[0], KEY)
+        normal, looked[:] = len(looked), []
+        (again,) = video.detect(marked[0], KEY, effort="thorough")
+        assert normal < len(looked) / 2
+        assert found.payload == again.payload == PAYLOAD
 
 
 class TestDetectWhereThePictureMoves:
