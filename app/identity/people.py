@@ -286,10 +286,18 @@ def members_in(
     ).all()
 
 
-def open_invitations(session: Session, by: Person, organization_id: str) -> Sequence[Invitation]:
-    """List the invitations that stand, to administrators. Raises NotAllowed."""
+def open_invitations(
+    session: Session,
+    by: Person,
+    organization_id: str,
+    *,
+    after: str = "",
+    limit: int | None = None,
+) -> Sequence[Invitation]:
+    """List the invitations that stand, after one of them, to administrators. Raises NotAllowed."""
     administered(session, by, organization_id)
-    return session.exec(_open_invitations(organization_id).order_by(col(Invitation.id))).all()
+    behind = _open_invitations(organization_id).where(col(Invitation.id) > after)
+    return session.exec(behind.order_by(col(Invitation.id)).limit(limit)).all()
 
 
 def administered(session: Session, person: Person, organization_id: str) -> Organization:

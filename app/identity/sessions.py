@@ -153,14 +153,21 @@ def insist_fresh(held: PersonSession) -> None:
         raise NotFresh("confirm with your passkey that it is you, then do this again")
 
 
-def sessions_of(session: Session, person_id: str) -> Sequence[PersonSession]:
-    """List the sessions of a person that stand, newest first."""
-    found = session.exec(
-        select(PersonSession)
-        .where(PersonSession.person_id == person_id, col(PersonSession.ended_at).is_(None))
-        .order_by(col(PersonSession.id).desc())
+def sessions_of(
+    session: Session, person_id: str, *, before: str = "", limit: int | None = None
+) -> Sequence[PersonSession]:
+    """List the sessions of a person that stand, newest first, before one of them."""
+    at = clock.now()
+    found = select(PersonSession).where(
+        PersonSession.person_id == person_id,
+        col(PersonSession.ended_at).is_(None),
+        PersonSession.expires_at > at,
+        PersonSession.seen_at > at - IDLE_FOR,
     )
-    return [each for each in found if stands(each)]
+    if before:
+        found = found.where(col(PersonSession.id) < before)
+    newest = session.exec(found.order_by(col(PersonSession.id).desc()).limit(limit))
+    return [each for each in newest if stands(each, at)]
 
 
 def end(session: Session, person_id: str, session_id: str) -> None:

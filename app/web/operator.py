@@ -6,7 +6,7 @@ operator's id.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Form, Query, Response
@@ -46,7 +46,7 @@ SOON_DAYS = 60
 def show_installation(
     visit: Visitor,
     of: Annotated[str, Query(max_length=20)] = "",
-    after: Annotated[str, Query(max_length=40)] = "",
+    after: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
     """Show what works, what waits, what needs a person, keys and their ends, and the rules.
 
@@ -58,7 +58,6 @@ def show_installation(
             "parts": [*parts(session), _workers(session)],
             "more": {},
             "queues": _queues(session),
-            "sets": _sets(session),
             "today": rulebook.today().digest,
             "from_start": not after,
         }
@@ -66,12 +65,15 @@ def show_installation(
             found = read(session, after=after if name == of else "", limit=MOST)
             shown[name] = found
             shown["more"][name] = _place(found[-1]) if len(found) == MOST else None
-    return page(visit, "operator.html", here="/operator", keys=_keys(), **shown)
+    return page(visit, "operator.html", here="/operator", **shown)
 
 
 def _place(row: Any) -> str:
     """Name where a list goes on: behind this line."""
-    return str(row.generation_id if isinstance(row, VendorJob) else row.id)
+    for kind, name in ((VendorJob, "generation_id"), (PolicyPublication, "digest")):
+        if isinstance(row, kind):
+            return str(getattr(row, name))
+    return str(row.id)
 
 
 @router.get("/members")
@@ -174,26 +176,48 @@ def _quarantined(session: Session, *, after: str, limit: int) -> Sequence[Genera
     return session.exec(held.order_by(col(Generation.id).desc()).limit(limit)).all()
 
 
+def _sets(session: Session, *, after: str, limit: int) -> Sequence[PolicyPublication]:
+    """List the rules that were in force, newest first."""
+    place = (col(PolicyPublication.published_at), col(PolicyPublication.digest))
+    newest = select(PolicyPublication).order_by(*(each.desc() for each in place))
+    behind = session.get(PolicyPublication, after)
+    if behind is not None:
+        newest = newest.where(sa.tuple_(*place) < (behind.published_at, behind.digest))
+    return session.exec(newest.limit(limit)).all()
+
+
+class Certificate(NamedTuple):
+    """One that is neither revoked nor over; its id is its place among those."""
+
+    id: int
+    tone: str
+    name: str
+    ends_at: datetime
+    days: int
+
+
+def _keys(_session: Session, *, after: str, limit: int) -> Sequence[Certificate]:
+    """List the certificates that are neither revoked nor over, the next to end first."""
+    at = clock.now()
+    listed = sorted(
+        (each.certificate.not_valid_after_utc, each.name)
+        for each in certificate_files.every(settings().keys_dir)
+        if each.revocation is None and each.certificate.not_valid_after_utc > at
+    )
+    start = int(after) + 1 if after.isdecimal() else 0
+    return [
+        Certificate(place, "wait" if (ends_at - at).days < SOON_DAYS else "yes", name, ends_at,
+                    (ends_at - at).days)
+        for place, (ends_at, name) in enumerate(listed)
+    ][start : start + limit]  # fmt: skip
+
+
 LISTS: dict[str, Callable[..., Sequence[Any]]] = {
     "unknown": buying.unsettled,
     "reviews": reviews.waiting,
     "holds": resemblance.waiting,
     "copies": vendor_copies.unconfirmed,
     "quarantined": _quarantined,
+    "keys": _keys,
+    "sets": _sets,
 }
-
-
-def _sets(session: Session) -> list[PolicyPublication]:
-    newest = select(PolicyPublication).order_by(col(PolicyPublication.published_at).desc())
-    return list(session.exec(newest.limit(MOST)).all())
-
-
-def _keys() -> list[tuple[str, str, datetime, int]]:
-    """List the certificates that are neither revoked nor over: tone, name, end, days left."""
-    at, listed = clock.now(), []
-    for each in certificate_files.every(settings().keys_dir):
-        ends_at = each.certificate.not_valid_after_utc
-        if each.revocation is None and ends_at > at:
-            days = (ends_at - at).days
-            listed.append(("wait" if days < SOON_DAYS else "yes", each.name, ends_at, days))
-    return sorted(listed, key=lambda row: row[2])

@@ -1,5 +1,6 @@
 """Pages on which a person signs in, joins, and looks after devices, sessions and members."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -34,6 +35,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 PER_PAGE = 20
 Name = Annotated[str, Form(min_length=1, max_length=100)]
 Place = Annotated[str, Query(max_length=40)]
+List = Annotated[Literal["members", "invitations", "sessions"], Query()]
 # Where the form stood.
 Back = Annotated[Literal["/account", "/production/members", "/operator/members"], Form()]
 
@@ -184,25 +186,31 @@ def accept(visit: Posted, secret: str) -> Response:
 
 @router.get("/account")
 @may("person")
-def show_account(visit: Visitor, house: Place = "", after: Place = "") -> Response:
+def show_account(
+    visit: Visitor, house: Place = "", of: List = "members", after: Place = ""
+) -> Response:
     """Show who is signed in, where else, with which devices, and what they are in which house.
 
-    `house` names the one whose members go on behind `after`.
+    `of` names the one list that goes on behind `after`; of which `house`, where each has one.
     """
     with db.reading() as session:
         person, held = visit.person(session), visit.session(session)
         houses = [
             _house(
                 session, person, membership, organization,
-                after=after if organization.id == house else "",
+                behind={of: after} if organization.id == house else {},
             )
             for membership, organization in people.memberships_of(session, person.id)
         ]  # fmt: skip
+        signed_in = sessions.sessions_of(
+            session, person.id, before=after if of == "sessions" else "", limit=PER_PAGE
+        )
         shown: dict[str, Any] = {
             "person": person,
             "here": held.id,
-            "passkeys": passkeys.passkeys_of(session, person.id),
-            "sessions": sessions.sessions_of(session, person.id),
+            "passkeys": passkeys.passkeys_of(session, person.id),  # MAX_PASSKEYS at most
+            "sessions": signed_in,
+            "more": signed_in[-1].id if len(signed_in) == PER_PAGE else None,
             "houses": houses,
             "zones": clocks.choices(),
         }
@@ -210,18 +218,29 @@ def show_account(visit: Visitor, house: Place = "", after: Place = "") -> Respon
 
 
 def _house(
-    session: Session, person: Person, membership: Any, organization: Any, *, after: str
+    session: Session,
+    person: Person,
+    membership: Any,
+    organization: Any,
+    *,
+    behind: Mapping[str, str],
 ) -> dict[str, Any]:
-    members, invitations = [], []
+    members: Sequence[Any] = []
+    invitations: Sequence[Any] = []
     if membership.is_admin:
-        members = list(people.members_in(session, organization.id, after=after, limit=PER_PAGE))
-        invitations = list(people.open_invitations(session, person, organization.id))
+        members = people.members_in(
+            session, organization.id, after=behind.get("members", ""), limit=PER_PAGE
+        )
+        invitations = people.open_invitations(
+            session, person, organization.id, after=behind.get("invitations", ""), limit=PER_PAGE
+        )
     return {
         "membership": membership,
         "organization": organization,
         "members": members,
         "more": members[-1][0].id if len(members) == PER_PAGE else None,
         "invitations": invitations,
+        "more_invitations": invitations[-1].id if len(invitations) == PER_PAGE else None,
         "roles": ROLES[organization.kind][::-1],  # first what may least
     }
 

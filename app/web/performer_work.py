@@ -130,19 +130,20 @@ def _not_shown(generation: Generation) -> str:
 
 @router.get("/earnings")
 @may("desk")
-def show_earnings(visit: Visitor) -> Response:
-    """Show what came in month by month, what is still owed, and the statements to keep."""
+def show_earnings(visit: Visitor, before: Before = None) -> Response:
+    """Show what came in month by month, what is still owed, and the statements to keep.
+
+    Of these a page shows the newest, or those before one of them.
+    """
     with db.reading() as session:
         seat, performers = desk_of(session, visit)
+        house = seat.organization.id
+        kept = statements.statements_for(session, house, before=before, limit=STATEMENTS)
         shown: dict[str, Any] = {
             "seat": seat,
             "charts": _charts(session, performers),
-            "statements": [
-                (each, json.loads(each.document)["period"]["number"])
-                for each in statements.statements_for(
-                    session, seat.organization.id, limit=STATEMENTS
-                )
-            ],
+            "statements": [(each, json.loads(each.document)["period"]["number"]) for each in kept],
+            "more": kept[-1].id if len(kept) == STATEMENTS else None,
         }
     return page(visit, "performer_earnings.html", here="/performer/earnings", **shown)
 

@@ -1,6 +1,6 @@
 """Who is what in a production: listed to its members, and changed by its administrators."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Response
 
@@ -19,18 +19,32 @@ HERE = "/production/members"
 
 @router.get("/members")
 @may("office")
-def show_members(visit: Visitor, after: Annotated[str, Query(max_length=40)] = "") -> Response:
-    """List who is what here; to an administrator, open invitations and what may be changed too."""
+def show_members(
+    visit: Visitor,
+    of: Annotated[Literal["members", "invitations"], Query()] = "members",
+    after: Annotated[str, Query(max_length=40)] = "",
+) -> Response:
+    """List who is what here; to an administrator, open invitations and what may be changed too.
+
+    `of` names the one list that goes on behind `after`.
+    """
     with db.reading() as session:
         seat = seat_of(session, visit, "production")
         house = seat.organization.id
-        found = people.members_in(session, house, after=after, limit=PER_PAGE)
+        behind = {of: after}
+        found = people.members_in(session, house, after=behind.get("members", ""), limit=PER_PAGE)
+        open_ = (
+            people.open_invitations(
+                session, seat.person, house, after=behind.get("invitations", ""), limit=PER_PAGE
+            )
+            if seat.membership.is_admin
+            else []
+        )
         shown: dict[str, Any] = {
             "seat": seat,
             "members": found,
-            "invitations": people.open_invitations(session, seat.person, house)
-            if seat.membership.is_admin
-            else [],
+            "invitations": open_,
+            "more_invitations": open_[-1].id if len(open_) == PER_PAGE else None,
             "roles": ROLES["production"][::-1],  # first what may least
             "more": found[-1][0].id if len(found) == PER_PAGE else None,
         }

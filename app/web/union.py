@@ -32,17 +32,24 @@ Place = Annotated[str | None, Query(max_length=40)]
 
 @router.get("")
 @may("officer")
-def show_desk(visit: Visitor) -> Response:
-    """Show each agreement, whether it is on strike, and what waits for a second person."""
+def show_desk(visit: Visitor, start: Annotated[int, Query(ge=0, le=10**6)] = 0) -> Response:
+    """Show each agreement, whether it is on strike, and what waits for a second person.
+
+    On strike are all that are; of the rest a page shows those from `start` on.
+    """
     with db.reading() as session:
         seat = seat_of(session, visit, "union")
         turned = strikes.switches_of(session, seat.organization.id, limit=PER_PAGE)
         at = clock.now()
         called = strikes.spans(strikes.confirmed(session))
         running = {each.agreement: each for each in called if each.runs(at)}
+        kept = agreements_of(session, seat.organization)
         shown: dict[str, Any] = {
             "seat": seat,
-            "agreements": agreements_of(session, seat.organization),
+            "agreements": kept[start : start + PER_PAGE],
+            "strikes": [each for each in kept if each in running],
+            "kept": len(kept),
+            "more": start + PER_PAGE if len(kept) > start + PER_PAGE else None,
             "running": running,
             "waiting": [each for each in turned if each.state(at) == "proposed"],
             "mine": _mine(session, seat.person.id, turned),

