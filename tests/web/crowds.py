@@ -41,18 +41,20 @@ CONTRACTS = dict.fromkeys(
 )
 DONE = "state IN ('released', 'quarantined')"
 OF_DONE = f"generation_id IN (SELECT id FROM generation WHERE {DONE})"
+# A contract has one promise of each kind, however much is made under it.
+NOT_OF_CONTRACTS = "subject_id NOT IN (SELECT id FROM contract)"
 OUTPUTS = {
     **dict.fromkeys(
         (
             *("decision", "usage_event", "journal_entry", "posting", "entry_seal"),
-            *("ledger_period_entry", "notice", "log_leaf"),
+            *("ledger_period_entry", "notice"),
         ),
         "",
     ),
     **dict.fromkeys(("generation_replica", "hold"), OF_DONE),
     "generation": DONE,
-    # Not what was promised of a contract: it has one of each, however much is made under it.
-    "log_outbox": "leaf_index IS NOT NULL AND subject_id NOT IN (SELECT id FROM contract)",
+    "log_outbox": f"leaf_index IS NOT NULL AND {NOT_OF_CONTRACTS}",
+    "log_leaf": f"outbox_id IN (SELECT id FROM log_outbox WHERE {NOT_OF_CONTRACTS})",
 }
 UNDER_WAY = {
     **dict.fromkeys(("generation_replica", "hold", "vendor_job"), f"NOT {OF_DONE}"),
