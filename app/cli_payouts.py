@@ -74,24 +74,24 @@ def write_file(
     """
     from app.ledger.errors import PayoutStands
     from app.ledger.payouts import order_of
-    from app.payments import transfer
+    from app.payments import bank_files
     from app.twofold import operators
 
+    form: bank_files.Form = "csv" if as_csv else "pain.001"
     with db.reading() as session:
         found = order_of(session, order)
-        agreed = transfer.to_agree_to(session, found)
+        asked = bank_files.asked_of(session, found, form)
 
     def make(session: Session) -> bytes:  # opening an account is recorded
         same = order_of(session, order)
-        if transfer.to_agree_to(session, same) != agreed:  # the bank said something meanwhile
+        if bank_files.asked_of(session, same, form) != asked:  # the bank said something meanwhile
             raise PayoutStands(
                 f"what is under way of {same.id} changed this moment, and nothing was written; "
                 "give the command again: two operators agree to the file that is left"
             )
-        return transfer.as_csv(session, same) if as_csv else transfer.pain_001(session, same)
+        return bank_files.WRITES[form](session, same)
 
-    asked = {"as": "csv" if as_csv else "pain.001"} | agreed
-    _write_whole(to, operators.by_two("vault-access", found.id, asked, make))
+    _write_whole(to, operators.by_two(bank_files.KIND, found.id, asked, make))
     print(f"{to}: {found.id}")
 
 

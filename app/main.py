@@ -86,6 +86,7 @@ from app.web import (
     agency_invitation,
     agency_preview,
     agency_statements,
+    operator_payouts,
     performer,
     performer_catalogue,
     performer_counter,
@@ -280,6 +281,7 @@ def create_app() -> FastAPI:
     app.include_router(union_pages.router)
     app.include_router(union_estates.router)
     app.include_router(operator_page.router)
+    app.include_router(operator_payouts.router)
     app.include_router(agency_pages.router)
     app.include_router(agency_import.router)
     app.include_router(agency_preview.router)

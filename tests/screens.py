@@ -184,6 +184,8 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             generation = released(session, scene, film, line=line, length_s="6")
     with _days_ago(20), db.writing() as session:
         told(session, closed(session))
+    with _days_ago(12), db.writing() as session:
+        paid_out = ways.paid_out(session, scene, union)
     with _days_ago(2), db.writing() as session:
         case = opening.open_case(
             session,
@@ -262,6 +264,9 @@ def _populate(directory: Path) -> tuple[Any, Any, dict[str, str]]:
             "union-findings": "/union/findings",
             "operator": "/operator",
             "operators": "/operator/members",
+            "operator-payouts": "/operator/payouts",
+            "operator-payouts-plan": "/operator/payouts",
+            "operator-payouts-order": f"/operator/payouts/{paid_out}",
             "requests": "/agency",
             "roster": "/agency/roster",
             "import": "/agency/import",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.language import _, ngettext
 from app.ledger.books import Line
 from app.ledger.errors import NothingToPay, PayoutNameTaken, PayoutNotFound, PayoutStands
 from app.ledger.models_payouts import Payout, PayoutEvent, PayoutItem, PayoutOrder
@@ -42,7 +43,7 @@ class Ordered:
 
 
 @dataclass(frozen=True)
-class _Due:
+class ToPay:
     """What one payee is to be paid now, and where to."""
 
     account: str
@@ -69,7 +70,7 @@ def order_payouts(
     whatever has become open since. Raises NothingToPay where no payee can be paid, saying who waits
     for what, and PayoutNameTaken where the name ordered in another currency or at another's risk.
     """
-    _lock(session)
+    hold_still(session)
     first = session.exec(select(PayoutOrder).where(PayoutOrder.name == name)).first()
     if first is not None:
         if (first.currency, first.risk_carrier) != (currency, risk_carrier):
@@ -78,8 +79,9 @@ def order_payouts(
                 f"{first.risk_carrier or 'nobody'}; give this order a name of its own"
             )
         return Ordered(first, payouts_of(session, first))
-    lines = open_lines(session, check_currency(currency))
-    due, waiting = _plan(lines, pay_to, held, bool(risk_carrier))
+    due, waiting = plan_payouts(
+        session, currency, pay_to=pay_to, held=held, at_risk=bool(risk_carrier)
+    )
     for each in due:
         owed = -balance(session, each.account, currency)
         if each.amount_minor > owed:
@@ -96,31 +98,41 @@ def order_payouts(
     return Ordered(order, [_send(session, order, each) for each in due], waiting)
 
 
-def _plan(
-    lines: Mapping[str, Sequence[OpenLine]], pay_to: PayTo, held: Mapping[str, str], at_risk: bool
-) -> tuple[list[_Due], dict[str, str]]:
-    """Say who is paid what, and who waits for what."""
-    due: list[_Due] = []
+def plan_payouts(
+    session: Session, currency: str, *, pay_to: PayTo, held: Mapping[str, str], at_risk: bool
+) -> tuple[list[ToPay], dict[str, str]]:
+    """Say who an order would pay what now, and who waits for what: account to reason, in words.
+
+    Nothing is ordered. It reads every open line, as an order does.
+    """
+    due: list[ToPay] = []
     waiting: dict[str, str] = {}
-    for account, listed in sorted(lines.items()):
+    for account, listed in sorted(open_lines(session, check_currency(currency)).items()):
         every = [line for line in listed if line.entry_id not in held]
         payable = [line for line in every if line.funded or at_risk]
         details_id = pay_to(account)
         reasons = sorted({held[line.entry_id] for line in listed if line.entry_id in held})
         if len(payable) < len(every):
-            reasons.append(f"{len(every) - len(payable)} entries wait for funded money")
+            number = len(every) - len(payable)
+            reasons.append(
+                ngettext(
+                    "%(num)s entry waits for funded money",
+                    "%(num)s entries wait for funded money",
+                    number,
+                )
+            )
         if reasons:
             waiting[account] = "; ".join(reasons)
         if sum(line.amount_minor for line in payable) <= 0:
-            waiting.setdefault(account, "nothing is owed")
+            waiting.setdefault(account, _("nothing is owed"))
         elif details_id is None:
-            waiting[account] = "names no bank account"
+            waiting[account] = _("names no bank account")
         else:
-            due.append(_Due(account, details_id, payable))
+            due.append(ToPay(account, details_id, payable))
     return due, waiting
 
 
-def _send(session: Session, order: PayoutOrder, due: _Due) -> Payout:
+def _send(session: Session, order: PayoutOrder, due: ToPay) -> Payout:
     payout = Payout(
         order_id=order.id,
         account=due.account,
@@ -167,9 +179,56 @@ def order_of(session: Session, named: str) -> PayoutOrder:
     return found
 
 
-def payouts_of(session: Session, order: PayoutOrder) -> Sequence[Payout]:
-    """List the payouts of an order, in the order of their ids."""
-    theirs = select(Payout).where(Payout.order_id == order.id)
+def orders(session: Session, *, before: str = "", limit: int = 25) -> Sequence[PayoutOrder]:
+    """List orders, newest first; `before` continues a list."""
+    page = select(PayoutOrder).order_by(col(PayoutOrder.id).desc()).limit(limit)
+    return session.exec(page.where(col(PayoutOrder.id) < before) if before else page).all()
+
+
+def standing_of_each(
+    session: Session, listed: Sequence[PayoutOrder]
+) -> dict[str, dict[str, tuple[int, int]]]:
+    """Say of each order how many payouts stand in which state, and their sum in minor units."""
+    found: dict[str, dict[str, tuple[int, int]]] = {each.id: {} for each in listed}
+    newest = (
+        sa.select(sa.func.max(PayoutEvent.number))
+        .where(col(PayoutEvent.payout_id) == col(Payout.id))
+        .correlate(Payout)
+        .scalar_subquery()
+    )
+    counted = (
+        sa.select(
+            col(Payout.order_id),
+            col(PayoutEvent.state),
+            sa.func.count(),
+            sa.func.sum(Payout.amount_minor),
+        )
+        .join(
+            PayoutEvent,
+            (col(PayoutEvent.payout_id) == col(Payout.id)) & (col(PayoutEvent.number) == newest),
+        )
+        .where(col(Payout.order_id).in_(found))
+        .group_by(col(Payout.order_id), col(PayoutEvent.state))
+    )
+    for order_id, state, number, minor in session.execute(counted):
+        found[order_id][state] = (number, int(minor))
+    return found
+
+
+def payouts_of(
+    session: Session, order: PayoutOrder, *, after: str = "", limit: int | None = None
+) -> Sequence[Payout]:
+    """List the payouts of an order, in the order of their ids; `after` continues a list."""
+    theirs = select(Payout).where(Payout.order_id == order.id, col(Payout.id) > after)
+    return session.exec(theirs.order_by(col(Payout.id)).limit(limit)).all()
+
+
+def under_way(session: Session, order: PayoutOrder) -> Sequence[Payout]:
+    """List the payouts of an order that neither settled nor came back, by their ids."""
+    ended = sa.exists().where(
+        col(PayoutEvent.payout_id) == col(Payout.id), col(PayoutEvent.state) != "sent"
+    )
+    theirs = select(Payout).where(Payout.order_id == order.id, ~ended)
     return session.exec(theirs.order_by(col(Payout.id))).all()
 
 
@@ -206,14 +265,14 @@ def reckon(session: Session, event_id: str) -> tuple[Line, ...] | None:
     return _lines(payout, before, event.state)
 
 
-def _lock(session: Session) -> None:
+def hold_still(session: Session) -> None:
     """Keep other acts on payouts away until this commits; SQLite has one writer anyway."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
 def _next(session: Session, payout_id: str, state: str, *, note: str) -> PayoutEvent:
-    _lock(session)
+    hold_still(session)
     payout = session.get(Payout, payout_id)
     if payout is None:
         raise PayoutNotFound(f"no payout has the id {payout_id[:64]}")

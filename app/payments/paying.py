@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from app.ledger import payouts as ledger
 from app.ledger.models_payouts import Payout, PayoutEvent
-from app.ledger.payouts import Ordered
+from app.ledger.payouts import Ordered, ToPay
 from app.ledger.receivables.invoices import party_of
 from app.notices import service as notices
 from app.payments.details import paid_to
@@ -29,6 +29,15 @@ def order(
     for payout in made.payouts:
         _tell(session, payout, "sent")
     return made
+
+
+def plan(
+    session: Session, *, currency: str, held: Mapping[str, str], at_risk: bool = False
+) -> tuple[list[ToPay], dict[str, str]]:
+    """Say who `order` would pay what now, and who waits for what; nothing is ordered."""
+    return ledger.plan_payouts(
+        session, currency, pay_to=partial(paid_to, session), held=held, at_risk=at_risk
+    )
 
 
 def settle(session: Session, payout_id: str, *, note: str = "") -> PayoutEvent:

@@ -17,9 +17,10 @@ from sepaxml import SepaTransfer
 from sepaxml.validation import try_valid_xml
 from sqlmodel import Session
 
+from app.ledger import payouts as ledger
 from app.ledger.errors import PayoutStands
 from app.ledger.models_payouts import Payout, PayoutOrder
-from app.ledger.payouts import events_of, items_of, payouts_of
+from app.ledger.payouts import items_of
 from app.ledger.receivables.models import OPERATOR
 from app.ledger.receivables.profiles import profile_on
 from app.money import minor_digits
@@ -107,11 +108,7 @@ def to_agree_to(session: Session, order: PayoutOrder) -> dict[str, Any]:
 
 def under_way(session: Session, order: PayoutOrder) -> Sequence[Payout]:
     """List the payouts of an order that neither settled nor came back. Raises PayoutStands."""
-    found = [
-        payout
-        for payout in payouts_of(session, order)
-        if events_of(session, payout.id)[-1].state == "sent"
-    ]
+    found = ledger.under_way(session, order)
     if not found:
         raise PayoutStands(f"{order.id}: every payout of it has settled or come back")
     return found

@@ -21,6 +21,7 @@ from app.identity.models import OPERATORS, ApiKey, Organization
 from app.identity.models_people import Membership
 from app.language import _, day
 from app.notices import service as notices
+from app.recovery.errors import RecoveredLately
 from app.recovery.service import check_may_bind
 from app.transparency import service as transparency
 from app.twofold.errors import (
@@ -102,6 +103,15 @@ def check_may_agree(session: Session, act: TwofoldAct, person_id: str) -> None:
             f"only who was a member {KNOWN_FOR.days} days before it was proposed counts as one of "
             "two; ask somebody else of your house, or have it proposed anew once you were"
         )
+
+
+def may_agree(session: Session, act: TwofoldAct, person_id: str) -> bool:
+    """Say whether a person's word would count; as `check_may_agree`."""
+    try:
+        check_may_agree(session, act, person_id)
+    except (MemberTooNew, RecoveredLately):
+        return False
+    return True
 
 
 def _say(
@@ -255,10 +265,17 @@ def voices_of(session: Session, act: TwofoldAct) -> Sequence[TwofoldVoice]:
 
 
 def undone(
-    session: Session, organization_id: str, kind: str, subject_id: str, asked: dict[str, Any]
+    session: Session,
+    organization_id: str,
+    kind: str,
+    subject_id: str,
+    asked: dict[str, Any],
+    *,
+    lock: bool = True,
 ) -> TwofoldAct | None:
-    """Return what a house last proposed of just this and nobody did yet, agreed to or not; locked.
+    """Return what a house last proposed of just this and nobody did yet, agreed to or not.
 
+    It is locked for who is about to do it; who only looks says so.
     The account on the host that asked first is on record, and makes no difference. Whether what
     was agreed to is to be done yet, says `holds`.
     """
@@ -270,8 +287,9 @@ def undone(
         col(TwofoldAct.done_at).is_(None),
         TwofoldAct.lapses_at > clock.now(),
     )
-    locked = theirs.order_by(col(TwofoldAct.id).desc()).with_for_update()
-    found = session.exec(locked, execution_options={"populate_existing": True})
+    newest = theirs.order_by(col(TwofoldAct.id).desc())
+    newest = newest.with_for_update() if lock else newest
+    found = session.exec(newest, execution_options={"populate_existing": True})
     this = asked | {ACCOUNT: None}
     return next((each for each in found if each.asked | {ACCOUNT: None} == this), None)
 

@@ -13,6 +13,7 @@ from app.identity import service as identity
 from app.identity.models import ORGANIZATION_KINDS
 from app.identity.models_people import Invitation, Membership, Passkey, PersonSession
 from app.identity.models_providers import SignInProvider
+from app.ledger.models_payouts import PayoutOrder
 from app.licensing.approvals.models import ApprovalRequest
 from app.main import operations_of
 from app.notices.models import Contact
@@ -105,7 +106,8 @@ def theirs(house, served):
             signature="{}",
             signing_key_id=house.scene.desk.registered.id,
         )
-        session.add_all((contact, recovery, invitation, act, provider, entry, declared))
+        order = PayoutOrder(name="2026-12", currency="EUR")
+        session.add_all((contact, recovery, invitation, act, provider, entry, declared, order))
         return {
             **things,
             "organization_id": griet.organization_id,
@@ -115,6 +117,7 @@ def theirs(house, served):
             "entry_id": entry.id,
             "declaration_id": declared.id,
             "act_id": act.id,
+            "order_id": order.id,
             "provider_id": provider.id,
             "recovery_id": recovery.id,
             "passkey_id": session.exec(select(Passkey.id)).one(),

@@ -34,6 +34,8 @@ from app.registry.imports.service import LINK
 from app.registry.models import Performer
 from app.twofold import rotation
 from tests.licensing.mandating import granted, holder_of
+from tests.payments.payouts import Payee, an_order
+from tests.payments.stories import Story
 from tests.scenes import a_scene, offered
 
 SAMPLE = Path(__file__).parent.parent.parent / "samples" / "girl-with-a-pearl-earring.jpg"
@@ -169,6 +171,12 @@ def of_age(session: Session, directory: Path) -> Any:
     return scene
 
 
+def paid_out(session: Session, scene: Any, union: Any) -> str:
+    """Order what is owed to the performer, at an account they named; return the order's id."""
+    Payee(Story(scene, union)).names(session)
+    return an_order(session, name="2026-11").order.id
+
+
 def to_look_at(session: Session, scene: Any) -> str:
     """Have a film wait for a look by the performer or their agent; return the preview's id."""
     _, film = scene.ask(session, line="Do you see me?", length_s="4")
@@ -237,6 +245,7 @@ def _pressing(name: str) -> Callable[[Page], None]:
 STEPS: dict[str, Callable[[Page], None]] = {
     "scene": _ask_for_a_price,
     "verdict": _show_a_file,
+    "operator-payouts-plan": _pressing("See what can be paid"),
     "recovery-codes": _pressing("Make eight new ones"),
     "invited": _pressing("Make a link"),
     "key-made": _make_a_key,

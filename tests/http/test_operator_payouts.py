@@ -1,0 +1,162 @@
+"""Operators pay out at their pages: the payee reads what they do, and the books are right."""
+
+import pytest
+
+from app import config, db
+from app.ledger.check import check
+from app.ledger.models_payouts import PayoutOrder
+from app.ledger.receivables.models import OPERATOR
+from app.payments import bank_files
+from app.trail import OperatorAct
+from app.twofold.models import TwofoldAct
+from app.vault import VaultOpening
+from tests.http.test_operator_page import known_for_days
+from tests.http.test_performer_pages import joined, shown
+from tests.identity.authenticator import ORIGIN
+from tests.ledger.receivables.billing import a_profile
+from tests.payments.payouts import IBAN, RISK, a_payee
+from tests.people.arriving import an_operator
+from tests.people.visiting import everything, later, refused
+
+pytestmark = [
+    pytest.mark.parametrize("database", ["sqlite"], indirect=True),
+    pytest.mark.xdist_group("http"),
+]
+HERE = "/operator/payouts"
+
+
+@pytest.fixture
+def payee(served, monkeypatch):
+    monkeypatch.setenv("UNDERSTUDY_ORIGIN", ORIGIN)
+    config.settings.cache_clear()
+    with db.writing() as session:
+        a_profile(session, OPERATOR, iban="DE89370400440532013000")
+        return a_payee(session)
+
+
+@pytest.fixture
+def griet(served, payee):
+    return joined(served, payee.story.scene.desk.organization, "Griet")
+
+
+@pytest.fixture
+def two(served, payee):
+    """Two operators, each of whom counts as one of two."""
+    found = an_operator(served), an_operator(served, "Otto")
+    known_for_days()
+    return found
+
+
+def ordered(olga) -> str:
+    """Order what can be paid; return the address of the order."""
+    shown(olga, HERE)
+    answer = olga.send(HERE, name="2026-12", currency="EUR", risk_carrier=RISK)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def agree(operator) -> None:
+    act = everything(TwofoldAct)[-1]
+    page = shown(operator, f"/account/two-people/{act.id}")
+    assert "1 payouts of the order 2026-12, 56.25 EUR together" in page
+    assert operator.send(f"/two-people/{act.id}/agreement").status_code == 303
+
+
+def test_what_is_payable_is_ordered_filed_and_settled_and_the_payee_reads_each_step(two, griet):
+    olga, otto = two
+    shown(olga, HERE)
+    plan = olga.send(f"{HERE}/plan", currency="EUR").text
+    assert "Nobody can be paid in EUR now." in plan
+    assert "1 entry waits for funded money" in plan
+    plan = olga.send(f"{HERE}/plan", currency="EUR", risk_carrier=RISK).text
+    assert "1 payee can be paid: 56.25 EUR." in plan
+    assert everything(PayoutOrder) == []
+    order = ordered(olga)
+    assert ordered(olga) == order  # the same name again is the same order
+    assert "? on its way" in shown(griet, "/performer/payouts")
+    shown(olga, order)
+    assert olga.send(f"{order}/proposal", form="pain.001").headers["location"] == order
+    assert "? waits for another operator" in shown(olga, order)
+    agree(otto)
+    assert "✓ two of you agreed" in shown(olga, order)
+    file = olga.send(f"{order}/file", form="pain.001")
+    assert file.headers["content-disposition"].endswith('.xml"')
+    assert file.headers["cache-control"] == "no-store"
+    assert IBAN.encode() in file.content
+    assert IBAN[4:] not in shown(olga, order)
+    assert olga.send(f"{order}/settled").headers["location"] == order
+    assert "All of it is paid." in shown(olga, order)
+    assert "✓ paid" in shown(griet, "/performer/payouts")
+    (payout_id,) = {each for each in olga.page.split('"') if each.startswith("pyo_")}
+    said = olga.send(f"{order}/returned", payout_id=payout_id, reason="account <closed>")
+    assert said.headers["location"] == order
+    assert "account &lt;closed&gt;" in shown(griet, "/performer/payouts")
+    assert "✕ came back" in griet.page
+    assert "✕ came back" in shown(olga, HERE)
+    words = [each.words for each in everything(OperatorAct) if each.stated_name.startswith("psn_")]
+    for each in ("order", "file", "settled", "returned"):
+        assert f"payouts {each}" in words
+    with db.reading() as session:
+        assert check(session).ok
+
+
+def test_one_alone_gets_no_file_and_one_agreement_gives_one_and_no_other(two, payee, monkeypatch):
+    """Planted fault: what two agreed to is taken for any file of that order."""
+    olga, otto = two
+    order = ordered(olga)
+    shown(olga, order)
+    openings = len(everything(VaultOpening))
+    refused(olga.send(f"{order}/file", form="csv"), "second-person-needed")
+    for _ in range(2):  # pressed twice: asked for once
+        olga.send(f"{order}/proposal", form="csv")
+    assert len([each for each in everything(TwofoldAct) if each.kind == "vault-access"]) == 1
+    refused(olga.send(f"{order}/file", form="csv"), "second-person-needed")
+    agree(otto)
+    shown(olga, order)
+    refused(olga.send(f"{order}/file", form="pain.001"), "second-person-needed")
+    assert len(everything(VaultOpening)) == openings
+    with monkeypatch.context() as faulty:
+        faulty.setattr(bank_files, "asked_of", lambda session, order, form: _as_csv(session, order))
+        assert IBAN.encode() in olga.send(f"{order}/file", form="pain.001").content, "not caught"
+        refused(olga.send(f"{order}/file", form="csv"), "second-person-needed")  # it was used up
+    refused(olga.send(f"{order}/file", form="csv"), "second-person-needed")
+
+
+honest = bank_files.asked_of
+
+
+def _as_csv(session, order):
+    return honest(session, order, "csv")
+
+
+def test_whoever_is_new_asks_and_is_not_one_of_the_two(served, two, payee):
+    new = an_operator(served, "Ada")
+    order = ordered(new)
+    shown(new, order)
+    new.send(f"{order}/proposal", form="csv")
+    for each in two:
+        assert everything(TwofoldAct)[-1].settled_at is None
+        agree(each)
+    shown(new, order)
+    assert IBAN.encode() in new.send(f"{order}/file", form="csv").content
+
+
+def test_nobody_else_pays_out_and_nobody_without_a_fresh_passkey(two, griet, payee, monkeypatch):
+    olga, _otto = two
+    order = ordered(olga)
+    before = len(everything(OperatorAct))
+    asked = {"form": "csv", "currency": "EUR", "name": "x", "payout_id": "x", "reason": "x"}
+    paths = (HERE, f"{HERE}/plan", *(f"{order}/{what}" for what in ("proposal", "file", "settled",
+             "returned")))  # fmt: skip
+    refused(griet.open(order), "not-allowed")
+    shown(griet, "/account")
+    for path in paths:
+        refused(griet.send(path, **asked), "not-allowed")
+    shown(olga, order)
+    another = {**asked, "payout_id": "pyo_unknown"}
+    refused(olga.send(f"{order}/returned", **another), "payout-not-found")
+    later(monkeypatch, minutes=6)
+    for path in paths:
+        if not path.endswith("plan"):  # it keeps nothing
+            assert olga.send(path, **asked).headers["location"] == "/confirm"
+    assert len(everything(OperatorAct)) == before + 1
