@@ -16,6 +16,7 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from app.language import LANGUAGES, LOCALE, SOURCE
+from app.licensing.deciding.policy_set import load_policies
 
 ROOT = Path(__file__).parent.parent
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None}
@@ -48,7 +49,19 @@ def extracted() -> Catalog:
             ):
                 place = str(path.relative_to(ROOT))
                 said.add(message, locations=[(place, 0)], context=context)
+    for text, place in ruled():
+        said.add(text, locations=[(place, 0)])
     return said
+
+
+def ruled() -> Iterator[tuple[str, str]]:
+    """Yield what the rules say of themselves to people, each with its file."""
+    policies = load_policies(ROOT / "policies")
+    for rule in policies.rules.values():
+        for text in filter(None, (rule.summary, rule.next_step)):
+            yield text, f"policies/{rule.file}"
+    for pack in policies.packs.values():
+        yield pack.notice, f"policies/packs/{pack.name}.json"
 
 
 def _method(path: Path) -> str:

@@ -12,7 +12,7 @@ from app import clock, db
 from app.access import may
 from app.identity.models import Organization
 from app.identity.models_people import Person
-from app.language import _, marked
+from app.language import _, marked, reads
 from app.licensing.contracts.models import Contract
 from app.licensing.disclosures import giving, service
 from app.licensing.disclosures.models import DisclosureGrant
@@ -20,6 +20,7 @@ from app.licensing.disclosures.on_record import agreed_of
 from app.licensing.document import contract as documents
 from app.licensing.document.disclosure import Viewer, level_for
 from app.licensing.words import plain_disclosure
+from app.web.clauses import worded
 from app.web.pages import PageRoute, Posted, Visitor, page, see, site
 from app.web.people import Proven
 from app.web.signing import asked_to_sign, keep_signed
@@ -81,13 +82,15 @@ def show_disclosure(visit: Visitor, contract_id: str, wish: Wished) -> Response:
         document = giving.document_of(
             seat, verifier=wish.verifier, role=wish.role, level=wish.level, last_day=wish.until
         )
-        about, section = giving.to_sign(session, seat, person, document, origin=site().origin)
+        about = giving.to_sign(
+            session, seat, person, document, origin=site().origin, tongue=reads()
+        )
         return page(
             visit,
             "sign_words.html",
             here="",
-            sections=[section],
             action=f"/contracts/{contract_id}/disclosure",
+            **worded(lambda tongue: [giving.in_words(session, seat, document, tongue=tongue)]),
             **asked_to_sign(session, visit, person, about),
         )
 

@@ -12,35 +12,20 @@ from app.access import may
 from app.identity import people
 from app.identity.models import Organization
 from app.identity.models_people import Person
-from app.language import marked, translated
+from app.language import marked, reads, translated
 from app.licensing.contracts.models import Contract
 from app.licensing.mandates import giving, service
+from app.licensing.words.plain_mandate import ACTS, ROLES
 from app.registry import mandates
 from app.registry.models import Performer
 from app.registry.models_mandates import Mandate
+from app.web.clauses import worded
 from app.web.pages import PageRoute, Posted, Visitor, page, see, site
 from app.web.people import Proven
 from app.web.signing import asked_to_sign, keep_signed
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 HERE = "/mandates"
-ROLES = {
-    "agent": marked("agent"),
-    "attorney": marked("attorney"),
-    "guardian": marked("guardian"),
-    "estate_rep": marked("estate"),
-    "union_for_estate": marked("union in the place of an estate"),
-    "loan_out": marked("company of the performer"),
-    "union": marked("union"),
-    "court": marked("court"),
-}
-ACTS = {
-    "negotiate": marked("negotiate contracts"),
-    "sign": marked("sign contracts"),
-    "approve": marked("say yes or no to a use"),
-    "pause": marked("stop every use, and suspend contracts"),
-    "withdraw": marked("withdraw consent"),
-}
 STATES = {
     "standing": ("yes", marked("✓ stands")),
     "waiting": ("wait", marked("? not yet")),
@@ -142,13 +127,15 @@ def show_new(visit: Visitor, wish: Wished) -> Response:
             contract_id=wish.contract,
             last_day=wish.until,
         )
-        about, section = giving.to_sign(session, giver, person, document, origin=site().origin)
+        about = giving.to_sign(
+            session, giver, person, document, origin=site().origin, tongue=reads()
+        )
         return page(
             visit,
             "sign_words.html",
             here=HERE,
-            sections=[section],
             action=HERE,
+            **worded(lambda tongue: [giving.in_words(session, giver, document, tongue=tongue)]),
             **asked_to_sign(session, visit, person, about),
         )
 

@@ -104,7 +104,7 @@ def found(
     reference: Annotated[str, Form(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")],
 ) -> Response:
     """Go on with a job that a person found at the vendor's. Wants a passkey used minutes ago."""
-    note(visit, "generators jobs found", generation_id)
+    note(visit, ("generators", "jobs", "found"), generation_id)
     buying.settle_found(generation_id, reference)
     return see("/operator")
 
@@ -113,7 +113,7 @@ def found(
 @may("operator")
 def absent(visit: Posted, generation_id: str) -> Response:
     """Say that the vendor has no such job: its hold is let go. Wants a passkey used minutes ago."""
-    note(visit, "generators jobs absent", generation_id)
+    note(visit, ("generators", "jobs", "absent"), generation_id)
     with db.writing() as session:
         buying.settle_absent(session, generation_id)
     return see("/operator")
@@ -128,7 +128,7 @@ def insist_operator(session: Session, person: Person) -> Person:
     return person
 
 
-def note(visit: Visit, words: str, *subjects: str) -> str:
+def note(visit: Visit, words: Sequence[str], *subjects: str) -> str:
     """Put down who is about to do what, in a transaction of its own: by the command's words.
 
     Returns the operator's id. Wants a passkey used minutes ago. Raises NotAllowed, NotFresh.
@@ -136,7 +136,7 @@ def note(visit: Visit, words: str, *subjects: str) -> str:
     with db.writing() as session:
         person = insist_operator(session, visit.fresh(session))
         recovery.check_may_bind(session, person.id)
-        trail.note_act(session, words, subjects, name=person.id + api_keys.AT_A_PAGE)
+        trail.note_act(session, " ".join(words), subjects, name=person.id + api_keys.AT_A_PAGE)
         return person.id
 
 

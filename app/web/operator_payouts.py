@@ -87,7 +87,7 @@ def order_payouts(
 
     Wants a passkey used minutes ago.
     """
-    note(visit, "payouts order")
+    note(visit, ("payouts", "order"))
     with db.writing() as session:
         made = paying.order(
             session,
@@ -126,7 +126,7 @@ def ask_for_file(
     visit: Posted, order_id: str, form: Annotated[bank_files.Form, Form()]
 ) -> Response:
     """Ask for a file for the bank; another operator agrees. Wants a passkey used minutes ago."""
-    person_id = note(visit, "payouts file", order_id)
+    person_id = note(visit, ("payouts", "file"), order_id)
     with db.writing() as session:
         order = ledger.order_of(session, order_id)
         bank_files.ask_for_file(session, order, form, person_id=person_id)
@@ -139,7 +139,7 @@ def hand_out_file(
     visit: Posted, order_id: str, form: Annotated[bank_files.Form, Form()]
 ) -> Response:
     """Give the file that two operators agreed to, once. Wants a passkey used minutes ago."""
-    note(visit, "payouts file", order_id)
+    note(visit, ("payouts", "file"), order_id)
     with db.writing() as session:
         order = ledger.order_of(session, order_id)
         content = bank_files.hand_out(session, order, form)
@@ -155,7 +155,7 @@ def settle(visit: Posted, order_id: str, payout_id: OnePayout = "") -> Response:
 
     Wants a passkey used minutes ago.
     """
-    note(visit, "payouts settled", order_id, payout_id)
+    note(visit, ("payouts", "settled"), order_id, payout_id)
     with db.writing() as session:
         order = ledger.order_of(session, order_id)
         if payout_id:
@@ -179,7 +179,7 @@ def give_back(
 
     Wants a passkey used minutes ago.
     """
-    note(visit, "payouts returned", order_id, payout_id)
+    note(visit, ("payouts", "returned"), order_id, payout_id)
     with db.writing() as session:
         payout = _payout_in(session, ledger.order_of(session, order_id), payout_id)
         paying.give_back(session, payout.id, note=" ".join(reason.split()))

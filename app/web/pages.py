@@ -305,6 +305,7 @@ def templates() -> Environment:
     found.globals["languages"] = language.LANGUAGES
     found.filters["said"] = language.translated
     found.filters["spoken"] = spoken.spoken
+    found.filters["or_english"] = spoken.or_english
     found.filters["browser"] = browsers.browser
     found.filters["day"] = instants.day
     found.filters["short"] = instants.short

@@ -1,7 +1,10 @@
 """Words of the house that stand in records as codes, said in the reader's language."""
 
-from app.language import marked, translated
+from markupsafe import Markup, escape
 
+from app.language import SOURCE, marked, reads, translated
+
+_IN_ENGLISH = Markup("<span {}>{}</span>")
 SPOKEN = (
     # roles
     marked("performer"),
@@ -83,3 +86,14 @@ SPOKEN = (
 def spoken(code: str) -> str:
     """Say a code in words: `production_member` is "production member", or as it is translated."""
     return translated(str(code).replace("_", " ").replace("-", " "))
+
+
+def or_english(text: str) -> Markup:
+    """Say a rule's sentence in the reader's language; what has no words there stands in English.
+
+    It is marked as such: an operator may write rules of their own.
+    """
+    said = translated(text)
+    if reads() == SOURCE or said != text:
+        return escape(said)
+    return _IN_ENGLISH.format(Markup('lang="en"'), text)

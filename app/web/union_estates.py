@@ -19,13 +19,14 @@ from app.access import may
 from app.config import settings
 from app.identity.models import Organization
 from app.identity.uploads import limited_form
-from app.language import _, marked
+from app.language import _, marked, reads
 from app.licensing.contracts.models import Contract
 from app.licensing.errors import MandateRefused
 from app.licensing.mandates import declaring, service
 from app.registry.models import Performer
 from app.registry.models_mandates import Mandate, MandateDeclaration
 from app.unions.scope import under
+from app.web.clauses import worded
 from app.web.mandates import STATES
 from app.web.pages import (
     PageRoute,
@@ -153,15 +154,18 @@ def _to_sign(visit: Visit, form: FormData) -> Response:
         document = declaring.document_of(
             seat.organization, performer, died_on=died_on, last_day=last_day, papers=papers
         )
-        about, section = declaring.to_sign(
-            session, seat.organization, performer, seat.person, document, origin=site().origin
+        union = seat.organization
+        about = declaring.to_sign(
+            session, union, performer, seat.person, document, origin=site().origin, tongue=reads()
         )
         return page(
             visit,
             "sign_words.html",
             here=HERE,
-            sections=[section],
             action=PATH,
+            **worded(
+                lambda tongue: [declaring.in_words(union, performer, document, tongue=tongue)]
+            ),
             **asked_to_sign(session, visit, seat.person, about),
         )
 

@@ -106,8 +106,7 @@ def theirs(house, served):
             signature="{}",
             signing_key_id=house.scene.desk.registered.id,
         )
-        order = PayoutOrder(name="2026-12", currency="EUR")
-        session.add_all((contact, recovery, invitation, act, provider, entry, declared, order))
+        session.add_all((contact, recovery, invitation, act, provider, entry, declared))
         return {
             **things,
             "organization_id": griet.organization_id,
@@ -117,7 +116,7 @@ def theirs(house, served):
             "entry_id": entry.id,
             "declaration_id": declared.id,
             "act_id": act.id,
-            "order_id": order.id,
+            "order_id": session.exec(select(PayoutOrder.id)).first(),
             "provider_id": provider.id,
             "recovery_id": recovery.id,
             "passkey_id": session.exec(select(Passkey.id)).one(),

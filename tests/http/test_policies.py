@@ -1,5 +1,6 @@
 """The rules as public law, over HTTP: JSON, a page, earlier sets; and decisions explained."""
 
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from app import db
+from app import db, language
 from app.licensing.decisions import published, rulebook
 from app.licensing.decisions.models_policies import PolicyPublication
 from app.transparency.models import LogOutbox
+from app.web.spoken import or_english
 from tests.http.house import House, a_house, assert_problem
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -67,6 +69,26 @@ class TestPage:
             assert str(pack.first_day) in texts[name]
             assert texts[name].count("ot legal advice") > 1
         assert client.get("/policies?pack=none").status_code == 404
+
+    def test_says_every_rule_in_the_readers_language_and_marks_what_stays_english(self, client):
+        said = language.catalogue("es")
+        spanish = {"accept-language": "es"}
+        packs = rulebook.today().packs
+        pages = {
+            name: html.unescape(
+                client.get("/policies", params={"pack": name}, headers=spanish).text
+            )
+            for name in ("", *packs)
+        }
+        for rule in rulebook.today().rules.values():
+            for text in filter(None, (rule.summary, rule.next_step)):
+                assert said.gettext(text) != text, rule.id
+                assert said.gettext(text) in pages[rule.pack], rule.id
+            assert f'<span lang="en">{rule.source}</span>' in pages[rule.pack], rule.id
+        for name, pack in packs.items():
+            assert pack.notice not in pages[name]
+        with language.reading_in("es"):  # a rule of an operator's own
+            assert or_english("A <rule>.") == '<span lang="en">A &lt;rule&gt;.</span>'
 
     def test_loads_nothing_but_its_own_style_and_runs_nothing(self, client) -> None:
         answer = client.get("/policies")

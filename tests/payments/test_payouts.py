@@ -166,7 +166,7 @@ class TestFunds:
         made = an_order(session, risk="")
         (payout,) = made.payouts
         assert payout.amount_minor == NET_MINOR
-        assert made.waiting[payee.account] == "1 entries wait for funded money"
+        assert made.waiting[payee.account] == "1 entry waits for funded money"
         at_risk = an_order(session, "the rest")
         assert [each.amount_minor for each in at_risk.payouts] == [NET_MINOR]
         funded = session.exec(select(PayoutItem.payout_id, PayoutItem.funded)).all()

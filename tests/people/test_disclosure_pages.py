@@ -81,7 +81,7 @@ class TestGrant:
         here = f"/contracts/{scene.contract.series_id}/disclosure"
         assert "Nobody was let see more" in griet.open(here).text
         page = griet.open(path_of(scene)).text
-        assert "Delft Talent, as a court, is shown the names of both sides" in page
+        assert "“Delft Talent”, as court, is shown the names of both sides" in page
         assert "What they saw until then they know" in page
         assert seen(scene) == "license"
         assert signs(griet, scene).headers["location"] == here
@@ -101,6 +101,21 @@ class TestGrant:
         assert "– ended" in griet.open(here).text
         griet.sign_in()
         assert signs(griet, scene).status_code == 303  # what was ended may be granted again
+        assert seen(scene) == "use"
+
+    @ONE_DATABASE
+    def test_is_signed_in_the_language_it_is_read_in(self, served):
+        scene = a_contract(EITHER)
+        griet = joined(served, scene.desk.organization, "Griet")
+        griet.client.headers["accept-language"] = "es"
+        shown = "A “Delft Talent”, como tribunal, se le muestra esto: los nombres de las dos partes"
+        page = griet.open(path_of(scene)).text
+        assert shown in page
+        assert "“Delft Talent”, as court, is shown" in page  # the English beside it
+        assert signs(griet, scene).status_code == 303
+        (made,) = everything(DisclosureGrant)
+        assert shown in made.jws
+        assert '"language":"es"' in made.jws
         assert seen(scene) == "use"
 
     @ONE_DATABASE

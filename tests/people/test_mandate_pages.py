@@ -3,12 +3,14 @@
 import json
 from datetime import timedelta
 
+import pytest
 from sqlmodel import select
 
 from app import clock, db
 from app.identity.models import SigningKey
 from app.identity.models_people import Ceremony
 from app.licensing.contracts import assertions
+from app.licensing.errors import SignatureRefused
 from app.licensing.mandates import service
 from app.registry import mandates
 from app.registry.models_mandates import Mandate
@@ -44,8 +46,9 @@ def signs(browser, path):
 class TestGive:
     def test_with_a_passkey_over_the_words_on_the_page_and_it_counts_at_once(self, scene, girl):
         page = girl.open(wish(scene)).text
-        assert "Delft Talent may act for The Girl as attorney, under every contract." in page
-        assert "They may: pause. They may do nothing else." in page
+        assert "“Delft Talent” may act for “The Girl” as attorney, under every contract." in page
+        does = "They may do this, and nothing else: stop every use, and suspend contracts."
+        assert does in page
         assert signs(girl, wish(scene)).headers["location"] == "/mandates"
         (made,) = everything(Mandate)
         assert (made.role, made.acts, made.contract_id) == ("attorney", ["pause"], None)
@@ -57,7 +60,31 @@ class TestGive:
             holder = scene.agency.organization.id
             assert mandates.roles_of(session, scene.performer.id, holder) == ["attorney"]
         assert said.user_verified
-        assert "They may: pause" in said.words
+        assert does in said.words
+
+    @ONE_DATABASE
+    def test_in_the_language_it_is_read_in_with_the_english_beside(self, scene, girl):
+        """Planted fault: the words that are signed are not those on the page."""
+        girl.client.headers["accept-language"] = "es"
+        page = girl.open(wish(scene)).text
+        does = "Puede hacer esto, y nada más: parar todos los usos y suspender contratos."
+        for said in (does, "“Delft Talent” puede actuar por “The Girl” como", "Lo mismo en inglés"):
+            assert said in page
+        assert "“Delft Talent” may act for “The Girl” as attorney" in page
+        assert signs(girl, wish(scene)).headers["location"] == "/mandates"
+        (made,) = everything(Mandate)
+        document = made.document.encode()
+        with db.reading() as session:
+            jwk = session.get_one(SigningKey, made.signing_key_id).public_jwk
+        said = assertions.check(document, made.signature, jwk, role=service.GRANTOR)
+        assert said.language == "es"
+        assert does in said.words
+        assert "may act for" not in said.words
+        with pytest.raises(SignatureRefused, match="words shown"):
+            assertions.check(
+                document, made.signature.replace("y nada más", "y todo lo demás"), jwk,
+                role=service.GRANTOR,
+            )  # fmt: skip
 
     @ONE_DATABASE
     def test_what_could_not_be_kept_is_refused_before_anybody_signs(self, scene, girl):

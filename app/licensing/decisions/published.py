@@ -7,13 +7,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from app.errors import NotFound
+from app.language import marked
 from app.licensing.deciding.policy_set import PolicySet
 from app.licensing.decisions import rulebook
 from app.licensing.decisions.models_policies import PolicyPublication
 from app.storage import ObjectMissing
 from app.transparency import service as transparency
 
-NOTICE = (
+NOTICE = marked(
     "These rules summarize published agreements and statutes and, where none speaks, a house rule. "
     "They are not legal advice, and nobody who applies them is thereby compliant with anything."
 )

@@ -11,6 +11,7 @@ from app import clock
 from app.identity import people
 from app.identity.models import Organization
 from app.identity.models_people import Membership, Passkey, Person
+from app.language import SOURCE, _, reading_in
 from app.licensing.contracts import signatories, signing
 from app.licensing.contracts.models import Contract
 from app.licensing.contracts.service import contract_of
@@ -111,9 +112,15 @@ def document_of(
 
 
 def to_sign(
-    session: Session, seat: Seat, person: Person, document: dict[str, Any], *, origin: str
-) -> tuple[str, Section]:
-    """Return what a challenge is about, with the document, and the words that are shown.
+    session: Session,
+    seat: Seat,
+    person: Person,
+    document: dict[str, Any],
+    *,
+    origin: str,
+    tongue: str = SOURCE,
+) -> str:
+    """Return what a challenge is about, with the document: the words are those of `in_words`.
 
     Refuses here what could not be kept, before anybody signs it: raises DisclosureGrantInvalid,
     DisclosureGrantRefused, SignatureRefused.
@@ -121,25 +128,38 @@ def to_sign(
     side = _side(seat)
     said, signed = service.read(document)
     service.check_may_be_granted(session, seat.contract, said, by=seat.house.id)
-    verifier = session.get_one(Organization, said.verifier.name)
-    words = plain_disclosure.of_grant(
-        verifier=verifier.name,
-        role=said.verifier.role,
-        level=said.level,
-        until=said.until,
-        contract_id=seat.contract.series_id,
-        counts=_counts(session, seat.contract, side, verifier.id),
-    )
-    section = Section("You let somebody learn more", words)
     about = signing.statement_of(
         signed,
-        [section],
+        [in_words(session, seat, document, tongue=tongue)],
+        tongue=tongue,
         role=side,
         organization_id=seat.house.id,
         person_id=person.id,
         origin=origin,
     )
-    return json.dumps(json.loads(about) | {"disclosure": document}), section
+    return json.dumps(json.loads(about) | {"disclosure": document})
+
+
+def in_words(
+    session: Session, seat: Seat, document: dict[str, Any], *, tongue: str = SOURCE
+) -> Section:
+    """Say in a language what is granted, as `to_sign` has it signed.
+
+    Expects that it may be granted. Raises DisclosureGrantInvalid.
+    """
+    said, _signed = service.read(document)
+    verifier = session.get_one(Organization, said.verifier.name)
+    counts = _counts(session, seat.contract, _side(seat), verifier.id)
+    with reading_in(tongue):
+        words = plain_disclosure.of_grant(
+            verifier=verifier.name,
+            role=said.verifier.role,
+            level=said.level,
+            until=said.until,
+            contract_id=seat.contract.series_id,
+            counts=counts,
+        )
+        return Section(_("You let somebody learn more"), words)
 
 
 def give(

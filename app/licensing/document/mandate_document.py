@@ -51,16 +51,3 @@ def parse(document: Mapping[str, Any]) -> tuple[MandateDocument, bytes]:
         return said, bytes(rfc8785.dumps(dict(document)))
     except (ValueError, TypeError, RecursionError) as error:
         raise DocumentRefused([Problem("", f"it has no canonical JSON: {error}")]) from error
-
-
-def in_words(said: MandateDocument, *, performer: str, holder: str) -> str:
-    """Say a mandate in plain words: what a person is shown before their passkey signs it."""
-    role = said.role.replace("_", " ")
-    where = f"under contract {said.contract}" if said.contract else "under every contract"
-    lines = [
-        f"{holder} may act for {performer} as {role}, {where}.",
-        f"They may: {', '.join(said.acts)}. They may do nothing else.",
-        f"From {said.starts_at:%d %B %Y %H:%M %Z} until {said.ends_at:%d %B %Y %H:%M %Z}.",
-        "You can end this at once, at any moment. What they did until then stands.",
-    ]
-    return "\n".join(f"- {line}" for line in lines)

@@ -16,10 +16,11 @@ from sqlmodel import Session, col, select
 from app import clock
 from app.identity.models import Organization, SigningKey
 from app.identity.models_people import Passkey, Person
+from app.language import SOURCE
 from app.licensing.contracts import signing
-from app.licensing.document import mandate_document
 from app.licensing.errors import AlreadySigned, MandateNotFound, MandateRefused
 from app.licensing.mandates import service, telling
+from app.licensing.words import plain_mandate
 from app.licensing.words.plain_language import Section
 from app.registry import mandates
 from app.registry.models import Performer
@@ -65,35 +66,35 @@ def to_sign(
     document: dict[str, Any],
     *,
     origin: str,
-) -> tuple[str, Section]:
-    """Return what a challenge is about, with the document, and the words that are shown.
+    tongue: str = SOURCE,
+) -> str:
+    """Return what a challenge is about, with the document: the words are those of `in_words`.
 
     Refuses here what could not be filed, before anybody signs it: raises MandateInvalid,
     MandateRefused.
     """
     said, signed = service.read(document)
     service.check_may_be_filed(session, performer, said)
-    words = mandate_document.in_words(said, performer=performer.name, holder=union.name)
-    counts = (
-        "It counts once the operator has seen these papers and filed it. From then on every "
-        "mandate that the performer had given is over."
-    )
-    lines = [
-        f"{performer.name} died on {said.died_on:%d %B %Y}, and we found no estate of theirs.",
-        *(line[2:] for line in words.splitlines()),
-        *(f"The {each.kind} paper has the fingerprint {each.sha256}." for each in said.papers),
-        counts,
-    ]
-    section = Section("You stand in for an estate that was not found", [(x, "") for x in lines])
     about = signing.statement_of(
         signed,
-        [section],
+        [in_words(union, performer, document, tongue=tongue)],
+        tongue=tongue,
         role=service.GRANTOR,
         organization_id=union.id,
         person_id=person.id,
         origin=origin,
     )
-    return json.dumps(json.loads(about) | {"declaration": document}), section
+    return json.dumps(json.loads(about) | {"declaration": document})
+
+
+def in_words(
+    union: Organization, performer: Performer, document: dict[str, Any], *, tongue: str = SOURCE
+) -> Section:
+    """Say in a language what is declared, as `to_sign` has it signed. Raises MandateInvalid."""
+    said, _signed = service.read(document)
+    return plain_mandate.of_declaration(
+        said, performer=performer.name, union=union.name, tongue=tongue
+    )
 
 
 def declare(

@@ -12,10 +12,11 @@ from app import clock
 from app.identity import people
 from app.identity.models import Organization
 from app.identity.models_people import Membership, Passkey, Person
+from app.language import SOURCE
 from app.licensing.contracts import signing
-from app.licensing.document import mandate_document
 from app.licensing.errors import MandateNotFound, MandateRefused
 from app.licensing.mandates import service
+from app.licensing.words import plain_mandate
 from app.licensing.words.plain_language import Section
 from app.registry import mandates
 from app.registry import service as registry
@@ -111,29 +112,45 @@ def document_of(
 
 
 def to_sign(
-    session: Session, giver: Giver, person: Person, document: dict[str, Any], *, origin: str
-) -> tuple[str, Section]:
-    """Return what a challenge is about, with the document, and the words that are shown.
+    session: Session,
+    giver: Giver,
+    person: Person,
+    document: dict[str, Any],
+    *,
+    origin: str,
+    tongue: str = SOURCE,
+) -> str:
+    """Return what a challenge is about, with the document: the words are those of `in_words`.
 
     Refuses here what could not be kept, before anybody signs it: raises MandateInvalid,
     MandateRefused.
     """
     said, signed = service.read(document)
     service.check_may_be_given(session, giver.performer, said, by=giver.house.id)
-    holder = session.get_one(Organization, said.holder)
-    words = mandate_document.in_words(said, performer=giver.performer.name, holder=holder.name)
-    section = Section(
-        "You let somebody act for you", [(line[2:], "") for line in words.splitlines()]
-    )
     about = signing.statement_of(
         signed,
-        [section],
+        [in_words(session, giver, document, tongue=tongue)],
+        tongue=tongue,
         role=service.GRANTOR,
         organization_id=giver.house.id,
         person_id=person.id,
         origin=origin,
     )
-    return json.dumps(json.loads(about) | {"document": document}), section
+    return json.dumps(json.loads(about) | {"document": document})
+
+
+def in_words(
+    session: Session, giver: Giver, document: dict[str, Any], *, tongue: str = SOURCE
+) -> Section:
+    """Say in a language what is given, as `to_sign` has it signed. Raises MandateInvalid."""
+    said, _signed = service.read(document)
+    holder = session.get(Organization, said.holder)
+    return plain_mandate.of_mandate(
+        said,
+        performer=giver.performer.name,
+        holder=holder.name if holder else said.holder,
+        tongue=tongue,
+    )
 
 
 def give(session: Session, person: Person, passkey: Passkey, *, about: str, answer: str) -> Mandate:

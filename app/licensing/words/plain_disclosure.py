@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from app.language import _, marked
+from app.language import day as moment
 from app.licensing.document.contract import Contract
-from app.licensing.words.plain_words import Sentences, day, meant, written
+from app.licensing.words.plain_words import Sentences, day, meant, quoted, written
 
 LEARNS = {
     "license": marked("only that the replica is licensed, and if it still is"),
@@ -36,22 +37,32 @@ SILENT = marked(
 NOW = marked("Who checks a finished file learns")
 THEN = marked("From the release on they learn")
 AT_MOST = marked("At most, somebody named learns")
-
-
 # What somebody named is shown, of each level all of the one before.
 SHOWN = {
-    "credit": "the names of both sides, and of the project",
-    "use": "the names of both sides and of the project; what was made, where it may be shown, what "
-    "is said in it, and why a license ended",
-    "terms": "the names of both sides and of the project; what was made, where it may be shown, "
-    "what is said in it, and why a license ended; and this whole contract, with what is paid",
+    "credit": marked("the names of both sides, and of the project"),
+    "use": marked(
+        "the names of both sides and of the project; what was made, where it may be shown, what "
+        "is said in it, and why a license ended"
+    ),
+    "terms": marked(
+        "the names of both sides and of the project; what was made, where it may be shown, what "
+        "is said in it, and why a license ended; and this whole contract, with what is paid"
+    ),
+}
+ROLES = {
+    "broadcaster": marked("broadcaster"),
+    "union": marked("union"),
+    "court": marked("court"),
 }
 COUNTS = {
-    "alone": "It counts at once.",
-    "both": "The other side has signed for them too: it counts at once, as far as both have "
-    "signed.",
-    "waits": "This contract wants both sides for it, and the other side has not signed: nothing "
-    "more is shown until they do.",
+    "alone": marked("It counts at once."),
+    "both": marked(
+        "The other side has signed for them too: it counts at once, as far as both have signed."
+    ),
+    "waits": marked(
+        "This contract wants both sides for it, and the other side has not signed: nothing more "
+        "is shown until they do."
+    ),
 }
 
 
@@ -59,14 +70,20 @@ def of_grant(
     *, verifier: str, role: str, level: str, until: datetime, contract_id: str, counts: str
 ) -> Sentences:
     """Say a grant before it is signed, with what it does; `counts`: one of COUNTS."""
-    as_what = "" if role == "other" else f", as a {role},"
-    works = f"every finished work under contract {contract_id}, also what is finished later"
+    who, shown = quoted(verifier), _(SHOWN[level])
     said = (
-        f"{verifier}{as_what} is shown {SHOWN[level]}.",
-        f"That is so for {works}, until {until:%d %B %Y %H:%M %Z}.",
-        COUNTS[counts],
-        "You can end it at once, at any moment. What they saw until then they know.",
-        "The public log holds that something was granted, and when; not to whom, and not what.",
+        _("%(who)s, as %(role)s, is shown %(what)s.", who=who, role=_(ROLES[role]), what=shown)
+        if role in ROLES
+        else _("%(who)s is shown %(what)s.", who=who, what=shown),
+        _(
+            "That is so for every finished work under the contract %(contract)s, also what is "
+            "finished later, until %(end)s.",
+            contract=written(contract_id),
+            end=moment(until),
+        ),
+        _(COUNTS[counts]),
+        _("You can end it at once, at any moment. What they saw until then they know."),
+        _("The public log holds that something was granted, and when; not to whom, and not what."),
     )
     return [(sentence, "") for sentence in said]
 
