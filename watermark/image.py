@@ -55,7 +55,7 @@ def embed(image: Image, payload: bytes, key: bytes) -> Image:
     change *= gain
     change *= np.float32(strength)
     change *= np.float32(mask.correction(luma, change, limits))
-    colors = cv2.transform(change, _COLOR[:, None])
+    colors = cv2.merge([change * np.float32(share) for share in _COLOR])
     return np.asarray(cv2.add(image, colors, dtype=cv2.CV_8U), np.uint8)
 
 

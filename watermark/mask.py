@@ -7,6 +7,7 @@ limits: mean structural similarity (Wang et al., IEEE Trans. Image Processing 13
 loss per pixel is about n**2 / (2 variance + C2) for noise n, and PSNR.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -68,16 +69,24 @@ class Limits:
 
 def strength(luma: Luma, shape: Floats, limits: Limits) -> float:
     """The factor for noise of local deviation `shape` that is expected to meet both limits."""
-    step = max(1, int(np.sqrt(luma.size / 4e5)))
-    some = (slice(None, None, step), slice(None, None, step))
-    values = luma.astype(np.float32)
-    mean = cv2.GaussianBlur(values, (0, 0), 1.5)[some]
-    variance = np.maximum(cv2.GaussianBlur(values * values, (0, 0), 1.5)[some] - mean * mean, 0)
-    noise = shape[some] * shape[some]
-    loss = float(np.mean(noise / (2 * variance + _C2 + noise)))
-    by_ssim = np.sqrt((1 - limits.ssim) / max(loss, 1e-9))
-    by_psnr = np.sqrt(limits.energy() / (float(noise.mean()) + 1e-12))
+    loss, energy, count = 0.0, 0.0, 0
+    for rows in _judged(luma):
+        values, noise = luma[rows].astype(np.float32), shape[rows] * shape[rows]
+        mean = cv2.GaussianBlur(values, (0, 0), 1.5)
+        variance = np.maximum(cv2.GaussianBlur(values * values, (0, 0), 1.5) - mean * mean, 0)
+        loss += float((noise / (2 * variance + _C2 + noise)).sum())
+        energy += float(noise.sum())
+        count += noise.size
+    by_ssim = np.sqrt((1 - limits.ssim) / max(loss / count, 1e-9))
+    by_psnr = np.sqrt(limits.energy() / (energy / count + 1e-12))
     return float(min(by_ssim, by_psnr))
+
+
+def _judged(luma: Luma) -> Iterator[slice]:
+    """The rows by which a picture is judged: of large ones, every n-th band."""
+    skip = max(1, round(luma.size / _JUDGED_PIXELS))
+    for top in range(0, luma.shape[0], _BAND * skip):
+        yield slice(top, top + _BAND)
 
 
 def correction(luma: Luma, change: Floats, limits: Limits) -> float:
@@ -92,16 +101,11 @@ def correction(luma: Luma, change: Floats, limits: Limits) -> float:
 
 
 def _similarity(luma: Luma, change: Floats, factor: float) -> float:
-    """Mean structural similarity of a picture to itself changed by that much of `change`.
-
-    Of large ones, on every n-th band of rows.
-    """
-    height = luma.shape[0]
-    skip = max(1, round(luma.size / _JUDGED_PIXELS))
+    """Mean structural similarity of a picture to itself changed by that much of `change`."""
     loss, count = 0.0, 0
-    for top in range(0, height, _BAND * skip):
-        before = luma[top : top + _BAND].astype(np.float32)
-        after = np.clip(np.rint(before + change[top : top + _BAND] * np.float32(factor)), 0, 255)
+    for rows in _judged(luma):
+        before = luma[rows].astype(np.float32)
+        after = np.clip(np.rint(before + change[rows] * np.float32(factor)), 0, 255)
         seen = _similarities(before, after)
         loss += float(seen.sum())
         count += seen.size

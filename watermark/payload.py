@@ -166,7 +166,8 @@ def _trellis(soft: Floats) -> _Trellis:
         np.subtract(odd, even, out=ahead[step])
         metric = np.maximum(odd, even).ravel()
     lead = ahead.reshape(steps, _STATES)
-    return _Trellis((lead > 0).view(np.uint8), np.abs(lead), int(metric.argmax()))
+    came_from = (lead > 0).view(np.uint8)
+    return _Trellis(came_from, np.abs(lead, out=lead), int(metric.argmax()))
 
 
 def _likeliest(soft: Floats, most: int) -> Iterator[Bits]:

@@ -28,7 +28,9 @@ from watermark.fold import Folded, fold, see
 _FINE = 256  # translations per tile along each axis when aligning
 _ALIGNED = 9  # geometries aligned in each stage
 _DECODED = 5  # of those, decoded
-_CLEAR = 4.6  # pilots' score below which a place is not decoded as it is; noise reaches 4.5
+_CLEAR = (
+    4.8  # pilots' score below which a place is followed before it is decoded; noise reaches 4.9
+)
 _TRACKED = 2  # of those, followed tile by tile and decoded again
 _LIKELY = 3.2  # deviations from which a place is worth the longer list; one in ten of noise's
 _PLACES = 4  # places in the sign table decoded, of all alignments of a stage together
@@ -74,23 +76,29 @@ class Reader:
         if float(np.abs(residual).max()) < 1e-3:
             return None  # one flat color
         seen = sync.spectrum(residual) if seen is None else seen
-        for matrices in self._stages(seen, residual.shape):
+        for matrices, least in self._stages(seen, residual.shape):
             tried = self.align(residual, matrices[:_ALIGNED])
             clear = [aligned for aligned in tried[:_DECODED] if aligned.score > _CLEAR]
             found = self.decode(residual, clear)
             if found is None:
-                tracked = [self._tracked(residual, aligned) for aligned in tried[:_TRACKED]]
-                found = self.decode(residual, tracked)
+                followed = self._followed(residual, tried[:_TRACKED], least)
+                found = self.decode(residual, followed)
             if found is not None:
                 return found
         return None
 
-    def _tracked(self, residual: Floats, aligned: Alignment) -> Alignment:
-        """The same place with tilt, stretch and perspective followed tile by tile."""
-        view = aligned.view
-        for low, terms in ((True, 6), (False, 6), (False, 8), (False, 8)):
-            view = track.improved(self.tile, residual, view, aligned.polarity, terms, low=low)
-        return Alignment(aligned.score, view, aligned.polarity)
+    def _followed(
+        self, residual: Floats, places: list[Alignment], least: track.Least
+    ) -> list[Alignment]:
+        """Those of the places that look like a mark once they are followed tile by tile."""
+        views = [
+            track.followed(self.tile, residual, each.view, each.polarity, least) for each in places
+        ]
+        return [
+            Alignment(each.score, view, each.polarity)
+            for each, view in zip(places, views, strict=True)
+            if view is not None
+        ]
 
     def decode(self, residual: Floats, views: list[Alignment]) -> Reading | None:
         """Read a picture at the likeliest places of all the ways it may be aligned."""
@@ -128,14 +136,14 @@ class Reader:
         best = Alignment(0.0, np.eye(3))
         for turn in (1.0, -1.0):
             values = (seen if turn > 0 else np.conj(seen)) * np.exp(-1j * tile.pilot_phases)
-            table = np.zeros((_FINE, _FINE), np.complex64)
-            table[tile.pilots[:, 1] % _FINE, tile.pilots[:, 0] % _FINE] = values
-            match = scipy.fft.ifft2(table).real * _FINE**2
-            row, column = np.unravel_index(np.abs(match).argmax(), match.shape)
+            table = np.zeros((_FINE, _FINE // 2 + 1), np.complex64)
+            table[tile.pilots[:, 0] % _FINE, tile.pilots[:, 1]] = values
+            match = scipy.fft.irfft2(table) * np.float32(_FINE**2 / 2)  # both of each pair of waves
+            column, row = np.unravel_index(np.abs(match).argmax(), match.shape)
             noise = np.sqrt((np.abs(values) ** 2).sum() / 2) + 1e-12
-            score = float(abs(match[row, column]) / noise)
+            score = float(abs(match[column, row]) / noise)
             if score > best.score:
-                polarity = float(np.sign(match[row, column]))
+                polarity = float(np.sign(match[column, row]))
                 shift = self._settle(values * polarity, np.array([column, row]) / _FINE)
                 moved = np.eye(3)
                 moved[:2] = np.concatenate([turn * matrix.T, -shift[:, None]], 1)
@@ -153,12 +161,15 @@ class Reader:
             shift = shift - np.clip(move, -1 / _FINE, 1 / _FINE)
         return shift
 
-    def _stages(self, seen: sync.Spectrum, shape: tuple[int, ...]) -> Iterator[Matrices]:
-        plain = sync.plain_grids(shape[0], shape[1])
-        yield plain[np.argsort(-sync.phase_score(self.tile, seen, plain))]
-        yield sync.ranked(self.tile, seen, sync.upright(self.tile, seen, shape))
+    def _stages(
+        self, seen: sync.Spectrum, shape: tuple[int, ...]
+    ) -> Iterator[tuple[Matrices, track.Least]]:
+        tile, plain = self.tile, sync.plain_grids(shape[0], shape[1])
+        yield plain[np.argsort(-sync.phase_score(tile, seen, plain))], track.OF_PLAIN
+        yield sync.ranked(tile, seen, sync.upright(tile, seen, shape)), track.OF_SEARCHED
         mirrors = [np.diag([1.0, 1.0]), np.diag([-1.0, 1.0])]
-        yield sync.ranked(self.tile, seen, sync.candidates(self.tile, seen, mirrors)[1])
+        turned = sync.candidates(tile, seen, mirrors)[1]
+        yield sync.ranked(tile, seen, turned), track.OF_SEARCHED
 
     def agreement(self, residual: Floats, found: Reading) -> float:
         """How well a residual agrees with a payload already read: deviations, 0 without it."""

@@ -189,10 +189,11 @@ def _total(values: Floats, rows: Integers, columns: Integers) -> Floats:
 
 def _peak_score(tile: Tile, seen: Spectrum, matrices: Matrices) -> Floats:
     """Excess of power at the pilots, in deviations, bilinear between bins."""
-    points = np.einsum("...ij,pj->...pi", matrices, tile.pilots.astype(np.float64)) * seen.length
-    flip = np.where(points[..., 0] < 0, -1.0, 1.0)
-    x, y = points[..., 0] * flip, points[..., 1] * flip + seen.length // 2
-    x0, y0 = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
+    points = matrices @ (tile.pilots.T * float(seen.length))
+    x, y = points[..., 0, :], points[..., 1, :]
+    flip = np.copysign(1.0, x)
+    x, y = np.abs(x), y * flip + seen.length // 2
+    x0, y0 = x.astype(np.intp), np.floor(y).astype(np.intp)
     width = seen.peaks.shape[1]
     inside = (x0 < width - 2) & (y0 > 1) & (y0 < seen.length - 3)
     flat, fx, fy = np.where(inside, y0 * width + x0, 0), x - x0, y - y0
