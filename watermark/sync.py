@@ -2,8 +2,8 @@
 
 The pilots of a periodic pattern are sharp peaks in the picture's spectrum, at A^T k for harmonic
 k when A takes pixels to tile units. In log-polar coordinates rotation and size are shifts, so one
-FFT correlation with the known constellation scores them all at once (Reddy and Chatterji, IEEE
-Trans. Image Processing 5, 1996), one more for each mirroring and aspect tried. The best are
+correlation with the known constellation scores them all at once (Reddy and Chatterji, IEEE Trans.
+Image Processing 5, 1996), one more for each mirroring and aspect tried. The best are
 refined on the spectrum itself and ranked by the pilots' phases, which the key also fixes.
 """
 
@@ -19,7 +19,6 @@ from watermark.tile import Tile
 
 _LOWEST = 0.0128  # cycles per pixel: pilots of tiles of 600 pixels
 _BINS = 1024  # of angle (half a turn) and of log frequency (up to 0.5)
-_WIDE = _BINS * 3 // 2  # of those, with room for a constellation that begins in the last one
 _STEP = np.log(0.5 / _LOWEST) / _BINS
 _PEAK_CAP = 14.0
 _PADDED = 1.5  # length of the transform, in sides of the picture
@@ -29,7 +28,7 @@ _KEPT = 200  # places that a search hands on
 _REFINED = 40  # of those, refined
 _PILOTS_SEEN = 10  # fewest that must lie inside the spectrum
 _STRIDE = 0.7  # bins of the spectrum between the places tried for a pilot
-_TOGETHER = 64  # widths scored together: what is summed stays in the processor's cache
+_TOGETHER = 64  # widths, or angles, scored together: what is summed stays in the processor's cache
 _FEWEST, _MOST = 1.1, 12.0  # tiles along the shorter side of what is searched
 _SLIMMEST = 1.6  # most that a tile's sides may differ
 GRIDS = (3, 4, 5)  # tiles along the shorter side that `tile.grid` chooses, or did once
@@ -94,18 +93,32 @@ def _log_polar(seen: Spectrum) -> Floats:
     return np.asarray(out / (spread + 0.05 * float(spread.max()) + 1e-9))
 
 
-def _constellation(tile: Tile, stretch: Matrices) -> tuple[Floats, Floats, float]:
-    """Pilots under `stretch` as an image to correlate, how many are in range, log of the base."""
+def _constellation(tile: Tile, stretch: Matrices) -> tuple[Integers, Integers, float]:
+    """Pilots under `stretch` as rows and columns of the log-polar plane, and the log of the base.
+
+    The lowest pilot is in column 0.
+    """
     points = tile.pilots @ stretch.T
     angle = np.arctan2(points[:, 1], points[:, 0]) % np.pi
     logs = np.log(np.hypot(points[:, 0], points[:, 1]))
     base = float(logs.min())
     columns = np.rint((logs - base) / _STEP).astype(np.intp)
-    rows = np.rint(angle / np.pi * _BINS).astype(np.intp) % _BINS
-    image = np.zeros((_BINS, _WIDE), np.float32)
-    np.add.at(image, (rows, columns), 1)
-    count = (np.arange(_BINS)[:, None] + columns[None] < _BINS).sum(1).astype(np.float32)
-    return image, count, base
+    return np.rint(angle / np.pi * _BINS).astype(np.intp) % _BINS, columns, base
+
+
+def _correlation(polar: Floats, rows: Integers, columns: Integers) -> Floats:
+    """The sum of a log-polar plane at places that are moved together over all of it.
+
+    Angles go around; what lies beyond the highest frequency counts as nothing.
+    """
+    around = np.zeros((2 * _BINS, _BINS + int(columns.max())), np.float32)
+    around[:_BINS, :_BINS] = around[_BINS:, :_BINS] = polar
+    total = np.zeros((_BINS, _BINS), np.float32)
+    for top in range(0, _BINS, _TOGETHER):
+        some = total[top : top + _TOGETHER]
+        for row, column in zip(top + rows, columns, strict=True):
+            some += around[row : row + _TOGETHER, column : column + _BINS]
+    return total
 
 
 def candidates(
@@ -115,15 +128,14 @@ def candidates(
 
     All rotations and sizes of each matrix in `stretches` are tried; half a turn is left open.
     """
-    polar = np.zeros((_BINS, _WIDE), np.float32)
-    polar[:, :_BINS] = _log_polar(seen)
-    transform = scipy.fft.rfft2(polar)
+    polar = _log_polar(seen)
     scores: list[Floats] = []
     found: list[Matrices] = []
     for stretch in stretches:
-        image, count, base = _constellation(tile, stretch)
-        match = scipy.fft.irfft2(transform * np.conj(scipy.fft.rfft2(image)), polar.shape)
-        match = match[:, :_BINS] / np.sqrt(np.maximum(count, 1))[None]
+        rows, columns, base = _constellation(tile, stretch)
+        count = (np.arange(_BINS)[:, None] + columns[None] < _BINS).sum(1)
+        match = _correlation(polar, rows, columns)
+        match *= (1 / np.sqrt(np.maximum(count, 1))).astype(np.float32)
         match[:, count < _PILOTS_SEEN] = -9
         best = (match >= cv2.dilate(match, np.ones((7, 7), np.uint8))) & (match > 2.2)
         rows, columns = np.nonzero(best)

@@ -1,20 +1,28 @@
-"""Where the tiles are: what the search's arrays have room for."""
+"""Where the tiles are: the correlation that scores every rotation and size at once."""
 
 import numpy as np
 
-from tests.watermark.clips import KEY, OTHER_KEY
+from tests.watermark.clips import KEY
 from watermark import sync
 from watermark import tile as tiles
 
-MIRRORS = (np.diag([1.0, 1.0]), np.diag([-1.0, 1.0]))  # as `reading` searches
-ROOM = sync._WIDE - sync._BINS
+BINS = sync._BINS
+MIRRORED = np.diag([-1.0, 1.0])
 
 
-def test_a_constellation_in_the_last_bin_does_not_reach_around_to_the_first():
+def test_every_place_is_scored_by_the_sum_over_the_constellation():
+    polar = np.random.default_rng(1).normal(size=(BINS, BINS)).astype(np.float32)
+    rows, columns, _ = sync._constellation(tiles.of_key(KEY), MIRRORED)
+    found = sync._correlation(polar, rows, columns)
+    for row, column in ((0, 0), (BINS - 1, 7), (300, BINS - columns.max() - 1)):
+        wanted = polar[(row + rows) % BINS, column + columns].sum()
+        assert abs(found[row, column] - wanted) < 1e-4
+
+
+def test_angles_go_around_and_frequencies_do_not():
     """Else low frequencies would count for a place among the high ones."""
-    lowest, highest = tiles._PILOT_RING
-    assert np.log(highest / lowest) / sync._STEP + 1 <= ROOM  # whatever the key
-    for key in (KEY, OTHER_KEY):
-        for stretch in MIRRORS:
-            image, _, _ = sync._constellation(tiles.of_key(key), stretch)
-            assert np.nonzero(image)[1].max() <= ROOM
+    polar = np.zeros((BINS, BINS), np.float32)
+    polar[:, 0] = 1
+    found = sync._correlation(polar, np.array([0, 9]), np.array([0, 400]))
+    assert (found[:, 0] == 1).all()
+    assert not found[:, 1:].any()
