@@ -9,7 +9,7 @@ unit at a time, in a transaction of its own.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from threading import Lock
@@ -22,7 +22,9 @@ from app import db
 from app.errors import AppError
 
 T = TypeVar("T")
+Q = TypeVar("Q")
 Unit = Callable[[Session], T]
+Together = Callable[[Session, Sequence[Q]], Sequence[T | Exception]]
 WAITING_MOST = 1024  # units; more are refused rather than answered too late
 SHARING_MOST = 32  # units in one commit: bounds how long the first of them waits for the last
 POSTGRESQL_WRITERS = 8
@@ -38,18 +40,19 @@ class _Job:
     """A unit that waits, and whom to tell; `outcome` is its result, or the error it ended with.
 
     Whoever waits on an event loop is told there, with all others of that loop at once; a thread
-    has no loop.
+    has no loop. `questions` is the one that `unit` answers, together with those of its neighbours.
     """
 
-    __slots__ = ("answer", "loop", "outcome", "unit")
+    __slots__ = ("answer", "loop", "outcome", "questions", "unit")
 
     def __init__(
         self,
-        unit: Unit[Any],
+        unit: Any,
         answer: "asyncio.Future[Any] | Future[Any]",
         loop: asyncio.AbstractEventLoop | None,
+        *questions: Any,
     ) -> None:
-        self.unit, self.answer, self.loop = unit, answer, loop
+        self.unit, self.answer, self.loop, self.questions = unit, answer, loop, questions
         self.outcome: Any = None
 
 
@@ -76,6 +79,18 @@ class CommitQueue:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
         self._add(_Job(unit, answer, loop), at_most=WAITING_MOST)
+        return await answer
+
+    async def commit_together(self, together: Together[Q, T], question: Q) -> T:
+        """Like `commit`, for a question that is answered with whatever like it waits beside it.
+
+        `together` says of each question, in their order, what it is answered; or, having written
+        nothing for it, which error it ends with. What it raises undoes all of them: then each is
+        asked by itself.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._add(_Job(together, answer, loop, question), at_most=WAITING_MOST)
         return await answer
 
     def run(self, unit: Unit[T]) -> T:
@@ -118,10 +133,9 @@ class CommitQueue:
 
     def _commit(self, batch: list[_Job]) -> None:
         if len(batch) == 1:
-            (job,) = batch
-            job.outcome = _Done(self._alone(job.unit))
+            _note(batch, self._alone(lambda session: _outcomes(session, batch)))
         else:
-            self._commit_together(batch)
+            self._commit_all(batch)
 
     def _alone(self, unit: Unit[T]) -> T:
         with self._engine.begin() as connection, Session(connection) as session:
@@ -129,7 +143,7 @@ class CommitQueue:
             session.flush()
         return found
 
-    def _commit_together(self, batch: list[_Job]) -> None:
+    def _commit_all(self, batch: list[_Job]) -> None:
         """One transaction: each unit undone alone where it fails, all of them durable at the end.
 
         Where the database has given up the whole transaction (a full disk), the savepoint around
@@ -138,21 +152,54 @@ class CommitQueue:
         """
         with self._engine.begin() as connection:
             connection.exec_driver_sql("SAVEPOINT all_units")
-            for job in batch:
-                try:
-                    job.outcome = _Done(_in_savepoint(connection, job.unit))
-                except Exception as error:  # noqa: BLE001 - handed to the caller whose unit it is
-                    job.outcome = error
-                    connection.exec_driver_sql("RELEASE SAVEPOINT all_units")
-                    connection.exec_driver_sql("SAVEPOINT all_units")
+            for jobs in _alike(batch):
+                _in_savepoint(connection, jobs)
 
 
-def _in_savepoint(connection: sa.Connection, unit: Unit[T]) -> T:
-    """Run a unit in a session of its own, so that its failing flush undoes its savepoint alone."""
-    with Session(connection, join_transaction_mode="create_savepoint") as session:
-        found = unit(session)
-        session.commit()  # flushes, and releases the savepoint
-    return found
+def _alike(batch: list[_Job]) -> Iterator[list[_Job]]:
+    """Part a batch where one function does not answer the neighbours too."""
+    alike: list[_Job] = []
+    for job in batch:
+        if alike and not (job.questions and job.unit is alike[0].unit):
+            yield alike
+            alike = []
+        alike.append(job)
+    yield alike
+
+
+def _in_savepoint(connection: sa.Connection, jobs: list[_Job]) -> None:
+    """Run units in a session of their own, so that a failing flush undoes their savepoint alone."""
+    try:
+        with Session(connection, join_transaction_mode="create_savepoint") as session:
+            outcomes = _outcomes(session, jobs)
+            session.commit()  # flushes, and releases the savepoint
+    except Exception as error:  # noqa: BLE001 - handed to the caller whose unit it is
+        connection.exec_driver_sql("RELEASE SAVEPOINT all_units")
+        connection.exec_driver_sql("SAVEPOINT all_units")
+        if len(jobs) == 1:
+            jobs[0].outcome = error
+        else:
+            for job in jobs:
+                _in_savepoint(connection, [job])
+    else:
+        _note(jobs, outcomes)
+
+
+def _outcomes(session: Session, jobs: list[_Job]) -> Sequence[Any]:
+    """Return what each is answered, in their order: a result, or for questions an error."""
+    (first, *_) = jobs
+    if not first.questions:
+        return [first.unit(session)]
+    answers: Sequence[Any] = first.unit(session, [job.questions[0] for job in jobs])
+    if len(answers) != len(jobs):
+        raise ValueError(f"{len(jobs)} questions were given {len(answers)} answers")
+    return answers
+
+
+def _note(jobs: list[_Job], outcomes: Sequence[Any]) -> None:
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        refused = job.questions and isinstance(outcome, Exception)
+        job.outcome = outcome if refused else _Done(outcome)
 
 
 class _Done:

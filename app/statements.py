@@ -72,6 +72,19 @@ class Statement:
         """Run it for its effect."""
         self._execute(connection, self._for(connection.dialect), values)
 
+    def run_many(self, connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Run it for each of these values, in one call of the driver; it does all of it or fails.
+
+        So of an insert every row is noted. Raises TypeError for one that may leave rows out.
+        """
+        if getattr(self._statement, "_post_values_clause", None) is not None:
+            raise TypeError(f"{self._statement} may leave rows out, and which is not told")
+        compiled = self._for(connection.dialect)
+        added = [self._adding(compiled, values) for values in rows]
+        _cursor(connection).executemany(compiled.text, [compiled.bind(each) for each in rows])
+        for each in added:
+            marks.note_added(connection, each)
+
     def call(self, **values: Any) -> "Call":
         """Return it with its parameters, for `run_all`."""
         return Call(self, values)

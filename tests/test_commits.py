@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -135,6 +135,57 @@ class TestCommit:
     def test_waits_for_nobody_when_alone(self, queue: CommitQueue) -> None:
         assert together(queue, keep("alone")) == ["alone"]
         assert together(queue, keep("again")) == ["again"]
+
+
+def answer_all(session: Session, names: Sequence[str]) -> list[str | Exception]:
+    """Keep each name but those that are refused; `broken` undoes all that are asked with it."""
+    for name in names:
+        if name not in ("refused", "broken"):
+            keep(name)(session)
+    if "broken" in names:
+        raise LookupError("all of these")
+    refused = PermissionError("this one, and nothing was written for it")
+    return [refused if name == "refused" else f"{name} of {len(names)}" for name in names]
+
+
+def asked_together(queue: CommitQueue, *names: str) -> list[Any]:
+    """Ask while another unit holds the queue up, so that all of them share the next commit."""
+
+    def hold_up(_session: Session) -> None:
+        threading.Event().wait(0.3)
+
+    async def all_of_them() -> list[Any]:
+        asked = (queue.commit_together(answer_all, name) for name in names)
+        return await asyncio.gather(queue.commit(hold_up), *asked, return_exceptions=True)
+
+    return asyncio.run(all_of_them())[1:]
+
+
+class TestCommitTogether:
+    def test_answers_each_as_it_was_answered(self, queue: CommitQueue) -> None:
+        first, refused, last = asked_together(queue, "first", "refused", "last")
+        many = 3 if db.engine().dialect.name == "sqlite" else 1
+        assert (first, last) == (f"first of {many}", f"last of {many}")
+        assert isinstance(refused, PermissionError)
+        assert kept() == {"first", "last"}
+
+    def test_asks_each_by_itself_where_one_undoes_all(self, queue: CommitQueue) -> None:
+        first, broken, last = asked_together(queue, "first", "broken", "last")
+        assert (first, last) == ("first of 1", "last of 1")
+        assert isinstance(broken, LookupError)
+        assert kept() == {"first", "last"}
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    def test_takes_no_answers_that_are_not_one_for_each(self, queue: CommitQueue) -> None:
+        def too_few(session: Session, names: Sequence[str]) -> list[str]:
+            return answer_all(session, names)[1:]  # type: ignore[return-value]
+
+        async def ask() -> str:
+            return await queue.commit_together(too_few, "alone")
+
+        with pytest.raises(ValueError, match="1 questions were given 0 answers"):
+            asyncio.run(ask())
+        assert kept() == set()
 
 
 class TestFailedCommit:

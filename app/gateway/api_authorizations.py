@@ -1,5 +1,6 @@
 """May this be done? A recorded, signed answer without a generation and without holds."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import date
 from decimal import Decimal
@@ -16,8 +17,10 @@ from app.access import may
 from app.commits import TooBusy
 from app.gateway.errors import ReplicaNotFound
 from app.gateway.generators import catalogue
-from app.identity.api_edge import Acting, act_refusals, fingerprint_of
+from app.identity.api_edge import Acting, act_refusals, fingerprint_of, together
 from app.identity.api_quick import Quick
+from app.identity.principal import Principal
+from app.identity.service import Kept
 from app.licensing.deciding.inputs import UseRequest
 from app.licensing.decisions import service as decisions
 from app.licensing.decisions.api import DecisionRead
@@ -128,21 +131,39 @@ async def authorize(body: AuthorizationCreate, act: Acting) -> Response:
     """
 
     act.principal.insist_project(body.project)
-
-    def decide(session: Session) -> tuple[int, str]:
-        use = use_of(body, performers_of(session.connection(), body), act.organization_id)
-        recorded = decisions.authorize(session, use, generators=catalogue.TRAINS_ON_INPUTS)
-        needed = (
-            []
-            if recorded.outcome == "permit"
-            else what_to_ask(session, session.get_one(Decision, recorded.id))
-        )
-        answer = {each: getattr(recorded, each) for each in _ANSWERED}
-        return 201, to_json({**answer, "approvals_needed": needed}).decode()
-
-    return await act.once_together(fingerprint_of(body), decide)
+    return await act.once_together(fingerprint_of(body), body, _answer)
 
 
+def _decide(
+    session: Session, asked: Sequence[tuple[Principal, AuthorizationCreate]]
+) -> list[Kept | Exception]:
+    """Decide what many ask, at one instant; who names a replica that is none is refused alone."""
+    connection, refused, uses = session.connection(), {}, {}
+    for place, (principal, body) in enumerate(asked):
+        try:
+            performers = performers_of(connection, body)
+            uses[place] = use_of(body, performers, principal.organization_id)
+        except ReplicaNotFound as error:
+            refused[place] = error
+    recorded = decisions.authorize(
+        session, list(uses.values()), generators=catalogue.TRAINS_ON_INPUTS
+    )
+    told = {place: (201, _told(session, each)) for place, each in zip(uses, recorded, strict=True)}
+    return [refused.get(place) or told[place] for place in range(len(asked))]
+
+
+def _told(session: Session, recorded: Recorded) -> str:
+    """Say of a decision what is shown of it."""
+    needed = (
+        []
+        if recorded.outcome == "permit"
+        else what_to_ask(session, session.get_one(Decision, recorded.id))
+    )
+    answer = {each: getattr(recorded, each) for each in _ANSWERED}
+    return to_json({**answer, "approvals_needed": needed}).decode()
+
+
+_answer = together(_decide)
 quick = Quick("/v1/authorizations", authorize, AuthorizationCreate)
 
 

@@ -3,9 +3,9 @@
 import hashlib
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import psycopg
 import sqlalchemy as sa
@@ -27,6 +27,7 @@ from app.problems import MEDIA_TYPE, Problem, TextRefused, problems
 _bearer = HTTPBearer(auto_error=False, description="An API key, `ustk_…`.")
 
 logger = structlog.get_logger()
+Q = TypeVar("Q")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes it, not the text backslash-u0000
 
 
@@ -209,14 +210,14 @@ class Act:
         return None if found is None else self._answered(*found)
 
     async def once_together(
-        self, fingerprint: bytes, unit: Callable[[Session], tuple[int, str]]
+        self, fingerprint: bytes, question: Q, answer: "Together[Q]"
     ) -> Response:
-        """Like `once`, for a route that waits on the event loop; `unit` returns what to answer."""
+        """Like `once`, for a route that waits on the event loop: what waits is answered at once.
 
-        def act(session: Session) -> tuple[int, str]:
-            return self._once(session.connection(), fingerprint, lambda: unit(session))
-
-        return self._answered(*await commits.queue().commit(act))
+        `answer` is one function of `together`.
+        """
+        claim = service.Claim(self.principal, self.idempotency_key, self._digest(fingerprint))
+        return self._answered(*await commits.queue().commit_together(answer, (claim, question)))
 
     def _once(
         self, connection: sa.Connection, fingerprint: bytes, act: Callable[[], tuple[int, str]]
@@ -232,6 +233,51 @@ class Act:
     def _answered(status: int, text: str) -> Response:
         media_type = MEDIA_TYPE if status >= 400 else "application/json"
         return Response(text, status, media_type=media_type)
+
+
+Together = Callable[[Session, Sequence[tuple[service.Claim, Q]]], list[service.Kept | Exception]]
+
+
+def together(
+    decide: Callable[[Session, list[tuple[Principal, Q]]], Sequence[service.Kept | Exception]],
+) -> Together[Q]:
+    """Return what answers the questions of many keys in one transaction, each once.
+
+    `decide` is given who asks what, and returns what each is answered, or the refusal for which
+    it wrote nothing.
+    """
+
+    def answer(
+        session: Session, asked: Sequence[tuple[service.Claim, Q]]
+    ) -> list[service.Kept | Exception]:
+        connection = session.connection()
+        refused = _fallen(connection, {claim.principal for claim, _ in asked})
+        standing = [each for each in asked if each[0].principal not in refused]
+        answers = iter(
+            service.answer_together(
+                connection,
+                [claim for claim, _ in standing],
+                lambda new: decide(
+                    session, [(standing[n][0].principal, standing[n][1]) for n in new]
+                ),
+            )
+        )
+        return [refused.get(claim.principal) or next(answers) for claim, _ in asked]
+
+    return answer
+
+
+def _fallen(
+    connection: sa.Connection, principals: set[Principal]
+) -> dict[Principal, NotAuthenticated]:
+    """Return the refusal of each whose key does not stand any more, by this transaction."""
+    refused = {}
+    for principal in principals:
+        try:
+            authentication.check_standing(connection, principal)
+        except NotAuthenticated as error:
+            refused[principal] = error
+    return refused
 
 
 async def _acting(

@@ -1,7 +1,7 @@
 """Organizations and the keys they sign with; one answer per Idempotency-Key."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from joserfc.errors import JoseError
@@ -78,6 +78,7 @@ _KEEP = Statement(
     .where(_THIS_KEY)
     .values(status=sa.bindparam("status"), body=sa.bindparam("body"))
 )
+_LET_GO = Statement(sa.delete(Answer).where(_THIS_KEY))
 
 
 def answer_once(
@@ -92,29 +93,88 @@ def answer_once(
     The same request again gets the kept answer; another request under the same key is refused
     (IdempotencyKeyReused). Two at once: the second waits for the first one's commit.
     """
-    this_key = {
-        "by_organization_id": principal.organization_id,
-        "by_idempotency_key": idempotency_key,
-    }
-    claimed = _CLAIM.first(
+    claim = Claim(principal, idempotency_key, request_sha256)
+    (answer,) = answer_together(connection, [claim], lambda _: [act()])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+class Claim(NamedTuple):
+    """Who claims an Idempotency-Key, for which request."""
+
+    principal: Principal
+    idempotency_key: str
+    request_sha256: str
+
+
+Kept = tuple[int, str]  # a status, and a body
+
+
+def answer_together(
+    connection: sa.Connection,
+    claims: Sequence[Claim],
+    act: Callable[[Sequence[int]], Sequence[Kept | Exception]],
+) -> list[Kept | Exception]:
+    """Like `answer_once` for each claim, in their order; an error in place of an answer.
+
+    `act` is given the places of the claims that nobody made before, once for all of them, and
+    returns what each is answered, or the error for which nothing of it was written: such a key may
+    be tried again.
+    """
+    new = [place for place, claim in enumerate(claims) if _claim(connection, claim)]
+    done = dict(zip(new, act(new) if new else (), strict=True))
+    kept = {place: each for place, each in done.items() if not isinstance(each, Exception)}
+    _KEEP.run_many(
         connection,
-        organization_id=principal.organization_id,
-        idempotency_key=idempotency_key,
-        request_sha256=request_sha256,
-        status=0,
-        body="",
-        created_at=clock.now(),
+        [
+            {"status": status, "body": body, **_this_key(claims[place])}
+            for place, (status, body) in kept.items()
+        ],
     )
-    if claimed is not None:
-        status, body = act()
-        _KEEP.run(connection, status=status, body=body, **this_key)
-        return status, body
-    kept = _KEPT.first(connection, **this_key)
-    if kept is None or kept[0] != request_sha256:
-        raise IdempotencyKeyReused(
-            "this Idempotency-Key was used with another request; take a new key for a new request"
+    for place in done.keys() - kept.keys():
+        _LET_GO.run(connection, **_this_key(claims[place]))
+    return [
+        done[place] if place in done else _answered_before(connection, claim)
+        for place, claim in enumerate(claims)
+    ]
+
+
+def _answered_before(connection: sa.Connection, claim: Claim) -> Kept | Exception:
+    found = _KEPT.first(connection, **_this_key(claim))
+    if found is None:  # it was claimed a moment ago, and let go: nobody has answered it
+        raise LookupError("two asked under one key, and the first of them was refused")
+    if found[0] != claim.request_sha256:
+        return _reused()
+    return found[1], found[2]
+
+
+def _claim(connection: sa.Connection, claim: Claim) -> bool:
+    """Take a key, unless somebody has: then wait for their commit."""
+    return bool(
+        _CLAIM.first(
+            connection,
+            organization_id=claim.principal.organization_id,
+            idempotency_key=claim.idempotency_key,
+            request_sha256=claim.request_sha256,
+            status=0,
+            body="",
+            created_at=clock.now(),
         )
-    return kept[1], kept[2]
+    )
+
+
+def _this_key(claim: Claim) -> dict[str, str]:
+    return {
+        "by_organization_id": claim.principal.organization_id,
+        "by_idempotency_key": claim.idempotency_key,
+    }
+
+
+def _reused() -> IdempotencyKeyReused:
+    return IdempotencyKeyReused(
+        "this Idempotency-Key was used with another request; take a new key for a new request"
+    )
 
 
 def kept_answer(

@@ -47,6 +47,13 @@ def record(
     return str(promised.values["id"])
 
 
+def record_many(
+    connection: sa.Connection, leaves: Sequence[tuple[str, str, Mapping[str, Any]]]
+) -> None:
+    """Promise many leaves, each of a kind, a subject and a payload: see `record`."""
+    _PROMISE.run_many(connection, [promise(*each).values for each in leaves])
+
+
 def promise(kind: str, subject_id: str, payload: Mapping[str, Any]) -> Call:
     """Return what promises a leaf, for who writes more with it: see `record`."""
     at = clock.now()

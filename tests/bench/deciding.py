@@ -37,7 +37,7 @@ def measure(rounds: int) -> dict[str, float]:
 
     def recorded() -> None:
         with db.engine().connect() as connection, Session(connection) as session:
-            decisions.authorize(session, use, generators=catalogue.TRAINS_ON_INPUTS)
+            decisions.authorize(session, [use], generators=catalogue.TRAINS_ON_INPUTS)
             connection.rollback()
 
     timed = interleaved({"row": one_row, "decide": pure, "record": recorded}, rounds)

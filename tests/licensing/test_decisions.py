@@ -162,7 +162,7 @@ class TestRecord:
             exhibit_until=clock.now(),
             principal_photography_start=date(2026, 1, 2),
         )
-        answer = decisions.authorize(session, asked, generators=catalogue.TRAINS_ON_INPUTS)
+        (answer,) = decisions.authorize(session, [asked], generators=catalogue.TRAINS_ON_INPUTS)
         marks.write_out(session.connection())
         mark = session.exec(select(RowMark).order_by(col(RowMark.id).desc()).limit(1)).one()
         said = {line.split(" ")[0]: line.split(" ")[2] for line in mark.changes.split("\n")}

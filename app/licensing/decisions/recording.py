@@ -50,6 +50,15 @@ class Recorded:
     receipt: str
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A use and what was decided of it; whether who asks is a party of every contract."""
+
+    use: UseRequest
+    answer: Answer
+    is_party: bool
+
+
 _RECORD = Statement(
     sa.insert(Decision).values(
         {
@@ -62,15 +71,30 @@ _RECORD = Statement(
 )
 
 
-def record(
-    connection: sa.Connection, use: UseRequest, answer: Answer, *, is_party: bool
-) -> Recorded:
-    """Keep the answer and sign its receipt; a stranger's copy says no more than a stranger may."""
+def record(connection: sa.Connection, judged: Sequence[Judged]) -> list[Recorded]:
+    """Keep the answers and sign their receipts; a stranger's copy says no more than one may."""
+    made = [_made(each) for each in judged]
+    _RECORD.run_many(connection, [row for _, row in made])
+    transparency.record_many(
+        connection,
+        [("decision", each.id, {"receipt": row["receipt_sha256"]}) for each, row in made],
+    )
+    for (each, _), taken in zip(made, judged, strict=True):
+        if taken.answer.errors:
+            UNDECIDABLE.inc()
+            logger.error(
+                "a decision could not be evaluated", decision=each.id, errors=taken.answer.errors
+            )
+    return [each for each, _ in made]
+
+
+def _made(judged: Judged) -> tuple[Recorded, dict[str, Any]]:
+    """Return a decision as its asking party sees it, and its row."""
+    use, answer, is_party = judged.use, judged.answer, judged.is_party
     decision_id = new_id("dec")
     shown = shown_codes(answer, is_party=is_party)
     statement, disclosures = receipts.state(answer, generation_id=decision_id, at=use.at)
     statement["codes"] = shown
-    receipt_sha256 = receipts.receipt_hash(statement)
     recorded = Recorded(
         id=decision_id,
         at=use.at,
@@ -81,22 +105,21 @@ def record(
         policy_digest=answer.policy_digest,
         receipt=receipts.sign_receipt(statement, lambda data: keys.sign("receipt", data)),
     )
-    _RECORD.run(
-        connection,
-        id=decision_id,
-        organization_id=use.requester_org,
-        generation_id=None,
-        phase=use.phase,
-        at=use.at,
-        outcome=answer.outcome,
-        codes=in_order(answer.codes),
-        shown_codes=in_order(shown),
-        obligations=in_order(recorded.obligations),
-        determining=in_order(answer.policy_ids),
-        explanations=in_order(recorded.explanations),
-        policy_digest=answer.policy_digest,
-        stopping_digest=answer.stopping_digest or answer.policy_digest,
-        request=(
+    return recorded, {
+        "id": decision_id,
+        "organization_id": use.requester_org,
+        "generation_id": None,
+        "phase": use.phase,
+        "at": use.at,
+        "outcome": answer.outcome,
+        "codes": in_order(answer.codes),
+        "shown_codes": in_order(shown),
+        "obligations": in_order(recorded.obligations),
+        "determining": in_order(answer.policy_ids),
+        "explanations": in_order(recorded.explanations),
+        "policy_digest": answer.policy_digest,
+        "stopping_digest": answer.stopping_digest or answer.policy_digest,
+        "request": (
             b'{"disclosures":[%b],"findings":%b,"governing":%b,"use":%b}'
             % (
                 b",".join(disclosures),
@@ -105,16 +128,9 @@ def record(
                 in_order(_USE.dump_python(use, mode="json")).encode(),
             )
         ).decode(),
-        receipt=recorded.receipt,
-        receipt_sha256=receipt_sha256,
-    )
-    transparency.record(connection, "decision", decision_id, {"receipt": receipt_sha256})
-    if answer.errors:
-        UNDECIDABLE.inc()
-        logger.error(
-            "a decision could not be evaluated", decision=decision_id, errors=answer.errors
-        )
-    return recorded
+        "receipt": recorded.receipt,
+        "receipt_sha256": receipts.receipt_hash(statement),
+    }
 
 
 def explanations(

@@ -2,38 +2,26 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
 from sqlmodel import Session
 
-from app import clock
 from app.ledger.terms import CompensationTerms
 from app.licensing.contracts.models import Contract
 from app.licensing.deciding.decide import EVALUATION_ERROR, decide
 from app.licensing.deciding.decide import Decision as Answer
 from app.licensing.deciding.inputs import ContractInForce, State, UseRequest
 from app.licensing.deciding.release import decide_release as by_pinned_rules
-from app.licensing.decisions import guard
-from app.licensing.decisions.gather import (
-    Version,
-    in_force,
-    is_readable,
-    lock_contracts,
-    may_govern,
-    state_of,
-    tampered,
-    version_of,
-)
+from app.licensing.decisions.gather import Version, state_of, version_of
 from app.licensing.decisions.models import Decision
+from app.licensing.decisions.recording import Judged as ToRecord
 from app.licensing.decisions.recording import Recorded, record
 from app.licensing.decisions.rulebook import by_digest, today
+from app.licensing.decisions.under_lock import UnderLock
 from app.licensing.document import contract as documents
 from app.licensing.errors import DecisionNotFound, UseUnpriced
-from app.licensing.strikes import service as strikes
-from app.licensing.strikes.models import StrikeSwitch
 
 _REQUEST = TypeAdapter(UseRequest)
 
@@ -69,14 +57,23 @@ def decide_use(
     names the only contracts that may govern, each in whatever version is in force.
     """
     judge = partial(decide, today())
-    recorded, governing = _judge(session, use, judge, generators=generators, under=under)
+    found = UnderLock(session, use.performers)
+    taken, governing = _judge(session, found, use, judge, generators=generators, under=under)
+    (recorded,) = record(session.connection(), [taken])
     return Judged(session.get_one(Decision, recorded.id), governing)
 
 
-def authorize(session: Session, use: UseRequest, *, generators: Mapping[str, bool]) -> Recorded:
-    """Answer whether a use would be permitted now, and record the answer, signed; hold nothing."""
-    recorded, _ = _judge(session, use, partial(decide, today()), generators=generators)
-    return recorded
+def authorize(
+    session: Session, uses: Sequence[UseRequest], *, generators: Mapping[str, bool]
+) -> list[Recorded]:
+    """Answer of each use whether it would be permitted now, and record the answers, signed.
+
+    Hold nothing. What is known of their performers is read once for all of them, at one instant.
+    """
+    judge = partial(decide, today())
+    found = UnderLock(session, [each for use in uses for each in use.performers])
+    taken = [_judge(session, found, use, judge, generators=generators)[0] for use in uses]
+    return record(session.connection(), taken)
 
 
 def decide_release(
@@ -100,7 +97,9 @@ def decide_release(
     def judge(in_force: Sequence[ContractInForce], state: State, use: UseRequest) -> Answer:
         return by_pinned_rules(pinned, rules, in_force, state, use)
 
-    recorded, _ = _judge(session, again, judge, generators=generators, under=governed_by(permit))
+    found, under = UnderLock(session, again.performers), governed_by(permit)
+    taken, _ = _judge(session, found, again, judge, generators=generators, under=under)
+    (recorded,) = record(session.connection(), [taken])
     decision = session.get_one(Decision, recorded.id)
     decision.generation_id = permit.generation_id
     session.add(decision)
@@ -165,37 +164,30 @@ def compensation_of(contract: Contract) -> CompensationTerms:
 
 def _judge(
     session: Session,
+    found: UnderLock,
     use: UseRequest,
     judge: Callable[[Sequence[ContractInForce], State, UseRequest], Answer],
     *,
     generators: Mapping[str, bool],
     under: Collection[Version | str] | None = None,
-) -> tuple[Recorded, dict[str, Contract]]:
-    """Gather every fact under its lock, have it judged, and keep the answer.
+) -> tuple[ToRecord, dict[str, Contract]]:
+    """Have a use judged by what was found under the locks; return the answer, to be recorded.
 
-    Returns it with the version that governs each performer. `under` names the only versions
-    that may govern.
+    And with it the version that governs each performer. `under` names the only versions that may.
     """
-    strikes.lock_shared(session)
-    contracts = lock_contracts(session, use.performers)
-    switches = strikes.confirmed(session)
-    use = replace(use, at=_present(contracts, switches))
-    readable = [contract for contract in contracts if is_readable(contract)]
-    broken = tampered(session, contracts)
-    facts = [
-        replace(fact, intact=fact.intact and fact.id not in broken)
-        for fact in (in_force(session, each) for each in readable if may_govern(each, under))
-    ]
-    state = state_of(session, readable, facts, use, generators=generators, switches=switches)
-    trouble = guard.trouble(session)
-    answer = refused(trouble) if trouble else judge(facts, state, use)
+    contracts = found.contracts(use.performers)
+    use = replace(use, at=found.present(contracts))
+    readable = found.readable(contracts)
+    facts = found.facts(readable, under)
+    state = state_of(session, readable, facts, use, generators=generators, switches=found.switches)
+    answer = refused(found.trouble) if found.trouble else judge(facts, state, use)
+    broken = found.broken & {each.series_id for each in contracts}
     if broken or len(readable) < len(contracts):
         answer = beside_tampered(answer)
     versions = {version_of(contract): contract for contract in contracts}
     governing = {performer: versions[id_, version] for performer, id_, version in answer.governing}
     known = {c.performer_id for c in contracts if c.licensee_id == use.requester_org}
-    is_party = known >= set(use.performers)
-    return record(session.connection(), use, answer, is_party=is_party), governing
+    return ToRecord(use, answer, is_party=known >= set(use.performers)), governing
 
 
 def beside_tampered(answer: Answer) -> Answer:
@@ -213,10 +205,3 @@ def refused(trouble: str) -> Answer:
         facts={},
         errors=(trouble,),
     )
-
-
-def _present(contracts: Sequence[Contract], switches: Sequence[StrikeSwitch]) -> datetime:
-    """Return this instant, and none before what was already done: clocks of machines differ."""
-    withdrawn = [each.withdrawn_at for each in contracts if each.withdrawn_at is not None]
-    switched = [each.confirmed_at for each in switches if each.confirmed_at is not None]
-    return max([clock.now(), *withdrawn, *switched])
