@@ -5,6 +5,7 @@ keys and flushes every commit to disk; PostgreSQL is used as it comes, and told 
 """
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,9 +92,10 @@ def make_engine(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def _on_begin(connection: sa.Connection) -> None:
         kind = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
-        connection.exec_driver_sql(
-            f"BEGIN {kind}"
-        )  # a lock nobody lets go of is SQLAlchemy's error
+        try:
+            connection.connection.cursor().execute(f"BEGIN {kind}")
+        except sqlite3.OperationalError as error:  # a lock nobody lets go of
+            raise sa.exc.OperationalError(f"BEGIN {kind}", None, error) from error
 
     engine.dialect.do_savepoint = _savepoint  # type: ignore[method-assign]
     engine.dialect.do_release_savepoint = _release_savepoint  # type: ignore[method-assign]

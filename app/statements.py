@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -141,6 +143,26 @@ def run_all(connection: sa.Connection, *calls: Call) -> list[Row | None]:
         row = cursor.fetchone() if cursor.description else None
         first.append(None if row is None else compiled.read(row))
     return first
+
+
+def write_all(connection: sa.Connection, *calls: Call) -> None:
+    """Run statements that return no rows, in this order; the same one in a row is run once for all.
+
+    For a database in this process (SQLite), where a cursor and a call each cost as much as a row.
+    """
+    cursor = _cursor(connection)
+    for statement, several in groupby(calls, itemgetter(0)):
+        compiled = statement._for(connection.dialect)  # noqa: SLF001
+        rows = [values for _, values in several]
+        added = [statement._adding(compiled, values) for values in rows]  # noqa: SLF001
+        if len(rows) == 1:
+            cursor.execute(compiled.text, compiled.bind({**rows[0]}))
+        else:
+            cursor.executemany(compiled.text, [compiled.bind({**values}) for values in rows])
+            if statement._evidence is not None and cursor.rowcount != len(rows):  # noqa: SLF001
+                raise TypeError("some of these were there already: add such evidence one by one")
+        for each in added:
+            _note(connection, each, cursor)
 
 
 def run_as_one(connection: sa.Connection, function: Statement, *calls: Call) -> None:

@@ -1,5 +1,7 @@
 """The database plumbing: instants are aware, reading locks nobody out, errors keep secrets."""
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -7,6 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from app import db
+from app.config import settings
 from app.identity.models import Organization
 
 POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -93,6 +96,18 @@ def assert_sees_one_moment() -> None:
         assert organizations(reader) == before, "it sees what was committed meanwhile"
     with db.reading() as reader:
         assert organizations(reader) == before + 1
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_lock_that_nobody_lets_go_of_is_sqlalchemys_error(database: str) -> None:
+    with db.reading() as session:
+        session.execute(sa.text("PRAGMA busy_timeout=1"))  # stays with the one connection
+    with closing(sqlite3.connect(str(db.file_of(settings().database)))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sa.exc.OperationalError, match="locked"), db.engine().begin():
+            pass
+    with db.engine().begin() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
 
 
 @POSTGRESQL

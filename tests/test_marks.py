@@ -17,7 +17,7 @@ from app.ledger.models import RoyaltyTerms
 from app.ledger.receivables.models import ContractLicensee
 from app.ledger.receivables.payments import ensure
 from app.marks import RowMark
-from app.statements import Statement, run_all
+from app.statements import Statement, run_all, write_all
 from app.transparency import service as transparency
 
 
@@ -173,15 +173,21 @@ class TestMarks:
         keep.run(session.connection(), **row)
         assert len(marked(session)) == 1
         run_all(session.connection(), keep.call(**row), keep.call(**row))
+        with pytest.raises(TypeError, match="one by one"):
+            write_all(session.connection(), keep.call(**row), keep.call(**row))
         assert len(marked(session)) == 1
 
     def test_are_left_by_a_compiled_statement_that_adds(self, session):
         every = {each: sa.bindparam(each) for each in ("sha256", "document", "stored_at")}
         add = Statement(sa.insert(RoyaltyTerms).values(every))
-        rows = [{"sha256": each * 64, "document": {}, "stored_at": clock.now()} for each in "abc"]
+        rows = [
+            {"sha256": each * 64, "document": {}, "stored_at": clock.now()} for each in "abcdef"
+        ]
         add.run(session.connection(), **rows[0])
-        run_all(session.connection(), *(add.call(**row) for row in rows[1:]))
-        assert marked(session) == [("royalty_terms", f'["{each * 64}"]') for each in "abc"]
+        run_all(session.connection(), *(add.call(**row) for row in rows[1:3]))
+        write_all(session.connection(), *(add.call(**row) for row in rows[3:5]))
+        write_all(session.connection(), add.call(**rows[5]))
+        assert marked(session) == [("royalty_terms", f'["{each * 64}"]') for each in "abcdef"]
 
     @pytest.mark.parametrize("write", [sa.update, sa.delete])
     def test_are_why_a_compiled_statement_may_not_change_a_row(self, write):

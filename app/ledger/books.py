@@ -60,9 +60,20 @@ class RoyaltyState:
 
 def add(one: Effects, other: Effects) -> dict[str, Fraction]:
     """Add two sets of named amounts; what comes to zero is left out."""
-    names = (*one, *(name for name in other if name not in one))
-    sums = {name: one.get(name, Fraction(0)) + other.get(name, Fraction(0)) for name in names}
+    sums = dict(one)
+    for name, amount in other.items():
+        sums[name] = sums[name] + amount if name in sums else amount
     return {name: amount for name, amount in sums.items() if amount}
+
+
+def difference(after: Effects, before: Effects) -> dict[str, Fraction]:
+    """Return what was added to `before` to come to `after`; what did not change is left out."""
+    changed = {
+        name: amount - before[name] if name in before else amount
+        for name, amount in after.items()
+        if amount != before.get(name)
+    }
+    return changed | {name: -amount for name, amount in before.items() if name not in after}
 
 
 def negate(effects: Effects) -> dict[str, Fraction]:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from app import canonical
 from app.ids import new_id
 from app.ledger import rows
-from app.ledger.books import Line, Posted, RoyaltyState, add, check_balanced, negate
+from app.ledger.books import Line, Posted, RoyaltyState, add, check_balanced, difference
 from app.ledger.errors import PostingKeyReused
 from app.ledger.models import JournalEntry, Posting, RecordedUse
 from app.ledger.rows import Book
@@ -68,7 +68,7 @@ def post_usage(
             generation_id=generation_id,
             terms_sha256=_digest_of_terms(filed),
             event=document,
-            effects=rows.written(add(after.totals, negate(state.totals))),
+            effects=rows.written(difference(after.totals, state.totals)),
             corrects_number=event.refund_of if event.reverse is None else event.reverse,
             length_us=_length_us(session, contract_id, event),
             note=note,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import class_mapper, make_transient_to_detached
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.attributes import instance_dict, set_committed_value
 from sqlmodel import Session, SQLModel, col, select
 
 from app import clock
@@ -23,7 +23,7 @@ from app.ledger.models import (
     RecordedUse,
     RoyaltyTerms,
 )
-from app.statements import Call, Statement, run_all, run_as_one
+from app.statements import Call, Statement, run_all, run_as_one, write_all
 
 
 class Book(NamedTuple):
@@ -140,7 +140,7 @@ def write(connection: sa.Connection, calls: Iterable[Call]) -> None:
     if connection.dialect.name == "postgresql":
         run_as_one(connection, _WRITE, *calls)
     else:
-        run_all(connection, *calls)
+        write_all(connection, *calls)
 
 
 def carrying_book(book: Book) -> Call:
@@ -166,8 +166,7 @@ def new_entry(**values: str | None) -> JournalEntry:
     """Return an entry with a new id, made as a read row is: without asking what each value does."""
     made = class_mapper(JournalEntry).class_manager.new_instance()
     whole = {"id": new_id("jre"), "digest": "", "posted_at": clock.now(), **values}
-    for name in _ENTRY_COLUMNS:
-        set_committed_value(made, name, whole.get(name))
+    instance_dict(made).update({name: whole.get(name) for name in _ENTRY_COLUMNS})
     entry: JournalEntry = made
     return entry
 

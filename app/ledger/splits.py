@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import floor, lcm
-
-_HALF = Fraction(1, 2)
+from math import lcm
 
 
 def half_up(amount: Fraction) -> int:
     """Round to the whole minor unit; exact halves go up: 1.5 is 2, -1.5 is -1."""
-    return floor(amount + _HALF)
+    numerator, denominator = amount.as_integer_ratio()
+    return (2 * numerator + denominator) // (2 * denominator)
 
 
 def split_by_weight(total_minor: int, weights: Sequence[Fraction]) -> list[int]:

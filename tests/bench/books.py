@@ -26,6 +26,7 @@ from app import commits, db, marks
 from tests.books.posting import post
 
 WRITERS, CLIENTS, SHARED = 32, 16, 32
+SLOW_US = 5_000  # more for each flush: about what a spinning disk or a network's volume takes
 CONTRACTS, PERFORMERS = 512, 512
 
 
@@ -172,15 +173,22 @@ def writers(lasts_s: float, *, several: int, hot: bool = True) -> float:
     return asyncio.run(all_of_them())
 
 
-def clients(lasts_s: float, *, several: int, hot: bool = True) -> float:
-    """So many connections of their own, in as many processes as there are cores."""
+def clients(lasts_s: float, *, several: int, hot: bool = True, flush_us: int = 0) -> float:
+    """So many connections of their own, in as many processes as there are cores.
+
+    `flush_us` is by how much each flush of PostgreSQL's log lasts longer: whoever flushes sleeps so
+    long with the log's lock held, as it would wait for a slow disk, and those who come meanwhile
+    share the next flush (`commit_delay`, which only a superuser may set).
+    """
     processes = min(several, os.cpu_count() or 1)
+    slow = f"-c commit_delay={flush_us} -c commit_siblings=0"
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.bench.books"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | ({"PGOPTIONS": slow} if flush_us else {}),
         )
         for _ in range(processes)
     ]
@@ -256,6 +264,8 @@ ON_POSTGRESQL: dict[str, Thing] = {
     "1 client": lambda s: clients(s, several=1),
     "16 clients": lambda s: clients(s, several=CLIENTS),
     "16 clients, many accounts": lambda s: clients(s, several=CLIENTS, hot=False),
+    "1 client, slow flush": lambda s: clients(s, several=1, flush_us=SLOW_US),
+    "16 clients, slow flush": lambda s: clients(s, several=CLIENTS, flush_us=SLOW_US),
 }
 RATIOS_SQLITE = (
     ("posting", "raw row"),
@@ -273,6 +283,7 @@ RATIOS_POSTGRESQL = (
     ("posting", "posting, unmarked"),
     ("16 clients", "1 client"),
     ("16 clients", "16 clients, many accounts"),
+    ("16 clients, slow flush", "1 client, slow flush"),
 )
 
 if __name__ == "__main__":

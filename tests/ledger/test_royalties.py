@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.ledger.books import Line, RoyaltyState, check_balanced
+from app.ledger.books import Line, RoyaltyState, add, check_balanced, difference
 from app.ledger.errors import (
     AdvanceAlreadyPaid,
     AmountTooLarge,
@@ -304,6 +304,24 @@ class TestHalfUp:
     )
     def test_rounds_exact_halves_up(self, amount, rounded):
         assert half_up(Fraction(amount)) == rounded
+
+    @given(st.fractions(-(10**6), 10**6))
+    def test_is_the_nearest_and_of_two_the_higher(self, amount):
+        assert -Fraction(1, 2) < half_up(amount) - amount <= Fraction(1, 2)
+
+
+EFFECTS = st.dictionaries(st.sampled_from("abcd"), st.fractions(-3, 3).filter(bool))
+
+
+class TestTotals:
+    @given(EFFECTS, EFFECTS)
+    def test_what_was_added_is_the_difference_again(self, before, added):
+        after = add(before, added)
+        assert difference(after, before) == added
+        assert all(
+            after.get(name, 0) == before.get(name, 0) + added.get(name, 0) for name in "abcd"
+        )
+        assert 0 not in after.values()
 
 
 class TestQuote:
