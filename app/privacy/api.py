@@ -1,4 +1,4 @@
-"""Routes for a performer's own desk: take everything out; see what an erasure does; erase."""
+"""Routes for a performer's desk, or their estate: take all out; see what erasing does; erase."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -14,9 +14,15 @@ from app.access import may
 from app.errors import Outage
 from app.identity.api_edge import Acting, Reading, act_refusals, fingerprint_of, read_refusals
 from app.privacy import erasure, export
-from app.privacy.errors import ErasureHeld, ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
+from app.privacy.errors import (
+    ErasureHeld,
+    ErasureNotConfirmed,
+    ErasureNotFound,
+    ErasureNotYours,
+    EstateMustWait,
+)
 from app.privacy.models import Erasure
-from app.registry.errors import PerformerUnknown
+from app.registry.errors import DeathDisputed, PerformerUnknown
 from app.sandbox import private_directory
 from app.vault import LikenessErased
 
@@ -104,14 +110,18 @@ class ErasureWhole(ErasureRead):
     "/performers/{performer_id}/export",
     responses={
         200: {"content": {ZIP: {}}, "description": "Everything held, as a zip."},
-        **read_refusals(PerformerUnknown, ErasureNotYours, LikenessErased),
+        **read_refusals(PerformerUnknown, ErasureNotYours, LikenessErased, DeathDisputed),
     },
     response_class=Response,
 )
-@may("performer", to="likeness")
+@may("performer", "representative", to="likeness")
 def export_performer(performer_id: str, read: Reading) -> Response:
-    """Take out everything held about a performer: for their own desk. Each opening is on record."""
-    performer = erasure.desk_of(read.session, read.organization_id, performer_id)
+    """Take out everything held about a performer: for their own desk, after a death the estate.
+
+    Each opening is on record.
+    """
+    performer = erasure.held_by(read.session, read.organization_id, performer_id)
+    erasure.check_not_disputed(read.session, performer)
     with private_directory() as directory:
         path = directory / "export.zip"
         with db.writing() as session:
@@ -130,10 +140,10 @@ def export_performer(performer_id: str, read: Reading) -> Response:
     "/performers/{performer_id}/erasure/consequences",
     responses=read_refusals(PerformerUnknown, ErasureNotYours),
 )
-@may("performer", to="read")
+@may("performer", "representative", to="read")
 def preview_erasure(performer_id: str, read: Reading) -> ErasureConsequences:
     """Say what would be lost, what stops and what stays, before anybody erases."""
-    performer = erasure.desk_of(read.session, read.organization_id, performer_id)
+    performer = erasure.held_by(read.session, read.organization_id, performer_id)
     found = erasure.consequences(read.session, performer)
     return ErasureConsequences(
         lost=[
@@ -153,14 +163,24 @@ def preview_erasure(performer_id: str, read: Reading) -> ErasureConsequences:
     "/performers/{performer_id}/erasure",
     status_code=201,
     response_model=ErasureRead,
-    responses=act_refusals(PerformerUnknown, ErasureNotYours, ErasureNotConfirmed, ErasureHeld),
+    responses=act_refusals(
+        PerformerUnknown,
+        ErasureNotYours,
+        ErasureNotConfirmed,
+        ErasureHeld,
+        EstateMustWait,
+        DeathDisputed,
+    ),
 )
-@may("performer", to="consent")
+@may("performer", "representative", to="consent")
 def erase_performer(performer_id: str, body: ErasureRequest, act: Acting) -> Response:
-    """Erase a performer's likeness for ever, with every consent. For their own desk. Final."""
+    """Erase a performer's likeness for ever, with every consent. Final.
+
+    For their own desk; after a death for the estate, thirty days after its mandate was filed.
+    """
 
     def erase(session: Session) -> tuple[int, BaseModel]:
-        performer = erasure.desk_of(session, act.organization_id, performer_id)
+        performer = erasure.held_by(session, act.organization_id, performer_id)
         made = erasure.erase(session, performer, by=act.principal, confirmed=body.confirm)
         return 201, ErasureRead(**_fields(made))
 
@@ -175,10 +195,10 @@ def erase_performer(performer_id: str, body: ErasureRequest, act: Acting) -> Res
     "/performers/{performer_id}/erasure",
     responses=read_refusals(PerformerUnknown, ErasureNotYours, ErasureNotFound),
 )
-@may("performer", to="read")
+@may("performer", "representative", to="read")
 def read_erasure(performer_id: str, read: Reading) -> ErasureWhole:
     """Show an erasure with its signed certificate: what was destroyed, and what stays."""
-    performer = erasure.desk_of(read.session, read.organization_id, performer_id)
+    performer = erasure.held_by(read.session, read.organization_id, performer_id)
     made = erasure.erasure_of(read.session, performer)
     return ErasureWhole(
         **_fields(made),

@@ -8,7 +8,7 @@ each contract says, signed contracts, decisions, books and the log, none of whic
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import exists
@@ -31,15 +31,23 @@ from app.licensing.decisions.models import Decision
 from app.licensing.standing import service as standing
 from app.licensing.standing.models import StandingOffer
 from app.licensing.status import statements
-from app.privacy.errors import ErasureHeld, ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
+from app.privacy.errors import (
+    ErasureHeld,
+    ErasureNotConfirmed,
+    ErasureNotFound,
+    ErasureNotYours,
+    EstateMustWait,
+)
 from app.privacy.models import Erasure
-from app.registry import identities, listing, naming
+from app.registry import identities, listing, lives, mandates, naming
 from app.registry import service as registry
 from app.registry.models import ERASED_NAME, Performer
 from app.vault import PerformerKey, VaultObject
 
 CERTIFICATE_TYPE = "understudy-erasure+jws"
 MANY = 500  # outputs; whoever has more is told that it is more
+ESTATE = "estate_rep"
+ESTATE_WAITS = timedelta(days=30)
 PURPOSE = "status"  # of the key that signs certificates: its public half is published
 
 # What stays, and by what right: the words of the certificate.
@@ -80,9 +88,24 @@ class Foreseen:
     outputs: int
 
 
-def desk_of(session: Session, organization_id: str, performer_id: str) -> Performer:
-    """Return a performer to their own desk. Raises PerformerUnknown, ErasureNotYours."""
+def held_by(session: Session, organization_id: str, performer_id: str) -> Performer:
+    """Return a performer to who may take out and erase what is held: their own desk, while they
+    live; once a death is on record the estate whose mandate stands, and that desk no longer.
+
+    Raises PerformerUnknown, ErasureNotYours.
+    """
+    dead = mandates.is_dead(session, performer_id)
+    if dead and ESTATE in mandates.roles_of(
+        session, performer_id, organization_id, act=mandates.WITHDRAW
+    ):
+        return session.get_one(Performer, performer_id)
     performer = registry.performer_of(session, organization_id, performer_id)
+    if dead:
+        raise ErasureNotYours(
+            f"a death is on record: what is held about {performer.id} is the estate's to take out "
+            "or erase, by a mandate that two operators filed; if it is recorded in error, say so "
+            "at your first page"
+        )
     desk = session.get_one(Organization, performer.organization_id)
     if desk.id != organization_id or desk.kind != "performer":
         raise ErasureNotYours(
@@ -90,6 +113,15 @@ def desk_of(session: Session, organization_id: str, performer_id: str) -> Perfor
             "an agency may pause and suspend"
         )
     return performer
+
+
+def check_not_disputed(session: Session, performer: Performer) -> None:
+    """Do nothing where no death stands, or nobody at the performer's desk objects to it.
+
+    Raises DeathDisputed.
+    """
+    if mandates.is_dead(session, performer.id):
+        lives.check_not_disputed(session, performer.id)
 
 
 def consequences(session: Session, performer: Performer) -> Consequences:
@@ -148,7 +180,8 @@ def erase(session: Session, performer: Performer, *, by: Principal, confirmed: s
 
     From the caller's commit on; `finish` then destroys the key. Takes the locks that
     a release takes, so nothing is released after it. A second call returns the first one's record.
-    Raises ErasureNotConfirmed, and ErasureHeld while a case is open.
+    Raises ErasureNotConfirmed, ErasureHeld while a case is open; of an estate EstateMustWait, and
+    DeathDisputed while somebody at the performer's desk says that they live.
     """
     if confirmed != performer.id:
         raise ErasureNotConfirmed(
@@ -159,6 +192,7 @@ def erase(session: Session, performer: Performer, *, by: Principal, confirmed: s
     before = _erasure_of(session, performer.id)
     if before is not None:
         return before
+    _check_estate_waited(session, performer, by.organization_id)
     found = consequences(session, performer)
     if found.held_by:
         raise ErasureHeld(
@@ -279,6 +313,21 @@ def certificate(
 
 def _erasure_of(session: Session, performer_id: str) -> Erasure | None:
     return session.exec(select(Erasure).where(Erasure.performer_id == performer_id)).first()
+
+
+def _check_estate_waited(session: Session, performer: Performer, organization_id: str) -> None:
+    """Do nothing for who lives, or once the estate's mandate has stood long enough."""
+    if not mandates.is_dead(session, performer.id):
+        return
+    lives.check_not_disputed(session, performer.id)
+    since = clock.now() - ESTATE_WAITS
+    if not mandates.stood_since(
+        session, performer.id, organization_id, since, roles=(ESTATE,), act=mandates.WITHDRAW
+    ):
+        raise EstateMustWait(
+            f"an estate erases once its mandate has stood for {ESTATE_WAITS.days} days: whoever "
+            "is held to be dead in error has that long to say so; pause and withdraw meanwhile"
+        )
 
 
 def _to_withdraw(session: Session, performer: Performer) -> list[Contract]:

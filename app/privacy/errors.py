@@ -4,9 +4,15 @@ from app.errors import AppError
 
 
 class ErasureNotYours(AppError):
-    """Only the performer's own desk erases them, or takes everything out."""
+    """The performer's own desk erases them, or takes everything out; after a death the estate."""
 
     status, code = 403, "erasure-not-yours"
+
+
+class EstateMustWait(AppError):
+    """An estate erases once its mandate has stood long enough for who is alive to say so."""
+
+    status, code = 409, "estate-must-wait"
 
 
 class ErasureHeld(AppError):

@@ -11,14 +11,15 @@ from app import db, vault
 from app.access import may
 from app.errors import Outage
 from app.privacy import erasure, export
-from app.privacy.errors import ErasureNotFound
+from app.privacy.errors import ErasureNotFound, ErasureNotYours
 from app.recovery import service as recovery
-from app.registry import matching
+from app.registry import mandates, matching
+from app.registry import service as registry
+from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
 from app.sandbox import private_directory
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
-from app.web.performer import desk_of
-from app.web.seats import acting_seat, principal_of
+from app.web.seats import Seat, acting_seat, principal_of, seat_of, seats_of
 
 router = APIRouter(prefix="/performer/data", include_in_schema=False, route_class=PageRoute)
 CHUNK_BYTES = 1 << 20
@@ -30,8 +31,9 @@ PerformerId = Annotated[str, Form(max_length=40)]
 def show_data(visit: Visitor) -> Response:
     """Say what is held, how to take it out, and what an erasure would end."""
     with db.reading() as session:
-        seat, performers = desk_of(session, visit)
-        shown = [_held(session, each) for each in performers]
+        seat = seat_of(session, visit, "performer")
+        everybody = registry.performers_in_place(session, seat.organization.id)
+        shown = [_held(session, each, seat) for each in everybody if _shows(session, each, seat)]
     return page(
         visit,
         "performer_data.html",
@@ -43,14 +45,27 @@ def show_data(visit: Visitor) -> Response:
     )
 
 
-def _held(session: Session, performer: Performer) -> dict[str, Any]:
+def _shows(session: Session, performer: Performer, seat: Seat) -> bool:
+    """Say whether this house is told of a performer here: its own, or one of the dead."""
+    own = performer.organization_id == seat.organization.id
+    return own or mandates.is_dead(session, performer.id)
+
+
+def _held(session: Session, performer: Performer, seat: Seat) -> dict[str, Any]:
+    """Say what is held of a performer, and whether whoever sits there takes out and erases it."""
+    dead = mandates.is_dead(session, performer.id)
     try:
-        made = erasure.erasure_of(session, performer)
-        return {"performer": performer, "erased": made, "found": None}
+        erasure.held_by(session, seat.organization.id, performer.id)
+        acts = seat.membership.role == ("estate" if dead else "performer")
+    except (ErasureNotYours, PerformerUnknown):
+        return {"performer": performer, "erased": None, "found": None, "theirs": True}
+    shown = {"performer": performer, "theirs": False, "acts": acts, "dead": dead}
+    try:
+        return {**shown, "erased": erasure.erasure_of(session, performer), "found": None}
     except ErasureNotFound:
         found = erasure.foreseen(session, performer)
         searched = bool(matching.allow(session, [performer.id]))
-        return {"performer": performer, "erased": None, "found": found, "searched": searched}
+        return {**shown, "erased": None, "found": found, "searched": searched}
 
 
 @router.post("/export")
@@ -61,7 +76,9 @@ def take_out(visit: Posted, performer_id: PerformerId) -> StreamingResponse:
         path = directory / "export.zip"
         with db.writing() as session:
             recovery.check_may_bind(session, visit.fresh(session).id)
-            export.export(session, _performer(session, visit, performer_id), path)
+            performer = _performer(session, visit, performer_id)[0]
+            erasure.check_not_disputed(session, performer)
+            export.export(session, performer, path)
         file = path.open("rb")  # outlives its name: nothing is left when it was sent, or was not
     return StreamingResponse(
         iter(lambda: file.read(CHUNK_BYTES), b""),
@@ -77,8 +94,10 @@ def choose_matching(
 ) -> Response:
     """Allow a search for the face, or end it. Wants a passkey used minutes ago."""
     with db.writing() as session:
-        performer = _performer(session, visit, performer_id)
-        by = principal_of(session, acting_seat(session, visit, "performer"))
+        seat = acting_seat(session, visit, "performer")
+        visit.fresh(session)
+        performer = registry.performer_opened_to(session, seat.organization.id, performer_id)
+        by = principal_of(session, seat)
         matching.choose(session, performer, allowed=allowed, by=by)
     return see("/performer/data")
 
@@ -90,8 +109,7 @@ def erase(
 ) -> Response:
     """Erase a likeness for ever, with every consent. Wants a passkey used minutes ago."""
     with db.writing() as session:
-        performer = _performer(session, visit, performer_id)
-        seat = acting_seat(session, visit, "performer")
+        performer, seat = _performer(session, visit, performer_id)
         recovery.check_may_bind(session, seat.person.id)
         by = principal_of(session, seat)
         erasure.erase(session, performer, by=by, confirmed=confirm.strip())
@@ -101,7 +119,13 @@ def erase(
     return see("/performer/data")
 
 
-def _performer(session: Session, visit: Visit, performer_id: str) -> Performer:
+def _performer(session: Session, visit: Visit, performer_id: str) -> tuple[Performer, Seat]:
+    """Return whose data it is to who acts there: after a death a member with the role `estate`."""
     visit.fresh(session)
+    seats = [each for each in seats_of(session, visit) if each.organization.kind == "performer"]
+    if mandates.is_dead(session, performer_id):
+        for seat in seats:
+            if seat.membership.role == "estate":
+                return erasure.held_by(session, seat.organization.id, performer_id), seat
     seat = acting_seat(session, visit, "performer")
-    return erasure.desk_of(session, seat.organization.id, performer_id)
+    return erasure.held_by(session, seat.organization.id, performer_id), seat

@@ -23,8 +23,9 @@ from app.twofold.errors import SecondPersonNeeded
 from app.twofold.models import TwofoldAct
 from tests.licensing.mandating import a_document, granted, holder_of, signed
 from tests.notices.test_telling import told
-from tests.people.arriving import an_operator
-from tests.people.visiting import ONE_DATABASE, everything, later
+from tests.people.arriving import an_operator, joined
+from tests.people.test_twofold import invited
+from tests.people.visiting import ONE_DATABASE, everything, later, refused
 from tests.scenes import a_scene, represent
 
 SLOW_ON_POSTGRESQL = True
@@ -135,6 +136,29 @@ class TestPuttingOnRecord:
         wanting = CliRunner().invoke(command, words[:-2])
         assert "papers" in str(wanting.exception)
         assert everything(TwofoldAct) == everything(Mandate) == []
+
+
+class TestWhatIsHeld:
+    @ONE_DATABASE
+    def test_is_shown_and_given_to_the_estate_and_no_more_to_the_old_desk(
+        self, served, dead, estate, girl
+    ):
+        one = dead.performer.id
+        assert "this house no longer can" in girl.open("/performer/data").text
+        for path in ("/performer/data/export", "/performer/data/erasure"):
+            girl.open("/account")
+            refused(girl.send(path, performer_id=one, confirm=one), "erasure-not-yours")
+        admin = joined(served, estate.organization, "Anna")
+        heir = invited(admin, estate.organization, "estate", "Felix")
+        page = heir.open("/performer/data").text
+        assert "30 days" in page
+        assert "this house no longer can" not in page
+        assert "Download everything" not in admin.open("/performer/data").text
+        taken = heir.send("/performer/data/export", performer_id=one)
+        assert taken.headers["content-type"] == "application/zip"
+        heir.open("/performer/data")
+        answer = heir.send("/performer/data/erasure", performer_id=one, confirm=one)
+        refused(answer, "estate-must-wait")
 
 
 class TestTakingBack:

@@ -1,6 +1,7 @@
 """Erased is erased: nothing opens, nothing is released, nothing is found; what stays is named."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,22 @@ from app.config import settings
 from app.gateway import pipeline, workbench
 from app.gateway.models import Generation
 from app.identity import service as identity
+from app.identity.models_people import Person
 from app.identity.principal import Principal
 from app.privacy import erasure
-from app.privacy.errors import ErasureNotConfirmed, ErasureNotFound, ErasureNotYours
+from app.privacy.errors import (
+    ErasureNotConfirmed,
+    ErasureNotFound,
+    ErasureNotYours,
+    EstateMustWait,
+)
 from app.privacy.models import Erasure
+from app.registry import lives
 from app.registry import service as registry
+from app.registry.errors import DeathDisputed, PerformerUnknown
 from app.registry.models import ERASED_NAME, Performer
+from tests.licensing.mandating import granted, holder_of
+from tests.people.visiting import later
 from tests.scenes import PORTRAIT, Scene, a_scene, represent
 
 SLOW_ON_POSTGRESQL = True
@@ -157,7 +168,46 @@ class TestErase:
         with db.writing() as session:
             represent(session, scene, scene.agency.organization)
             with pytest.raises(ErasureNotYours):
-                erasure.desk_of(session, scene.agency.organization.id, scene.performer.id)
+                erasure.held_by(session, scene.agency.organization.id, scene.performer.id)
+
+    def test_is_after_a_death_for_the_estate_that_waited_and_for_the_old_desk_no_more(
+        self, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Planted: a union for the estate, a wait that is not over, and somebody who objects."""
+        performer_id, desk = scene.performer.id, scene.desk.organization.id
+        with db.writing() as session:
+            estate, union = (
+                holder_of(session, each) for each in ("estate_rep", "union_for_estate")
+            )
+            granted(session, scene, "union_for_estate", tmp_path, union)
+            with pytest.raises(PerformerUnknown):
+                erasure.held_by(session, union.organization.id, performer_id)
+            until = (clock.now() + timedelta(days=400)).isoformat()
+            granted(session, scene, "estate_rep", tmp_path, estate, ends_at=until)
+            with pytest.raises(ErasureNotYours, match="the estate's to take out"):
+                erasure.held_by(session, desk, performer_id)
+            house = estate.organization
+            performer = erasure.held_by(session, house.id, performer_id)
+            key, _ = identity.create_api_key(session, house, name="estate")
+            by = Principal(house.id, "performer", key.id)
+            with pytest.raises(EstateMustWait):
+                erasure.erase(session, performer, by=by, confirmed=performer_id)
+            griet = Person(name="Griet")
+            session.add(griet)
+            session.flush()
+            lives.say_alive(session, performer, griet.id)
+            with pytest.raises(DeathDisputed):
+                erasure.check_not_disputed(session, performer)
+        later(monkeypatch, days=13)
+        with db.writing() as session:
+            performer = session.get_one(Performer, performer_id)
+            with pytest.raises(DeathDisputed):
+                erasure.erase(session, performer, by=by, confirmed=performer_id)
+        later(monkeypatch, days=18)  # nobody looked; thirty-one days in all
+        with db.writing() as session:
+            performer = session.get_one(Performer, performer_id)
+            made = erasure.erase(session, performer, by=by, confirmed=performer_id)
+            assert made.stopped["contracts"] == [scene.contract.series_id]
 
     def test_leaves_no_trace_of_the_likeness_and_the_search_finds_a_planted_one(
         self,
