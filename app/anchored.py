@@ -301,7 +301,7 @@ TABLES: dict[str, Columns] = {
     "emergency_stop": _table("id kind subject reason stopped_at", "stopped_at", once="lifted_at"),
     "budget": _table(
         "id organization_id project series_id currency total_minor daily_minor total_seconds"
-        " daily_seconds at_once set_at",
+        " daily_seconds at_once set_at api_key_id",
         "set_at",
     ),
     "shot": _table(

@@ -105,6 +105,7 @@ def set_budget(body: BudgetSet, act: Acting) -> Response:
             contract_id=body.contract_id,
             currency=body.currency,
             limits=body.model_dump(include=set(LIMITS), exclude_none=True),
+            api_key_id=act.principal.api_key_id,
         )
         return 201, _read(budget, budgets.used_of(session, budget))
 

@@ -54,6 +54,7 @@ def set_budget(
     contract_id: str = "",
     currency: str,
     limits: Mapping[str, int],
+    api_key_id: str | None = None,
 ) -> Budget:
     """Set the limits of a project or of a licence from now on; they replace the ones before.
 
@@ -81,6 +82,7 @@ def set_budget(
         project=project,
         series_id=series_id,
         currency=currency,
+        api_key_id=api_key_id,
     )
     for name, most in limits.items():
         setattr(budget, name, most)

@@ -35,3 +35,4 @@ class Budget(SQLModel, table=True):
     daily_seconds: int | None = Field(default=None, sa_type=sa.BigInteger)
     at_once: int | None = None
     set_at: datetime = Field(default_factory=clock.now, sa_type=Instant)
+    api_key_id: str | None = Field(default=None, foreign_key="api_key.id")  # None: by the command

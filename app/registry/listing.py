@@ -133,7 +133,8 @@ def _may_choose(
 ) -> bool:
     """Say whether a house shows a performer now: an adult's own desk, or who stands in its place.
 
-    `since` it was chosen: by the mandate of then; one that is given again brings nothing back.
+    `since` it was chosen: by the mandate of then; one that is given again brings nothing back, and
+    what was chosen for a minor, in whichever house, is over on the day they come of age.
     `_to_be_found` says the same in SQL, without the mandates' seals.
     """
     if mandates.stood_since(
@@ -147,8 +148,8 @@ def _may_choose(
         return True
     life = mandates.life_of(session, performer.id)
     of_age = None if life is None else life.majority_on
-    is_minor = of_age is not None and clock.now().date() < of_age
-    return organization_id == performer.organization_id and not is_minor
+    was_minor = of_age is not None and (since or clock.now()).date() < of_age
+    return organization_id == performer.organization_id and not was_minor
 
 
 def forget_listing(session: Session, performer_id: str) -> None:
@@ -190,8 +191,9 @@ def listed_performer(
 
 def _to_be_found() -> Select[Performer, PerformerListing]:
     died = select(PerformerLife.performer_id).where(col(PerformerLife.died_on).is_not(None))
-    minors = select(PerformerLife.performer_id).where(
-        col(PerformerLife.majority_on) > clock.now().date()
+    of_minors = sa.exists().where(
+        col(PerformerLife.performer_id) == col(Performer.id),
+        col(PerformerLife.majority_on) > sa.func.date(col(PerformerListing.listed_at)),
     )
     chose = col(PerformerListing.organization_id)
     return (
@@ -202,7 +204,7 @@ def _to_be_found() -> Select[Performer, PerformerListing]:
             col(Performer.paused_at).is_(None),
             col(Performer.id).not_in(died),
             sa.or_(
-                sa.and_(chose == col(Performer.organization_id), col(Performer.id).not_in(minors)),
+                sa.and_(chose == col(Performer.organization_id), ~of_minors),
                 mandates.held_by(
                     chose,
                     col(Performer.id),

@@ -7,8 +7,8 @@ from sqlmodel import Session
 
 from app import clock, db
 from app.access import may
-from app.identity import passkeys
-from app.identity.errors import NotAllowed, PasskeyCloned, PasskeyRefused
+from app.identity.errors import NotAllowed
+from app.identity.models_people import Passkey, Person
 from app.language import _
 from app.licensing.contracts import signing
 from app.licensing.errors import StandingOfferNotFound
@@ -25,7 +25,7 @@ from app.web.pages import PageRoute, Posted, Visitor, page, see, site
 from app.web.people import Proven
 from app.web.production import MEDIA, PURPOSES
 from app.web.seats import Seat, acting_seat, principal_of, seat_of
-from app.web.signing import asked_to_sign
+from app.web.signing import asked_to_sign, keep_signed
 
 router = APIRouter(prefix="/production", include_in_schema=False, route_class=PageRoute)
 PER_PAGE = 20
@@ -137,7 +137,8 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
 @may("office")
 def accept_offer(visit: Posted, standing_offer_id: str, proof: Proven) -> Response:
     """Accept with an approver's passkey: the contract is in force, and a scene can be planned."""
-    with db.writing() as session:
+
+    def accept(session: Session, _person: Person, used: Passkey, about: str) -> str:
         seat = acting_seat(session, visit, "production")
         offer = _offer(session, seat, standing_offer_id)
         if seat.membership.role != APPROVER:
@@ -147,29 +148,23 @@ def accept_offer(visit: Posted, standing_offer_id: str, proof: Proven) -> Respon
                     house=seat.organization.name,
                 )
             )
-        taken = passkeys.take(session, proof.ceremony, "sign", visit.binder)
-        used = passkeys.use(session, site(), taken, answer=proof.answer)
-        if not isinstance(used, PasskeyCloned):
-            if used.person_id != seat.person.id:
-                raise PasskeyRefused(_("sign in as the person who signs"))
-            contract = acceptance.accept_offer(
+        contract = acceptance.accept_offer(
+            session,
+            offer,
+            principal_of(session, seat),
+            made=lambda text: signing.signature_over(
                 session,
-                offer,
-                principal_of(session, seat),
-                made=lambda text: signing.signature_over(
-                    session,
-                    used,
-                    text,
-                    organization_id=seat.organization.id,
-                    role="licensee",
-                    about=taken.about,
-                    answer=proof.answer,
-                ),
-            )
-            at = f"/production/contracts/{contract.series_id}/scene"
-    if isinstance(used, PasskeyCloned):
-        raise used  # only now: that there is a copy is kept
-    return see(at)
+                used,
+                text,
+                organization_id=seat.organization.id,
+                role="licensee",
+                about=about,
+                answer=proof.answer,
+            ),
+        )
+        return contract.series_id
+
+    return see(f"/production/contracts/{keep_signed(visit, proof, accept)}/scene")
 
 
 def _offer(session: Session, seat: Seat, offer_id: str) -> StandingOffer:

@@ -10,8 +10,8 @@ from sqlmodel import Session
 from app import clock, db
 from app.access import may
 from app.gateway.generators import catalogue as models
-from app.identity import passkeys
-from app.identity.errors import NotAllowed, PasskeyCloned, PasskeyRefused
+from app.identity.errors import NotAllowed
+from app.identity.models_people import Passkey, Person
 from app.language import _, marked
 from app.licensing.boundaries import service as boundaries
 from app.licensing.contracts import signatories, signing
@@ -30,7 +30,7 @@ from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see, site
 from app.web.people import Proven
 from app.web.performer import nobody_enrolled
 from app.web.seats import Seat, acting_seat, principal_of, seat_of, seats_of
-from app.web.signing import asked_to_sign
+from app.web.signing import asked_to_sign, keep_signed
 
 router = APIRouter(prefix="/performer", include_in_schema=False, route_class=PageRoute)
 PER_PAGE = 20
@@ -198,35 +198,31 @@ def sign_offer(
     acknowledged: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """Sign in advance with a passkey: from now on whoever fits may accept."""
-    with db.writing() as session:
+
+    def sign(session: Session, _person: Person, used: Passkey, about: str) -> None:
         seat, offer, role = _at_table(session, visit, standing_offer_id)
         if role is None:
             raise NotAllowed(
                 _("an adult signs themselves; for a minor a guardian, after a death an estate")
             )
-        taken = passkeys.take(session, proof.ceremony, "sign", visit.binder)
-        used = passkeys.use(session, site(), taken, answer=proof.answer)
-        if not isinstance(used, PasskeyCloned):
-            if used.person_id != seat.person.id:
-                raise PasskeyRefused(_("sign in as the person who signs"))
-            standing.sign_offer(
+        standing.sign_offer(
+            session,
+            offer,
+            seat.organization.id,
+            role=role,
+            made=lambda text: signing.signature_over(
                 session,
-                offer,
-                seat.organization.id,
+                used,
+                text,
+                organization_id=seat.organization.id,
                 role=role,
-                made=lambda text: signing.signature_over(
-                    session,
-                    used,
-                    text,
-                    organization_id=seat.organization.id,
-                    role=role,
-                    about=taken.about,
-                    answer=proof.answer,
-                ),
-                acknowledged=acknowledged,
-            )
-    if isinstance(used, PasskeyCloned):
-        raise used  # only now: that there is a copy is kept
+                about=about,
+                answer=proof.answer,
+            ),
+            acknowledged=acknowledged,
+        )
+
+    keep_signed(visit, proof, sign)
     return see(f"/performer/offers/{standing_offer_id}")
 
 

@@ -142,6 +142,7 @@ def set_budget(  # noqa: PLR0917 - FastAPI fills them in by name
             contract_id=contract_id.strip(),
             currency=code,
             limits={name: most for name, most in given.items() if most is not None},
+            api_key_id=principal_of(session, seat).api_key_id,
         )
     return see("/production/budgets")
 

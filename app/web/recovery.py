@@ -235,7 +235,7 @@ def show_stop_by_code(visit: Visitor, secret: Held) -> Response:
     """Offer to stop everything: at once to who is signed in, to everybody with a printed code."""
     if not recorded.is_known():
         recorded.look()
-    return page(visit, "stop.html", link="", names=None, signed_in_here=_may_stop(secret))
+    return page(visit, "stop.html", link="", stopped=None, signed_in_here=_may_stop(secret))
 
 
 def _may_stop(secret: str) -> bool:
@@ -253,17 +253,20 @@ def stop_signed_in(visit: Posted, secret: Held) -> Response:
     if not recorded.is_known():
         recorded.look()
     with db.writing() as session:
-        stopped = pausing.stop_signed_in(session, secret)
-    return page(visit, "stop.html", link="", names=[each.name for each in stopped])
+        names = [each.name for each in pausing.stop_signed_in(session, secret)]
+    return page(visit, "stop.html", link="", stopped=bool(names), names=names)
 
 
 @router.post("/pause", dependencies=STRANGERS)
 @may("link", at_any_time=True)
 def stop_by_code(visit: Posted, code: Code) -> Response:
-    """Stop every use of every replica of who holds this code; it is not used up."""
+    """Stop every use of every replica of who holds this code; it is not used up.
+
+    Who found the paper is told of nobody.
+    """
     with db.writing() as session:
         stopped = pausing.stop_by_code(session, code)
-    return page(visit, "stop.html", link="", names=[each.name for each in stopped])
+    return page(visit, "stop.html", link="", stopped=bool(stopped), names=[])
 
 
 @router.get("/pause/{link}", dependencies=STRANGERS)
@@ -272,13 +275,16 @@ def show_stop(visit: Visitor, link: str) -> Response:
     """Ask whether everything is to be stopped; a program that opens every link stops nothing."""
     with db.reading() as session:
         pausing.person_behind(session, link)
-    return page(visit, "stop.html", link=link, names=None, signed_in_here=False)
+    return page(visit, "stop.html", link=link, stopped=None, signed_in_here=False)
 
 
 @router.post("/pause/{link}", dependencies=STRANGERS)
 @may("link", at_any_time=True)
 def stop(visit: Posted, link: str) -> Response:
-    """Stop every use of every replica of who was sent this link. Resuming needs a passkey."""
+    """Stop every use of every replica of who was sent this link. Resuming needs a passkey.
+
+    Who reads another's mail is told of nobody.
+    """
     with db.writing() as session:
         stopped = pausing.stop_by_link(session, link)
-    return page(visit, "stop.html", link=link, names=[each.name for each in stopped])
+    return page(visit, "stop.html", link=link, stopped=bool(stopped), names=[])

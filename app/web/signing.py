@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
@@ -24,6 +24,7 @@ from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see, site
 from app.web.people import Proof, Proven
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
+Kept = TypeVar("Kept")
 Acknowledged = Annotated[list[str], Form()]
 
 
@@ -133,12 +134,12 @@ def asked_to_sign(session: Session, visit: Visit, person: Person, about: str) ->
 
 
 def keep_signed(
-    visit: Visit, proof: Proof, keep: Callable[[Session, Person, Passkey, str], object]
-) -> None:
+    visit: Visit, proof: Proof, keep: Callable[[Session, Person, Passkey, str], Kept]
+) -> Kept:
     """Keep what the passkey of who is signed in answered to what `asked_to_sign` asked.
 
-    `keep` takes the session, the person, the passkey and what was asked. Raises PasskeyRefused, and
-    PasskeyCloned once it is on record that there is a copy.
+    `keep` takes the session, the person, the passkey and what was asked; what it returns is
+    returned. Raises PasskeyRefused, and PasskeyCloned once it is on record that there is a copy.
     """
     with db.writing() as session:
         person = visit.person(session)
@@ -147,9 +148,8 @@ def keep_signed(
         if not isinstance(used, PasskeyCloned):
             if used.person_id != person.id:
                 raise PasskeyRefused(_("sign in as the person who signs"))
-            keep(session, person, used, taken.about)
-    if isinstance(used, PasskeyCloned):
-        raise used  # only now: that there is a copy is kept
+            return keep(session, person, used, taken.about)
+    raise used  # only now: that there is a copy is kept
 
 
 @router.get("/contracts/{contract_id}/signatures/{role}")

@@ -2,6 +2,9 @@
 
 import pytest
 
+from app import db
+from app.gateway.models_budgets import Budget
+from app.identity.models import ApiKey
 from tests.http.house import a_house, assert_problem
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -23,6 +26,12 @@ class TestBudgets:
             None,
             "",
         )
+        with db.reading() as session:
+            author = session.get_one(Budget, answer["id"]).api_key_id
+            assert (
+                session.get_one(ApiKey, author).organization_id
+                == house.scene.production.organization.id
+            )
         assert_problem(house.ask(), 409, "budget-exceeded")
         lifted = {"project": "NIGHTGLASS", "currency": "EUR", "at_once": 3}
         assert house.post("/v1/budgets", json=lifted).status_code == 201

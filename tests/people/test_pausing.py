@@ -52,7 +52,9 @@ class TestByMail:
         stranger = Browser(served)
         stranger.open(link)  # as a program does that looks for viruses
         assert not paused()
-        assert "Stopped." in stranger.send(link).text
+        page = stranger.send(link).text
+        assert "Stopped." in page
+        assert "The Girl" not in page
         assert paused()
 
     @ONE_DATABASE
@@ -111,5 +113,7 @@ class TestByCode:
         stranger.open("/pause")
         refused(stranger.send("/pause", code="0000"), "recovery-code-refused")
         for _ in range(2):
-            assert "The Girl" in stranger.send("/pause", code=code).text
+            page = stranger.send("/pause", code=code).text
+            assert "Stopped." in page
+            assert "The Girl" not in page  # who found the paper is told of nobody
         assert paused()

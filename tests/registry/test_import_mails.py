@@ -124,21 +124,42 @@ class TestAnAddress:
         assert brings(an_agency("Other"), 1) == []  # each agency may ask
 
     @pytest.mark.parametrize("how", ["no", "silence"])
-    def test_rests_from_every_agency_after_a_no_and_after_silence(self, agency, monkeypatch, how):
+    def test_rests_from_every_agency_after_a_no_and_after_silence(
+        self, agency, postbox, monkeypatch, how
+    ):
         brings(agency, 1)
         checking.send_waiting()
+        mine = entry_of().id
         if how == "no":
             answers(entry_of(), confirming.refuse)
         else:
             later(monkeypatch, days=14)
             checking.end_late()
-        for who in (agency, an_agency("Other")):
-            assert brings(who, 2, address="a1@example.com") == [("email", "asked-lately")]
+        assert brings(agency, 2, address="a1@example.com") == [("email", "asked-lately")]
         assert "a1@example.com" not in str(everything(RosterEntry))
-        later(monkeypatch, days=30)
+        # Another agency is answered as if nobody had asked, of this address as of one never asked.
+        other = an_agency("Other")
+        assert brings(other, 2, address="a1@example.com") == []
+        assert brings(other, 3, address="a3@example.com") == []
+        before = len(postbox.arrived)
+        checking.send_waiting()
+        assert [each["To"] for each in postbox.arrived[before:]] == ["a3@example.com"]
+        theirs = [each for each in everything(RosterEntry) if each.id != mine]
+        assert [(each.state, each.mail, each.reason) for each in theirs] == [
+            ("invited", "sent", "")
+        ] * 2
+        later(monkeypatch, days=15)
         checking.end_late()
-        assert entry_of().address_mac == ""  # and the hash is forgotten
+        for number in (2, 3):  # nor by sending it again
+            said = brings(other, number + 5, address=f"a{1 if number == 2 else 3}@example.com")
+            assert said == [("email", "asked-lately")]
+        later(monkeypatch, days=16)
+        checking.end_late()
+        with db.reading() as session:
+            assert session.get_one(RosterEntry, mine).address_mac == ""  # the hash is forgotten
         assert brings(agency, 2, address="a1@example.com") == []
+        checking.send_waiting()  # what no mail went out for gave nobody a rest
+        assert postbox.arrived[-1]["To"] == "a1@example.com"
 
     def test_rests_from_the_agency_that_took_it_back_once_it_was_asked(self, agency):
         brings(agency, 1)
@@ -159,7 +180,9 @@ class TestAnAddress:
         assert brings(agency, 2, address="a1@example.com") == []
 
     @ONE_DATABASE
-    def test_that_said_no_while_another_agency_waited_for_a_photo_is_not_mailed(self, agency):
+    def test_that_said_no_while_another_agency_waited_for_a_photo_is_not_mailed(
+        self, agency, postbox
+    ):
         other = an_agency("Other")
         sending.take(csv_of(1), [], by=other)
         brings(agency, 1)
@@ -168,8 +191,10 @@ class TestAnAddress:
         answers(mine, confirming.refuse)
         assert brings(other, 1) == []
         theirs = next(each for each in everything(RosterEntry) if each.id != mine.id)
-        assert (theirs.state, theirs.reason) == ("unfit", "asked-lately")
+        assert (theirs.state, theirs.reason) == ("invited", "")
+        before = len(postbox.arrived)
         assert checking.send_waiting() == 0
+        assert len(postbox.arrived) == before
 
     @ONE_DATABASE
     def test_is_told_apart_by_a_hash_that_only_this_installation_makes(self, agency, monkeypatch):

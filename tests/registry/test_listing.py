@@ -102,6 +102,21 @@ def test_another_guardians_choice_ends_with_their_own_mandate(session, minor, tm
     assert found(session, scene) is None
 
 
+def test_what_a_guardian_chose_in_the_performers_own_house_ends_when_they_come_of_age(
+    session, tmp_path, monkeypatch
+):
+    scene = a_scene(session, signed=False)
+    make_minor(session, scene)
+    granted(session, scene, "guardian", tmp_path, scene.desk)
+    own = principal(session, scene.desk)
+    listing.choose_listing(session, scene.performer, listed=True, about="A child.", by=own)
+    assert found(session, scene) is not None
+    end(session, None, monkeypatch, "of age")
+    assert found(session, scene) is None
+    listing.choose_listing(session, scene.performer, listed=True, about="Of age.", by=own)
+    assert found(session, scene).about == "Of age."
+
+
 def test_the_grown_up_chooses_anew_and_shows_no_portrait_by_that(session, minor, monkeypatch):
     scene, _, own = minor
     end(session, None, monkeypatch, "of age")

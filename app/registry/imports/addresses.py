@@ -2,7 +2,8 @@
 
 One invitation of an agency's waits for an address at a time. Who said no, or did not answer, is
 left alone by every agency for REST; who was taken back, by that agency. The hash outlives the
-address for that long, and is forgotten then.
+address for that long, and is forgotten then. An agency is told of what it asked itself: a row to
+somebody whom another one asked is taken in like any, and no mail of ours goes out.
 """
 
 import hmac
@@ -40,16 +41,29 @@ def waiting(session: Session, organization_id: str, macs: Iterable[str]) -> set[
 
 
 def resting(session: Session, organization_id: str, macs: Iterable[str]) -> set[str]:
-    """Return which of these addresses this agency may not ask now."""
+    """Return which of these addresses this agency asked lately itself, and may not ask now."""
     found = select(RosterEntry.address_mac).where(
         col(RosterEntry.address_mac).in_(_known(macs)),
         col(RosterEntry.ended_at) > clock.now() - REST,
-        sa.or_(
-            col(RosterEntry.state).in_(("refused", "expired")),
-            col(RosterEntry.organization_id) == organization_id,
-        ),
+        RosterEntry.organization_id == organization_id,
     )
     return set(session.exec(found))
+
+
+def is_left_alone(session: Session, entry: RosterEntry) -> bool:
+    """Say whether somebody said no to another agency lately, or did not answer one.
+
+    A row that no mail went out for (without `message_id`) asked nobody, and gives no rest.
+    """
+    asked = select(RosterEntry.id).where(
+        RosterEntry.address_mac == entry.address_mac,
+        col(RosterEntry.address_mac) > "",
+        col(RosterEntry.ended_at) > clock.now() - REST,
+        col(RosterEntry.state).in_(("refused", "expired")),
+        col(RosterEntry.organization_id) != entry.organization_id,
+        sa.or_(col(RosterEntry.message_id) > "", col(RosterEntry.state) == "refused"),
+    )
+    return session.exec(asked.limit(1)).first() is not None
 
 
 def left_by(entry: RosterEntry) -> str:

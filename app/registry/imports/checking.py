@@ -154,6 +154,9 @@ def _claim(session: Session, entry_id: str) -> Mail | None:
     entry = session.get(RosterEntry, entry_id, with_for_update=True)
     if entry is None or entry.mail != "waiting" or entry.mail_next_at > clock.now():
         return None
+    if addresses.is_left_alone(session, entry):
+        _keep_unsent(session, entry)
+        return None
     entry.mail_attempts += 1
     entry.mail_next_at = clock.now() + CLAIMED_FOR
     session.add(entry)
@@ -164,6 +167,14 @@ def _claim(session: Session, entry_id: str) -> Mail | None:
         until=f"{entry.expires_at:%Y-%m-%d %H:%M}",
     )
     return Mail(service.address_of(entry), SUBJECT, text, entry.message_id)
+
+
+def _keep_unsent(session: Session, entry: RosterEntry) -> None:
+    """Have a row stand as if its mail were out: its agency learns of nobody whom others asked."""
+    entry.mail, entry.message_id = "sent", ""
+    session.add(entry)
+    session.flush()
+    logger.info("roster-mail", entry=entry.id, state="left-alone", attempts=0)
 
 
 def _keep(session: Session, entry: RosterEntry, ended: str, reply: str) -> None:
