@@ -25,6 +25,7 @@ UNLESS_SAID = {
     "Content-Security-Policy": NOTHING_RUNS,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "same-origin",  # "no-referrer" would take the Origin from our own forms
     "X-Content-Type-Options": "nosniff",
 }

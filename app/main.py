@@ -249,6 +249,7 @@ def create_app() -> FastAPI:
     app.include_router(languages_page.router)
     app.include_router(learning_page.router)
     app.include_router(people_pages.router)
+    app.include_router(likeness_pages.scripts)
     app.include_router(notices_pages.router)
     app.include_router(recovery_pages.router)
     app.include_router(lent_pages.router)

@@ -47,6 +47,7 @@ from app.identity.errors import (
 )
 from app.identity.models import SigningKey
 from app.identity.models_people import Ceremony, Passkey, PasskeySigningKey, Person
+from app.language import _
 
 STANDS_FOR = timedelta(minutes=5)
 CHALLENGE_BYTES = 32
@@ -107,8 +108,10 @@ def take(session: Session, ceremony_id: str, purpose: str, binder: str) -> Cerem
         or not compare_digest(found.binder_sha256, sessions.digest(binder))
     ):
         raise CeremonyRefused(
-            "this page was answered already, or stood open for more than five minutes; load it "
-            "again and use your passkey once more"
+            _(
+                "this page was answered already, or stood open for more than five minutes; load it "
+                "again and use your passkey once more"
+            )
         )
     found.used_at = clock.now()
     session.add(found)
@@ -156,9 +159,11 @@ def enroll(
 ) -> Passkey:
     """Keep the public half of the passkey that a browser made. Raises PasskeyRefused."""
     if ceremony.person_id != person.id:
-        raise PasskeyRefused("this passkey was asked of somebody else; load the page again")
+        raise PasskeyRefused(_("this passkey was asked of somebody else; load the page again"))
     if len(passkeys_of(session, person.id)) >= MAX_PASSKEYS:
-        raise PasskeyRefused(f"you have {MAX_PASSKEYS} passkeys; revoke one first")
+        raise PasskeyRefused(
+            _("you have %(number)s passkeys; revoke one first", number=MAX_PASSKEYS)
+        )
     try:
         made = webauthn.verify_registration_response(
             credential=_read(answer),
@@ -172,7 +177,7 @@ def enroll(
         raise PasskeyRefused(f"the passkey was not made as asked: {error}") from None
     credential_id = bytes_to_base64url(made.credential_id)
     if session.exec(select(col(Passkey.id)).where(Passkey.credential_id == credential_id)).first():
-        raise PasskeyRefused("this passkey is registered already; sign in with it")
+        raise PasskeyRefused(_("this passkey is registered already; sign in with it"))
     passkey = Passkey(
         person_id=person.id,
         name=name,
@@ -205,7 +210,7 @@ def use(
         .execution_options(populate_existing=True)  # the counter as it stands behind the lock
     ).first()
     if passkey is None or not passkey.stands or ceremony.person_id not in (None, passkey.person_id):
-        raise PasskeyRefused("this passkey is not registered, or was revoked; use another one")
+        raise PasskeyRefused(_("this passkey is not registered, or was revoked; use another one"))
     try:
         found = webauthn.verify_authentication_response(
             credential=said,
@@ -265,9 +270,9 @@ def revoke(session: Session, person: Person, passkey_id: str) -> None:
     theirs = passkeys_of(session, person.id)
     found = next((each for each in theirs if each.id == passkey_id), None)
     if found is None:
-        raise PasskeyNotFound("you have no such passkey, or it is revoked already")
+        raise PasskeyNotFound(_("you have no such passkey, or it is revoked already"))
     if not any(each.stands for each in theirs if each.id != passkey_id):
-        raise LastOne("this is your last passkey; register another device first")
+        raise LastOne(_("this is your last passkey; register another device first"))
     found.revoked_at = clock.now()
     session.add(found)
     sessions.end_all_by(session, found)

@@ -69,7 +69,9 @@ def invite(
     _check_role(organization, role)
     waiting = session.exec(_open_invitations(organization_id)).all()
     if len(waiting) >= MAX_OPEN:
-        raise InvitationRefused(f"{MAX_OPEN} invitations are open; take some back first")
+        raise InvitationRefused(
+            _("%(number)s invitations are open; take some back first", number=MAX_OPEN)
+        )
     invitation, secret = _invite(session, organization, role, is_admin=is_admin, by=by.id)
     _note(session, organization, by, "invite", invitation.id)
     return invitation, secret
@@ -99,7 +101,7 @@ def invitation_of(session: Session, secret: str, *, lock: bool = False) -> Invit
     found = session.exec(opened.with_for_update() if lock else opened).first()
     if found is None or not _stands(found):
         raise InvitationNotFound(
-            "this link is used up, too old or unknown; ask whoever sent it for a new one"
+            _("this link is used up, too old or unknown; ask whoever sent it for a new one")
         )
     return found
 
@@ -123,7 +125,7 @@ def join(session: Session, invitation: Invitation, person: Person) -> Membership
     else besides, and where they are a member there already: nobody is two members of one house.
     """
     if not _stands(invitation):
-        raise InvitationNotFound("this link is used up; ask whoever sent it for a new one")
+        raise InvitationNotFound(_("this link is used up; ask whoever sent it for a new one"))
     organization = session.get_one(Organization, invitation.organization_id)
     _insist_apart(session, organization, person)
     _note(session, organization, person, "join", invitation.id)
@@ -164,9 +166,13 @@ def _insist_apart(session: Session, organization: Organization, person: Person) 
     both = [house for house in houses if OPERATORS in {house.kind, organization.kind}]
     if both:
         raise InvitationRefused(
-            "who runs this installation acts for nobody on it, so that no operator signs or "
-            f"vouches for anybody: {person.name} is a member of {both[0].name}. Leave it first, "
-            "or sign out and join as somebody with a passkey for this alone"
+            _(
+                "who runs this installation acts for nobody on it, so that no operator signs or "
+                "vouches for anybody: %(name)s is a member of %(house)s. Leave it first, or sign "
+                "out and join as somebody with a passkey for this alone",
+                name=person.name,
+                house=both[0].name,
+            )
         )
 
 
@@ -187,8 +193,11 @@ def end_membership(session: Session, by: Person, membership_id: str) -> Membersh
         seats = [each for each, __ in members_in(session, organization.id) if each != membership]
         if len({each.person_id for each in seats}) < FEWEST_OPERATORS:  # people, not their seats
             raise LastOne(
-                f"at least {FEWEST_OPERATORS} operators remain, for what takes two people; invite "
-                "another one first"
+                _(
+                    "at least %(number)s operators remain, for what takes two people; invite "
+                    "another one first",
+                    number=FEWEST_OPERATORS,
+                )
             )
     _end(session, membership)
     _note(session, organization, by, "end", membership.id)
@@ -204,7 +213,7 @@ def _end(session: Session, membership: Membership, *, stays_admin: bool = False)
         Membership.id != membership.id,
     )
     if membership.is_admin and not stays_admin and session.exec(others).first() is None:
-        raise LastOne("this is the last administrator; invite another one first")
+        raise LastOne(_("this is the last administrator; invite another one first"))
     membership.ended_at = membership.ended_at or clock.now()
     session.add(membership)
     session.flush()

@@ -16,14 +16,14 @@ import rfc8785
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.language import _, marked, money
 from app.ledger.models_periods import Period
 from app.licensing.paper.typeset import set_pdf
 from app.licensing.words.plain_words import visible
-from app.money import format_minor
 from app.payments.documents import period_part
 from app.payments.errors import StatementNotFound
 from app.payments.models import IssuedStatement
-from app.payments.paper import TEMPLATE, TOTALS, table
+from app.payments.paper import TEMPLATE, TOTALS, table, words
 from app.payments.parties import seen_by
 
 SUMS = ("opening_minor", "posted_minor", "corrected_minor", "moved_minor", "closing_minor")
@@ -31,7 +31,7 @@ COLUMNS = (
     "period", "currency", "performer_id", "performer", "statement_id", *SUMS, "commission_minor",
     "statement_sha256",
 )  # fmt: skip
-NOTE = (
+NOTE = marked(
     "Each line is the statement of one performer, under the id it names; the sums are the sums of "
     "those statements, to the minor unit. Commission is on your own statement, which stays the "
     "one that counts; what it earned on lines about several of your performers, or about one whom "
@@ -199,21 +199,23 @@ def as_json(found: Consolidated) -> str:
 def as_pdf(found: Consolidated, agency: str) -> bytes:
     """Return it as a PDF with the JSON inside; the same bytes every time."""
     period = found.period
-    begins = "the beginning" if period.starts_at is None else f"{period.starts_at:%Y-%m-%d}"
+    begins = _("the beginning") if period.starts_at is None else f"{period.starts_at:%Y-%m-%d}"
+    ends = f"{period.ends_at:%Y-%m-%d} UTC"
+    span = _("%(start)s to %(end)s", start=begins, end=ends)
     facts = (
-        ("For", visible(agency)),
-        ("Period", f"{period.number}: {begins} to {period.ends_at:%Y-%m-%d} UTC"),
-        ("Commission", found.own_statement_id or "none"),
+        (_("For"), visible(agency)),
+        (_("Period"), f"{period.number}: {span}"),
+        (_("Commission"), found.own_statement_id or _("none")),
     )
     shown = {
-        "title": "Everybody you represent",
+        **words(),
+        "title": _("Everybody you represent"),
         "id": period.id,
-        "note": NOTE,
+        "note": _(NOTE),
         "facts": [{"name": name, "value": value} for name, value in facts],
-        "total_names": TOTALS,
+        "total_names": [_(name) for name in TOTALS],
         "totals": [
-            [format_minor(sheet.sums[name], sheet.currency) for name in SUMS]
-            for sheet in found.sheets
+            [money(sheet.sums[name], sheet.currency) for name in SUMS] for sheet in found.sheets
         ],
         "lines": [line for sheet in found.sheets for line in _all_shown(found, sheet)],
     }
@@ -244,10 +246,10 @@ def _rows(found: Consolidated, sheet: Sheet) -> Iterable[dict[str, Any]]:
 
 
 def _apart(sheet: Sheet) -> tuple[tuple[str, int], ...]:
-    """Name the commission that is on no performer's line."""
+    """Name the commission that is on no performer's line; tables say it in English."""
     return (
-        ("commission on several together", sheet.together_minor),
-        ("commission on performers you no longer represent", sheet.former_minor),
+        (marked("commission on several together"), sheet.together_minor),
+        (marked("commission on performers you no longer represent"), sheet.former_minor),
     )
 
 
@@ -256,26 +258,23 @@ def _all_shown(found: Consolidated, sheet: Sheet) -> Iterable[dict[str, Any]]:
     yield from (_shown(sheet, line) for line in sheet.lines)
     for said, minor in _apart(sheet):
         if minor:
-            yield _of_agency(sheet, said.capitalize(), minor)
+            yield _of_agency(sheet, _(said).capitalize(), minor)
     if found.own_statement_id is not None:
         own = zip(TOTALS, SUMS, strict=True)
         yield _of_agency(
             sheet,
-            "Your own statement",
+            _("Your own statement"),
             sheet.own["posted_minor"] + sheet.own["corrected_minor"],
             found.own_statement_id,
-            ", ".join(
-                f"{name} {format_minor(sheet.own[key], sheet.currency)}" for name, key in own
-            ),
+            ", ".join(f"{_(name)} {money(sheet.own[key], sheet.currency)}" for name, key in own),
         )
 
 
 def _of_agency(sheet: Sheet, what: str, commission_minor: int, *small: str) -> dict[str, Any]:
-    commission = format_minor(commission_minor, sheet.currency)
     return {
         "day": "",
         "what": what,
-        "quantities": f"commission {commission}",
+        "quantities": _said(sheet, commission_minor),
         "amount": "",
         "clauses": [],
         "small": list(small),
@@ -284,16 +283,19 @@ def _of_agency(sheet: Sheet, what: str, commission_minor: int, *small: str) -> d
 
 
 def _shown(sheet: Sheet, line: Line) -> dict[str, Any]:
-    commission = format_minor(line.commission_minor, sheet.currency)
     return {
         "day": "",
         "what": visible(line.performer),
-        "quantities": f"commission {commission}",
-        "amount": format_minor(line.sums["closing_minor"], sheet.currency),
+        "quantities": _said(sheet, line.commission_minor),
+        "amount": money(line.sums["closing_minor"], sheet.currency),
         "clauses": [],
         "small": [line.statement_id],
         "note": "",
     }
+
+
+def _said(sheet: Sheet, minor: int) -> str:
+    return _("commission %(amount)s", amount=money(minor, sheet.currency))
 
 
 def _of(agency_id: str) -> Any:

@@ -1,4 +1,7 @@
-"""A kept statement in other shapes: CSV for a spreadsheet, PDF for a person. Both derived."""
+"""A kept statement in other shapes: CSV for a spreadsheet, PDF for a person. Both derived.
+
+The PDF is in the reader's language; the JSON inside it, and the CSV, are the same for everybody.
+"""
 
 import csv
 import io
@@ -8,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from app.language import SOURCE, _, digits, marked, money, reads
 from app.ledger.terms import exact
 from app.licensing.paper.typeset import set_pdf
-from app.licensing.words.plain_words import visible
-from app.money import format_minor
+from app.licensing.words.plain_words import visible, word
 from app.payments.models import IssuedStatement
 
 TEMPLATE = Path(__file__).parent / "typst" / "statement.typ"
@@ -27,16 +30,53 @@ USAGE_COLUMNS = (
     "contract_version", "contract_sha256", "generation_id", "output_sha256", "entry_id",
     "entry_sha256",
 )  # fmt: skip
-TOTALS = ("Before", "Posted", "Corrected", "Paid", "In all")
-USAGE_TOTALS = ("Performer", "Uses", "Seconds", "Day-equivalents")
+TOTALS = (
+    marked("Before"), marked("Posted"), marked("Corrected"), marked("Paid"), marked("In all"),
+)  # fmt: skip
+USAGE_TOTALS = (
+    marked("Performer"), marked("Uses"), marked("Seconds"), marked("Day-equivalents"),
+)  # fmt: skip
 TITLES = {
-    "performer": "What your replica earned",
-    "agent": "Your commission",
-    "production": "What you were charged",
-    "union": "Contributions under your agreements",
-    "usage": "How replicas were used",
+    "performer": marked("What your replica earned"),
+    "agent": marked("Your commission"),
+    "production": marked("What you were charged"),
+    "union": marked("Contributions under your agreements"),
+    "usage": marked("How replicas were used"),
 }
-NOTE = (
+HAPPENED = {
+    "use": marked("use"),
+    "reversal": marked("reversal"),
+    "refund": marked("refund"),
+    "advance": marked("advance"),
+    "guarantee": marked("guarantee"),
+    "interest": marked("interest"),
+    "audit": marked("audit"),
+    "draft": marked("draft"),
+    "stopped render": marked("stopped render"),
+    "payout sent": marked("payout sent"),
+    "payout settled": marked("payout settled"),
+    "payout returned": marked("payout returned"),
+}
+COUNTED = {
+    "seconds": marked("%(number)s seconds"),
+    "renders": marked("%(number)s renders"),
+    "lines": marked("%(number)s lines"),
+    "days": marked("%(number)s days"),
+    "count": marked("%(number)s count"),
+    "languages": marked("%(number)s languages"),
+    "impressions": marked("%(number)s impressions"),
+    "gross_receipts_minor": marked("%(number)s gross receipts"),
+    "deductions_minor": marked("%(number)s deductions"),
+    "days_late": marked("%(number)s days late"),
+    "principal_minor": marked("%(number)s principal"),
+    "reported_seconds": marked("%(number)s reported seconds"),
+    "actual_seconds": marked("%(number)s actual seconds"),
+    "audit_cost_minor": marked("%(number)s audit cost"),
+    "stopped_cost_minor": marked("%(number)s stopped cost"),
+}
+# The sentence of a clause in the reader's language: by the digest of its terms, and its pointer.
+Clauses = Mapping[tuple[str, str], str]
+NOTE = marked(
     "The file statement.json inside this PDF has the same lines with the digest of every journal "
     "entry, contract and output, so that they can be checked. A closed period never changes: what "
     "is corrected later stands in a later statement and names the entry it corrects."
@@ -62,35 +102,53 @@ def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     return written.getvalue()
 
 
-def as_pdf(statement: IssuedStatement) -> bytes:
-    """Return the statement as a PDF with the JSON inside; the same bytes every time."""
+def as_pdf(statement: IssuedStatement, clauses: Clauses | None = None) -> bytes:
+    """Return the statement as a PDF with the JSON inside; the same bytes every time.
+
+    It is in the reader's language: `clauses` are its clauses there (`statements.clauses_in_words`);
+    without them they stand in English, as they are kept.
+    """
     files = {"document": statement.document}
-    shown = page(json.loads(statement.document), statement.issued_at)
+    shown = page(json.loads(statement.document), statement.issued_at, clauses or {})
     return set_pdf(TEMPLATE, shown, files=files, at=statement.issued_at)
 
 
-def page(document: Mapping[str, Any], issued_at: datetime) -> dict[str, Any]:
+def page(document: Mapping[str, Any], issued_at: datetime, clauses: Clauses) -> dict[str, Any]:
     """Return everything that is set, as text."""
     is_usage, period = document["kind"] == "usage", document["period"]
-    about = [("Production", _name(document["about"]))] if is_usage else []
+    about = [(_("Production"), _name(document["about"]))] if is_usage else []
     facts = [
-        ("For", _name(document["party"])),
+        (_("For"), _name(document["party"])),
         *about,
-        ("Period", f"{period['number']}: {_span(period)}"),
-        ("Issued", f"{issued_at:%Y-%m-%d %H:%M} UTC"),
-        ("Statement", document["id"]),
+        (_("Period"), f"{period['number']}: {_span(period)}"),
+        (_("Issued"), f"{issued_at:%Y-%m-%d %H:%M} UTC"),
+        (_("Statement"), document["id"]),
     ]
     return {
-        "title": TITLES[document["kind"]],
+        **words(),
+        "title": _(TITLES[document["kind"]]),
         "id": document["id"],
-        "note": NOTE,
+        "note": _(NOTE),
         "facts": [{"name": name, "value": value} for name, value in facts],
-        "total_names": USAGE_TOTALS if is_usage else TOTALS,
+        "total_names": [_(name) for name in (USAGE_TOTALS if is_usage else TOTALS)],
         "totals": [(_usage_total if is_usage else _total)(each) for each in document["totals"]],
         "lines": [
-            *((_usage_shown if is_usage else _shown)(line) for line in document["lines"]),
+            *(
+                _usage_shown(line) if is_usage else _shown(line, clauses)
+                for line in document["lines"]
+            ),
             *(_moved(move) for move in document.get("payments", ())),
         ],
+    }
+
+
+def words() -> dict[str, str]:
+    """Return what the template itself says, and in which language."""
+    return {
+        "lang": reads(),
+        "kind": _("Statement"),
+        "in_sum": _("In sum"),
+        "line_by_line": _("Line by line"),
     }
 
 
@@ -100,7 +158,11 @@ def _name(party: Mapping[str, Any]) -> str:
 
 def _span(period: Mapping[str, Any]) -> str:
     begins = period["starts_at"]
-    return f"{'the beginning' if begins is None else _day(begins)} to {_day(period['ends_at'])}"
+    return _(
+        "%(start)s to %(end)s",
+        start=_("the beginning") if begins is None else _day(begins),
+        end=_day(period["ends_at"]),
+    )
 
 
 def _day(text: str) -> str:
@@ -109,54 +171,83 @@ def _day(text: str) -> str:
 
 def _total(total: Mapping[str, Any]) -> list[str]:
     names = ("opening", "posted", "corrected", "moved", "closing")
-    return [format_minor(total.get(f"{name}_minor", 0), total["currency"]) for name in names]
+    return [money(total.get(f"{name}_minor", 0), total["currency"]) for name in names]
 
 
-def _shown(line: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(line: Mapping[str, Any], clauses: Clauses) -> dict[str, Any]:
     output = line["output"] or {}
     who = ", ".join(each["name"] or each["id"] for each in line["performers"])
     small = _linked(line)
     if line["corrects"]:
         corrects = line["corrects"]
-        small.append(f"Corrects {corrects['entry_id']} of period {corrects['period']}")
+        small.append(
+            _(
+                "Corrects %(entry)s of period %(number)s",
+                entry=corrects["entry_id"],
+                number=corrects["period"],
+            )
+        )
     return {
         "day": line["posted_at"][:10],
-        "what": visible(" · ".join(filter(None, (line["what"], output.get("project"), who)))),
+        "what": visible(" · ".join(filter(None, (_happened(line), output.get("project"), who)))),
         "quantities": counted(line["quantities"]),
-        "amount": format_minor(line["amount_minor"], line["currency"]),
-        "clauses": line["clauses"],
+        "amount": money(line["amount_minor"], line["currency"]),
+        "clauses": [_clause(line["terms_sha256"], each, clauses) for each in line["clauses"]],
         "small": [visible(text) for text in small],
         "note": visible(line["note"]),
     }
 
 
+def _clause(terms_sha256: str, clause: Mapping[str, str], clauses: Clauses) -> dict[str, str]:
+    """Give a clause's sentence as the reader reads it, else as it is kept, in English."""
+    pointer = clause["pointer"]
+    said = clauses.get((terms_sha256, pointer))
+    if said is None:
+        return {"pointer": pointer, "said": clause["said"], "lang": SOURCE}
+    return {"pointer": pointer, "said": said, "lang": reads()}
+
+
+def _happened(line: Mapping[str, Any]) -> str:
+    what: str = line["what"]
+    return _(HAPPENED[what]) if what in HAPPENED else what
+
+
 def _moved(move: Mapping[str, Any]) -> dict[str, Any]:
+    what, _space, id_ = move["what"].rpartition(" ")
     return {
         "day": move["posted_at"][:10],
-        "what": visible(move["what"]),
+        "what": visible(f"{_(HAPPENED[what])} {id_}" if what in HAPPENED else move["what"]),
         "quantities": "",
-        "amount": format_minor(move["amount_minor"], move["currency"]),
+        "amount": money(move["amount_minor"], move["currency"]),
         "clauses": [],
-        "small": [f"Journal entry {move['entry_id']}"],
+        "small": [_("Journal entry %(entry)s", entry=move["entry_id"])],
         "note": "",
     }
 
 
 def _usage_total(total: Mapping[str, Any]) -> list[str]:
     days = total["day_equivalents"]
-    told = [_name(total["performer"]), str(total["uses"]), total["seconds"]]
-    return [*told, "not reported" if days is None else days]
+    told = [_name(total["performer"]), str(total["uses"]), digits(total["seconds"])]
+    return [*told, _("not reported") if days is None else digits(days)]
 
 
 def _usage_shown(line: Mapping[str, Any]) -> dict[str, Any]:
     output, days = line["output"] or {}, line["day_equivalents"]
-    what = (line["what"], output.get("project"), line["performer"]["name"])
-    for_what = [f"Purpose {output['purpose']}, medium {output['medium']}"] if output else []
+    what = (_happened(line), output.get("project"), line["performer"]["name"])
+    for_what = []
+    if output:
+        for_what = [
+            _(
+                "Purpose: %(purpose)s; medium: %(medium)s",
+                purpose=word(output["purpose"]),
+                medium=word(output["medium"]),
+            )
+        ]
     return {
         "day": line["posted_at"][:10],
         "what": visible(" · ".join(filter(None, what))),
-        "quantities": "" if days is None else f"{days} day-equivalents",
-        "amount": f"{line['seconds']} s",
+        "quantities": "" if days is None else _("%(number)s day-equivalents", number=digits(days)),
+        "amount": f"{digits(line['seconds'])} s",
         "clauses": [],
         "small": [visible(text) for text in [*for_what, *_linked(line)]],
         "note": "",
@@ -166,18 +257,31 @@ def _usage_shown(line: Mapping[str, Any]) -> dict[str, Any]:
 def _linked(line: Mapping[str, Any]) -> list[str]:
     """Say what a line can be checked against: contract, output, journal entry."""
     output, contract = line["output"], line["contract"]
-    version = "" if contract["version"] is None else f", version {contract['version']}"
     made = []
     if output:
-        made = [f"Output of {output['generation_id']}, SHA-256 {output['sha256'] or 'none'}"]
-    return [f"Contract {contract['id']}{version}", *made, f"Journal entry {line['entry_id']}"]
+        made = [
+            _(
+                "Output of %(id)s, SHA-256 %(sha256)s",
+                id=output["generation_id"],
+                sha256=output["sha256"] or _("none"),
+            )
+        ]
+    return [
+        _("Contract %(id)s", id=contract["id"])
+        if contract["version"] is None
+        else _(
+            "Contract %(id)s, version %(number)s", id=contract["id"], number=contract["version"]
+        ),
+        *made,
+        _("Journal entry %(entry)s", entry=line["entry_id"]),
+    ]
 
 
 def counted(quantities: Mapping[str, str]) -> str:
     """Say what was counted: "5 seconds"; renders and counts of one go without saying."""
     unsaid = ("renders", "count", "languages")
     return ", ".join(
-        f"{text} {name.removesuffix('_minor').replace('_', ' ')}"
+        _(COUNTED[name], number=digits(text))
         for name, text in quantities.items()
         if name not in unsaid or exact(text) > 1
     )

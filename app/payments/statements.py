@@ -1,14 +1,16 @@
 """Issuing statements: each is written once, from the books, and kept as it was written."""
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import rfc8785
 from sqlmodel import Session, col, select
 
-from app.language import SOURCE, reading_in
+from app.language import SOURCE, reading_in, reads
 from app.ledger.clauses import clauses_of, quantities, what_happened
+from app.ledger.models import RoyaltyTerms
 from app.ledger.models_periods import Period
 from app.ledger.periods import instant
 from app.ledger.statements import Entered, lines_in, moves_in, sums_before
@@ -26,6 +28,7 @@ from app.payments.documents import (
 )
 from app.payments.errors import StatementNotFound
 from app.payments.models import IssuedStatement
+from app.payments.paper import Clauses
 from app.payments.parties import Recipient, readers_of, recipients, reports, seen_by
 from app.payments.usage import usage_report
 
@@ -106,6 +109,23 @@ def statement_of(session: Session, organization_id: str, statement_id: str) -> I
     found = session.exec(mine).first()
     if found is None:
         raise StatementNotFound(f"no statement of yours has the id {statement_id[:64]}")
+    return found
+
+
+def clauses_in_words(session: Session, statement: IssuedStatement) -> Clauses:
+    """Say the clauses that a statement names as the reader reads them; in English nothing is said.
+
+    What is kept says them in English already.
+    """
+    if reads() == SOURCE or statement.kind == "usage":
+        return {}
+    found: dict[tuple[str, str], str] = {}
+    for digest in {line["terms_sha256"] for line in json.loads(statement.document)["lines"]}:
+        kept = session.get_one(RoyaltyTerms, digest).document
+        terms = CompensationTerms.model_validate(kept)
+        parties = {id_ for party in terms.parties for id_ in (party.id, party.agent) if id_}
+        names = names_of(session, parties)
+        found |= {(digest, pointer): said for said, pointer in about_money(terms, names)}
     return found
 
 

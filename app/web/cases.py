@@ -16,6 +16,7 @@ from app.cases.models import ASKED, GROUNDS, Case
 from app.identity.api_edge import limited
 from app.identity.errors import NotAllowed
 from app.language import _
+from app.web.clocks import clocks_of_outputs
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see
 from app.web.seats import Seat, principal_of, seats_of
 from app.web.spoken import spoken
@@ -78,6 +79,7 @@ def list_cases(
         listed = sorted(found.values(), key=lambda each: each.id, reverse=True)[:PER_PAGE]
         shown: dict[str, Any] = {
             "cases": [(each, reading.state_of(each, clock.now())) for each in listed],
+            "clocks": clocks_of_outputs(session, {each.generation_id or "" for each in listed}),
             "more": listed[-1].id if len(listed) == PER_PAGE else None,
         }
     return page(visit, "cases.html", here="/cases", grounds=GROUNDS, asked=ASKED, **shown)
@@ -143,6 +145,7 @@ def follow_case(visit: Visitor, secret: str) -> Response:
         may_accept=False,
         is_mine=False,
         is_link=True,
+        beside="",  # of a contract a visitor learns nothing, nor by which clock it goes
     )
 
 
@@ -158,6 +161,9 @@ def show_case(visit: Visitor, case_id: str) -> Response:
             "state": reading.state_of(case, clock.now()),
             "events": reading.shown_to(session, case, mine.side, seat.organization.id).events,
             "seat": seat,
+            "beside": clocks_of_outputs(session, [case.generation_id or ""]).get(
+                case.generation_id or "", ""
+            ),
             "may_accept": mine.must_accept and _may_bind(seat) and case.closed_at is None,
             "is_mine": case.organization_id == seat.organization.id and case.closed_at is None,
         }

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from app import db
 from app.access import may
+from app.gateway.models import GenerationReplica
 from app.identity import people
 from app.language import _, marked, place, zones
 from app.licensing.contracts.models import Contract
@@ -71,3 +72,24 @@ def clocks_of(session: Session, contract_ids: Collection[str]) -> dict[str, str]
     """Return by which zone each of these contracts goes, with one question."""
     found = session.exec(select(Contract).where(col(Contract.id).in_(contract_ids)))
     return {each.id: clock_of(each) for each in found}
+
+
+def clocks_of_series(session: Session, series_ids: Collection[str]) -> dict[str, str]:
+    """Return by which zone the newest document of each of these contracts goes; one question."""
+    theirs = select(Contract).where(col(Contract.series_id).in_(series_ids))
+    newest = session.exec(theirs.order_by(col(Contract.version)))  # the last one stays
+    return {each.series_id: clock_of(each) for each in newest}
+
+
+def clocks_of_outputs(session: Session, generation_ids: Collection[str]) -> dict[str, str]:
+    """Return by which zone the contract of each of these outputs goes, with one question.
+
+    Where several performers are in one, that of the contract that was made first.
+    """
+    under = (
+        select(GenerationReplica.generation_id, Contract)
+        .join(Contract, col(Contract.id) == col(GenerationReplica.contract_id))
+        .where(col(GenerationReplica.generation_id).in_(generation_ids))
+        .order_by(col(Contract.id).desc())  # the last one stays
+    )
+    return {output: clock_of(contract) for output, contract in session.exec(under)}

@@ -37,7 +37,9 @@ from app.vault import VaultObject, VaultOpening
 from app.web.enrolling import NO_PICTURE
 from app.web.enrolling import WHY as PICTURES
 from app.web.live import SAY
+from app.web.pages import HERE as PAGES
 from app.web.pages import (
+    RECORDING,
     PageRoute,
     Posted,
     Visit,
@@ -51,6 +53,7 @@ from app.web.pages import (
 from app.web.seats import Seat, acting_seat, principal_of, seat_of
 
 router = APIRouter(prefix="/performer/likeness", include_in_schema=False, route_class=PageRoute)
+scripts = APIRouter(include_in_schema=False)
 HERE = "/performer/likeness"
 OPENINGS = 60  # looked at, and shown in fewer lines
 POSES = {
@@ -138,7 +141,7 @@ def _shown(visit: Visit, of: str, take: str, *, problems: Sequence[str] = ()) ->
         if performer is not None:
             registry.performer_opened_to(session, seat.organization.id, performer.id)
             shown |= _pieces(session, performer, take)
-    return page(
+    answer = page(
         visit,
         "performer_likeness.html",
         status=422 if problems else 200,
@@ -146,6 +149,18 @@ def _shown(visit: Visit, of: str, take: str, *, problems: Sequence[str] = ()) ->
         problems=problems,
         of_voice=take in voices.SENTENCES,
         **shown,
+    )
+    answer.headers.update(RECORDING)
+    return answer
+
+
+@scripts.get("/static/recorder.js")
+@may("anyone", at_any_time=True)
+def show_script() -> Response:
+    """Give the script that records a voice into the page's own form."""
+    text = (PAGES / "static" / "recorder.js").read_text("utf-8")
+    return Response(
+        text, media_type="text/javascript", headers={"Cache-Control": "public, max-age=3600"}
     )
 
 

@@ -12,6 +12,7 @@ from app.language import _, marked
 from app.obligations import service
 from app.obligations.rows import Obligation
 from app.registry.models import Performer
+from app.web.clocks import clocks_of_series
 from app.web.pages import PageRoute, Visitor, page
 from app.web.seats import Seat, seats_of
 
@@ -71,6 +72,7 @@ def show_obligations(
             "state": state,
             "owed": [(each, in_words(each), by_whom(each)) for each in found],
             "names": _names(session, found),
+            "clocks": clocks_of_series(session, {each.contract_id or "" for each in found}),
             "at": clock.now(),
             "more": service.mark(found[-1]) if len(found) == PER_PAGE else None,
         }

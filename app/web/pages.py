@@ -37,6 +37,13 @@ ZONE_COOKIE = "__Host-understudy-zone"  # static/zone.js writes it: what the bro
 HEADERS = {"Content-Security-Policy": headers.PAGES}  # the rest is what every answer says
 # Of a page that follows something as it comes.
 LISTENING = {"Content-Security-Policy": f"{headers.PAGES}; connect-src 'self'"}
+# Of a page that records a voice, and plays it before it is sent.
+RECORDING = {
+    "Content-Security-Policy": headers.PAGES.replace("media-src 'self'", "media-src 'self' blob:"),
+    "Permissions-Policy": headers.UNLESS_SAID["Permissions-Policy"].replace(
+        "microphone=()", "microphone=(self)"
+    ),
+}
 # Of a page that shows a still of ours which has no address of its own.
 WITH_STILL = {
     "Content-Security-Policy": headers.PAGES.replace("img-src 'self'", "img-src 'self' data:")

@@ -155,8 +155,9 @@ def download_statement(visit: Visitor, statement_id: str, kind: str) -> Response
     with db.reading() as session:
         seat, _performers = desk_of(session, visit)
         found = statements.statement_of(session, seat.organization.id, statement_id)
+        clauses = statements.clauses_in_words(session, found) if kind == "pdf" else {}
     if kind == "pdf":
-        content, media_type = paper.as_pdf(found), "application/pdf"
+        content, media_type = paper.as_pdf(found, clauses), "application/pdf"
     elif kind == "csv":
         content, media_type = paper.as_csv(found).encode(), "text/csv; charset=utf-8"
     else:

@@ -19,6 +19,7 @@ from app.licensing.contracts import service, signing
 from app.licensing.contracts.signing import Seat
 from app.licensing.document import contract as documents
 from app.licensing.errors import ContractNotFound
+from app.licensing.paper import service as paper
 from app.web.clauses import worded
 from app.web.pages import PageRoute, Posted, Visit, Visitor, page, see, site
 from app.web.people import Proof, Proven
@@ -150,6 +151,17 @@ def keep_signed(
                 raise PasskeyRefused(_("sign in as the person who signs"))
             return keep(session, person, used, taken.about)
     raise used  # only now: that there is a copy is kept
+
+
+@router.get("/contracts/{contract_id}/paper.pdf")
+@may("member")
+def download_paper(visit: Visitor, contract_id: str) -> Response:
+    """Give what is on the table as a PDF, in the reader's language, the document itself inside."""
+    with db.reading() as session:
+        seat = signing.seat_of(session, visit.person(session), contract_id)
+        content = paper.paper_of(session, seat.contract, tongue=reads())
+    name = {"Content-Disposition": f'attachment; filename="{seat.contract.series_id}.pdf"'}
+    return Response(content, 200, name, media_type="application/pdf")
 
 
 @router.get("/contracts/{contract_id}/signatures/{role}")

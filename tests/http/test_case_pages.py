@@ -9,6 +9,9 @@ from app import config, db
 from app.cases.models import Case
 from app.gateway.models import Generation
 from app.identity import service as identity
+from app.language import clock_of
+from app.web import clocks
+from app.web.pages import ZONE_COOKIE
 from tests.http.browser import Browser
 from tests.http.house import a_house
 from tests.http.test_performer_pages import joined
@@ -114,6 +117,20 @@ def test_a_performer_opens_one_and_the_production_takes_it_down(griet, felix, ou
     assert "This case has ended: takedown." in griet.page
     with db.reading() as session:
         assert session.get_one(Generation, output).taken_down_at is not None
+
+
+def test_its_days_stand_by_the_contracts_clock_too_and_a_visitor_learns_no_clock(
+    served_here, house, griet, output
+):
+    address = complain(griet, output).headers["location"]
+    visitor = Browser(served_here)
+    link = complain(visitor, output, secret="v" * 43).headers["location"]
+    beside = f" {clock_of(clocks.clock_of(house.scene.contract))})"
+    for browser, paths, told in ((griet, ("/cases", address), True), (visitor, (link,), False)):
+        browser.client.cookies.set(ZONE_COOKIE, "Asia/Tokyo")
+        for path in paths:
+            browser.open(path)
+            assert (beside in browser.page) is told, path
 
 
 def test_whose_case_it_is_not_is_told_nothing(served_here, griet, output):

@@ -3,6 +3,9 @@
 import pytest
 
 from app import config, db
+from app.language import clock_of
+from app.web import clocks
+from app.web.pages import ZONE_COOKIE
 from tests.http.browser import Browser
 from tests.http.house import a_house
 from tests.http.test_performer_pages import joined, shown
@@ -41,6 +44,10 @@ class TestWhatIsOwed:
             assert "Nothing is overdue." in page
             assert "An answer: may this be made?" in page
             assert "By the performer." in page
+        zone = clocks.clock_of(scene.contract)
+        for here, beside in ((zone, False), ("Asia/Tokyo", True)):  # beside where it differs
+            griet.client.cookies.set(ZONE_COOKIE, here)
+            assert (f" {clock_of(zone)})" in shown(griet, "/obligations")) is beside
         (item,) = client.get("/v1/obligations", headers=key).json()["items"]
         assert item["key"] == request.id
         griet.open("/performer")

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from app import clock, db
 from app.cli import app as command
 from app.identity.models import SigningKey
+from app.licensing.contracts.names import registered_names
 from app.licensing.contracts.signatures import check_detached
 from app.licensing.document import contract as documents
 from app.licensing.paper import service as paper
@@ -56,6 +57,7 @@ def a_page(document: dict[str, Any], **names: str) -> Page:
         sections=plain_language.sections(document, names=names),
         signers=[Signer("Performer", "Ava Reyes"), Signer("Licensee", "Studio A")],
         note="",
+        words=paper.words(),
     )
 
 
@@ -74,6 +76,22 @@ def described(text: str) -> dict[str, Any]:
 
 
 class TestSetContract:
+    def test_in_another_language_says_the_same_over_the_same_document(self, session):
+        """Planted fault: the document inside is translated with the words."""
+        contract = a_scene(session).contract
+        english, spanish = (paper.paper_of(session, contract, tongue=each) for each in ("en", "es"))
+        assert read(english).attachments == read(spanish).attachments
+        said = text_of(spanish)
+        terms = documents.recorded(contract.document.encode())
+        names = registered_names(session, contract)
+        for section in plain_language.sections(terms, names=names, tongue="es"):
+            for sentence, _pointer in section.sentences:
+                assert words(sentence) in said
+        for each in ("Contratodeconsentimiento", "Firmas", "Licenciatario", "Envigordesde"):
+            assert each in said
+        assert "Envigordesde" not in text_of(english)
+        assert read(spanish).root_object["/Lang"] == "es"
+
     def test_holds_exactly_the_bytes_that_are_signed(self):
         document = a_document()
         attached = read(set_page(document)).attachments

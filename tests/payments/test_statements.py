@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
-from app import db
+from app import db, language
 from app.cli import app as command
 from app.ledger.clauses import clauses_of
 from app.ledger.service import balances, post_usage, refund_entry, reverse_entry
@@ -251,6 +251,33 @@ class TestShapes:
             assert "56.25 EUR" in text
             assert "Each second costs 12.50 EUR." in text
             assert "Corrects" in text
+
+    def test_pdf_is_in_the_readers_language_over_the_same_json(self, session, story):
+        story.use(session)
+        issued = told(session, closed(session))
+        statement = issued["performer"]
+        assert statements.clauses_in_words(session, statement) == {}  # kept in English already
+        with language.reading_in("es"):
+            clauses = statements.clauses_in_words(session, statement)
+            pdf = paper.as_pdf(statement, clauses)
+            usage = paper.as_pdf(issued["usage"])
+        reader = pypdf.PdfReader(io.BytesIO(pdf), strict=True)
+        assert reader.attachments["statement.json"][0] == statement.document.encode()
+        text = "".join(page.extract_text() for page in reader.pages)
+        for said in ("Lo que ganó tu réplica", "56,25 EUR", "Cada segundo cuesta 12,50 EUR.",
+                     "5 segundos", "uso · NIGHTGLASS"):  # fmt: skip
+            assert said in text
+        assert "Each second" not in text
+        english = "".join(
+            page.extract_text()
+            for page in pypdf.PdfReader(io.BytesIO(paper.as_pdf(statement))).pages
+        )
+        assert "Each second costs 12.50 EUR." in english
+        told_union = "".join(
+            page.extract_text() for page in pypdf.PdfReader(io.BytesIO(usage)).pages
+        )
+        assert "Cómo se usaron las réplicas" in told_union
+        assert "escenas de película" in told_union
 
     def test_the_usage_report_names_pictures_which_last_no_time(self, session, story):
         generation = story.scene.ask(session)[1]

@@ -35,12 +35,17 @@ def serving(app: FastAPI, port: int) -> Iterator[None]:
         thread.join()
 
 
-@contextmanager
-def a_chromium() -> Iterator[Browser]:
+def chromium_here() -> str:
+    """Return where a Chromium is. Raises RuntimeError where there is none."""
     found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if found is None:
         raise RuntimeError("no Chromium here: `make browser` installs one (Debian: chromium)")
+    return found
+
+
+@contextmanager
+def a_chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_here(), args=["--no-sandbox"])
         yield browser
         browser.close()

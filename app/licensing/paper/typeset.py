@@ -57,6 +57,7 @@ class Page:
     sections: Sequence[tuple[str, Sequence[tuple[str, str]]]]
     signers: Sequence[Signer]
     note: str
+    words: Mapping[str, str]  # what the template itself says, and in which language
 
 
 class NotDrawable(ValueError):

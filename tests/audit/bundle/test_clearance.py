@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from typer.testing import CliRunner
 
-from app import config, db
+from app import config, db, language
 from app.audit.bundle import checking, container
 from app.audit.bundle.checking import Anchors
 from app.audit.bundle.errors import DraftNotCleared
@@ -100,6 +100,14 @@ class TestReadByAStranger:
             for name in (packing.README, packing.FACTS, packing.PAPER):
                 assert word.encode() not in found[name], (name, word)
         assert found[packing.PAPER].startswith(b"%PDF-")
+
+    def test_its_paper_is_in_the_readers_language(self, pack):
+        said = json.loads(pack[0][packing.FACTS])
+        with language.reading_in("es"):
+            shown = paper.page(said)
+        assert shown["statements"][0].startswith("Este archivo se hizo con inteligencia artificial")
+        assert shown["lang"] == "es"
+        assert {"name": "Licencia ahora", "value": "con licencia"} in shown["facts"]
 
     def test_one_that_reads_the_contract_itself_is_found(self, made, at_home, monkeypatch):
         terms = {"level": "terms", "performers": ["The Girl"], "contracts": []}
