@@ -22,6 +22,7 @@ from app.identity.models import ApiKey
 from app.identity.models_people import Passkey, Person
 from app.licensing.approvals.models import ApprovalRequest
 from app.licensing.approvals.on_record import use_as_json
+from app.licensing.contracts.models_status import StatusEntry
 from app.licensing.decisions.models import Decision
 from app.licensing.decisions.service import use_of
 from app.notices.models import Contact, Notice, NoticeDelivery
@@ -106,6 +107,8 @@ def a_town(directory: Path) -> screens.Town:
 def _more(session: Session, town: screens.Town) -> None:
     scene, at = town.scene, clock.now()
     soon, house = at + timedelta(days=9), scene.production.organization.id
+    for place, entry in enumerate(session.exec(select(StatusEntry)).all()):
+        entry.list_index = place  # drawn anywhere in a list, so that copies might not fit behind
     griet = _person(session, town.doors[0])
     generations = list(session.exec(select(Generation)).all())
     released = [each for each in generations if each.state == "released"]
