@@ -66,8 +66,7 @@ def shaped(mark: Mark, luma: Luma, gain: Floats, strength: float) -> Floats:
     `gain` [height, width] and `strength` are those the pattern will be multiplied with.
     """
     plain = mark.plain()
-    plain *= gain
-    plain *= np.float32(strength)
+    cv2.multiply(plain, gain, dst=plain, scale=strength)
     marked = np.asarray(cv2.add(luma, plain, dtype=cv2.CV_8U), np.uint8)
     seen = working(marked, _LOOKED_AT_PIXELS)
     folded = fold(mask.residual(seen), plain_view(mark.grid, seen.shape))
