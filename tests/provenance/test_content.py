@@ -5,6 +5,7 @@ import struct
 
 import cv2
 import pytest
+import structlog
 
 from app import sandbox
 from app.provenance import content, credentials, verify
@@ -78,6 +79,20 @@ class TestInTheSandbox:
             assert not verify.read_content(path, {1: bytes(32)}).readable
         monkeypatch.setattr(sandbox, "run", lambda *_, **__: {"labels": 7})
         assert verify._find_remains(path).labels == []
+
+
+class TestWhichEpochFoundAMark:
+    def test_is_put_in_the_log_and_in_no_finding(self, tmp_path, monkeypatch):
+        path = making.make_media(tmp_path / "in.jpg")
+        mark = {"payload": "00" * 8, "false_positive_log10": -12.0, "epoch": 7}
+        said = {"readable": True, "medium": "image", "searched": True, "marks": [mark]}
+        monkeypatch.setattr(sandbox, "run", lambda *_, **__: said)
+        with structlog.testing.capture_logs() as lines:
+            seen = verify.read_content(path, {7: bytes(32), 3: bytes(16)})
+        (line,) = lines
+        assert (line["subject"], line["epoch"]) == ("00" * 8, 7)
+        assert [each.payload for each in seen.marks] == ["00" * 8]
+        assert not any("epoch" in name for name in verify.Findings.__dataclass_fields__)
 
 
 def _credentials(path):
