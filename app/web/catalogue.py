@@ -138,7 +138,7 @@ def show_offer(visit: Visitor, standing_offer_id: str) -> Response:
 def accept_offer(visit: Posted, standing_offer_id: str, proof: Proven) -> Response:
     """Accept with an approver's passkey: the contract is in force, and a scene can be planned."""
 
-    def accept(session: Session, _person: Person, used: Passkey, about: str) -> str:
+    def accepts(session: Session) -> tuple[Seat, StandingOffer]:
         seat = acting_seat(session, visit, "production")
         offer = _offer(session, seat, standing_offer_id)
         if seat.membership.role != APPROVER:
@@ -148,6 +148,10 @@ def accept_offer(visit: Posted, standing_offer_id: str, proof: Proven) -> Respon
                     house=seat.organization.name,
                 )
             )
+        return seat, offer
+
+    def accept(session: Session, _person: Person, used: Passkey, about: str) -> str:
+        seat, offer = accepts(session)
         contract = acceptance.accept_offer(
             session,
             offer,
@@ -164,7 +168,7 @@ def accept_offer(visit: Posted, standing_offer_id: str, proof: Proven) -> Respon
         )
         return contract.series_id
 
-    return see(f"/production/contracts/{keep_signed(visit, proof, accept)}/scene")
+    return see(f"/production/contracts/{keep_signed(visit, proof, accept, first=accepts)}/scene")
 
 
 def _offer(session: Session, seat: Seat, offer_id: str) -> StandingOffer:

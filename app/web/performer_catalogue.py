@@ -199,12 +199,16 @@ def sign_offer(
 ) -> Response:
     """Sign in advance with a passkey: from now on whoever fits may accept."""
 
-    def sign(session: Session, _person: Person, used: Passkey, about: str) -> None:
+    def signs(session: Session) -> tuple[Seat, StandingOffer, str]:
         seat, offer, role = _at_table(session, visit, standing_offer_id)
         if role is None:
             raise NotAllowed(
                 _("an adult signs themselves; for a minor a guardian, after a death an estate")
             )
+        return seat, offer, role
+
+    def sign(session: Session, _person: Person, used: Passkey, about: str) -> None:
+        seat, offer, role = signs(session)
         standing.sign_offer(
             session,
             offer,
@@ -222,7 +226,7 @@ def sign_offer(
             acknowledged=acknowledged,
         )
 
-    keep_signed(visit, proof, sign)
+    keep_signed(visit, proof, sign, first=signs)
     return see(f"/performer/offers/{standing_offer_id}")
 
 

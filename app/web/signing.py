@@ -135,15 +135,22 @@ def asked_to_sign(session: Session, visit: Visit, person: Person, about: str) ->
 
 
 def keep_signed(
-    visit: Visit, proof: Proof, keep: Callable[[Session, Person, Passkey, str], Kept]
+    visit: Visit,
+    proof: Proof,
+    keep: Callable[[Session, Person, Passkey, str], Kept],
+    *,
+    first: Callable[[Session], object] | None = None,
 ) -> Kept:
     """Keep what the passkey of who is signed in answered to what `asked_to_sign` asked.
 
     `keep` takes the session, the person, the passkey and what was asked; what it returns is
-    returned. Raises PasskeyRefused, and PasskeyCloned once it is on record that there is a copy.
+    returned. `first` refuses who may not, before the answer is looked at. Raises PasskeyRefused,
+    and PasskeyCloned once it is on record that there is a copy.
     """
     with db.writing() as session:
         person = visit.person(session)
+        if first is not None:
+            first(session)
         taken = passkeys.take(session, proof.ceremony, "sign", visit.binder)
         used = passkeys.use(session, site(), taken, answer=proof.answer)
         if not isinstance(used, PasskeyCloned):
