@@ -88,6 +88,15 @@ class _Part:
     questions: tuple[_Question, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the engine said to one question, by which rules; `allowed` None: none anybody knows."""
+
+    allowed: bool | None
+    codes: frozenset[str]
+    errors: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class _Answer:
     """What the engine said to a part's questions, united."""
@@ -175,10 +184,33 @@ def _ask(
 ) -> list[_Answer]:
     """Put every question to the engine in one call, and collect what it says by part."""
     asked = [(number, q) for number, part in enumerate(parts) for q in part.questions]
+    rest = to_json({name: value for name, value in use.items() if name != "at"}).decode()
+    entities = to_json(
+        [{"uid": {"type": q.kind, "id": q.name}, "attrs": q.attrs, "parents": []} for _, q in asked]
+    ).decode()
+    known = (request.action, request.requester_org, entities, rest)
+    at = use.get("at")
+    said = policies.answered.at(known, at) if type(at) is int else None
+    if said is None:
+        said = _evaluated(policies, request, use, [q for _, q in asked], entities)
+        if policies.instants is not None and not any(each.errors for each in said):
+            held = [q.attrs[name] for _, q in asked for name in policies.instants & q.attrs.keys()]
+            policies.answered.keep(known, use["at"], held, said)
+    answers = [_Answer(part) for part in parts]
+    for (number, _), each in zip(asked, said, strict=True):
+        _take(answers[number], each)
+    return answers
+
+
+def _evaluated(
+    policies: PolicySet,
+    request: UseRequest,
+    use: dict[str, Any],
+    asked: list[_Question],
+    entities: str,
+) -> tuple[_Said, ...]:
+    """Have the engine evaluate every rule for every question."""
     context = to_json(use).decode()
-    entities = [
-        {"uid": {"type": q.kind, "id": q.name}, "attrs": q.attrs, "parents": []} for _, q in asked
-    ]
     requests = [
         {
             "principal": {"type": "Organization", "id": request.requester_org},
@@ -186,18 +218,16 @@ def _ask(
             "resource": {"type": q.kind, "id": q.name},
             "context": context,
         }
-        for _, q in asked
+        for q in asked
     ]
-    known = _entities(to_json(entities).decode(), policies.schema)
-    shape = (request.action, frozenset(q.kind for _, q in asked), *_shape(use))
+    known = _entities(entities, policies.schema)
+    shape = (request.action, frozenset(q.kind for q in asked), *_shape(use))
     schema = None if shape in policies.conforming else policies.schema
     results = cedarpy.is_authorized_batch(requests, policies.engine, known, schema)
-    answers = [_Answer(part) for part in parts]
-    for (number, _), result in zip(asked, results, strict=True):
-        _take(policies, answers[number], result)
-    if not any(answer.errors for answer in answers):
+    said = tuple(_said(policies, each) for each in results)
+    if not any(each.errors for each in said):
         policies.conforming.add(shape)
-    return answers
+    return said
 
 
 def _shape(use: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -224,21 +254,30 @@ def _entities(text: str, schema: cedarpy.Schema) -> cedarpy.Entities:
     return cedarpy.Entities.from_json_str(text, schema)
 
 
-def _take(policies: PolicySet, answer: _Answer, result: cedarpy.AuthzResult) -> None:
-    """Add one result; a reason nobody can name, or a permit without the base rule, is an error."""
-    answer.errors += result.diagnostics.errors
+def _said(policies: PolicySet, result: cedarpy.AuthzResult) -> _Said:
+    """Read one result; a reason nobody can name, or a permit without the base rule, is an error."""
+    errors = tuple(result.diagnostics.errors)
     ids = result.diagnostics.id_annotations_by_reason
-    codes = {ids.get(reason, "") for reason in result.diagnostics.reasons}
+    codes = frozenset(ids.get(reason, "") for reason in result.diagnostics.reasons)
     if not codes <= policies.rules.keys():
-        answer.errors.append(f"rules without a known id determined the answer: {sorted(codes)}")
-    elif result.decision is cedarpy.Decision.Allow and BASE in codes:
-        answer.permits |= codes
-    elif result.decision is cedarpy.Decision.Deny:
+        wrong = f"rules without a known id determined the answer: {sorted(codes)}"
+        return _Said(None, frozenset(), (*errors, wrong))
+    if result.decision is cedarpy.Decision.Allow and BASE in codes:
+        return _Said(True, codes, errors)
+    if result.decision is cedarpy.Decision.Deny:
+        return _Said(False, codes, errors)
+    wrong = f"the engine answered {result.decision.name} for {sorted(codes)}"
+    return _Said(False, frozenset(), (*errors, wrong))
+
+
+def _take(answer: _Answer, said: _Said) -> None:
+    """Add what the engine said to one question of a part."""
+    answer.errors += said.errors
+    if said.allowed:
+        answer.permits |= said.codes
+    elif said.allowed is False:
         answer.allowed = False
-        answer.forbids |= codes
-    else:
-        answer.allowed = False
-        answer.errors.append(f"the engine answered {result.decision.name} for {sorted(codes)}")
+        answer.forbids |= said.codes
 
 
 def _unite(policies: PolicySet, use: dict[str, Any], answers: list[_Answer]) -> Decision:

@@ -8,6 +8,7 @@ from typing import Any
 
 import cedarpy
 
+from app.licensing.deciding.answered import Answered, instants_read
 from app.licensing.deciding.rules import PolicySetInvalid, Rule, read_rules
 from app.licensing.document.packs import FOLDER, Pack, page_of, read_pack
 
@@ -20,6 +21,8 @@ class PolicySet:
     """A validated set: engine handles, rules by code, and the digest that names the set.
 
     `conforming` are shapes of requests that the schema was found to take (`decide.py`).
+    `instants` are the facts that rules compare the instant with, None where they do more with it;
+    `answered` is what they said.
     """
 
     engine: cedarpy.PolicySet
@@ -30,7 +33,9 @@ class PolicySet:
     files: dict[str, str]
     schema_text: str
     directory: Path = field(default=POLICY_DIR)
+    instants: frozenset[str] | None = None
     conforming: set[Any] = field(init=False, default_factory=set, compare=False, repr=False)
+    answered: Answered[Any] = field(init=False, default_factory=Answered, compare=False, repr=False)
 
     @property
     def standing_obligations(self) -> tuple[str, ...]:
@@ -95,6 +100,7 @@ def build(files: dict[str, str], schema: str, *, directory: Path = POLICY_DIR) -
         files=files,
         schema_text=schema,
         directory=directory,
+        instants=instants_read(meanings.values()),
     )
 
 

@@ -77,9 +77,7 @@ def state(
         b'["%b"%b'
         % (
             salts[digits * number : digits * (number + 1)],
-            _often_stated(name, value)
-            if isinstance(value, int | str)
-            else _after_salt(name, value),
+            _spelled(name, value),
         )
         for number, (name, value) in enumerate(decision.facts.items())
     ]
@@ -211,6 +209,15 @@ def _after_salt(name: str, value: Any) -> bytes:
 
 # Most facts are the same from one decision to the next; the salt never is.
 _often_stated = lru_cache(maxsize=16384, typed=True)(_after_salt)
+_often_listed = lru_cache(maxsize=16384)(_after_salt)  # texts, which equal nothing but themselves
+
+
+def _spelled(name: str, value: Any) -> bytes:
+    if isinstance(value, int | str):
+        return _often_stated(name, value)
+    if type(value) is list and all(type(each) is str for each in value):
+        return _often_listed(name, tuple(value))
+    return _after_salt(name, value)
 
 
 def _canonical(statement: Mapping[str, Any]) -> bytes:
