@@ -1,5 +1,6 @@
 """One payload laid over the frames of a film, its strength following the scene."""
 
+import dataclasses
 from typing import Any
 
 import cv2
@@ -12,19 +13,24 @@ LIMITS = mask.Limits(0.985, 44.0)
 _CELL = 16  # pixels the mask treats as one
 _EVERY = 4  # frames between looks at the scene
 _CUT = 12.0  # mean change of gray levels that counts as a new scene
+_FINEST = 120  # pixels of a tile in which its pattern is drawn; larger films get it enlarged
 
 
 class Marker:
     """Marks frames of one size in place; they come in order."""
 
     def __init__(self, payload: bytes, key: bytes, height: int, width: int) -> None:
-        self._mark = informed.mark_of(payload, key, height, width, film=True)
+        self._size = (height, width)
+        mark = informed.mark_of(payload, key, height, width, film=True)
+        self._shrunk = _shrunk(height, width, height / mark.grid[0])
+        small = (height // self._shrunk, width // self._shrunk)
+        self._mark = dataclasses.replace(mark, size=small)
         self._frames = 0
         self._thumb: Floats | None = None
         self._gain: Floats | None = None
         self._strength = 0.0
         self._pattern: Floats | None = None
-        self._change: Floats | None = None
+        self._change: Floats | None = None  # of every pixel, in gray levels of eight bits
         self._more: Luma = np.zeros((0, 0), np.uint8)
         self._less: Luma = self._more
         self._energy = 0.0
@@ -49,6 +55,9 @@ class Marker:
         """What to add to this frame's luma [height, width], in gray levels of eight bits."""
         if self._change is None or self._frames % _EVERY == 0:
             self._change = self._follow(luma)
+            if self._shrunk > 1:
+                size = (luma.shape[1], luma.shape[0])
+                self._change = cv2.resize(self._change, size, interpolation=cv2.INTER_CUBIC)
             zero = np.zeros_like(self._change)  # both differences saturate at zero
             self._more = cv2.subtract(self._change, zero, dtype=cv2.CV_8U)
             self._less = cv2.subtract(zero, self._change, dtype=cv2.CV_8U)
@@ -58,16 +67,28 @@ class Marker:
         return self._change
 
     def _follow(self, luma: Luma) -> Floats:
+        """The change for a scene, in gray levels of eight bits, as small as it is drawn."""
+        rows, columns = (-(-length // _CELL) for length in self._size)
         height, width = self._mark.size
-        thumb = cv2.resize(luma, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)
+        seen = luma
+        if self._shrunk > 1:
+            seen = np.asarray(cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA))
+        thumb = cv2.resize(seen, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)
         cut = self._thumb is None or float(np.abs(thumb - self._thumb).mean()) > _CUT
         self._thumb = thumb
-        gain = mask.coarse_gain(luma, -(-width // _CELL), -(-height // _CELL))
+        gain = mask.coarse_gain(seen, columns, rows)
         if self._gain is not None and not cut:
             gain = np.float32(0.6) * self._gain + np.float32(0.4) * gain
         self._gain = gain
         full = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
         if cut or self._pattern is None:
-            self._strength = mask.strength(luma, full, LIMITS)
-            self._pattern = informed.shaped(self._mark, luma, full, self._strength)
+            whole = cv2.resize(gain, luma.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            self._strength = mask.strength(luma, whole, LIMITS)
+            self._pattern = informed.shaped(self._mark, seen, full, self._strength)
         return np.asarray(cv2.multiply(full, self._pattern, scale=self._strength))
+
+
+def _shrunk(height: int, width: int, tile: float) -> int:
+    """How many times smaller a pattern is drawn: a whole part of both sides, tiles still fine."""
+    most = max(1, int(tile / _FINEST))
+    return next(n for n in range(most, 0, -1) if height % n == width % n == 0)
