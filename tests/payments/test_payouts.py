@@ -142,7 +142,7 @@ class TestOrder:
             together.wait()
             return found
 
-        monkeypatch.setattr(payouts, "_lock", lambda _: None)
+        monkeypatch.setattr(payouts, "hold_still", lambda _: None)
         monkeypatch.setattr(payouts, "open_lines", looked)
 
         def order(name: str) -> bool:
