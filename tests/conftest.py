@@ -42,9 +42,9 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the PostgreSQL half of what says `SLOW_ON_POSTGRESQL` among the slow tests.
+    """Run the PostgreSQL half among the slow tests, but for what says `QUICK_ON_POSTGRESQL`.
 
-    The dearest files whose two halves hardly differ; the gate runs both.
+    Those files stay whose promise the database itself keeps; the gate runs both halves.
     """
     for item in items:
         asked = getattr(item, "callspec", None)
@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             asked is not None
             and any(value == "postgresql" for value in asked.params.values())
             and item.get_closest_marker("exhaustive") is None
-            and getattr(getattr(item, "module", None), "SLOW_ON_POSTGRESQL", False)
+            and not getattr(getattr(item, "module", None), "QUICK_ON_POSTGRESQL", False)
         ):
             item.add_marker(pytest.mark.slow)
 

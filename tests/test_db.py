@@ -12,6 +12,8 @@ from app import db
 from app.config import settings
 from app.identity.models import Organization
 
+QUICK_ON_POSTGRESQL = True
+
 POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 WRITES = ("INSERT INTO organization DEFAULT VALUES", "SELECT id FROM organization FOR UPDATE")
 

@@ -20,6 +20,8 @@ from app.marks import RowMark
 from app.statements import Statement, run_all, write_all
 from app.transparency import service as transparency
 
+QUICK_ON_POSTGRESQL = True
+
 
 def marked(session):
     """Return what is marked, in the order of the acts."""

@@ -23,8 +23,6 @@ from app.licensing.contracts.service import signatures_of
 from app.transparency.models import LogLeaf, LogOutbox
 from tests.scenes import a_scene
 
-SLOW_ON_POSTGRESQL = True
-
 WHOSE = """
 app/tenancy.py must say of every table whose its rows are. Of {}: put each in OWNED (who sees a row,
 by which columns), OPEN (why whoever has a key may see it) or CLOSED (why no request that looks ever

@@ -17,6 +17,8 @@ from app.roles import RoleNotPossible
 from tests.ledger.factories import a_captured_entry
 from tests.scenes import a_scene
 
+QUICK_ON_POSTGRESQL = True
+
 ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 BOOKS = {"royalty_terms", "usage_event", "journal_entry", "posting", "entry_seal"}
 

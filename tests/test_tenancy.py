@@ -16,6 +16,8 @@ from tests.licensing.standing_offers import accepted, an_open_offer, another
 from tests.scenes import a_scene
 from tests.transparency.every_kind import a_row_of_every_kind
 
+QUICK_ON_POSTGRESQL = True
+
 ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 # Rows of what is no evidence, which that story does not leave.
 MORE = """

@@ -28,6 +28,8 @@ from app.ledger.check import check
 from app.ledger.models import JournalEntry, Posting, RecordedUse
 from tests.books.posting import FAULTS, post, seconds_of
 
+QUICK_ON_POSTGRESQL = True
+
 ROOT = Path(__file__).parents[2]
 KILLS = 25
 USD_MINOR_A_SECOND = 120

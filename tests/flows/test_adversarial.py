@@ -27,8 +27,6 @@ from app.registry import service as registry
 from app.registry.models import Performer
 from tests import scenes
 
-SLOW_ON_POSTGRESQL = True
-
 pytestmark = pytest.mark.xdist_group("flows")
 RACES = 100  # on each database
 

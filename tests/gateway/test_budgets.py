@@ -20,6 +20,8 @@ from app.ledger.models import Hold
 from app.licensing.decisions.models import Decision
 from tests import scenes
 
+QUICK_ON_POSTGRESQL = True
+
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 # 5 s at 12.50 EUR a second: 6250 minor units each.
 EACH = 6250

@@ -21,8 +21,6 @@ from app.worker import _end_silent_previews
 from tests import scenes
 from tests.licensing.approving import principal
 
-SLOW_ON_POSTGRESQL = True
-
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 CONTENT = {
     "prohibited": ["nudity", "smoking"],

@@ -28,8 +28,6 @@ from app.registry.models import Performer
 from tests import scenes
 from tests.gateway.materials.making import a_material
 
-SLOW_ON_POSTGRESQL = True
-
 MINE, SOMEBODYS, UNCLEAR = (0.1,) * 128, (0.4,) * 128, (0.145,) * 128
 ANOTHER = inspect.Finding("another-face", "2 sampled frames show another face")
 

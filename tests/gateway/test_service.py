@@ -22,8 +22,6 @@ from app.licensing.errors import ContractInvalid
 from app.registry import service as registry
 from tests import scenes
 
-SLOW_ON_POSTGRESQL = True
-
 
 def _with(session: Session, scene: scenes.Scene, change: scenes.Change) -> scenes.Scene:
     """Offer and sign a changed document; return the scene of that contract."""

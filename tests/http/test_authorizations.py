@@ -16,6 +16,8 @@ from app.licensing.decisions.models import Decision
 from app.licensing.decisions.receipt import verify_receipt
 from tests.http.house import House, assert_problem, at_once, question, rows
 
+QUICK_ON_POSTGRESQL = True
+
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 

@@ -15,8 +15,6 @@ from app.licensing.decisions.models import Decision
 from tests.http.deeds import DEEDS, UNSIGNED, Deed, a_jwk
 from tests.http.house import House, a_house, assert_problem, at_once, operations
 
-SLOW_ON_POSTGRESQL = True
-
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 # POSTs that only ask: nothing is changed, so nothing needs a key.
 QUESTIONS = {

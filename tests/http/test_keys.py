@@ -19,8 +19,6 @@ from app.identity.models import ApiKey
 from app.main import create_app
 from tests.http.house import House, assert_problem, is_open, operations, rows
 
-SLOW_ON_POSTGRESQL = True
-
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 UNDOCUMENTED = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
 

@@ -13,8 +13,6 @@ from app.ledger.models import Hold
 from app.licensing.decisions import service as decisions
 from tests.http.house import House, a_house, at_once
 
-SLOW_ON_POSTGRESQL = True
-
 
 @pytest.fixture
 def nearly_used_up(client) -> House:  # type: ignore[no-untyped-def]

@@ -24,8 +24,6 @@ from tests.http.house import (
 from tests.http.things import call, things_of, unknown_like
 from tests.scenes import PORTRAIT, a_portrait_seen
 
-SLOW_ON_POSTGRESQL = True
-
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 MALFORMED = b"\x30\x03\x0a\x01\x01"  # OCSPResponse, status malformedRequest
 ODD = ["%00", "a%00b", "%2e%2e", "é", "x" * 3000, "%ff", "'--", "null", "-1", "con_" + "9" * 90]

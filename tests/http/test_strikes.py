@@ -19,8 +19,6 @@ from tests import scenes
 from tests.http.house import House, a_house, assert_problem, at_once
 from tests.licensing.unions import AGREEMENT, a_scene_under
 
-SLOW_ON_POSTGRESQL = True
-
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PROPOSAL = {"agreement": AGREEMENT, "act": "suspend"}
 

@@ -12,8 +12,6 @@ from app.ledger.check import check
 from app.ledger.models import EntrySeal, JournalEntry, Posting
 from tests.ledger.factories import a_captured_entry, a_use
 
-SLOW_ON_POSTGRESQL = True
-
 BOOKS = ["royalty_terms", "usage_event", "journal_entry", "posting", "entry_seal"]
 
 

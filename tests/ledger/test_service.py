@@ -23,6 +23,8 @@ from app.ledger.models import Hold, JournalEntry
 from app.ledger.posting import digest_of, lines_of
 from tests.ledger.factories import a_captured_entry, a_licensee, event_of, terms_of
 
+QUICK_ON_POSTGRESQL = True
+
 
 def place(session: Session, **changes) -> Hold:
     asked = {"amount_minor": 1200, "currency": "USD", "seconds": 10, **changes}

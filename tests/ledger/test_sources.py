@@ -15,8 +15,6 @@ from app.ledger.posting import lines_of
 from app.ledger.sources import post_source
 from tests.ledger.factories import a_captured_entry, a_use
 
-SLOW_ON_POSTGRESQL = True
-
 LINES = (Line("bank:clearing", "USD", 500), Line("licensee:org_1:prepaid", "USD", -500))
 
 

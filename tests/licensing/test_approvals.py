@@ -36,8 +36,6 @@ from tests.licensing.approving import (
 )
 from tests.scenes import a_scene, represent
 
-SLOW_ON_POSTGRESQL = True
-
 
 class TestUseThatNeedsAYes:
     def test_is_named_asked_answered_and_then_permitted(self, session: Session) -> None:

@@ -22,8 +22,6 @@ from tests import scenes
 from tests.licensing.negotiating import a_represented_scene, wording
 from tests.scenes import Scene
 
-SLOW_ON_POSTGRESQL = True
-
 
 def _link(session: Session, scene: Scene, *, shared: bool = False) -> CounselLink:
     desk = scene.desk.organization.id

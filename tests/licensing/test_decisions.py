@@ -22,8 +22,6 @@ from app.marks import RowMark
 from app.transparency.models import LogOutbox
 from tests.scenes import Scene, a_scene
 
-SLOW_ON_POSTGRESQL = True
-
 STOPS = """
 @id("{id}")
 @outcome("deny")

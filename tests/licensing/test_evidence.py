@@ -16,8 +16,6 @@ from app.licensing.contracts.models import Contract, ContractEvent, ContractSign
 from tests.licensing.negotiating import a_represented_scene, amended, attempt
 from tests.scenes import Scene
 
-SLOW_ON_POSTGRESQL = True
-
 # What no decision relies on, and why; every other column of every row is flipped and found.
 NOT_RELIED_ON = {
     ("signing_key", "algorithm"): "the key itself says what it is",

@@ -25,8 +25,6 @@ from tests.licensing.negotiating import (
 )
 from tests.scenes import Scene
 
-SLOW_ON_POSTGRESQL = True
-
 PAGE = Path(__file__).parents[2] / "docs" / "contracts.md"
 SIDES = {Turn.AUTHOR: " of its author's side", Turn.OTHER: " of the other side", Turn.EITHER: ""}
 WHOLE = {Act.AMEND, Act.SUSPEND, Act.RESUME, Act.WITHDRAW}

@@ -54,8 +54,6 @@ from tests.licensing.questions import Pick, contract_of
 from tests.notices.test_telling import told
 from tests.scenes import Scene, a_scene, offered, represent
 
-SLOW_ON_POSTGRESQL = True
-
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 ADULT_BY_DOCUMENT = json.dumps(contract_document("P", "The Girl", "L", "A"))
 EVERY_ROLE = tuple(mandates.POWERS)

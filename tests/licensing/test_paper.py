@@ -25,8 +25,6 @@ from app.licensing.words import plain_language
 from tests.licensing.test_contract import a_document
 from tests.scenes import Scene, a_scene, offered, sign
 
-SLOW_ON_POSTGRESQL = True
-
 HOSTILE = [
     '#panic("no")', '] #read("/etc/passwd") [', "$ x^2 $ *bold* _it_ `raw` @ref <label>",
     "\\u{1F3AC} \\ // /* */", '"quoted" “curled”', "= Heading\n\n- list", "Ελένη Ωμέγα ΐ",

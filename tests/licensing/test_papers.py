@@ -14,8 +14,6 @@ from app.vault import VaultOpening
 from tests.licensing.papers import a_pdf, attached
 from tests.scenes import Change, Scene, a_scene, offered, sign
 
-SLOW_ON_POSTGRESQL = True
-
 PDF = a_pdf()
 DIGEST = hashlib.sha256(PDF).hexdigest()
 NO_PDF = {

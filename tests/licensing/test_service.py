@@ -29,8 +29,6 @@ from app.licensing.errors import (
 from app.registry import service as registry
 from tests import scenes
 
-SLOW_ON_POSTGRESQL = True
-
 
 def _sign(session: Session, scene: scenes.Scene, party: cast.Party, role: str, jws: str) -> None:
     service.sign_contract(session, scene.contract, party.organization.id, role=role, jws=jws)

@@ -27,6 +27,8 @@ from app.transparency import leaf
 from app.transparency.models import LogOutbox
 from tests.licensing.unions import AGREEMENT, People, a_scene_under, a_strike, a_union, proposed
 
+QUICK_ON_POSTGRESQL = True
+
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 

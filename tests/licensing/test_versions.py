@@ -26,8 +26,6 @@ from tests.licensing.negotiating import (
     wording,
 )
 
-SLOW_ON_POSTGRESQL = True
-
 GENERATORS = catalogue.TRAINS_ON_INPUTS
 
 

@@ -19,8 +19,6 @@ from app.payments.statements import issue_statements
 from tests.payments.stories import Story, an_hour_later, closed
 from tests.scenes import a_scene, offered, represent, sign
 
-SLOW_ON_POSTGRESQL = True
-
 
 def a_performer_of(session, agency, *, rate_minor, named):
     """Somebody with an agency, paid by the second; a tenth of it is the agency's."""

@@ -11,8 +11,6 @@ from app.ledger.payouts import return_payout, settle_payout
 from tests.ledger.test_append_only import column_of, drop_guard, refusal_of
 from tests.payments.payouts import a_payee, an_order
 
-SLOW_ON_POSTGRESQL = True
-
 TABLES = ["payout_order", "payout", "payout_item", "payout_event", "payout_details"]
 
 

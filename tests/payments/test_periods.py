@@ -19,8 +19,6 @@ from app.transparency.models import LogOutbox
 from tests.ledger.factories import a_captured_entry
 from tests.ledger.test_append_only import drop_guard, refusal_of
 
-SLOW_ON_POSTGRESQL = True
-
 TABLES = ["ledger_period", "ledger_period_entry"]
 
 

@@ -21,8 +21,6 @@ from app.payments.models import IssuedStatement
 from tests.ledger.factories import a_captured_entry, event_of, terms_of
 from tests.payments.stories import a_story, closed, told
 
-SLOW_ON_POSTGRESQL = True
-
 
 def document(statement):
     return json.loads(statement.document)

@@ -28,7 +28,6 @@ from tests.people.test_twofold import invited
 from tests.people.visiting import ONE_DATABASE, everything, later, refused
 from tests.scenes import a_scene, represent
 
-SLOW_ON_POSTGRESQL = True
 LATELY = clock.now().date() - timedelta(days=3)
 
 

@@ -36,8 +36,6 @@ from tests.http.browser import Browser
 from tests.people.arriving import an_operator
 from tests.people.visiting import ONE_DATABASE, everything, later, refused
 
-SLOW_ON_POSTGRESQL = True
-
 IBAN = "NL91ABNA0417164300"
 
 

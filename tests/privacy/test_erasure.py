@@ -33,8 +33,6 @@ from tests.licensing.mandating import granted, holder_of
 from tests.people.visiting import later
 from tests.scenes import PORTRAIT, Scene, a_scene, represent
 
-SLOW_ON_POSTGRESQL = True
-
 PICTURE = PORTRAIT.read_bytes()
 TEMPLATE = registry.pack_template((0.1,) * 128)
 

@@ -17,8 +17,6 @@ from app.privacy import export
 from tests.registry.giving import GOOD, a_photo
 from tests.scenes import PORTRAIT, Scene, a_scene
 
-SLOW_ON_POSTGRESQL = True
-
 
 @pytest.fixture
 def scene(session: Session) -> Scene:

@@ -11,6 +11,8 @@ from app import config, db, migrate
 from app.provenance import softbinding
 from app.provenance.models import SignedManifest, SoftBinding
 
+QUICK_ON_POSTGRESQL = True
+
 REPOSITORY = ["signed_manifest", "soft_binding"]
 BEFORE = "20261127_1753"
 FREE = {  # columns that a replacement could change without breaking a reference

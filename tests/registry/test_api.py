@@ -19,8 +19,6 @@ from app.vault import VaultObject
 from tests.registry import pictures
 from tests.registry.pictures import GIRL, SAMPLES
 
-SLOW_ON_POSTGRESQL = True
-
 
 class Caller:
     """Somebody with an API key."""

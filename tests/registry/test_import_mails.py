@@ -16,7 +16,6 @@ from tests.people.visiting import ONE_DATABASE, everything, later
 from tests.registry.test_imports import csv_of, zipped
 from tests.scenes import a_portrait_seen
 
-SLOW_ON_POSTGRESQL = True
 PHOTOS = [f"p{n}.jpg" for n in range(1, 6)]
 
 

@@ -29,7 +29,6 @@ from tests.people.visiting import everything, later
 from tests.registry.pictures import GIRL
 from tests.scenes import a_portrait_seen
 
-SLOW_ON_POSTGRESQL = True
 HEADER = "reference,name,email,photo\n"
 
 

@@ -12,8 +12,6 @@ from tests.licensing.mandating import granted, holder_of, make_minor
 from tests.people.visiting import later
 from tests.scenes import a_scene
 
-SLOW_ON_POSTGRESQL = True
-
 STILL = b"\xff\xd8\xff a still"
 
 

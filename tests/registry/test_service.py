@@ -19,8 +19,6 @@ from tests.registry import pictures
 from tests.registry.factories import a_performer, an_organization
 from tests.registry.pictures import GIRL
 
-SLOW_ON_POSTGRESQL = True
-
 
 def medium_of(session: Session, performer: Performer) -> ReferenceMedium:
     replica = service.replicas_of(session, performer.id)[0]

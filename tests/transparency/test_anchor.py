@@ -22,8 +22,6 @@ from app.transparency.models_anchor import DatabaseAnchor, RowSeal
 from tests.scenes import a_scene
 from tests.transparency.superuser import anchor_in
 
-SLOW_ON_POSTGRESQL = True
-
 
 def long_ago(hours: int) -> datetime:
     return clock.now() - timedelta(hours=hours)

@@ -15,8 +15,6 @@ from app.transparency.models import LogLeaf
 from tests.transparency.conftest import ORIGIN
 from tests.transparency.test_sequencer import assert_public, assert_sound
 
-SLOW_ON_POSTGRESQL = True
-
 PROGRAM = Path(__file__).parent / "killed_sequencer.py"
 ROOT = PROGRAM.parent.parent.parent
 

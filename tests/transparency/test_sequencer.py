@@ -14,6 +14,8 @@ from app.transparency.models import LogCheckpoint, LogLeaf, LogOutbox
 from app.transparency.verify import directory_reader, verify_log
 from tests.transparency.conftest import ORIGIN
 
+QUICK_ON_POSTGRESQL = True
+
 
 class TestSequence:
     def test_an_empty_log_has_no_checkpoint(self, run):

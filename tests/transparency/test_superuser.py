@@ -30,8 +30,6 @@ from tests.transparency.superuser import (
     unseen,
 )
 
-SLOW_ON_POSTGRESQL = True
-
 LOG_TABLES = ("log_outbox", "log_leaf", "log_checkpoint", "row_seal", "row_mark", "database_anchor")
 # Not evidence, and not compared with anything: when a row of the log was written down.
 FREE = {

@@ -26,8 +26,6 @@ from tests.licensing import approving, unions
 from tests.payments.stories import a_story, closed, told
 from tests.scenes import a_scene, offered, sign
 
-SLOW_ON_POSTGRESQL = True
-
 
 @pytest.fixture
 def union(session):

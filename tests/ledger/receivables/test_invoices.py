@@ -20,8 +20,6 @@ from app.ledger.receivables.profiles import profile_on
 from app.ledger.sources import post_source
 from tests.ledger.receivables.billing import LICENSEE, a_charge, a_profile, both
 
-SLOW_ON_POSTGRESQL = True
-
 GROWING = ("party_profile", "contract_licensee", "invoice", "invoice_line", "invoice_payment")
 
 

@@ -20,8 +20,6 @@ from tests.ledger.factories import a_licensee
 from tests.ledger.receivables.billing import LICENSEE, a_charge, a_profile, both
 from tests.ledger.receivables.statements import IBAN, a_statement, an_entry
 
-SLOW_ON_POSTGRESQL = True
-
 BOMB = '<!DOCTYPE Document [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
 THIEF = '<!DOCTYPE Document [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
 CALLER = '<!DOCTYPE Document SYSTEM "http://127.0.0.1:9/evil.dtd">'
