@@ -52,7 +52,7 @@ def with_mark(monkeypatch):
     """Let every file carry this mark, as if it had been copied there."""
 
     def carry(payload):
-        said = (True, {payload.hex(): -9.0}, "")
+        said = (True, {payload.hex(): (-9.0, 1)}, "")
         monkeypatch.setattr(content, "_marks", lambda _key, _look: said)
 
     return carry

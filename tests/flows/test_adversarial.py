@@ -22,7 +22,7 @@ from app.ledger.check import check
 from app.ledger.models import Hold, JournalEntry
 from app.licensing.contracts import service as licensing
 from app.licensing.contracts.models import Contract
-from app.licensing.decisions import service as decisions
+from app.licensing.decisions import under_lock
 from app.registry import service as registry
 from app.registry.models import Performer
 from tests import scenes
@@ -126,7 +126,7 @@ class TestWithdrawalRacesRelease:
             theirs = select(Contract).where(col(Contract.performer_id).in_(performers))
             return list(session.exec(theirs))
 
-        monkeypatch.setattr(decisions, "lock_contracts", only_look)
+        monkeypatch.setattr(under_lock, "lock_contracts", only_look)
         assert _released_too_late(RACES)
 
     def test_a_request_that_waited_for_the_lock_is_decided_when_it_has_it(

@@ -5,12 +5,13 @@ import time
 from dataclasses import replace
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app import db
 from app.gateway.models import Generation
 from app.ledger.models import Hold
-from app.licensing.decisions import service as decisions
+from app.licensing.contracts.models import Contract
+from app.licensing.decisions import under_lock
 from tests.http.house import House, a_house, at_once
 
 
@@ -31,7 +32,7 @@ class TestLastSeconds:
 
     @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
     def test_deciding_without_the_lock_is_found(self, nearly_used_up, monkeypatch):
-        honest = decisions.in_force
+        honest = under_lock.in_force
 
         def late(session, contract):  # type: ignore[no-untyped-def]
             found = honest(session, contract)
@@ -39,13 +40,11 @@ class TestLastSeconds:
             return found
 
         def unlocked(session, performers):  # type: ignore[no-untyped-def]
-            rows = select(decisions.Contract).where(
-                decisions.col(decisions.Contract.performer_id).in_(performers)
-            )
+            rows = select(Contract).where(col(Contract.performer_id).in_(performers))
             return list(session.exec(rows))
 
-        monkeypatch.setattr(decisions, "in_force", late)
-        monkeypatch.setattr(decisions, "lock_contracts", unlocked)
+        monkeypatch.setattr(under_lock, "in_force", late)
+        monkeypatch.setattr(under_lock, "lock_contracts", unlocked)
         with pytest.raises(AssertionError):
             assert_one_permit(at_once(lambda _: nearly_used_up.ask(), 4))
 
@@ -72,12 +71,12 @@ class TestWithdrawal:
         assert generous.ask().json()["codes"] == ["REVOKED"]
 
     def test_a_decision_that_overlooks_the_withdrawal_is_found(self, generous, monkeypatch):
-        honest = decisions.in_force
+        honest = under_lock.in_force
 
         def stale(session, contract):  # type: ignore[no-untyped-def]
             return replace(honest(session, contract), withdrawn_at=None, status="active")
 
-        monkeypatch.setattr(decisions, "in_force", stale)
+        monkeypatch.setattr(under_lock, "in_force", stale)
         with pytest.raises(AssertionError, match="after"):
             assert_nothing_after_withdrawal(generous)
 

@@ -14,7 +14,7 @@ from app.licensing.contracts import life, service
 from app.licensing.contracts.life import Act, Actor, State
 from app.licensing.contracts.models import Contract
 from app.licensing.deciding.inputs import ContractInForce, Usage
-from app.licensing.decisions import gather, looking
+from app.licensing.decisions import gather, looking, under_lock
 from app.licensing.decisions import service as decisions
 from app.licensing.errors import ActNotAllowed, ContractAlreadyWithdrawn, ContractInvalid
 from app.transparency.models import LogOutbox
@@ -145,13 +145,13 @@ class TestQuota:
     def test_counted_by_version_would_be_found(
         self, session: Session, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        honest = decisions.in_force
+        honest = under_lock.in_force
 
         def forgetful(session: Session, contract: Contract) -> ContractInForce:
             fact = honest(session, contract)
             return fact if contract.version == 1 else replace(fact, usage=Usage())
 
-        monkeypatch.setattr(decisions, "in_force", forgetful)
+        monkeypatch.setattr(under_lock, "in_force", forgetful)
         with pytest.raises(AssertionError):
             self.test_is_not_filled_again_by_an_amendment(session)
 

@@ -5,7 +5,7 @@ import struct
 
 import cv2
 import pytest
-import structlog
+from structlog.testing import CapturingLogger
 
 from app import sandbox
 from app.provenance import content, credentials, verify
@@ -87,10 +87,11 @@ class TestWhichEpochFoundAMark:
         mark = {"payload": "00" * 8, "false_positive_log10": -12.0, "epoch": 7}
         said = {"readable": True, "medium": "image", "searched": True, "marks": [mark]}
         monkeypatch.setattr(sandbox, "run", lambda *_, **__: said)
-        with structlog.testing.capture_logs() as lines:
-            seen = verify.read_content(path, {7: bytes(32), 3: bytes(16)})
-        (line,) = lines
-        assert (line["subject"], line["epoch"]) == ("00" * 8, 7)
+        logger = CapturingLogger()
+        monkeypatch.setattr(verify, "logger", logger)
+        seen = verify.read_content(path, {7: bytes(32), 3: bytes(16)})
+        (call,) = logger.calls
+        assert call.kwargs == {"subject": "00" * 8, "epoch": 7}
         assert [each.payload for each in seen.marks] == ["00" * 8]
         assert not any("epoch" in name for name in verify.Findings.__dataclass_fields__)
 
