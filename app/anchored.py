@@ -104,8 +104,7 @@ TABLES: dict[str, Columns] = {
         "id performer_id holder_id role acts contract_id starts_at ends_at document"
         " document_sha256 signature signing_key_id grantor_id granted_at confirmed_at",
         "granted_at",
-        once="revoked_at revoked_by",
-        moving="seal",
+        moving="revoked_at revoked_by seal",  # undone: revoked as of the instant it was granted
     ),
     "mandate_declaration": _table(
         "id organization_id performer_id document document_sha256 signature signing_key_id"

@@ -93,7 +93,8 @@ def of_performers(session: Session, performer_ids: Collection[str]) -> list[Mand
 def stands(mandate: Mandate, *, at: datetime) -> bool:
     """Say whether it could be acted under at an instant: granted, confirmed, not over, not revoked.
 
-    What is confirmed later was none before; what is revoked later was one until then.
+    What is confirmed later was none before; what is revoked later was one until then. One that is
+    undone is revoked as of the instant it was granted, and so was none at all.
     """
     confirmed = mandate.role not in EVIDENCE or (
         mandate.confirmed_at is not None and mandate.confirmed_at <= at
@@ -104,6 +105,29 @@ def stands(mandate: Mandate, *, at: datetime) -> bool:
         and mandate.starts_at <= at < mandate.ends_at
         and (mandate.revoked_at is None or at < mandate.revoked_at)
     )
+
+
+def was_undone(
+    session: Session,
+    performer_id: str,
+    organization_id: str,
+    role: str,
+    *,
+    contract_id: str,
+    at: datetime,
+) -> bool:
+    """Say whether all an organization could act by in a role at an instant was undone since.
+
+    Such a mandate ended as of the instant it was granted: it rested on a death taken back.
+    """
+    theirs = [
+        each
+        for each in of_performers(session, [performer_id])
+        if (each.holder_id, each.role) == (organization_id, role)
+        and each.contract_id in (None, contract_id)
+        and max(each.granted_at, each.starts_at) <= at < each.ends_at
+    ]
+    return bool(theirs) and all(each.revoked_at == each.granted_at for each in theirs)
 
 
 def allows(mandate: Mandate, act: str, *, contract_id: str | None, at: datetime) -> bool:

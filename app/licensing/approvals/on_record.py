@@ -25,8 +25,9 @@ def approvals_on_record(
     """Return every answer, and every question still open, that is about this use or a wider one.
 
     Answers about another script are given only where a role has said nothing about this one. An
-    answer's authority is what is registered at this moment, whoever gave it. An open question past
-    its due instant is silence. What a machine whose clock runs ahead wrote counts from now on.
+    answer's authority is what is registered at this moment, whoever gave it; an estate had none by
+    a mandate that was undone since. An open question past its due instant is silence. What a
+    machine whose clock runs ahead wrote counts from now on.
     """
     if not contract_ids:
         return ()
@@ -51,7 +52,8 @@ def approvals_on_record(
         if answer is not None:
             heard.add((request.id, answer.role))
             holders = role_holders(session, performer, desk, licensee_id, request.contract_id)
-            verified = answer.organization_id in holders.get(answer.role, ())
+            speaks = answer.organization_id in holders.get(answer.role, ())
+            verified = speaks and not _was_undone(session, performer, request, answer)
             answers.append(_answered(request, answer, performer.id, use, verified=verified))
     questions = [
         _unanswered(request, role, performer_id, use)
@@ -105,6 +107,20 @@ def use_as_json(use: UseRequest) -> dict[str, Any]:
     """Return a use as a request keeps it."""
     kept: dict[str, Any] = _USE.dump_python(use, mode="json")
     return kept
+
+
+def _was_undone(
+    session: Session, performer: Performer, request: ApprovalRequest, answer: ApprovalAnswer
+) -> bool:
+    """Say whether an answer is an estate's for a performer who was held to be dead in error."""
+    return answer.role in mandates.AFTER_DEATH and mandates.was_undone(
+        session,
+        performer.id,
+        answer.organization_id,
+        answer.role,
+        contract_id=request.contract_id,
+        at=answer.answered_at,
+    )
 
 
 def _about(request: ApprovalRequest, performer_id: str) -> dict[str, Any]:

@@ -24,7 +24,10 @@ ACTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class SignatureFact:
-    """One signature on a contract version; `valid` means it verifies over the stored document."""
+    """One signature on a contract version; `valid` means it verifies over the stored document.
+
+    What an estate signed whose performer lives is not valid: the death was taken back.
+    """
 
     role: str
     signed_at: datetime | None = None

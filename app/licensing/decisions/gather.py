@@ -33,6 +33,7 @@ from app.licensing.deciding.inputs import (
     Usage,
     UseRequest,
 )
+from app.licensing.decisions.undone import is_undone, undone
 from app.licensing.document import contract as documents
 from app.licensing.document import local_days
 from app.licensing.errors import SignatureRefused
@@ -217,13 +218,17 @@ def _signature_facts(
             )
         in_ink = ink.is_ink(jws)
         party = ink.unpack(jws)[0].organization if in_ink and valid else organization_id
+        authority_verified = (
+            party == signers[role]
+            if role in signers
+            else _had_mandate(session, contract, party, role, at=signed_at)
+        )
+        counts = authority_verified or not is_undone(session, contract, party, role, at=signed_at)
         yield SignatureFact(
             role=role,
             signed_at=signed_at,
-            authority_verified=party == signers[role]
-            if role in signers
-            else _had_mandate(session, contract, party, role, at=signed_at),
-            valid=valid,
+            authority_verified=authority_verified,
+            valid=valid and counts,
             in_ink=in_ink,
         )
 
@@ -231,7 +236,10 @@ def _signature_facts(
 def _had_mandate(
     session: Session, contract: Contract, organization_id: str, role: str, *, at: datetime
 ) -> bool:
-    """Say whether a mandate stood when somebody signed; one that was ended later stood then."""
+    """Say whether a mandate stood when somebody signed; one that was ended later stood then.
+
+    One that was undone, the death it rested on being taken back, never stood.
+    """
     return organization_id != contract.licensee_id and role in mandates.roles_of(
         session,
         contract.performer_id,
@@ -287,16 +295,18 @@ def _verifies(
     return True
 
 
-def exclusives(contracts: Sequence[Contract], *, at: datetime) -> Iterator[ExclusiveFact]:
+def exclusives(
+    contracts: Sequence[Contract], *, at: datetime, undone: Collection[str] = ()
+) -> Iterator[ExclusiveFact]:
     """Name the exclusives that executed contracts hold on these performers at an instant.
 
-    A promise that every version since has repeated is as old as its first version.
+    A promise that every version since has repeated is as old as its first version. Versions that
+    are `undone`, by their ids, promise nothing and take no version's place.
     """
-    executed = [each for each in contracts if each.executed_at is not None]
+    executed = [each for each in contracts if each.executed_at and each.id not in undone]
     for contract in executed:
         terms = documents.recorded(contract.document.encode())
-        superseded = contract.superseded_at is not None and contract.superseded_at <= at
-        if terms.exclusivity is None or superseded:
+        if terms.exclusivity is None or _is_superseded(contract, executed, at=at):
             continue
         term, only = terms.grant.term, terms.exclusivity
         ends_at = local_days.instant(term.ends_at)
@@ -330,9 +340,21 @@ def state_of(
     return State(
         strikes=strikes.spans(switches),
         approvals=approvals_on_record(session, asked, use),
-        exclusives=tuple(exclusives(contracts, at=use.at)),
+        exclusives=tuple(exclusives(contracts, at=use.at, undone=undone(session, contracts))),
         generators=dict(generators),
         packs=settings().packs_on,
+    )
+
+
+def _is_superseded(contract: Contract, executed: Sequence[Contract], *, at: datetime) -> bool:
+    """Say whether a later version that counts has taken a version's place by an instant."""
+    if contract.superseded_at is None or contract.superseded_at > at:
+        return False
+    return any(
+        each.series_id == contract.series_id
+        and each.version > contract.version
+        and (each.effective_at or LONG_AGO) <= at
+        for each in executed
     )
 
 

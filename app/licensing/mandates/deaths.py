@@ -19,7 +19,7 @@ from app.registry import lives, mandates
 from app.registry import service as registry
 from app.registry.errors import DeathRefused, PerformerUnknown
 from app.registry.models import Performer
-from app.registry.models_mandates import MandateDeclaration
+from app.registry.models_mandates import Mandate, MandateDeclaration
 from app.twofold import service as twofold
 from app.twofold.models import TwofoldAct
 
@@ -90,9 +90,10 @@ def ask_to_take_back(
 def put_in_force(session: Session, act: TwofoldAct) -> None:
     """Take a death back, as two operators agreed: nothing that rested on it counts any more.
 
-    Whoever stood in for the estate does no longer, and every use is paused until the performer
-    allows it. What they had granted in their lifetime is granted anew, or stays over. Raises
-    DeathRefused where another death is on record meanwhile, or none.
+    Whoever stood in for the estate never did, nor whoever acts by what they gave: what only they
+    signed is signed by nobody. Every use is paused until the performer allows it. What they had
+    granted in their lifetime is granted anew, or stays over. Raises DeathRefused where another
+    death is on record meanwhile, or none.
     """
     twofold.note_done(session, act)
     performer = service.lock(session, act.subject_id)
@@ -100,9 +101,8 @@ def put_in_force(session: Session, act: TwofoldAct) -> None:
     if life is None or life.died_on != date.fromisoformat(act.asked["died_on"]):
         raise DeathRefused("this death is not the one on record any more; look at what is")
     telling.tell_their_side(session, "death-taken-back", performer)
-    for each in mandates.of_performers(session, [performer.id]):
-        if each.role in mandates.AFTER_DEATH and each.revoked_at is None:
-            service.revoke(session, each, by=service.OPERATOR)
+    for each in _resting_on_it(session, performer):
+        _undo(session, each)
     for declared in session.exec(
         select(MandateDeclaration).where(
             MandateDeclaration.performer_id == performer.id,
@@ -113,6 +113,35 @@ def put_in_force(session: Session, act: TwofoldAct) -> None:
         session.add(declared)
     lives.take_back_death(session, performer)
     registry.pause(session, performer)
+
+
+def _resting_on_it(session: Session, performer: Performer) -> list[Mandate]:
+    """List what rests on the death on record: an estate's mandates, and what was given since.
+
+    Ended ones too. With a death on record nobody else gives any; a guardian's and a court's rest on
+    papers of their own.
+    """
+    found = mandates.of_performers(session, [performer.id])
+    estates = [
+        each
+        for each in found
+        if each.role in mandates.AFTER_DEATH and each.revoked_at != each.granted_at
+    ]
+    since = min((each.granted_at for each in estates), default=clock.now())
+    given = [
+        each for each in found if each.role not in mandates.EVIDENCE and each.granted_at >= since
+    ]
+    return [*estates, *given]
+
+
+def _undo(session: Session, mandate: Mandate) -> None:
+    """End a mandate as of the instant it was granted: nothing done under it was ever allowed."""
+    service.revoke(session, mandate, by=service.OPERATOR)
+    if mandates.is_whole(mandate):
+        mandate.revoked_at, mandate.revoked_by = mandate.granted_at, service.OPERATOR
+        mandates.seal(mandate)
+        session.add(mandate)
+        session.flush()
 
 
 def put_aside(session: Session, act: TwofoldAct) -> None:
