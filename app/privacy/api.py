@@ -22,6 +22,7 @@ from app.privacy.errors import (
     EstateMustWait,
 )
 from app.privacy.models import Erasure
+from app.registry import lives
 from app.registry.errors import DeathDisputed, PerformerUnknown
 from app.sandbox import private_directory
 from app.vault import LikenessErased
@@ -121,7 +122,7 @@ def export_performer(performer_id: str, read: Reading) -> Response:
     Each opening is on record.
     """
     performer = erasure.held_by(read.session, read.organization_id, performer_id)
-    erasure.check_not_disputed(read.session, performer)
+    lives.check_not_disputed(read.session, performer.id)
     with private_directory() as directory:
         path = directory / "export.zip"
         with db.writing() as session:

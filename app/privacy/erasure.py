@@ -115,15 +115,6 @@ def held_by(session: Session, organization_id: str, performer_id: str) -> Perfor
     return performer
 
 
-def check_not_disputed(session: Session, performer: Performer) -> None:
-    """Do nothing where no death stands, or nobody at the performer's desk objects to it.
-
-    Raises DeathDisputed.
-    """
-    if mandates.is_dead(session, performer.id):
-        lives.check_not_disputed(session, performer.id)
-
-
 def consequences(session: Session, performer: Performer) -> Consequences:
     """Say what would be lost, what stops, and what stays, if the performer were erased now."""
     mine = select(GenerationReplica.generation_id).where(

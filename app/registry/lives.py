@@ -98,11 +98,11 @@ def is_disputed(session: Session, performer_id: str) -> bool:
 
 
 def check_not_disputed(session: Session, performer_id: str) -> None:
-    """Do nothing where nobody at the desk of a performer who is held to be dead says they live.
+    """Do nothing where no death stands, or nobody at the performer's own desk says that they live.
 
     Raises DeathDisputed.
     """
-    if is_disputed(session, performer_id):
+    if mandates.is_dead(session, performer_id) and is_disputed(session, performer_id):
         raise DeathDisputed(
             "somebody signed in at the performer's own desk says that they are alive; wait until "
             f"two operators have looked, or {ASKED_FOR.days} days have passed"

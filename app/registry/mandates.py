@@ -55,6 +55,7 @@ MATERIAL = (
     *("confirmed_at", "revoked_at"),
 )
 LIFE = ("performer_id", "majority_on", "died_on")
+FRESH = {"populate_existing": True}
 
 
 def seal_of(what: str, names: Sequence[str], row: Mapping[str, Any]) -> str:
@@ -85,9 +86,13 @@ def _plain(value: Any) -> Any:
 
 
 def of_performers(session: Session, performer_ids: Collection[str]) -> list[Mandate]:
-    """List every mandate for these performers whose seal fits, oldest first."""
+    """List every mandate for these performers whose seal fits, oldest first.
+
+    As the database has them now: what this session read before it waited for a lock is no answer.
+    """
     theirs = select(Mandate).where(col(Mandate.performer_id).in_(performer_ids))
-    return [row for row in session.exec(theirs.order_by(col(Mandate.id))) if is_whole(row)]
+    rows = session.exec(theirs.order_by(col(Mandate.id)), execution_options=FRESH)
+    return [row for row in rows if is_whole(row)]
 
 
 def stands(mandate: Mandate, *, at: datetime) -> bool:
@@ -266,8 +271,9 @@ def held_by(
 
 
 def life_of(session: Session, performer_id: str) -> PerformerLife | None:
-    """Return what is known of a performer's majority and death."""
-    return session.get(PerformerLife, performer_id)
+    """Return what is known of a performer's majority and death, as the database has it now."""
+    theirs = select(PerformerLife).where(PerformerLife.performer_id == performer_id)
+    return session.exec(theirs, execution_options=FRESH).first()
 
 
 def is_dead(session: Session, performer_id: str) -> bool:

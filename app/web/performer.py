@@ -25,6 +25,7 @@ from app.licensing.decisions import approval_requests
 from app.licensing.document import contract as documents
 from app.licensing.errors import ContractNotFound
 from app.licensing.mandates import deaths
+from app.licensing.mandates import service as mandating
 from app.licensing.words.plain_language import Section
 from app.licensing.words.plain_words import WORDS
 from app.problems import InvalidRequest
@@ -159,7 +160,8 @@ def say_alive(visit: Posted) -> Response:
     """
     with db.writing() as session:
         person_id = visit.fresh(session).id
-        for performer in _themselves(session, visit):
+        for each in _themselves(session, visit):
+            performer = mandating.lock(session, each.id)
             if mandates.is_dead(session, performer.id):
                 deaths.object_to(session, performer, person_id)
     return see("/performer")

@@ -13,7 +13,7 @@ from app.errors import Outage
 from app.privacy import erasure, export
 from app.privacy.errors import ErasureNotFound, ErasureNotYours
 from app.recovery import service as recovery
-from app.registry import mandates, matching
+from app.registry import lives, mandates, matching
 from app.registry import service as registry
 from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
@@ -77,7 +77,7 @@ def take_out(visit: Posted, performer_id: PerformerId) -> StreamingResponse:
         with db.writing() as session:
             recovery.check_may_bind(session, visit.fresh(session).id)
             performer = _performer(session, visit, performer_id)[0]
-            erasure.check_not_disputed(session, performer)
+            lives.check_not_disputed(session, performer.id)
             export.export(session, performer, path)
         file = path.open("rb")  # outlives its name: nothing is left when it was sent, or was not
     return StreamingResponse(

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import select
 from typer.testing import CliRunner
 
@@ -21,6 +24,7 @@ from app.registry.models_mandates import AliveWord, Mandate
 from app.transparency.models import LogOutbox
 from app.twofold.errors import SecondPersonNeeded
 from app.twofold.models import TwofoldAct
+from app.twofold.service import MOST_A_DAY
 from tests.licensing.mandating import a_document, granted, holder_of, signed
 from tests.notices.test_telling import told
 from tests.people.arriving import an_operator, joined
@@ -197,6 +201,22 @@ class TestTakingBack:
         assert [each.ended_at is None for each in everything(AliveWord)] == [False]
 
     @ONE_DATABASE
+    def test_what_is_said_stops_everything_where_the_operators_were_asked_too_often(
+        self, dead, estate, girl, operators
+    ):
+        """Planted fault: what is asked of them first, stops nothing where it is refused."""
+        with db.writing() as session:
+            for n in range(MOST_A_DAY):
+                deaths.ask_to_take_back(session, dead.performer, {"said_by": f"{n}"})
+        girl.open("/performer")
+        assert girl.send("/performer/alive").status_code == 303
+        assert is_paused(dead)
+        with db.writing() as session:
+            performer = session.get_one(Performer, dead.performer.id)
+            with pytest.raises(DeathDisputed):
+                registry.resume(session, performer)
+
+    @ONE_DATABASE
     def test_an_operator_who_refuses_lets_the_death_stand_and_the_estate_go_on(
         self, dead, estate, girl, operators
     ):
@@ -250,3 +270,38 @@ class TestTakingBack:
             (mandate,) = session.exec(select(Mandate)).all()
             assert service.state_of(mandate, at=clock.now()) == "revoked"
             assert not lives.is_disputed(session, dead.performer.id)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+class TestWhileADeathIsTakenBack:
+    """Whoever waited for the performer's lock is answered by what is true behind it."""
+
+    def test_a_word_that_they_live_is_put_on_nobody_who_does(self, dead, operators, girl):
+        """Planted fault: whether somebody is dead is answered as it was read before the lock."""
+        girl.open("/performer")
+        said = as_it_is_taken_back(dead, lambda: girl.send("/performer/alive"))
+        assert said.status_code == 303
+        assert everything(AliveWord) == []
+        girl.open("/performer")
+        assert girl.send("/performer/resume").status_code == 303
+        assert not is_paused(dead)
+
+
+def as_it_is_taken_back(scene, attempt):
+    """Attempt something that waits for the lock while two operators' word takes the death back."""
+    waits = sa.text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with ThreadPoolExecutor(1) as threads:
+        with db.writing() as session:
+            act = deaths.ask_to_take_back(session, scene.performer, {})
+            act.settled_at = clock.now()
+            deaths.put_in_force(session, act)
+            tried = threads.submit(attempt)
+            with db.engine().connect() as looking:
+                while not looking.execute(waits).scalar_one():
+                    assert not tried.done(), tried.result()
+                    looking.rollback()
+                    time.sleep(0.01)
+        return tried.result(60)

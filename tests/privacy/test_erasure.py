@@ -195,7 +195,7 @@ class TestErase:
             session.flush()
             lives.say_alive(session, performer, griet.id)
             with pytest.raises(DeathDisputed):
-                erasure.check_not_disputed(session, performer)
+                lives.check_not_disputed(session, performer.id)
         later(monkeypatch, days=13)
         with db.writing() as session:
             performer = session.get_one(Performer, performer_id)

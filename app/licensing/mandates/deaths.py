@@ -6,6 +6,7 @@ operators are asked. What was decided meanwhile stays on record as it was decide
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from app.registry.errors import DeathRefused, PerformerUnknown
 from app.registry.models import Performer
 from app.registry.models_mandates import Mandate, MandateDeclaration
 from app.twofold import service as twofold
+from app.twofold.errors import TooManyProposals
 from app.twofold.models import TwofoldAct
 
 RECORDING, CORRECTION = "death-recording", "death-correction"
@@ -57,15 +59,16 @@ def to_record(
 def object_to(session: Session, performer: Performer, person_id: str) -> TwofoldAct | None:
     """Pause every use of who says at their own desk that they live, and ask two operators.
 
-    Nobody resumes before they were heard. None where there is no operator who could be asked: the
-    pause stands all the same. Raises DeathRefused where no death is on record; TooManyProposals.
+    The pause and the word stand first, and all the same where nobody is asked (None): there is no
+    operator, or they were asked as often today as they can look. Expects the performer's lock.
+    Raises DeathRefused where no death is on record.
     """
-    act = ask_to_take_back(session, performer, {"said_by": person_id})
-    service.lock(session, performer.id)
     lives.say_alive(session, performer, person_id)
     registry.pause(session, performer)
     telling.tell_their_side(session, "alive-said", performer)
-    return act
+    with suppress(TooManyProposals):
+        return ask_to_take_back(session, performer, {"said_by": person_id})
+    return None
 
 
 def ask_to_take_back(
