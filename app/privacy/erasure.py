@@ -170,9 +170,11 @@ def erase(session: Session, performer: Performer, *, by: Principal, confirmed: s
     """Withdraw every consent, pause for good, and decide that nothing of the likeness opens again.
 
     From the caller's commit on; `finish` then destroys the key. Takes the locks that
-    a release takes, so nothing is released after it. A second call returns the first one's record.
-    Raises ErasureNotConfirmed, ErasureHeld while a case is open; of an estate EstateMustWait, and
-    DeathDisputed while somebody at the performer's desk says that they live.
+    a release takes, so nothing is released after it, and asks whose it is to erase behind them: a
+    death may have come on record meanwhile, or been taken back. A second call returns the first
+    one's record. Raises as `held_by` does; ErasureNotConfirmed; ErasureHeld while a case is open;
+    of an estate EstateMustWait, and DeathDisputed while somebody at the performer's desk says that
+    they live.
     """
     if confirmed != performer.id:
         raise ErasureNotConfirmed(
@@ -180,6 +182,7 @@ def erase(session: Session, performer: Performer, *, by: Principal, confirmed: s
             "GET /v1/performers/{id}/erasure/consequences"
         )
     session.refresh(performer, with_for_update=True)
+    held_by(session, by.organization_id, performer.id)
     before = _erasure_of(session, performer.id)
     if before is not None:
         return before

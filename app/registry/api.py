@@ -182,7 +182,8 @@ def resume_performer(performer_id: str, act: Acting) -> Response:
     """Allow uses again, as far as the contracts do. Not an agent: who signs for the performer."""
 
     def resume(session: Session) -> tuple[int, BaseModel]:
-        performer = service.performer_in_place(session, act.organization_id, performer_id)
+        house = act.organization_id
+        performer = service.performer_in_place_locked(session, house, performer_id)
         return 200, _read(session, service.resume(session, performer))
 
     return act.once(b"", resume)

@@ -267,6 +267,16 @@ def performer_in_place(
     return performer
 
 
+def performer_in_place_locked(
+    session: Session, organization_id: str, performer_id: str
+) -> Performer:
+    """Return the same performer, locked: who decides in their place is asked again behind the lock,
+    for whom a mandate, or a death, was taken back meanwhile decides no more."""
+    performer = performer_in_place(session, organization_id, performer_id)
+    session.refresh(performer, with_for_update=True)
+    return performer_in_place(session, organization_id, performer_id)
+
+
 def performer_opened_to(session: Session, organization_id: str, performer_id: str) -> Performer:
     """Return the performer to who may open and remove what is kept of them.
 

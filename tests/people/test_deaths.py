@@ -9,13 +9,16 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from sqlmodel import select
+from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from app import clock, db
 from app.cli import app as command
+from app.identity import service as identity
 from app.identity.models_people import Membership
 from app.licensing.decisions.models import Decision
 from app.licensing.mandates import deaths, service
+from app.privacy.models import Erasure
 from app.registry import lives, mandates
 from app.registry import service as registry
 from app.registry.errors import DeathDisputed, DeathRefused
@@ -285,6 +288,28 @@ class TestWhileADeathIsTakenBack:
         girl.open("/performer")
         assert girl.send("/performer/resume").status_code == 303
         assert not is_paused(dead)
+
+    @pytest.mark.parametrize("act", ["erasure", "resume"])
+    def test_the_estate_that_was_one_erases_and_resumes_nobody_who_lives(
+        self, served, scene, estate, operators, tmp_path, monkeypatch, act
+    ):
+        """Planted fault: whose it is to decide is asked before the lock alone."""
+        performer_id, until = scene.performer.id, clock.now() + timedelta(days=400)
+        with db.writing() as session:
+            granted(session, scene, "estate_rep", tmp_path, estate, ends_at=until.isoformat())
+            registry.pause(session, session.get_one(Performer, performer_id))
+            key = identity.create_api_key(session, estate.organization, name="estate")[1]
+        later(monkeypatch, days=31)
+        tried = as_it_is_taken_back(
+            scene,
+            lambda: TestClient(served).post(
+                f"/v1/performers/{performer_id}/{act}",
+                json={"confirm": performer_id} if act == "erasure" else None,
+                headers={"Authorization": f"Bearer {key}", "Idempotency-Key": act},
+            ),
+        )
+        assert tried.json()["code"] == "performer-unknown", tried.text
+        assert (is_paused(scene), everything(Erasure)) == (True, [])
 
 
 def as_it_is_taken_back(scene, attempt):
