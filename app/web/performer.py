@@ -32,6 +32,7 @@ from app.problems import InvalidRequest
 from app.recovery import service as recovery
 from app.registry import lives, mandates
 from app.registry import service as registry
+from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
 from app.web.clauses import worded
 from app.web.clocks import clock_of, clocks_of
@@ -87,6 +88,7 @@ def show_home(visit: Visitor) -> Response:
             "performers": performers,
             "living": free,
             "paused": [] if any(each.paused_at is None for each in free) else free,
+            "resumes": any(_is_decided_here(session, each) for each in free),
             "dead": [_held_dead(session, each) for each in living
                      if mandates.is_dead(session, each.id)],
             "held": [registry.why_held(session, each) for each in living if each not in free],
@@ -173,15 +175,22 @@ def resume_everything(visit: Posted) -> Response:
     """Allow uses again, as far as the contracts do. Wants a passkey used minutes ago."""
     with db.writing() as session:
         recovery.check_may_bind(session, visit.fresh(session).id)
-        for performer in _living(session, _themselves(session, visit)):
-            if not registry.is_held(session, performer):
-                registry.resume(session, _decided_here(session, performer))
+        everybody = _living(session, _themselves(session, visit))
+        free = [each for each in everybody if not registry.is_held(session, each)]
+        mine = [each for each in free if _is_decided_here(session, each)]
+        for each in mine or free:  # of nobody else's; where all are, why not is said
+            house = each.organization_id
+            registry.resume(session, registry.performer_in_place_locked(session, house, each.id))
     return see("/performer")
 
 
-def _decided_here(session: Session, performer: Performer) -> Performer:
-    """Return a performer to their desk, where no guardian and no estate decides in their place."""
-    return registry.performer_in_place(session, performer.organization_id, performer.id)
+def _is_decided_here(session: Session, performer: Performer) -> bool:
+    """Say whether no guardian and no estate decides in a performer's place."""
+    try:
+        registry.performer_in_place(session, performer.organization_id, performer.id)
+    except PerformerUnknown:
+        return False
+    return True
 
 
 def _themselves(session: Session, visit: Visit) -> list[Performer]:

@@ -33,7 +33,7 @@ from tests.notices.test_telling import told
 from tests.people.arriving import an_operator, joined
 from tests.people.test_twofold import invited
 from tests.people.visiting import ONE_DATABASE, everything, later, refused
-from tests.scenes import a_scene, represent
+from tests.scenes import PORTRAIT, a_portrait_seen, a_scene, represent
 
 LATELY = clock.now().date() - timedelta(days=3)
 
@@ -248,6 +248,26 @@ class TestTakingBack:
         with db.writing() as session:
             performer = session.get_one(Performer, dead.performer.id)
             assert registry.resume(session, performer).paused_at is None
+
+    @ONE_DATABASE
+    def test_nobody_else_of_the_house_waits_for_who_is_held_to_be_dead(self, dead, girl):
+        """Planted fault: one whom the estate decides for stops the others from resuming."""
+        with db.writing() as session:
+            other = registry.enroll(
+                session,
+                organization_id=dead.desk.organization.id,
+                name="Maria",
+                portrait=PORTRAIT,
+                inspected=a_portrait_seen(),
+            )
+            for each in (session.get_one(Performer, dead.performer.id), other):
+                registry.pause(session, each)
+        assert "Allow work again" in girl.open("/performer").text
+        assert girl.send("/performer/resume").status_code == 303
+        assert is_paused(dead)
+        with db.reading() as session:
+            assert session.get_one(Performer, other.id).paused_at is None
+        assert "Allow work again" not in girl.open("/performer").text
 
     @ONE_DATABASE
     def test_a_command_asks_for_it_once_and_does_nothing_alone(self, dead, operators):
