@@ -107,8 +107,8 @@ class PerformerLife(SQLModel, table=True):
 class AliveWord(SQLModel, table=True):
     """That somebody signed in at a performer's own desk said that they live, a death on record.
 
-    Every use stays paused while it stands: until the record was taken back, two operators refused
-    to (`ended_at`), or it was asked for too long ago (`lives.ASKED_FOR`).
+    Every use stays paused while it stands: until two operators took the death back, or agreed that
+    it stands (`ended_at`). Silence ends no word.
     """
 
     __tablename__ = "alive_word"

@@ -20,6 +20,7 @@ KINDS = (
     "death-recording",
     "death-correction",
     "operator-key-creation",
+    "death-upholding",
 )
 
 

@@ -114,6 +114,7 @@ def _held_dead(session: Session, performer: Performer) -> dict[str, Any]:
         "name": performer.name,
         "died_on": life.died_on if life else None,
         "disputed": lives.is_disputed(session, performer.id),
+        "asked": deaths.is_asked(session, performer.id),
     }
 
 

@@ -17,6 +17,7 @@ from app.licensing.mandates import deaths
 from app.payments import details
 from app.recovery.errors import RecoveredLately
 from app.registry.models import Performer
+from app.registry.models_mandates import AliveWord
 from app.twofold import making, rotation, service
 from app.twofold.errors import MemberTooNew
 from app.twofold.models import TwofoldAct
@@ -35,6 +36,7 @@ DOES: dict[str, Callable[[Session, TwofoldAct], Any]] = {
     rotation.KIND: rotation.put_in_force,
     making.KIND: making.put_in_force,
     deaths.CORRECTION: deaths.put_in_force,
+    deaths.UPHOLDING: deaths.uphold,
 }
 # And what a refusal does at once, beside ending it.
 UNDOES: dict[str, Callable[[Session, TwofoldAct], Any]] = {deaths.CORRECTION: deaths.put_aside}
@@ -284,6 +286,24 @@ def _correction_in_words(session: Session, act: TwofoldAct) -> list[str]:
     ]
 
 
+def _upholding_in_words(session: Session, act: TwofoldAct) -> list[str]:
+    word = session.get_one(AliveWord, act.asked["word"])
+    return [
+        _(
+            "That %(name)s died on %(at)s stays on record, though %(who)s, signed in with a "
+            "passkey at the performer's own desk, says that they are alive.",
+            name=session.get_one(Performer, act.subject_id).name,
+            at=date_(date.fromisoformat(act.asked["died_on"])),
+            who=session.get_one(Person, word.person_id).name,
+        ),
+        _(
+            "From then on the estate signs, allows uses and erases again. Agree only if you have "
+            "spoken with them, or seen who they are. While two of you have agreed to nothing, "
+            "everything stays stopped."
+        ),
+    ]
+
+
 def _sealed_for(session: Session, object_id: str | None) -> list[str]:
     sealed = session.get(VaultObject, object_id) if object_id else None
     if sealed is None:
@@ -306,4 +326,5 @@ SAYS: dict[str, Callable[[Session, TwofoldAct], list[str]]] = {
     "vault-access": _opening_in_words,
     deaths.RECORDING: _death_in_words,
     deaths.CORRECTION: _correction_in_words,
+    deaths.UPHOLDING: _upholding_in_words,
 }

@@ -16,6 +16,9 @@ from app import clock, db
 from app.cli import app as command
 from app.identity import service as identity
 from app.identity.models_people import Membership
+from app.licensing.contracts import service as contracts
+from app.licensing.contracts import signatories
+from app.licensing.contracts.models import Contract
 from app.licensing.decisions.models import Decision
 from app.licensing.mandates import deaths, service
 from app.privacy.models import Erasure
@@ -220,14 +223,24 @@ class TestTakingBack:
                 registry.resume(session, performer)
 
     @ONE_DATABASE
-    def test_an_operator_who_refuses_lets_the_death_stand_and_the_estate_go_on(
+    def test_one_operator_alone_ends_no_word_and_two_let_the_death_stand(
         self, dead, estate, girl, operators
     ):
+        """Planted faults: one who refuses ends the word; the first to agree ends it."""
         girl.open("/performer")
         girl.send("/performer/alive")
         act = waiting()
         operators[1].open("/account")
         assert operators[1].send(f"/two-people/{act}/refusal").status_code == 303
+        assert waiting() != act  # whether it stands is for two
+        assert "I am alive" not in girl.open("/performer").text
+        page = operators[0].open(f"/account/two-people/{waiting()}").text
+        assert "though Griet, signed in" in page
+        for browser in operators:
+            with db.writing() as session, pytest.raises(DeathDisputed):
+                registry.resume(session, session.get_one(Performer, dead.performer.id))
+            browser.open("/account")
+            assert browser.send(f"/two-people/{waiting()}/agreement").status_code == 303
         assert is_dead(dead)
         assert is_paused(dead)
         with db.writing() as session:
@@ -236,18 +249,33 @@ class TestTakingBack:
         assert kinds() == ["death-recorded"]
 
     @ONE_DATABASE
-    def test_what_nobody_looked_at_stops_the_estate_no_longer_after_two_weeks(
-        self, dead, girl, monkeypatch
+    def test_silence_ends_no_word_and_the_estate_signs_and_allows_nothing_meanwhile(
+        self, dead, estate, girl, monkeypatch
     ):
-        """No operator is there to be asked: the pause stands all the same, and not for ever."""
+        """No operator is there to be asked. Planted faults: it lapses; a signature is not asked."""
         girl.open("/performer")
         assert girl.send("/performer/alive").status_code == 303
         assert is_paused(dead)
         assert everything(TwofoldAct) == []
+        assert "I am alive" in girl.open("/performer").text  # to ask again once somebody is
+        house, agent = estate.organization.id, dead.agency
+        with db.writing() as session:
+            said = a_document(dead, agent, "agent")
+            jws = signed(said, estate)
         later(monkeypatch, days=15)
         with db.writing() as session:
             performer = session.get_one(Performer, dead.performer.id)
-            assert registry.resume(session, performer).paused_at is None
+            contract = session.get_one(Contract, dead.contract.id)
+            contracts.suspend_contract(session, contract, house)
+            for tried in (
+                lambda: registry.resume(session, performer),
+                lambda: contracts.resume_contract(session, contract, house),
+                lambda: service.grant(session, house, said, jws=jws),
+                lambda: signatories.insist(session, contract, house, "estate_rep", at=clock.now()),
+            ):
+                with pytest.raises(DeathDisputed):
+                    tried()
+            assert contracts.withdraw_contract(session, contract, house).withdrawn_at is not None
 
     @ONE_DATABASE
     def test_nobody_else_of_the_house_waits_for_who_is_held_to_be_dead(self, dead, girl):

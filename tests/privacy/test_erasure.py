@@ -196,14 +196,12 @@ class TestErase:
             lives.say_alive(session, performer, griet.id)
             with pytest.raises(DeathDisputed):
                 lives.check_not_disputed(session, performer.id)
-        later(monkeypatch, days=13)
+        later(monkeypatch, days=31)
         with db.writing() as session:
             performer = session.get_one(Performer, performer_id)
-            with pytest.raises(DeathDisputed):
+            with pytest.raises(DeathDisputed):  # that nobody looked answers nothing
                 erasure.erase(session, performer, by=by, confirmed=performer_id)
-        later(monkeypatch, days=18)  # nobody looked; thirty-one days in all
-        with db.writing() as session:
-            performer = session.get_one(Performer, performer_id)
+            lives.end_word(session, performer_id)
             made = erasure.erase(session, performer, by=by, confirmed=performer_id)
             assert made.stopped["contracts"] == [scene.contract.series_id]
 

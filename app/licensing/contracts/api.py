@@ -31,6 +31,7 @@ from app.licensing.errors import (
     SignatureRefused,
 )
 from app.problems import shows
+from app.registry.errors import DeathDisputed
 
 router = APIRouter(prefix="/v1", tags=["licensing"])
 SIGNING_REFUSED = (
@@ -41,6 +42,7 @@ SIGNING_REFUSED = (
     SignatureRefused,
     BoundariesNotAcknowledged,
     PaperMissing,
+    DeathDisputed,
 )
 
 

@@ -16,6 +16,7 @@ from app.licensing.contracts.models import Contract
 from app.licensing.contracts.shown import ContractRead, shown
 from app.licensing.document.example import DOCUMENT
 from app.licensing.errors import ActNotAllowed, BoundariesCrossed, ContractInvalid, ContractNotFound
+from app.registry.errors import DeathDisputed
 
 router = APIRouter(prefix="/v1/contracts/{contract_id}", tags=["licensing"])
 NEGOTIATE = act_refusals(ContractNotFound, ActNotAllowed, ContractInvalid, BoundariesCrossed)
@@ -143,7 +144,12 @@ def suspend_contract(contract_id: str, act: Acting, body: GivenReason = NO_REASO
     return _on_the_whole(contract_id, body, act, partial(service.suspend_contract, note=body.note))
 
 
-@router.post("/resume", status_code=201, response_model=ContractRead, responses=CHANGE)
+@router.post(
+    "/resume",
+    status_code=201,
+    response_model=ContractRead,
+    responses=act_refusals(ContractNotFound, ActNotAllowed, DeathDisputed),
+)
 @may("performer", "representative", to="consent")
 def resume_contract(contract_id: str, act: Acting, body: GivenReason = NO_REASON) -> Response:
     """Lift a suspension. The performer may, or who signs in their place; not an agent."""

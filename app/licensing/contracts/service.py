@@ -33,6 +33,7 @@ from app.licensing.errors import (
     ContractNotFound,
     SignatureRefused,
 )
+from app.registry import lives
 from app.registry.models import Performer
 from app.transparency import service as transparency
 
@@ -166,7 +167,8 @@ def keep_signature(
     a minor beside their guardian signs again when of age, in that signature's place. The signer's
     authority comes from what is registered, never from what the caller claims. `acknowledged`
     names the performer's own boundaries that the document crosses. Raises SignatureRefused,
-    AlreadySigned, ActNotAllowed, ContractAlreadyWithdrawn, BoundariesNotAcknowledged.
+    AlreadySigned, ActNotAllowed, ContractAlreadyWithdrawn, BoundariesNotAcknowledged,
+    DeathDisputed.
     """
     if role not in signatories.ROLES:
         raise SignatureRefused(f"a contract is signed as {', '.join(signatories.ROLES)}: name one")
@@ -247,11 +249,12 @@ def resume_contract(
 ) -> Contract:
     """Allow uses again, as far as the contract does. Only the performer may.
 
-    Raises ActNotAllowed.
+    Raises ActNotAllowed, DeathDisputed.
     """
     deed = acts.begin_on_whole(
         session, contract, Act.RESUME, organization_id, api_key_id=api_key_id
     )
+    lives.check_not_disputed(session, contract.performer_id)
     for version in deed.executed:
         version.suspended_at = None
     _finish_on_log(deed, "contract-resumed", note=note)

@@ -15,7 +15,7 @@ from app.licensing.contracts.models import Contract, ContractSignature
 from app.licensing.document import contract as documents
 from app.licensing.document import local_days
 from app.licensing.errors import SignatureRefused
-from app.registry import mandates
+from app.registry import lives, mandates
 from app.registry.models import Performer
 from app.registry.models_mandates import PerformerLife
 
@@ -117,7 +117,8 @@ def insist(
     session: Session, contract: Contract, organization_id: str, role: str, *, at: datetime
 ) -> None:
     """Refuse a signature in a role that is not the caller's, or not called for at this time of the
-    performer's life. Expects the performer's lock. Raises SignatureRefused.
+    performer's life. Expects the performer's lock. Raises SignatureRefused; DeathDisputed while
+    somebody at the desk of a performer who is held to be dead says that they live.
     """
     if not may_sign(session, contract, organization_id, role):
         raise SignatureRefused(
@@ -127,6 +128,7 @@ def insist(
         )
     if role == "licensee":
         return
+    lives.check_not_disputed(session, contract.performer_id)
     life = mandates.life_of(session, contract.performer_id)
     standing = standing_of(contract, life, at=at)
     if role not in MAY_SIGN[standing]:

@@ -21,7 +21,7 @@ from app.licensing.errors import (
 from app.licensing.mandates import service
 from app.registry import lives
 from app.registry import service as registry
-from app.registry.errors import BirthRefused, PerformerUnknown
+from app.registry.errors import BirthRefused, DeathDisputed, PerformerUnknown
 from app.registry.models_mandates import Mandate
 from app.vault import LikenessErased
 
@@ -103,7 +103,12 @@ class MandatePage(BaseModel):
     status_code=201,
     response_model=MandateRead,
     responses=act_refusals(
-        PerformerUnknown, MandateInvalid, MandateRefused, SignatureRefused, AlreadySigned
+        PerformerUnknown,
+        MandateInvalid,
+        MandateRefused,
+        SignatureRefused,
+        AlreadySigned,
+        DeathDisputed,
     ),
 )
 @may("performer", "representative", to="sign")

@@ -1,7 +1,9 @@
 """A death comes on record by two operators, and by two it is taken back where it was in error.
 
 Whoever lives says so themselves, signed in at their own desk: every use is paused at once, and the
-operators are asked. What was decided meanwhile stays on record as it was decided.
+operators are asked. Until two of them agreed to one or the other, the estate signs, resumes and
+erases nothing; neither one operator nor silence ends that. What was decided meanwhile stays on
+record as it was decided.
 """
 
 import hashlib
@@ -26,6 +28,7 @@ from app.twofold.errors import TooManyProposals
 from app.twofold.models import TwofoldAct
 
 RECORDING, CORRECTION = "death-recording", "death-correction"
+UPHOLDING = "death-upholding"
 
 
 def rests_on_one(document: Mapping[str, Any]) -> bool:
@@ -148,6 +151,40 @@ def _undo(session: Session, mandate: Mandate) -> None:
 
 
 def put_aside(session: Session, act: TwofoldAct) -> None:
-    """Let a death stand, as an operator said who refused to take it back: the estate goes on."""
+    """Ask two operators whether a death stands, that one of them refused to take back.
+
+    Only where somebody says that they live: that word stands meanwhile, for one alone ends it not.
+    """
     service.lock(session, act.subject_id)
+    word = lives.standing_word(session, act.subject_id)
+    if word is None or not mandates.is_dead(session, act.subject_id):
+        return
+    asked = {"died_on": act.asked["died_on"], "word": word.id}
+    house = act.organization_id or ""
+    if twofold.undone(session, house, UPHOLDING, act.subject_id, asked) is None:
+        with suppress(TooManyProposals):
+            twofold.propose(session, UPHOLDING, act.subject_id, asked, organization_id=house)
+
+
+def uphold(session: Session, act: TwofoldAct) -> None:
+    """Let a death stand, as two operators agreed: the word against it is answered.
+
+    The estate goes on; nothing is resumed by it. Raises DeathRefused where that word, or that
+    death, does not stand any more.
+    """
+    twofold.note_done(session, act)
+    service.lock(session, act.subject_id)
+    life = mandates.life_of(session, act.subject_id)
+    word = lives.standing_word(session, act.subject_id)
+    died_on = date.fromisoformat(act.asked["died_on"])
+    if life is None or life.died_on != died_on or word is None or word.id != act.asked["word"]:
+        raise DeathRefused("what this would answer does not stand any more; look at what does")
     lives.end_word(session, act.subject_id)
+
+
+def is_asked(session: Session, performer_id: str) -> bool:
+    """Say whether operators are asked now to take a performer's death back, or to uphold it."""
+    about = select(TwofoldAct).where(
+        TwofoldAct.subject_id == performer_id, col(TwofoldAct.kind).in_((CORRECTION, UPHOLDING))
+    )
+    return any(each.state(clock.now()) == "proposed" for each in session.exec(about))

@@ -78,7 +78,7 @@ def grant(
 def check_may_be_given(
     session: Session, performer: Performer, said: MandateDocument, *, by: str
 ) -> None:
-    """Do nothing where an organization may give this. Raises MandateRefused."""
+    """Do nothing where an organization may give this. Raises MandateRefused, DeathDisputed."""
     life = mandates.life_of(session, performer.id)
     if said.role in mandates.EVIDENCE or said.papers or said.died_on:
         raise MandateRefused(
@@ -90,6 +90,7 @@ def check_may_be_given(
             "you may not give mandates for this performer: an adult gives them through their own "
             "desk, the guardian for a minor, the estate after a death"
         )
+    lives.check_not_disputed(session, performer.id)
     if said.holder in (by, performer.organization_id):
         raise MandateRefused("the holder is somebody else than who grants; name their organization")
     if life is not None and _is_minor(life, clock.now()) and said.ends_at > _midnight(life):

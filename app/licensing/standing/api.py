@@ -33,7 +33,7 @@ from app.licensing.words.api_words import SectionRead, told
 from app.problems import shows
 from app.registry import mandates
 from app.registry import service as registry
-from app.registry.errors import PerformerUnknown
+from app.registry.errors import DeathDisputed, PerformerUnknown
 
 router = APIRouter(prefix="/v1", tags=["standing offers"])
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -195,6 +195,7 @@ def read_standing_offer_document(standing_offer_id: str, read: Reading) -> Respo
         StandingOfferNotOpen,
         SignatureRefused,
         BoundariesNotAcknowledged,
+        DeathDisputed,
     ),
 )
 @may("performer", "representative", to="sign")

@@ -29,7 +29,7 @@ from app.licensing.standing.models import (
     StandingOfferAudience,
     StandingOfferExecution,
 )
-from app.registry import mandates
+from app.registry import lives, mandates
 from app.registry import service as registry
 from app.registry.errors import PerformerUnknown
 from app.registry.models import Performer
@@ -112,7 +112,7 @@ def sign_offer(
     An adult signs at their own desk, for a minor the guardian, after a death the estate, by a
     mandate that stands. The performer's boundaries are asked as before any signature; `made` gives
     it, and is called once all else allows it. Raises SignatureRefused, AlreadySigned,
-    StandingOfferNotOpen, BoundariesNotAcknowledged.
+    StandingOfferNotOpen, BoundariesNotAcknowledged, DeathDisputed.
     """
     performer = lock(session, offer)
     if not signatories.holds(session, performer, organization_id, role):
@@ -120,6 +120,7 @@ def sign_offer(
             f"{offer.id} is signed through the performer's own desk, or as guardian or for an "
             "estate by a mandate; whoever accepts it signs the contract made from it"
         )
+    lives.check_not_disputed(session, performer.id)
     status = offer.status(clock.now())
     if offer.signed_at is not None:
         raise AlreadySigned(f"{offer.id} is already signed")
