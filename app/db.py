@@ -59,6 +59,16 @@ class Json(TypeDecorator[Any]):
         return dialect.type_descriptor(kind)
 
 
+def has_word(session: Session, column: Any, word: str) -> sa.ColumnElement[bool]:
+    """Whether a column of JSON holds a list of texts with this one, asked in the database.
+
+    PostgreSQL counts how often a word stands in its JSON; in text it would take it for rare.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        return sa.type_coerce(column, postgresql.JSONB).has_key(word)
+    return sa.cast(column, sa.Text).contains(f'"{word}"', autoescape=True)
+
+
 def make_engine(url: str) -> Engine:
     """Open a database; on SQLite also set WAL, foreign keys, full sync and explicit BEGIN.
 

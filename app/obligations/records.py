@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.db import Instant
+from app.db import Instant, has_word
 from app.gateway.models import Generation
 from app.gateway.models_vendor_copies import VendorCopy
 from app.licensing.contracts.models import Contract
@@ -38,7 +38,7 @@ def labels(session: Session, asked: Asked) -> Sequence[Obligation]:
         .where(
             sort_at.is_not(None),
             col(Generation.taken_down_at).is_(None),
-            sa.cast(col(Decision.obligations), sa.Text).like(f'%"{LABEL}"%'),
+            has_word(session, col(Decision.obligations), LABEL),
             asked.in_output(),
         )
     )

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app import clock
-from app.db import Instant
+from app.db import Instant, has_word
 from app.gateway.models import Generation, GenerationReplica
 from app.gateway.models_vendor_copies import VendorCopy
 from app.gateway.reviews.models import Review
@@ -75,18 +75,19 @@ def denials(
     """
     asked_for = elements(session, col(Decision.request), "use", "performers")
     of_theirs = sa.and_(
-        col(Contract.performer_id).in_(
-            sa.select(asked_for.c.value).select_from(asked_for).correlate(Decision)
-        ),
         col(Contract.licensee_id) == col(Decision.organization_id),
         under(session, union),
         _signed_and_not_left(col(Decision.at)),
         sa.or_(
             col(Contract.ends_at) > col(Decision.at),
-            sa.cast(col(Decision.codes), sa.Text).contains(f'"{ENDED}"'),
+            has_word(session, col(Decision.codes), ENDED),
         ),
     )
-    concerned = sa.exists(sa.select(1).select_from(Contract).where(of_theirs).correlate(Decision))
+    named = col(Contract.performer_id) == asked_for.c.value
+    # In this order: the contracts of the few asked for, not those of a house (PostgreSQL keeps it).
+    concerned = sa.exists(
+        sa.select(1).select_from(sa.join(asked_for, Contract, named)).where(of_theirs)
+    ).correlate(Decision)
     query = sa.select(Decision).where(
         col(Decision.outcome) == sa.literal_column("'deny'"),
         concerned,  # as its index says it
@@ -97,8 +98,9 @@ def denials(
     whose = (
         sa.select(col(Decision.id), col(Contract.performer_id))
         .select_from(Decision)
-        .join(Contract, of_theirs)
-        .where(col(Decision.id).in_([each.id for each in found]))
+        .join(asked_for, sa.true())
+        .join(Contract, named)
+        .where(of_theirs, col(Decision.id).in_([each.id for each in found]))
     )
     theirs = {(decision_id, performer_id) for decision_id, performer_id in session.execute(whose)}
     return [_denial(each, theirs) for each in found]
@@ -208,13 +210,19 @@ def _copies(
         sa.case((left.is_(None), ends), (ends.is_(None), left), (left < ends, left), else_=ends),
         Instant,
     )
+    # Asked of each copy's own contract: in a join PostgreSQL may read the words of all there are.
+    due_under = (
+        sa.select(due)
+        .where(col(Contract.id) == col(VendorCopy.contract_id), under(session, union))
+        .correlate(VendorCopy)
+        .scalar_subquery()
+    )
     query = (
         sa.select(VendorCopy, col(Contract.series_id), due)
         .join(Contract, col(Contract.id) == col(VendorCopy.contract_id))
         .where(
             col(VendorCopy.state) != "deleted",
-            due <= sa.literal(at, Instant),
-            under(session, union),
+            sa.type_coerce(due_under, Instant) <= sa.literal(at, Instant),
         )
     )
     if after is not None:
