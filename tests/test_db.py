@@ -141,3 +141,38 @@ def end_the_pooled_connection() -> None:
         connection.execute(
             sa.text("SELECT pg_terminate_backend(:number, 5000)"), {"number": number}
         )
+
+
+class TestHasWord:
+    def test_takes_a_word_as_it_is_written(self, session: Session) -> None:
+        words = sa.table("words", sa.column("held", db.Json()))
+        kind = "JSONB" if session.get_bind().dialect.name == "postgresql" else "TEXT"
+        session.execute(sa.text(f"CREATE TEMPORARY TABLE words (held {kind})"))
+        for held in (["a_word"], ["axword"], ["a_word_more"], []):
+            session.execute(sa.insert(words).values(held=held))
+        asked = sa.select(words.c.held).where(db.has_word(session, words.c.held, "a_word"))
+        assert session.scalars(asked).all() == [["a_word"]]
+        session.rollback()
+
+    @POSTGRESQL
+    def test_lets_the_server_know_how_many_there_are(self, database: str, session: Session) -> None:
+        session.execute(
+            sa.text(
+                "CREATE TEMPORARY TABLE words AS SELECT CASE WHEN n % 10 = 0 THEN '[]'::jsonb"
+                """ ELSE '["other", "label"]'::jsonb END AS held FROM generate_series(1, 1000) n"""
+            )
+        )
+        session.execute(sa.text("ANALYZE words"))
+        held = sa.column("held", db.Json())
+        assert _expected(session, held, db.has_word(session, held, "label")) > 800
+        in_text = sa.cast(held, sa.Text).contains('"label"')
+        assert _expected(session, held, in_text) < 100  # what made it read everything
+        session.rollback()
+
+
+def _expected(session: Session, held: sa.ColumnElement[object], asked: object) -> int:
+    """Return how many rows PostgreSQL expects to find."""
+    query = sa.select(held).select_from(sa.table("words")).where(asked)
+    text = query.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+    plan = session.connection().exec_driver_sql(f"EXPLAIN (FORMAT JSON) {text}")
+    return int(plan.scalar_one()[0]["Plan"]["Plan Rows"])
