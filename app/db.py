@@ -65,7 +65,8 @@ def has_word(session: Session, column: Any, word: str) -> sa.ColumnElement[bool]
     PostgreSQL counts how often a word stands in its JSON; in text it would take it for rare.
     """
     if session.get_bind().dialect.name == "postgresql":
-        return sa.type_coerce(column, postgresql.JSONB).has_key(word)
+        found: sa.ColumnElement[bool] = sa.type_coerce(column, postgresql.JSONB).has_key(word)
+        return found
     return sa.cast(column, sa.Text).contains(f'"{word}"', autoescape=True)
 
 
