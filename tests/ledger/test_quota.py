@@ -1,21 +1,12 @@
-"""What many uses of a contract come to is remembered, and is never other than it is."""
+"""What the uses of a contract come to is what their rows say at that moment."""
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from app import db
-from app.ledger import quota, service
+from app.ledger import service
 from tests.ledger.factories import event_of, terms_of
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remember what two uses come to."""
-    monkeypatch.setattr(quota, "MANY", 2)
-
-
-def remembered() -> dict[str, quota._Sum]:
-    return quota._REMEMBERED[db.engine().pool]
+from tests.transparency.superuser import Superuser
 
 
 def post(session: Session, name: str, seconds: int = 1) -> None:
@@ -37,41 +28,41 @@ def used(session: Session) -> tuple[int, int]:
     return int(found.seconds), found.renders
 
 
-def test_what_came_since_is_added_and_taken_back(session: Session) -> None:
+def test_what_was_reversed_is_given_back(session: Session) -> None:
     expected, renders = 0, 0
     for number, name in enumerate(("a", "wrong b", "c", "d", "wrong e", "f"), start=1):
         post(session, name, number)
         if not name.startswith("wrong"):
             expected, renders = expected + number, renders + 1
         assert used(session) == (expected, renders)
-    assert remembered()["con_1"].number > 3
 
 
-def test_what_was_undone_is_not_remembered(database: str) -> None:
-    """Planted fault: whoever remembers by number alone counts a use that never was."""
+def test_what_was_undone_is_not_counted(database: str) -> None:
     with db.writing() as session:
         post(session, "a")
     with Session(db.engine()) as session:
         post(session, "b", 100)
         assert used(session) == (101, 2)
         session.rollback()
-    assert remembered()["con_1"].number == 1
     with db.writing() as session:
         post(session, "c", 10)  # in the place of the one that was undone
         assert used(session) == (11, 2)
-    kept = remembered()["con_1"]
-    with db.writing() as session:
-        remembered()["con_1"] = kept._replace(used_us=10**9)  # what is remembered is used
-        assert used(session)[0] == 1000
 
 
-def test_who_sees_less_is_told_less(database: str) -> None:
+@pytest.mark.parametrize("done", ["edited", "deleted"])
+def test_an_older_use_that_is_not_what_it_was_is_reckoned_at_once(database: str, done: str) -> None:
+    """Planted fault: whoever remembers a sum under the newest use does not see it."""
     with db.writing() as session:
-        post(session, "a")
-    with db.reading() as early:
-        assert used(early) == (1, 1)
-        with db.writing() as session:
-            post(session, "b", 5)
-            post(session, "c", 5)
-            assert used(session) == (11, 3)
-        assert used(early) == (1, 1)  # its snapshot is of before
+        for number in range(130):
+            post(session, f"{number}")
+        assert used(session) == (130, 130)
+    with Session(db.engine()) as session:
+        superuser, table = Superuser(session), SQLModel.metadata.tables["usage_event"]
+        older = superuser.rows(table)[1]
+        if done == "edited":
+            superuser.edit(table, older, length_us=older["length_us"] + 50_000_000)
+            assert used(session) == (180, 130)
+        else:
+            superuser.delete(table, older)
+            assert used(session) == (129, 129)
+        session.rollback()
