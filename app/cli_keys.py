@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,8 +11,6 @@ from app.cli_check import AsJson
 from app.config import settings
 from app.provenance import certificate_files, pki
 from app.provenance.subjects import name_organization
-
-WATERMARK = "watermark"
 
 keys_commands = typer.Typer(
     no_args_is_help=True, help="Certificates, and the keys that sign files and time stamps."
@@ -79,24 +77,29 @@ def rotate_key(
     (docs/people.md). A key of a certificate that was stolen is revoked instead, which takes one and
     makes a new one.
     """
-    from app.twofold import operators
+    from app.twofold import epochs, operators
+
+    asked: dict[str, Any] = {"series": series}
+    recorded = epochs.on_record() if series == keys.WATERMARK else 1
+    if series == keys.WATERMARK:
+        asked["epoch"] = keys.next_epoch(series, recorded)
 
     def rotate(_: object = None) -> None:
-        if series == WATERMARK:
-            print(_begun(keys.begin_epoch(WATERMARK)))
+        if series == keys.WATERMARK:
+            print(_begun(keys.begin_epoch(series, recorded)))
             return
         made = pki.rotate(settings().keys_dir, series, ocsp_url=settings().ocsp_url)
         print(f"in force: {', '.join(made)}")
 
     if certificate_files.every(settings().keys_dir):
-        operators.by_two("operator-key-rotation", series, {"series": series}, rotate)
+        operators.by_two(epochs.KIND, series, asked, rotate)
     else:  # there is nothing here yet that anybody could lose
         rotate()
 
 
 def _begun(epoch: int) -> str:
     """What a new epoch of the watermark's key changes."""
-    found = ", ".join(str(each) for each in keys.epochs(WATERMARK))
+    found = ", ".join(str(each) for each in keys.epochs(keys.WATERMARK, epoch))
     said = f"in force: epoch {epoch} of the watermark's key; marks are looked for under {found}"
     if (lost := epoch - keys.EPOCHS_TRIED) > 0:
         said += f"; those of epoch {lost} are not found any more"

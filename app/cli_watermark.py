@@ -84,7 +84,10 @@ def detect_marks(
     with _refusals():
         from app.provenance import marks
 
-        known = keys.epochs("watermark") if key_file is None else {0: _key(key_file)}
+        if key_file is None:
+            known = keys.epochs(keys.WATERMARK, _on_record())
+        else:
+            known = {0: _key(key_file)}
         found = marks.find(file, known, thorough=thorough)
     if as_json:
         print(found.model_dump_json(exclude_none=True))
@@ -123,9 +126,15 @@ def _bytes_of(text: str) -> bytes:
 
 def _key(file: Path | None) -> bytes:
     if file is None:
-        return keys.secret("watermark")
+        return keys.secret(keys.WATERMARK, _on_record())
     with file.open("rb") as opened:
         return opened.read(MAX_KEY_BYTES)
+
+
+def _on_record() -> int:
+    from app.twofold import epochs
+
+    return epochs.on_record()
 
 
 @contextmanager

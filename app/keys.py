@@ -7,6 +7,7 @@ lines of `Keeper`.
 """
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from functools import lru_cache
@@ -41,8 +42,11 @@ CERTIFIED: Mapping[str, str] = {
     "tsa": "P-256",
     "identity-ca": "P-384",
 }
-SECRETS = ("watermark", "vault-root", "link", "evidence")
+WATERMARK = "watermark"  # the only secret that has epochs
+SECRETS = (WATERMARK, "vault-root", "link", "evidence")
 EPOCHS_TRIED = 3  # of the watermark's key: each costs a search of its own
+# The file of a later epoch, 999 at most; a copy that is named after a day is none.
+_LATER = re.compile(rf"{WATERMARK}\.([2-9]|[1-9][0-9]{{1,2}})\.key")
 CURVES: Mapping[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
 HASHES: Mapping[str, hashes.HashAlgorithm] = {"P-256": hashes.SHA256(), "P-384": hashes.SHA384()}
 
@@ -101,26 +105,38 @@ def is_here(name: str) -> bool:
     return True
 
 
-def secret(purpose: str) -> bytes:
-    """Return the purpose's 32 secret bytes, of the newest epoch. Raises KeyMissing."""
-    return _secret(_of_epoch(purpose, _epochs(purpose)[0]), settings().keys_dir)
+def secret(purpose: str, recorded: int = 1) -> bytes:
+    """Return the purpose's 32 secret bytes, of the newest epoch. Raises KeyMissing, as `epochs`."""
+    if purpose == WATERMARK:
+        return _secret(_of_epoch(_newest(recorded)), settings().keys_dir)
+    if purpose not in SECRETS:
+        raise KeyMissing(f"no secret has the purpose {purpose!r}")
+    return _secret(purpose, settings().keys_dir)
 
 
-def epochs(purpose: str) -> dict[int, bytes]:
-    """Return the purpose's secrets by epoch, newest first, EPOCHS_TRIED at most. Raises KeyMissing.
+def epochs(purpose: str, recorded: int = 1) -> dict[int, bytes]:
+    """Return the watermark's secrets by epoch, newest first, EPOCHS_TRIED at most.
 
-    The first epoch is `watermark.key`, the second `watermark.2.key`.
+    The first epoch is `watermark.key`, the second `watermark.2.key`; no other secret has any.
+    `recorded` is the newest epoch on record elsewhere (app.twofold.epochs). Raises KeyMissing, also
+    where that one's file is gone: an older one is never taken in its place.
     """
-    return {
-        epoch: _secret(_of_epoch(purpose, epoch), settings().keys_dir)
-        for epoch in _epochs(purpose)[:EPOCHS_TRIED]
-    }
+    _insist_epochs(purpose)
+    _newest(recorded)
+    here = _epochs()[:EPOCHS_TRIED]
+    return {each: _secret(_of_epoch(each), settings().keys_dir) for each in here}
 
 
-def begin_epoch(purpose: str) -> int:
+def next_epoch(purpose: str, recorded: int = 1) -> int:
+    """Say which epoch would come next: the number of a key that was lost is never used again."""
+    _insist_epochs(purpose)
+    return max(recorded, _epochs()[0]) + 1
+
+
+def begin_epoch(purpose: str, recorded: int = 1) -> int:
     """Make a new secret, which is in force from now on, beside the older ones; return its epoch."""
-    epoch = _epochs(purpose)[0] + 1
-    path = settings().keys_dir / f"{_of_epoch(purpose, epoch)}.key"
+    epoch = next_epoch(purpose, recorded)
+    path = settings().keys_dir / f"{_of_epoch(epoch)}.key"
     _write_new(path, secrets.token_bytes(32))  # where another was first, that one is in force
     return epoch
 
@@ -153,7 +169,8 @@ def create_missing() -> list[str]:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = [purpose for purpose in SIGNING if create(purpose)]
     for purpose in SECRETS:
-        path = directory / f"{_of_epoch(purpose, _epochs(purpose)[0])}.key"
+        name = _of_epoch(_epochs()[0]) if purpose == WATERMARK else purpose
+        path = directory / f"{name}.key"
         made += [purpose] if _write_new(path, secrets.token_bytes(32)) else []
     return made
 
@@ -264,21 +281,36 @@ def _opened(name: str, directory: Path, _there: tuple[int, int] | None) -> Priva
     return key
 
 
-def _epochs(purpose: str) -> list[int]:
-    """The epochs of a purpose whose secrets are here, newest first; the first where there is none.
+def _insist_epochs(purpose: str) -> None:
+    if purpose != WATERMARK:
+        raise KeyMissing(f"the secret {purpose!r} has no epochs")
+
+
+def _epochs() -> list[int]:
+    """The epochs whose secrets are here, newest first; the first where there is none.
 
     Looked up each time: another process may have begun one.
     """
-    if purpose not in SECRETS:
-        raise KeyMissing(f"no secret has the purpose {purpose!r}")
-    numbers = [path.name.split(".")[1] for path in settings().keys_dir.glob(f"{purpose}.*.key")]
-    later = sorted((int(number) for number in numbers if number.isdecimal()), reverse=True)
-    first = (settings().keys_dir / f"{purpose}.key").exists() or not later
+    directory = settings().keys_dir
+    found = [_LATER.fullmatch(each.name) for each in directory.glob(f"{WATERMARK}.*.key")]
+    later = sorted((int(each[1]) for each in found if each), reverse=True)
+    first = (directory / f"{_of_epoch(1)}.key").exists() or not later
     return [*later, *([1] if first else [])]
 
 
-def _of_epoch(purpose: str, epoch: int) -> str:
-    return purpose if epoch == 1 else f"{purpose}.{epoch}"
+def _newest(recorded: int) -> int:
+    newest = _epochs()[0]
+    if newest < recorded:
+        raise KeyMissing(
+            f"the key {_of_epoch(recorded)}.key is missing, the newest of the watermark, and none "
+            "older is taken in its place; restore it from backup, or copy it from a host that has "
+            f"it. If it is lost for good: `understudy keys rotate {WATERMARK}`"
+        )
+    return newest
+
+
+def _of_epoch(epoch: int) -> str:
+    return WATERMARK if epoch == 1 else f"{WATERMARK}.{epoch}"
 
 
 @lru_cache(maxsize=32)

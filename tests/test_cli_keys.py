@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from app import config, db, keys
 from app.cli import app
 from app.identity.models import Organization
+from app.twofold import epochs
 from tests.people.agreeing import by_two, make_two_operators
 from tests.provenance.making import an_authority
 
@@ -98,6 +99,26 @@ class TestKeys:
         keys.begin_epoch("watermark")
         said = by_two("keys", "rotate", "watermark")
         assert "looked for under 4, 3, 2; those of epoch 1 are not found any more" in said
+
+    @ONE_DATABASE
+    def test_a_newest_epoch_that_is_lost_stops_marking_and_is_never_made_anew(self, database):
+        """Planted fault: whoever asks the files alone marks on with the retired key."""
+        an_authority(config.settings().keys_dir)
+        make_two_operators()
+        by_two("keys", "rotate", "watermark")
+        (config.settings().keys_dir / "watermark.2.key").unlink()  # an older backup was restored
+        assert list(keys.epochs("watermark")) == [1]
+        for ask in (epochs.secret, epochs.known):
+            with (
+                db.reading() as session,
+                pytest.raises(keys.KeyMissing, match=r"watermark\.2\.key"),
+            ):
+                ask(session)
+        assert "those of epoch" not in (said := by_two("keys", "rotate", "watermark"))
+        assert "epoch 3 of the watermark's key; marks are looked for under 3, 1" in said
+        with db.reading() as session:
+            assert epochs.secret(session) == keys.secret("watermark")
+            assert epochs.newest(session) == 3
 
     def test_what_is_no_serial_is_refused(self, data_dir):
         assert CliRunner().invoke(app, ["keys", "revoke", "none"]).exit_code == 2

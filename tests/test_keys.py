@@ -55,6 +55,35 @@ class TestEpochs:
         assert keys.secret("watermark") == b"b" * 32
         assert keys.epochs("watermark") == {2: b"b" * 32, 1: before}
 
-    def test_another_purpose_has_none(self, data_dir: Path) -> None:
+    def test_an_older_one_is_not_taken_for_the_newest_on_record(self, data_dir: Path) -> None:
+        """Planted fault: whoever takes what is there marks with a key that was retired."""
+        assert keys.begin_epoch("watermark") == 2
+        (data_dir / "keys" / "watermark.2.key").unlink()
+        for ask in (keys.secret, keys.epochs):
+            with pytest.raises(keys.KeyMissing, match=r"watermark\.2\.key is missing"):
+                ask("watermark", 2)
+        assert keys.begin_epoch("watermark", 2) == 3  # never another second one
+        assert list(keys.epochs("watermark", 3)) == [3, 1]
+
+    @pytest.mark.parametrize("purpose", ["evidence", "vault-root", "link"])
+    def test_other_secrets_have_none_and_a_copy_beside_them_is_nothing(
+        self, data_dir: Path, purpose: str
+    ) -> None:
+        """Planted fault: were a copy an epoch, it would be the live secret at once."""
+        before = keys.secret(purpose)
+        for name in ("2", "20261128"):
+            (data_dir / "keys" / f"{purpose}.{name}.key").write_bytes(b"c" * 32)
+        assert keys.secret(purpose) == before
+        for ask in (keys.epochs, keys.begin_epoch):
+            with pytest.raises(keys.KeyMissing, match="has no epochs"):
+                ask(purpose)
+
+    @pytest.mark.parametrize("name", ["0", "1", "02", "²", "old", "20261128", "2.old"])
+    def test_a_file_that_is_named_otherwise_is_no_epoch(self, data_dir: Path, name: str) -> None:
+        before = keys.secret("watermark")
+        (data_dir / "keys" / f"watermark.{name}.key").write_bytes(b"c" * 32)
+        assert keys.epochs("watermark") == {1: before}
+
+    def test_another_purpose_is_no_secret(self, data_dir: Path) -> None:
         with pytest.raises(keys.KeyMissing):
             keys.secret("nothing")

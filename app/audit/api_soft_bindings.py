@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
-from app import db, keys, rates, sandbox
+from app import db, rates, sandbox
 from app.access import may
 from app.audit import budget, recovery
 from app.audit.errors import (
@@ -38,6 +38,7 @@ from app.provenance.errors import ManifestUnknown
 from app.provenance.manifest import ALGORITHM as WATERMARK
 from app.provenance.media import sniff
 from app.provenance.softbinding import FINGERPRINT_ALGORITHM as FINGERPRINT
+from app.twofold import epochs
 
 QUERY_BYTES = 8000  # RFC 9110, 4.1: as long as every server should read
 MANIFEST = "application/c2pa"
@@ -231,12 +232,11 @@ async def find_by_content(
             raise AssetTypeUnknown("it begins like no picture, film or sound that we know")
 
         def look() -> MatchesRead:
-            known = keys.epochs("watermark")
             with db.reading() as session:
                 found = recovery.by_content(
                     session,
                     path,
-                    watermark_keys=known,
+                    watermark_keys=epochs.known(session),
                     algorithm=alg,
                     hint=hint,
                     at_most=at_most,

@@ -6,13 +6,14 @@ from typing import BinaryIO
 
 from cryptography import x509
 
-from app import db, keys, sandbox
+from app import db, sandbox
 from app.audit import budget, service
 from app.config import settings
 from app.errors import AppError
 from app.licensing.document.disclosure import STRANGER, Viewer
 from app.provenance.desk import desk
 from app.provenance.verify import MayTell, freely
+from app.twofold import epochs
 
 
 class TrustListUnreadable(AppError):
@@ -38,7 +39,7 @@ def look_at(
             session,
             path,
             **desk().trust,
-            watermark_keys=keys.epochs("watermark"),
+            watermark_keys=epochs.known(session),
             viewer=viewer,
             trust_list_pem=listed,
             may_tell=may_tell,

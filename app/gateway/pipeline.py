@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 from sqlmodel import Session
 
-from app import clock, commits, db, keys, publication
+from app import clock, commits, db, publication
 from app.gateway import (
     buying,
     claims,
@@ -57,6 +57,7 @@ from app.provenance.errors import ReleaseGateClosed
 from app.registry import matching
 from app.registry import service as registry
 from app.transparency import service as transparency
+from app.twofold import epochs
 
 logger = structlog.get_logger()
 # --- 3. The intent is committed, then the generator is called, outside any transaction. ---
@@ -178,9 +179,9 @@ def mark(generation_id: str) -> bool:
     with at_work(generation_id) as directory:
         source = fetch(generation.rendered_key, directory / "rendered")
         kind, payload = outputs.kind_of(generation), bytes.fromhex(generation.payload_hex)
-        marked, secret = kind.marked(source), keys.secret("watermark")
+        marked = kind.marked(source)
         with db.reading() as session:
-            slate = takes.slate_of(session, generation)
+            secret, slate = epochs.secret(session), takes.slate_of(session, generation)
         marking.mark_output(source, marked, payload, secret, kind.marked_by, slate=slate)
         _, key = keep(generation_id, "marked", marked)
     with db.writing() as session:

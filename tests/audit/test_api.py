@@ -87,9 +87,9 @@ class TestVerifyUpload:
     def test_the_watermark_keys_are_the_installations_own(self, client, monkeypatch):
         asked = []
         known = {1: bytes(32)}
-        monkeypatch.setattr(keys, "epochs", lambda purpose: asked.append(purpose) or known)
+        monkeypatch.setattr(keys, "epochs", lambda *which: asked.append(which) or known)
         assert post(client, b"hello").status_code == 200
-        assert asked == ["watermark"]
+        assert asked == [("watermark", 1)]
 
 
 MULTIPART = {"content-type": "multipart/form-data; boundary=edge"}
