@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from app import keys
+from app import keys, logs
 
 if TYPE_CHECKING:
     from app.audit.service import Verdict
@@ -64,6 +64,7 @@ def verify(
     if offline is None:
         if any((claim_root, time_roots, key_set, log_key, witness)):
             raise typer.BadParameter("anchors are given with --offline; online they are our own")
+        logs.configure()  # to stderr: the answer is all that stands on stdout
         _tell(desk.look_at(file, trust_list=trust_list), as_json)
         return
     from app.audit.bundle.checking import Anchors

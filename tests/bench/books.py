@@ -111,8 +111,8 @@ def bare_statements(lasts_s: float) -> float:
         if sqlite:
             cursor.execute("BEGIN IMMEDIATE")
         with nullcontext() if sqlite else driver.pipeline():
-            for text, parameters in statements:
-                cursor.execute(text, parameters)
+            for method, text, parameters in statements:
+                getattr(cursor, method)(text, parameters)
             connection.commit()
         done += 1
     took_s = time.perf_counter() - begun
@@ -120,9 +120,9 @@ def bare_statements(lasts_s: float) -> float:
     return done / took_s
 
 
-def _recorded(several: int) -> list[list[tuple[str, Any]]]:
+def _recorded(several: int) -> list[list[tuple[str, str, Any]]]:
     """Post so often, undo it, and return what each posting asked of the database."""
-    asked: list[tuple[str, Any]] = []
+    asked: list[tuple[str, str, Any]] = []
     honest = PoolProxiedConnection.cursor
 
     def recording(self: Any, *given: Any) -> Any:
@@ -143,12 +143,17 @@ def _recorded(several: int) -> list[list[tuple[str, Any]]]:
 class _Recording:
     """A driver's cursor, and a note of what was asked of it."""
 
-    def __init__(self, cursor: Any, asked: list[tuple[str, Any]]) -> None:
+    def __init__(self, cursor: Any, asked: list[tuple[str, str, Any]]) -> None:
         self._cursor, self._asked = cursor, asked
 
     def execute(self, text: str, parameters: Any = ()) -> Any:
-        self._asked.append((text, parameters))
+        self._asked.append(("execute", text, parameters))
         return self._cursor.execute(text, parameters)
+
+    def executemany(self, text: str, parameters: Any) -> Any:
+        kept = list(parameters)
+        self._asked.append(("executemany", text, kept))
+        return self._cursor.executemany(text, kept)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)

@@ -38,7 +38,7 @@ BY_NIGHT = {
 }
 # Addresses that give a file, a stream or a way on, and no page to look at.
 NO_PAGES = (
-    r"/static/.*|.*/film|.*/play|.*\.{kind}|.*/download|.*/clearance|.*/events|.*\.zip|.*\.csv|.*/photo|.*/portrait|.*/still|.*/sound|"
+    r"/static/.*|.*/film|.*/play|.*\.{kind}|.*/download|.*/clearance|.*/events|.*\.zip|.*\.csv|.*\.pdf|.*/photo|.*/portrait|.*/still|.*/sound|"
     r"/sign-in/studio/{\w+}/back|/contracts/{\w+}/signatures/{\w+}"
 )
 # Whatever takes a finger or a key; and why it cannot be used, or does not show that it would be.
