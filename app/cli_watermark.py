@@ -73,7 +73,7 @@ def detect_marks(
     file: Readable,
     key_file: KeyFile = None,
     thorough: Annotated[
-        bool, typer.Option("--thorough", help="Of films: look at twice as many frames.")
+        bool, typer.Option("--thorough", help="Of films: look at half as many frames again.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

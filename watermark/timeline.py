@@ -1,22 +1,22 @@
 """Where in a film which mark is: average the frames of a stretch, read it, mark its extent.
 
 The pattern stands still, so the residuals of frames add up while the film behind them changes.
-Frames are gathered in steps of half a second, at normal effort only those that others are predicted
-from: the rest show the mark of these, moved along. A stretch of steps is read as one picture; with
-the payload known, each step's agreement with its codeword tells where the mark begins and ends.
-What is left is read again shot by shot.
+Frames, as far apart in time whatever their kind, are gathered in steps of half a second; a stretch
+of steps is read as one picture; with the payload known, each step's agreement with its codeword
+tells where the mark begins and ends. What is left is read again shot by shot.
 """
 
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import av
 import cv2
 import numpy as np
 
-from watermark import film, mask, reading
+from watermark import film, mask, reading, sampling
 from watermark import payload as message
 from watermark.arrays import Floats, Integers, View
 from watermark.errors import UnreadableMedia
@@ -25,9 +25,9 @@ TRIES = (8, 128)  # messages, as in `image`, in the first forty seconds
 LATER_TRIES = (1, 16)  # a film of three hours is decoded 70 000 times
 _STEP_S = 0.5
 _LOOKS_PER_STEP = 4  # frames looked at in a step, beside key frames, at least,
-_LOOKS = 100  # and in a short film as many as make this together
+_LOOKS = 100  # and in a short film as many as make this together, or,
+_EVERY = 150  # if it has no more frames than this, each
 _THOROUGH = 1.5  # times as many with thorough effort
-_LEFT_OUT = {"h264": "BIDIR"}  # frames not decoded; elsewhere, those that no other refers to
 _CHUNK_STEPS = 80
 _PIECE_STEPS = 16  # read on their own with thorough effort
 _WORKING_PIXELS = 0.55e6
@@ -74,32 +74,20 @@ class Step:
     whole_looks: int = 0
 
 
-def find(source: Any, track: Any, keys: Sequence[bytes], *, thorough: bool) -> list[Detection]:
+def find(src: Path, keys: Sequence[bytes], *, thorough: bool) -> list[Detection]:
     """All marks of these keys in a film, as a timeline: it is decoded once, and read with each.
 
-    Only to be thorough is every frame decoded.
+    If some of it shows a mark and some does not, it is decoded again and each frame looked at.
     """
-    if not thorough:
-        track.codec_context.skip_frame = _LEFT_OUT.get(track.codec_context.name, "NONREF")
-    size, limit = (track.height, track.width), message.limit(keys)
-    searches = [_Search(key, thorough, size, limit) for key in keys]
-    chunk: list[Step] = []
-    any_frame = False
-    steps = (source.duration or 0) / av.time_base / _STEP_S  # none where the file does not say
-    looks = max(_LOOKS_PER_STEP, round(_LOOKS / steps)) if steps else _LOOKS_PER_STEP
-    apart_s = _STEP_S / looks / (_THOROUGH if thorough else 1)
-    for step in _steps(source, track, apart_s):
-        any_frame = True
-        if len(chunk) >= _CHUNK_STEPS:
-            for search in searches:
-                search.explain(chunk)
-                search.reader.tries = LATER_TRIES
-            chunk = []
-        chunk.append(step)
-    if not any_frame:
-        raise UnreadableMedia("the video track has no frames that can be decoded")
-    for search in searches:
-        search.explain(chunk)
+    with film.opened(src) as source:
+        track = film.picture_track(source)
+        size, limit = (track.height, track.width), message.limit(keys)
+        searches = [_Search(key, thorough, size, limit) for key in keys]
+        apart_s = _apart(source, track) / (_THOROUGH if thorough else 1)
+        shown = _explain(searches, _steps(source, track, apart_s, whole=thorough))
+    if apart_s and any(search.found for search in searches) and _gaps(searches, *shown):
+        with film.opened(src) as source:
+            _explain(searches, _steps(source, film.picture_track(source), 0, whole=True))
     bound = message.log10_false_positive(sum(search.reader.attempts for search in searches))
     found = [
         Detection(payload, start_s, end_s, bound, region, index)
@@ -109,23 +97,58 @@ def find(source: Any, track: Any, keys: Sequence[bytes], *, thorough: bool) -> l
     return sorted(found, key=lambda one: one.start_s)
 
 
-def _steps(source: Any, track: Any, apart_s: float) -> Iterator[Step]:
-    """The film in steps, as it is decoded; frames nearer than `apart_s` are not looked at."""
+def _apart(source: Any, track: Any) -> float:
+    """How many seconds apart, about, frames are looked at; 0 for each frame of a short film."""
+    length_s = (source.duration or 0) / av.time_base  # none where the file does not say
+    if not length_s:
+        return _STEP_S / _LOOKS_PER_STEP
+    if length_s * float(track.average_rate or track.guessed_rate or 25) <= _EVERY:
+        return 0
+    return min(_STEP_S / _LOOKS_PER_STEP, length_s / _LOOKS)
+
+
+def _explain(searches: list["_Search"], steps: Iterator[Step]) -> tuple[float, float]:
+    """Find every mark in a film, which begins and ends at the instants returned."""
+    chunk: list[Step] = []
+    start_s: float | None = None
+    for step in steps:
+        if len(chunk) >= _CHUNK_STEPS:
+            for search in searches:
+                search.explain(chunk)
+                search.reader.tries = LATER_TRIES
+            chunk = []
+        chunk.append(step)
+        start_s = step.start_s if start_s is None else start_s
+    if start_s is None:
+        raise UnreadableMedia("the video track has no frames that can be decoded")
+    for search in searches:
+        search.explain(chunk)
+    return start_s, chunk[-1].end_s
+
+
+def _gaps(searches: list["_Search"], start_s: float, end_s: float) -> bool:
+    """Whether more than a step of a film shows none of the marks that were found."""
+    spans = [span[1:3] for search in searches for span in search.timeline()]
+    for start, end in [*sorted(spans), (end_s, end_s)]:
+        if start - start_s > _STEP_S:
+            return True
+        start_s = max(start_s, end)
+    return False
+
+
+def _steps(source: Any, track: Any, apart_s: float, *, whole: bool) -> Iterator[Step]:
+    """The film in steps, as it is decoded; of frames within `apart_s` one is looked at."""
     current: Step | None = None
     thumb: Floats | None = None
-    rate = float(track.average_rate or track.guessed_rate or 25)
     shape: tuple[int, int] | None = None
-    looked_at = -apart_s
-    for count, frame in enumerate(source.decode(track)):
-        at = float(frame.time) if frame.time is not None else count / rate
-        if current is not None and at >= current.start_s + _STEP_S:
-            yield current
-            current = None
+    for at, ended, frame in sampling.sampled(source, track, apart_s, whole=whole):
         if current is not None:
-            current.end_s = at + 1 / rate
-            if not frame.key_frame and at < looked_at + apart_s - 0.5 / rate:
-                continue
-        looked_at = at
+            current.end_s = ended
+            if frame is None or at >= current.start_s + _STEP_S:
+                yield current
+                current = None
+        if frame is None:
+            return
         seen = film.reduced(film.eight_bits(frame), _WORKING_PIXELS)
         if shape is not None and seen.shape != shape:
             seen = np.asarray(cv2.resize(seen, shape[::-1], interpolation=cv2.INTER_AREA))
@@ -134,19 +157,16 @@ def _steps(source: Any, track: Any, apart_s: float) -> Iterator[Step]:
         cut = thumb is None or float(np.abs(small - thumb).mean()) > _CUT
         thumb = small
         residual = mask.residual(seen)
-        if current is not None and cut and current.looks:
-            current.end_s = at
+        if current is not None and cut:
             yield current
             current = None
         if current is None:
-            current = Step(at, at + 1 / rate, np.zeros_like(residual), cut=cut)
+            current = Step(at, at, np.zeros_like(residual), cut=cut)
         current.total += residual
         current.looks += 1
         if frame.key_frame:
             current.whole = residual if current.whole is None else current.whole + residual
             current.whole_looks += 1
-    if current is not None:
-        yield current
 
 
 class _Search:

@@ -50,11 +50,11 @@ def detect(
 ) -> list[Detection]:
     """The marks that one to three `keys` find in a film, in order: payload, first and last second.
 
-    An unmarked film gives an empty list; no payload is ever a guess. "thorough" decodes every
-    frame, looks at half as many again or more, and reads stretches of eight seconds on their own.
+    An unmarked film gives an empty list; no payload is ever a guess. Each frame of a short film is
+    looked at, of others as many as make a hundred, and at least eight a second; if only part of it
+    shows a mark, all of them. "thorough" looks at half as many again, decodes every frame, and
+    reads stretches of eight seconds on their own.
     Raises BadPayload, UnsuitableMedia, MediaTooLarge or UnreadableMedia.
     """
     message.check_keys(keys)
-    with film.opened(Path(src)) as source:
-        track = film.picture_track(source)
-        return timeline.find(source, track, keys, thorough=effort == "thorough")
+    return timeline.find(Path(src), keys, thorough=effort == "thorough")

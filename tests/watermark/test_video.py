@@ -126,16 +126,6 @@ class TestLookedAt:
         assert small.shape == seen
         assert np.abs(small[5] - np.linspace(0, 250, seen[1])).max() < 2
 
-    def test_only_the_frames_that_others_need_unless_thorough(self, marked, monkeypatch):
-        looked = []
-        residual = mask.residual
-        monkeypatch.setattr(mask, "residual", lambda seen: looked.append(1) or residual(seen))
-        (found,) = video.detect(marked[0], KEY)
-        normal, looked[:] = len(looked), []
-        (again,) = video.detect(marked[0], KEY, effort="thorough")
-        assert normal < len(looked) / 2
-        assert found.payload == again.payload == PAYLOAD
-
 
 class TestDetectWhereThePictureMoves:
     def test_reads_key_frames_when_other_frames_carry_the_mark_along(self, portrait):
