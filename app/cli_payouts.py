@@ -66,13 +66,17 @@ def write_file(
     order: Order,
     to: Annotated[Path, typer.Option("--out", dir_okay=False, help="Where the file goes.")],
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV for any provider.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="One was written already, and the bank has not got it.")
+    ] = False,
 ) -> None:
-    """Write what of an order is under way as ISO 20022 pain.001, or as CSV; safe to repeat.
+    """Write what of an order is under way as ISO 20022 pain.001, or as CSV.
+
+    Another file, in either form, wants --again: a bank that takes two may pay twice.
 
     It holds bank accounts in the clear, readable by you alone: delete it when the bank has it. Two
     operators agree to each file at their pages before it is written (docs/people.md).
     """
-    from app.ledger.errors import PayoutStands
     from app.ledger.payouts import order_of
     from app.payments import bank_files
     from app.twofold import operators
@@ -80,16 +84,11 @@ def write_file(
     form: bank_files.Form = "csv" if as_csv else "pain.001"
     with db.reading() as session:
         found = order_of(session, order)
+        bank_files.check_wanted_again(session, found, again=again)
         asked = bank_files.asked_of(session, found, form)
 
     def make(session: Session) -> bytes:  # opening an account is recorded
-        same = order_of(session, order)
-        if bank_files.asked_of(session, same, form) != asked:  # the bank said something meanwhile
-            raise PayoutStands(
-                f"what is under way of {same.id} changed this moment, and nothing was written; "
-                "give the command again: two operators agree to the file that is left"
-            )
-        return bank_files.WRITES[form](session, same)
+        return bank_files.write(session, order_of(session, order), form, asked)
 
     _write_whole(to, operators.by_two(bank_files.KIND, found.id, asked, make))
     print(f"{to}: {found.id}")

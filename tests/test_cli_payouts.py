@@ -55,9 +55,12 @@ def test_from_the_order_to_what_came_back(payee, tmp_path):
     first = file.read_bytes()
     assert IBAN.encode() in first
     assert file.stat().st_mode & 0o777 == 0o600, "readable by nobody else, whatever was there"
-    by_two("payouts", "file", ordered.split()[0], "--out", str(file))
+    another = ("payouts", "file", ordered.split()[0], "--out", str(file))
+    with pytest.raises(PayoutStands, match="handed out already"):
+        said(*another)
+    by_two(*another, "--again")
     assert file.read_bytes() == first
-    by_two("payouts", "file", "2026-12", "--csv", "--out", str(sheet))
+    by_two("payouts", "file", "2026-12", "--csv", "--again", "--out", str(sheet))
     assert f"{IBAN},,56.25,5625,EUR" in sheet.read_text()
     assert said("payouts", "settled", payout) == f"{payout}: settled\n" == said(
         "payouts", "settled", payout
@@ -158,7 +161,7 @@ def test_killed_between_order_and_file_nothing_is_lost_and_nothing_is_paid_twice
     agreed(*asked)
     killed("filed", *asked)
     assert not to.exists(), "a file is whole, or it is not there"
-    by_two(*asked)  # the accounts were opened: two agree to it anew
+    by_two(*asked, "--again")  # the accounts were opened: two agree to it anew
     assert to.read_bytes().count(b"<EndToEndId>") == 1
     with db.reading() as session:
         assert payee.owed(session) == 0

@@ -14,6 +14,7 @@ from app import db
 from app.access import may
 from app.cases.holds import held_entries
 from app.identity.models import Organization
+from app.identity.models_people import Person
 from app.language import _
 from app.ledger import payouts as ledger
 from app.ledger.errors import PayoutNotFound
@@ -21,6 +22,7 @@ from app.ledger.models_payouts import Payout, PayoutOrder
 from app.ledger.receivables.invoices import party_of
 from app.payments import bank_files, paying
 from app.registry.models import Performer
+from app.twofold import service as twofold
 from app.web.operator import insist_operator, note
 from app.web.pages import HEADERS, PageRoute, Posted, Visitor, page, see
 
@@ -31,6 +33,7 @@ MEDIA = {"pain.001": ("xml", "application/xml"), "csv": ("csv", "text/csv; chars
 Currency = Annotated[str, Form(pattern="^[A-Z]{3}$")]
 Risk = Annotated[str, Form(max_length=100)]
 Place = Annotated[str, Query(max_length=40)]
+Again = Annotated[bool, Form()]
 OnePayout = Annotated[str, Form(max_length=40)]
 
 
@@ -112,6 +115,7 @@ def show_order(visit: Visitor, order_id: str, after: Place = "") -> Response:
             "order": order,
             "standing": standing,
             "files": _files(session, order) if "sent" in standing else [],
+            "handed_out": _handed_out(session, order),
             "payouts": found,
             "events": ledger.events_of_each(session, found),
             "names": _names(session, [each.account for each in found]),
@@ -123,13 +127,16 @@ def show_order(visit: Visitor, order_id: str, after: Place = "") -> Response:
 @router.post("/{order_id}/proposal")
 @may("operator")
 def ask_for_file(
-    visit: Posted, order_id: str, form: Annotated[bank_files.Form, Form()]
+    visit: Posted, order_id: str, form: Annotated[bank_files.Form, Form()], again: Again = False
 ) -> Response:
-    """Ask for a file for the bank; another operator agrees. Wants a passkey used minutes ago."""
+    """Ask for a file for the bank; another operator agrees. Wants a passkey used minutes ago.
+
+    `again`: one was handed out already, and this is another.
+    """
     person_id = note(visit, ("payouts", "file"), order_id)
     with db.writing() as session:
         order = ledger.order_of(session, order_id)
-        bank_files.ask_for_file(session, order, form, person_id=person_id)
+        bank_files.ask_for_file(session, order, form, person_id=person_id, again=again)
     return see(f"{HERE}/{order_id}")
 
 
@@ -197,6 +204,24 @@ def _files(session: Session, order: PayoutOrder) -> list[dict[str, Any]]:
     """Say of each form of file whether it was asked for, and whether two agreed to it."""
     forms: list[bank_files.Form] = ["pain.001", "csv"] if order.currency == "EUR" else ["csv"]
     return [{"form": form, "act": bank_files.waiting_file(session, order, form)} for form in forms]
+
+
+def _handed_out(session: Session, order: PayoutOrder) -> list[dict[str, Any]]:
+    """Say of each file that was handed out its form, when, and who agreed to it."""
+    acts = bank_files.handed_out(session, order)
+    voices = {act.id: [each.who for each in twofold.voices_of(session, act)] for act in acts}
+    every = {who for each in voices.values() for who in each}
+    known = dict(
+        session.exec(select(Person.id, Person.name).where(col(Person.id).in_(every))).all()
+    )
+    return [
+        {
+            "form": act.asked["as"],
+            "at": act.done_at,
+            "agreed": [known.get(who, who) for who in voices[act.id]],
+        }
+        for act in acts
+    ]
 
 
 def _held(session: Session) -> dict[str, str]:

@@ -232,6 +232,16 @@ def _opening_in_words(session: Session, act: TwofoldAct) -> list[str]:
                 amount=money(asked["amount_minor"], asked["currency"]),
             ),
             _("It holds the bank accounts of those who are paid, for anybody to read."),
+            *(
+                _(
+                    "A file of this order was handed out already on %(at)s as %(form)s. A bank "
+                    "that takes both pays twice: agree only if you know that it does not have "
+                    "that one.",
+                    at=day(datetime.fromisoformat(each["at"])),
+                    form=each["as"],
+                )
+                for each in asked.get("handed_out", [])
+            ),
         ]
     return [
         _(

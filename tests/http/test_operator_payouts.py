@@ -122,6 +122,35 @@ def test_one_alone_gets_no_file_and_one_agreement_gives_one_and_no_other(two, pa
     refused(olga.send(f"{order}/file", form="csv"), "second-person-needed")
 
 
+def test_a_second_file_is_said_to_be_one_and_the_other_operator_reads_so(two, payee, monkeypatch):
+    """Planted fault: what was handed out is forgotten once it is done."""
+    olga, otto = two
+    order = ordered(olga)
+    shown(olga, order)
+    for form in ("csv", "pain.001"):  # both agreed to, and one handed out
+        olga.send(f"{order}/proposal", form=form)
+        agree(otto)
+        shown(olga, order)
+    assert IBAN.encode() in olga.send(f"{order}/file", form="csv").content
+    refused(olga.send(f"{order}/file", form="pain.001"), "second-person-needed")
+    page = shown(olga, order)
+    assert "Files already handed out" in page
+    assert "agreed to by Olga" in page
+    assert "Otto" in page
+    assert 'name="again"' in page
+    for form in ("csv", "pain.001"):
+        refused(olga.send(f"{order}/proposal", form=form), "payout-stands")
+    with monkeypatch.context() as faulty:
+        faulty.setattr(bank_files, "handed_out", lambda *of: [])
+        assert olga.send(f"{order}/proposal", form="csv").status_code == 303, "not caught"
+    olga.send(f"{order}/proposal", form="pain.001", again="true")
+    agree(otto)
+    assert "handed out already on" in otto.page
+    assert "as csv. A bank that takes both pays twice" in otto.page
+    shown(olga, order)
+    assert IBAN.encode() in olga.send(f"{order}/file", form="pain.001").content
+
+
 honest = bank_files.asked_of
 
 
