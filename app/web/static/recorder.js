@@ -12,20 +12,30 @@ for (const box of document.querySelectorAll("[data-records]")) {
   );
   if (!kind || !navigator.mediaDevices) continue;
   box.hidden = false;
-  let recorder = null;
   start.addEventListener("click", async () => {
+    start.disabled = true; // a second click would open a second microphone
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     } catch {
       said.textContent = box.dataset.refused;
+      start.disabled = false;
+      start.focus();
       return;
     }
     const pieces = [];
-    recorder = new MediaRecorder(stream, { mimeType: kind, audioBitsPerSecond: 128000 });
+    const over = new AbortController();
+    const recorder = new MediaRecorder(stream, { mimeType: kind, audioBitsPerSecond: 128000 });
+    const end = () => recorder.state === "recording" && recorder.stop();
+    const close = () => stream.getTracks().forEach((track) => track.stop());
+    const timer = setTimeout(end, most);
+    stop.addEventListener("click", end, { signal: over.signal });
+    window.addEventListener("pagehide", close, { signal: over.signal });
     recorder.addEventListener("dataavailable", (event) => pieces.push(event.data));
     recorder.addEventListener("stop", () => {
-      for (const track of stream.getTracks()) track.stop();
+      clearTimeout(timer); // else it would cut the next recording
+      over.abort();
+      close();
       const type = kind.split(";")[0];
       const file = new File(pieces, `voice.${type.split("/")[1]}`, { type });
       const kept = new DataTransfer();
@@ -33,17 +43,15 @@ for (const box of document.querySelectorAll("[data-records]")) {
       input.files = kept.files;
       heard.src = URL.createObjectURL(file);
       heard.hidden = false;
-      start.hidden = false;
+      start.hidden = start.disabled = false;
       stop.hidden = true;
       said.textContent = box.dataset.done;
       start.focus();
     });
     recorder.start();
-    setTimeout(() => recorder.state === "recording" && recorder.stop(), most);
     start.hidden = true;
     stop.hidden = false;
     said.textContent = box.dataset.now;
     stop.focus();
   });
-  stop.addEventListener("click", () => recorder.stop());
 }
