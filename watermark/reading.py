@@ -28,9 +28,9 @@ from watermark.fold import Folded, fold, see
 _FINE = 256  # translations per tile along each axis when aligning
 _ALIGNED = 9  # geometries aligned in each stage
 _DECODED = 5  # of those, decoded
-_CLEAR = (
-    4.8  # pilots' score below which a place is followed before it is decoded; noise reaches 4.9
-)
+# The pilots' score below which a place is followed before it is decoded. Noise reaches 4.9, so some
+# noise is decoded too: harmlessly, since every attempt counts against what is found.
+_CLEAR = 4.8
 _TRACKED = 2  # of those, followed tile by tile and decoded again
 _LIKELY = 3.2  # deviations from which a place is worth the longer list; one in ten of noise's
 _PLACES = 4  # places in the sign table decoded, of all alignments of a stage together
