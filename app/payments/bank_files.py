@@ -49,6 +49,18 @@ def handed_out(session: Session, order: PayoutOrder) -> Sequence[TwofoldAct]:
     return session.exec(done.order_by(col(TwofoldAct.done_at), col(TwofoldAct.id))).all()
 
 
+def check_handed_out(session: Session, order: PayoutOrder) -> None:
+    """Do nothing where a file of an order was handed out. Raises PayoutStands: no bank has it."""
+    if not handed_out(session, order):
+        raise PayoutStands(
+            _(
+                "no file of %(name)s was handed out, so no bank paid any of it; ask for the file "
+                "first",
+                name=order.name,
+            )
+        )
+
+
 def check_wanted_again(session: Session, order: PayoutOrder, *, again: bool) -> None:
     """Do nothing for the first file of an order, or another that is said to be one.
 

@@ -6,10 +6,11 @@ from functools import partial
 from sqlmodel import Session
 
 from app.ledger import payouts as ledger
-from app.ledger.models_payouts import Payout, PayoutEvent
+from app.ledger.models_payouts import Payout, PayoutEvent, PayoutOrder
 from app.ledger.payouts import Ordered, ToPay
 from app.ledger.receivables.invoices import party_of
 from app.notices import service as notices
+from app.payments import bank_files
 from app.payments.details import paid_to
 from app.payments.parties import readers_of
 
@@ -41,7 +42,13 @@ def plan(
 
 
 def settle(session: Session, payout_id: str, *, note: str = "") -> PayoutEvent:
-    """Say that the bank paid it; as `ledger.settle_payout`."""
+    """Say that the bank paid it; as `ledger.settle_payout`.
+
+    Raises PayoutStands, too, where no file of its order was ever handed out: no bank has it.
+    """
+    payout = session.get(Payout, payout_id)
+    if payout is not None:
+        bank_files.check_handed_out(session, session.get_one(PayoutOrder, payout.order_id))
     event = ledger.settle_payout(session, payout_id, note=note)
     _tell(session, session.get_one(Payout, payout_id), event.state)
     return event

@@ -151,6 +151,19 @@ def test_a_second_file_is_said_to_be_one_and_the_other_operator_reads_so(two, pa
     assert IBAN.encode() in olga.send(f"{order}/file", form="pain.001").content
 
 
+def test_what_no_bank_was_given_is_not_said_to_be_paid(two, payee, monkeypatch):
+    """Planted fault: nobody asks whether a file was handed out."""
+    olga, _otto = two
+    order = ordered(olga)
+    shown(olga, order)
+    refused(olga.send(f"{order}/settled"), "payout-stands")
+    assert "1 payout is on its way" in shown(olga, order)
+    with monkeypatch.context() as faulty:
+        faulty.setattr(bank_files, "check_handed_out", lambda *of: None)
+        assert olga.send(f"{order}/settled").status_code == 303, "not caught"
+    assert "All of it is paid." in shown(olga, order)
+
+
 honest = bank_files.asked_of
 
 
