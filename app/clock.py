@@ -6,7 +6,7 @@ from typing import Literal
 
 # A clock that nobody sets and that goes on while the machine sleeps, as far as there is one.
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-_APART = timedelta(minutes=5)  # by which the clocks of two machines may be apart
+APART = timedelta(minutes=5)  # by which the clocks of two machines may be apart
 Doubt = Literal["clock-moved", "clock-behind"]
 
 
@@ -29,7 +29,7 @@ def drift_s() -> float:
 
 def has_been(at: datetime, *, by: datetime | None = None) -> bool:
     """Say whether an instant has been: a clock set back must not make what is short last long."""
-    return at - _APART <= (by or now())
+    return at - APART <= (by or now())
 
 
 def doubt(newest_recorded_at: datetime | None, *, tolerance_s: float) -> Doubt | None:

@@ -163,11 +163,11 @@ def sessions_of(
         col(PersonSession.ended_at).is_(None),
         PersonSession.expires_at > at,
         PersonSession.seen_at > at - IDLE_FOR,
+        PersonSession.seen_at <= at + clock.APART,
     )
     if before:
         found = found.where(col(PersonSession.id) < before)
-    newest = session.exec(found.order_by(col(PersonSession.id).desc()).limit(limit))
-    return [each for each in newest if stands(each, at)]
+    return session.exec(found.order_by(col(PersonSession.id).desc()).limit(limit)).all()
 
 
 def end(session: Session, person_id: str, session_id: str) -> None:

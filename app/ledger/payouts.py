@@ -168,10 +168,9 @@ def return_payout(session: Session, payout_id: str, *, note: str) -> PayoutEvent
 
 
 def order_of(session: Session, named: str) -> PayoutOrder:
-    """Return an order by its id or its name. Raises PayoutNotFound."""
-    found = session.exec(
-        select(PayoutOrder).where((PayoutOrder.id == named) | (PayoutOrder.name == named))
-    ).first()
+    """Return an order by its id, else by its name: no name hides an id. Raises PayoutNotFound."""
+    either = select(PayoutOrder).where((PayoutOrder.id == named) | (PayoutOrder.name == named))
+    found = session.exec(either.order_by(col(PayoutOrder.id) != named)).first()
     if found is None:
         raise PayoutNotFound(
             f"no order of payouts is {named[:64]}; `understudy payouts list` lists"

@@ -1,6 +1,7 @@
 """By which clock a page goes: the one a person chose, kept with them; and that of a contract."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Response
@@ -75,16 +76,22 @@ def clocks_of(session: Session, contract_ids: Collection[str]) -> dict[str, str]
 
 
 def clocks_of_series(session: Session, series_ids: Collection[str]) -> dict[str, str]:
-    """Return by which zone the newest document of each of these contracts goes; one question."""
+    """Return by which zone each of these contracts goes, with one question.
+
+    That of its newest executed document, else of its newest; none where that cannot be read: one
+    document that was tampered with does not take a whole list down.
+    """
     theirs = select(Contract).where(col(Contract.series_id).in_(series_ids))
-    newest = session.exec(theirs.order_by(col(Contract.version)))  # the last one stays
-    return {each.series_id: clock_of(each) for each in newest}
+    ordered = theirs.order_by(col(Contract.executed_at).is_not(None), col(Contract.version))
+    found = {each.series_id: each for each in session.exec(ordered)}  # the last one stays
+    return _legible(found)
 
 
 def clocks_of_outputs(session: Session, generation_ids: Collection[str]) -> dict[str, str]:
     """Return by which zone the contract of each of these outputs goes, with one question.
 
-    Where several performers are in one, that of the contract that was made first.
+    Where several performers are in one, that of the contract that was made first; none where its
+    document cannot be read.
     """
     under = (
         select(GenerationReplica.generation_id, Contract)
@@ -92,4 +99,13 @@ def clocks_of_outputs(session: Session, generation_ids: Collection[str]) -> dict
         .where(col(GenerationReplica.generation_id).in_(generation_ids))
         .order_by(col(Contract.id).desc())  # the last one stays
     )
-    return {output: clock_of(contract) for output, contract in session.exec(under)}
+    return _legible(dict(session.exec(under).all()))
+
+
+def _legible(contracts: Mapping[str, Contract]) -> dict[str, str]:
+    """Return the zones of those whose document can be read."""
+    found = {}
+    for key, contract in contracts.items():
+        with suppress(documents.DocumentRefused):
+            found[key] = clock_of(contract)
+    return found

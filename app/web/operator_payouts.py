@@ -82,7 +82,7 @@ def show_plan(visit: Posted, currency: Currency, risk_carrier: Risk = "") -> Res
 @may("operator")
 def order_payouts(
     visit: Posted,
-    name: Annotated[str, Form(min_length=1, max_length=60)],
+    name: Annotated[str, Form(pattern=r"\S", max_length=60)],
     currency: Currency,
     risk_carrier: Risk = "",
 ) -> Response:

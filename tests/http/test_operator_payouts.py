@@ -3,6 +3,7 @@
 import pytest
 
 from app import config, db
+from app.ledger import payouts
 from app.ledger.check import check
 from app.ledger.models_payouts import PayoutOrder
 from app.ledger.receivables.models import OPERATOR
@@ -202,3 +203,16 @@ def test_nobody_else_pays_out_and_nobody_without_a_fresh_passkey(two, griet, pay
         if not path.endswith("plan"):  # it keeps nothing
             assert olga.send(path, **asked).headers["location"] == "/confirm"
     assert len(everything(OperatorAct)) == before + 1
+
+
+def test_no_name_of_an_order_hides_another_and_none_is_blank(two, griet):
+    olga, _ = two
+    order = ordered(olga).rpartition("/")[2]
+    with db.writing() as session:
+        session.add(PayoutOrder(id="pyr_0", name=order, currency="EUR", risk_carrier=""))
+    with db.reading() as session:
+        assert payouts.order_of(session, order).name == "2026-12"
+        assert payouts.order_of(session, "2026-12").id == order
+    shown(olga, HERE)
+    blank = olga.send(HERE, name="   ", currency="EUR", risk_carrier=RISK)
+    assert blank.status_code == 422
