@@ -40,6 +40,7 @@ class Ordered:
     order: PayoutOrder
     payouts: Sequence[Payout]
     waiting: dict[str, str] = field(default_factory=dict)
+    is_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def order_payouts(
     order = PayoutOrder(name=name, currency=currency, risk_carrier=risk_carrier)
     session.add(order)
     session.flush()
-    return Ordered(order, [_send(session, order, each) for each in due], waiting)
+    return Ordered(order, [_send(session, order, each) for each in due], waiting, is_new=True)
 
 
 def plan_payouts(

@@ -136,8 +136,13 @@ def note(visit: Visit, words: Sequence[str], *subjects: str) -> str:
     with db.writing() as session:
         person = insist_operator(session, visit.fresh(session))
         recovery.check_may_bind(session, person.id)
-        trail.note_act(session, " ".join(words), subjects, name=person.id + api_keys.AT_A_PAGE)
+        note_with(session, person.id, words, *subjects)
         return person.id
+
+
+def note_with(session: Session, person_id: str, words: Sequence[str], *subjects: str) -> None:
+    """Put down who did what, in the very transaction that does it."""
+    trail.note_act(session, " ".join(words), subjects, name=person_id + api_keys.AT_A_PAGE)
 
 
 def _workers(session: Session) -> tuple[str, str, str]:

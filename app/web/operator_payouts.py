@@ -23,7 +23,7 @@ from app.ledger.receivables.invoices import party_of
 from app.payments import bank_files, paying
 from app.registry.models import Performer
 from app.twofold import service as twofold
-from app.web.operator import insist_operator, note
+from app.web.operator import insist_operator, note, note_with
 from app.web.pages import HEADERS, PageRoute, Posted, Visitor, page, see
 
 router = APIRouter(prefix="/operator/payouts", include_in_schema=False, route_class=PageRoute)
@@ -90,7 +90,7 @@ def order_payouts(
 
     Wants a passkey used minutes ago.
     """
-    note(visit, ("payouts", "order"))
+    person_id = note(visit, ("payouts", "order"))
     with db.writing() as session:
         made = paying.order(
             session,
@@ -99,6 +99,8 @@ def order_payouts(
             held=_held(session),
             risk_carrier=risk_carrier.strip(),
         )
+        if made.is_new:  # with the order, whose row says in what currency and at whose risk
+            note_with(session, person_id, ("payouts", "ordered"), made.order.id)
     return see(f"{HERE}/{made.order.id}")
 
 
@@ -133,7 +135,7 @@ def ask_for_file(
 
     `again`: one was handed out already, and this is another.
     """
-    person_id = note(visit, ("payouts", "file"), order_id)
+    person_id = note(visit, ("payouts", "file", "ask", form), order_id)
     with db.writing() as session:
         order = ledger.order_of(session, order_id)
         bank_files.ask_for_file(session, order, form, person_id=person_id, again=again)
@@ -146,7 +148,7 @@ def hand_out_file(
     visit: Posted, order_id: str, form: Annotated[bank_files.Form, Form()]
 ) -> Response:
     """Give the file that two operators agreed to, once. Wants a passkey used minutes ago."""
-    note(visit, ("payouts", "file"), order_id)
+    note(visit, ("payouts", "file", "take", form), order_id)
     with db.writing() as session:
         order = ledger.order_of(session, order_id)
         content = bank_files.hand_out(session, order, form)

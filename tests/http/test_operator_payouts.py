@@ -8,7 +8,7 @@ from app.ledger.check import check
 from app.ledger.models_payouts import PayoutOrder
 from app.ledger.receivables.models import OPERATOR
 from app.payments import bank_files
-from app.trail import OperatorAct
+from app.trail import OperatorAct, OperatorActSubject
 from app.twofold.models import TwofoldAct
 from app.vault import VaultOpening
 from tests.http.test_operator_page import known_for_days
@@ -95,8 +95,12 @@ def test_what_is_payable_is_ordered_filed_and_settled_and_the_payee_reads_each_s
     assert "✕ came back" in griet.page
     assert "✕ came back" in shown(olga, HERE)
     words = [each.words for each in everything(OperatorAct) if each.stated_name.startswith("psn_")]
-    for each in ("order", "file", "settled", "returned"):
+    files = ("file ask pain.001", "file take pain.001")
+    for each in ("order", "ordered", *files, "settled", "returned"):
         assert f"payouts {each}" in words
+    (ordering,) = {each.id for each in everything(OperatorAct) if each.words == "payouts ordered"}
+    subjects = [x.subject_id for x in everything(OperatorActSubject) if x.act_id == ordering]
+    assert subjects == [order.rpartition("/")[2]]
     with db.reading() as session:
         assert check(session).ok
 
