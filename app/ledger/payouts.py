@@ -9,6 +9,7 @@ time (`payments/transfer.py`). Money that is not funded waits, unless somebody i
 the risk.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -56,6 +57,16 @@ class ToPay:
         return sum(line.amount_minor for line in self.lines)
 
 
+def digest_of(due: Sequence[ToPay]) -> str:
+    """Return a SHA-256 of who is to be paid what, where to, for which entries."""
+    told = [
+        f"{each.account} {each.details_id} {line.entry_id} {line.amount_minor}"
+        for each in due
+        for line in each.lines
+    ]
+    return hashlib.sha256("\n".join(sorted(told)).encode()).hexdigest()
+
+
 def order_payouts(
     session: Session,
     *,
@@ -64,12 +75,15 @@ def order_payouts(
     pay_to: PayTo,
     held: Mapping[str, str],
     risk_carrier: str = "",
+    as_shown: str | None = None,
 ) -> Ordered:
     """Order a payout for every payee with something open, and post it as in transit.
 
     `held` names the entries that wait, and for what. The same name again is the first order,
-    whatever has become open since. Raises NothingToPay where no payee can be paid, saying who waits
-    for what, and PayoutNameTaken where the name ordered in another currency or at another's risk.
+    whatever has become open since. `as_shown` is the digest of what somebody was shown. Raises
+    PayoutStands where it is another by now, NothingToPay where no payee can be paid, saying who
+    waits for what, and PayoutNameTaken where the name ordered in another currency or at another's
+    risk.
     """
     hold_still(session)
     first = session.exec(select(PayoutOrder).where(PayoutOrder.name == name)).first()
@@ -83,6 +97,8 @@ def order_payouts(
     due, waiting = plan_payouts(
         session, currency, pay_to=pay_to, held=held, at_risk=bool(risk_carrier)
     )
+    if as_shown is not None and as_shown != digest_of(due):
+        raise PayoutStands("what can be paid has changed since it was shown; look at it again")
     for each in due:
         owed = -balance(session, each.account, currency)
         if each.amount_minor > owed:

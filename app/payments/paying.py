@@ -16,7 +16,13 @@ from app.payments.parties import readers_of
 
 
 def order(
-    session: Session, *, name: str, currency: str, held: Mapping[str, str], risk_carrier: str = ""
+    session: Session,
+    *,
+    name: str,
+    currency: str,
+    held: Mapping[str, str],
+    risk_carrier: str = "",
+    as_shown: str | None = None,
 ) -> Ordered:
     """Order payouts as `ledger.order_payouts`, to the accounts that payees named."""
     made = ledger.order_payouts(
@@ -26,6 +32,7 @@ def order(
         pay_to=partial(paid_to, session),
         held=held,
         risk_carrier=risk_carrier,
+        as_shown=as_shown,
     )
     for payout in made.payouts:
         _tell(session, payout, "sent")

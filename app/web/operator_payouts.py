@@ -72,6 +72,7 @@ def show_plan(visit: Posted, currency: Currency, risk_carrier: Risk = "") -> Res
         currency=currency,
         risk_carrier=risk,
         due=due,
+        as_shown=ledger.digest_of(due),
         total_minor=sum(each.amount_minor for each in due),
         waiting=waiting,
         names=names,
@@ -84,11 +85,13 @@ def order_payouts(
     visit: Posted,
     name: Annotated[str, Form(pattern=r"\S", max_length=60)],
     currency: Currency,
+    as_shown: Annotated[str, Form(pattern="^[0-9a-f]{64}$")],
     risk_carrier: Risk = "",
 ) -> Response:
     """Order a payout for every payee that can be paid; the same name again orders nothing.
 
-    Wants a passkey used minutes ago.
+    `as_shown` is the digest of what the plan showed: nothing else is ordered. Wants a passkey used
+    minutes ago.
     """
     person_id = note(visit, ("payouts", "order"))
     with db.writing() as session:
@@ -98,6 +101,7 @@ def order_payouts(
             currency=currency,
             held=_held(session),
             risk_carrier=risk_carrier.strip(),
+            as_shown=as_shown,
         )
         if made.is_new:  # with the order, whose row says in what currency and at whose risk
             note_with(session, person_id, ("payouts", "ordered"), made.order.id)

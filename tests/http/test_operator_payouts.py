@@ -1,5 +1,7 @@
 """Operators pay out at their pages: the payee reads what they do, and the books are right."""
 
+import re
+
 import pytest
 
 from app import config, db
@@ -48,10 +50,19 @@ def two(served, payee):
     return found
 
 
+WANTED = {"name": "2026-12", "currency": "EUR", "risk_carrier": RISK}
+
+
+def _digest(plan: str) -> str:
+    found = re.search(r'name="as_shown" value="([0-9a-f]{64})"', plan)
+    return found[1] if found else "0" * 64  # nobody can be paid any more
+
+
 def ordered(olga) -> str:
     """Order what can be paid; return the address of the order."""
     shown(olga, HERE)
-    answer = olga.send(HERE, name="2026-12", currency="EUR", risk_carrier=RISK)
+    plan = olga.send(f"{HERE}/plan", currency="EUR", risk_carrier=RISK).text
+    answer = olga.send(HERE, **WANTED, as_shown=_digest(plan))
     assert answer.status_code == 303, answer.text
     return answer.headers["location"]
 
@@ -71,6 +82,8 @@ def test_what_is_payable_is_ordered_filed_and_settled_and_the_payee_reads_each_s
     assert "1 entry waits for funded money" in plan
     plan = olga.send(f"{HERE}/plan", currency="EUR", risk_carrier=RISK).text
     assert "1 payee can be paid: 56.25 EUR." in plan
+    shown(olga, HERE)
+    refused(olga.send(HERE, **WANTED, as_shown="0" * 64), "payout-stands")  # it has changed since
     assert everything(PayoutOrder) == []
     order = ordered(olga)
     assert ordered(olga) == order  # the same name again is the same order
@@ -192,7 +205,14 @@ def test_nobody_else_pays_out_and_nobody_without_a_fresh_passkey(two, griet, pay
     olga, _otto = two
     order = ordered(olga)
     before = len(everything(OperatorAct))
-    asked = {"form": "csv", "currency": "EUR", "name": "x", "payout_id": "x", "reason": "x"}
+    asked = {
+        "form": "csv",
+        "currency": "EUR",
+        "name": "x",
+        "payout_id": "x",
+        "reason": "x",
+        "as_shown": "0" * 64,
+    }
     paths = (HERE, f"{HERE}/plan", *(f"{order}/{what}" for what in ("proposal", "file", "settled",
              "returned")))  # fmt: skip
     refused(griet.open(order), "not-allowed")
@@ -218,5 +238,5 @@ def test_no_name_of_an_order_hides_another_and_none_is_blank(two, griet):
         assert payouts.order_of(session, order).name == "2026-12"
         assert payouts.order_of(session, "2026-12").id == order
     shown(olga, HERE)
-    blank = olga.send(HERE, name="   ", currency="EUR", risk_carrier=RISK)
+    blank = olga.send(HERE, **WANTED | {"name": "   "}, as_shown="0" * 64)
     assert blank.status_code == 422
