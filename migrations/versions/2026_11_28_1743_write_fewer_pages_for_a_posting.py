@@ -10,7 +10,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261128_1710"
+revision = "20261128_1743"
 down_revision = "20261128_1742"
 branch_labels = None
 depends_on = None
