@@ -7,14 +7,16 @@ import pytest
 from sqlmodel import select
 
 from app import clock
+from app.identity.models_people import Person
 from app.licensing.contracts import service as contracts
 from app.licensing.contracts.models import Contract
 from app.licensing.decisions import gather
 from app.licensing.decisions.undone import undone
 from app.licensing.errors import StandingOfferNotOpen
 from app.licensing.mandates import deaths, service
-from app.registry import mandates
+from app.registry import lives, mandates
 from app.registry import service as registry
+from app.registry.errors import DeathDisputed
 from app.registry.models_mandates import Mandate
 from app.twofold.models import TwofoldAct
 from tests.licensing.approving import a_scene_with_approvals, answer, ask, codes
@@ -24,7 +26,6 @@ from tests.licensing.standing_offers import accepted, another
 from tests.licensing.test_standing import signed_in_place
 from tests.scenes import a_scene, offered, sign
 
-SLOW_ON_POSTGRESQL = True
 ONLY = {"category": None, "territories": None, "media": None, "holdback_days": 0}
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -156,6 +157,25 @@ def test_a_standing_offer_is_nobodys_to_accept_and_what_was_made_from_it_permits
     assert scene.ask(session)[0].codes == ["CONTRACT_NOT_EXECUTED"]
     with pytest.raises(StandingOfferNotOpen, match="to give"):
         accepted(session, offer, another(session))
+
+
+@ONE_DATABASE
+def test_a_standing_offer_is_not_signed_while_somebody_says_that_they_are_alive(
+    session, tmp_path, monkeypatch
+):
+    """Planted fault: nobody asks whether the death is disputed."""
+    scene = a_scene(session, signed=False)
+    estate = holder_of(session, "estate_rep")
+    granted(session, scene, "estate_rep", tmp_path, estate)
+    girl = Person(name="Griet")
+    session.add(girl)
+    session.flush()
+    lives.say_alive(session, scene.performer, girl.id)
+    with pytest.raises(DeathDisputed):
+        signed_in_place(session, scene, "estate_rep", estate)
+    with monkeypatch.context() as faulty:
+        faulty.setattr(lives, "check_not_disputed", lambda *_: None)
+        assert signed_in_place(session, scene, "estate_rep", estate).signed_at is not None
 
 
 @ONE_DATABASE
