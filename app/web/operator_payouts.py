@@ -163,18 +163,18 @@ def hand_out_file(
 
 @router.post("/{order_id}/settled")
 @may("operator")
-def settle(visit: Posted, order_id: str, payout_id: OnePayout = "") -> Response:
-    """Say that the bank paid one payout, or all of the order that are under way.
+def settle(visit: Posted, order_id: str, payout_id: OnePayout) -> Response:
+    """Say that the bank paid one payout, or `all` of the order that are under way.
 
     Wants a passkey used minutes ago.
     """
     note(visit, ("payouts", "settled"), order_id, payout_id)
     with db.writing() as session:
         order = ledger.order_of(session, order_id)
-        if payout_id:
-            listed = [_payout_in(session, order, payout_id)]
-        else:
+        if payout_id == "all":  # said aloud: a field that got lost is not all
             listed = list(ledger.under_way(session, order))
+        else:
+            listed = [_payout_in(session, order, payout_id)]
         for each in listed:
             paying.settle(session, each.id)
     return see(f"{HERE}/{order_id}")

@@ -98,7 +98,7 @@ def test_what_is_payable_is_ordered_filed_and_settled_and_the_payee_reads_each_s
     assert file.headers["cache-control"] == "no-store"
     assert IBAN.encode() in file.content
     assert IBAN[4:] not in shown(olga, order)
-    assert olga.send(f"{order}/settled").headers["location"] == order
+    assert olga.send(f"{order}/settled", payout_id="all").headers["location"] == order
     assert "All of it is paid." in shown(olga, order)
     assert "✓ paid" in shown(griet, "/performer/payouts")
     (payout_id,) = {each for each in olga.page.split('"') if each.startswith("pyo_")}
@@ -174,11 +174,12 @@ def test_what_no_bank_was_given_is_not_said_to_be_paid(two, payee, monkeypatch):
     olga, _otto = two
     order = ordered(olga)
     shown(olga, order)
-    refused(olga.send(f"{order}/settled"), "payout-stands")
+    refused(olga.send(f"{order}/settled", payout_id="all"), "payout-stands")
+    assert olga.send(f"{order}/settled").status_code == 422  # none named is not all
     assert "1 payout is on its way" in shown(olga, order)
     with monkeypatch.context() as faulty:
         faulty.setattr(bank_files, "check_handed_out", lambda *of: None)
-        assert olga.send(f"{order}/settled").status_code == 303, "not caught"
+        assert olga.send(f"{order}/settled", payout_id="all").status_code == 303, "not caught"
     assert "All of it is paid." in shown(olga, order)
 
 
